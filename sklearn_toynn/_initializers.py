@@ -1,0 +1,63 @@
+"""Initial weights: functions `(rng, fan_in, fan_out) -> array (fan_in, fan_out)`.
+
+To add one, write such a function and enter it in `INITIALIZERS`.
+"""
+
+import math
+from functools import partial
+
+import numpy as np
+
+__all__ = ["INITIALIZERS", "make_initializer", "zeros"]
+
+
+def normal(rng, fan_in, fan_out, *, std):
+    """Draw from N(0, std^2)."""
+    return std * rng.standard_normal((fan_in, fan_out))
+
+
+def he(rng, fan_in, fan_out):
+    """Draw from N(0, 2 / fan_in): He et al. 2015, arXiv 1502.01852, eq. 10."""
+    return normal(rng, fan_in, fan_out, std=math.sqrt(2 / fan_in))
+
+
+def lecun(rng, fan_in, fan_out):
+    """Draw from N(0, 1 / fan_in): LeCun et al. 1998, "Efficient BackProp", eq. 16."""
+    return normal(rng, fan_in, fan_out, std=1 / math.sqrt(fan_in))
+
+
+def glorot(rng, fan_in, fan_out):
+    """Draw from N(0, 2 / (fan_in + fan_out)): Glorot and Bengio 2010, eq. 12."""
+    return normal(rng, fan_in, fan_out, std=math.sqrt(2 / (fan_in + fan_out)))
+
+
+def zeros(rng, fan_in, fan_out):  # noqa: ARG001
+    """Start at zero: what suits a convex problem, whose minimum the start does not change."""
+    return np.zeros((fan_in, fan_out))
+
+
+INITIALIZERS = {"he": he, "lecun": lecun, "glorot": glorot}
+
+
+def make_initializer(init):
+    """Return the function for a name in `INITIALIZERS`, a standard deviation or a callable.
+
+    A user's callable is held to the shape that it was asked for.
+    """
+    if isinstance(init, str):
+        return INITIALIZERS[init]
+    if not callable(init):
+        return partial(normal, std=init)
+
+    def checked(rng, fan_in, fan_out):
+        weights = np.asarray(init(rng, fan_in, fan_out), dtype=float)
+        if weights.shape != (fan_in, fan_out):
+            raise ValueError(
+                f"init must return an array of shape (fan_in, fan_out) = {(fan_in, fan_out)}, "
+                f"got {weights.shape}."
+            )
+        if not np.isfinite(weights).all():
+            raise ValueError("init must return finite weights, got NaN or infinity.")
+        return weights
+
+    return checked

@@ -1,0 +1,172 @@
+"""A stack of fully connected nets: flat parameters, scores, cross-entropy and gradient."""
+
+import numpy as np
+
+__all__ = ["Network", "Workspace"]
+
+
+class Network:
+    """A stack of `n_nets` nets of the same layer widths, which share their inputs.
+
+    With a_0 = x, layer l computes a_l = f(W_l a_{l-1} + b_l); the last one has no f and
+    gives the scores, one row per class. `widths` = [D, K] is softmax regression.
+
+    Activations lie feature-major, (n_nets, units, n_samples), so that a sum over a few
+    classes is a few vector operations over many samples. Every net keeps a GEMM of its own
+    inside the 3-D `matmul`, of the same shape alone or in a stack, and every reduction stays
+    within a net: a net's bits do not depend on its neighbours.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        The number of features, of the units of each hidden layer, and of classes.
+    activation : Activation
+        The f of the hidden layers.
+    parameters : ndarray of shape (n_nets, n_parameters)
+        Row g holds net g's W_1, ..., W_L, each (fan_out, fan_in) row after row, and then its
+        b_1, ..., b_L: weights first, so that the penalty is one operation on one slice.
+
+    Attributes
+    ----------
+    weights : list of ndarray of shape (n_nets, fan_out, fan_in)
+        Views on `parameters`.
+    biases : list of ndarray of shape (n_nets, fan_out, 1)
+        Views on `parameters`.
+    """
+
+    def __init__(self, widths, activation, parameters):
+        self.widths = widths
+        self.activation = activation
+        self.parameters = parameters
+        self.weights, self.biases = self.split(parameters)
+        self._transposed_weights = [weights.transpose(0, 2, 1) for weights in self.weights]
+
+    @classmethod
+    def from_layers(cls, activation, coefs, intercepts):
+        """Make a stack of one from weights (fan_in, fan_out) and biases (fan_out,)."""
+        widths = [len(coefs[0]), *(len(bias) for bias in intercepts)]
+        flat = np.concatenate([*(weights.T.ravel() for weights in coefs), *intercepts])
+        return cls(widths, activation, flat[None])
+
+    @property
+    def n_nets(self):
+        """The number of nets in the stack."""
+        return len(self.parameters)
+
+    @property
+    def n_weights(self):
+        """The number of entries of W_1, ..., W_L together: where the biases begin."""
+        return sum(a * b for a, b in zip(self.widths[:-1], self.widths[1:], strict=True))
+
+    def split(self, flat):
+        """Return views of the layers' weights and biases on a (n_nets, n_parameters) array."""
+        weights, biases, end = [], [], 0
+        for fan_in, fan_out in zip(self.widths[:-1], self.widths[1:], strict=True):
+            start, end = end, end + fan_out * fan_in
+            weights.append(flat[:, start:end].reshape(-1, fan_out, fan_in))
+        for fan_out in self.widths[1:]:
+            start, end = end, end + fan_out
+            biases.append(flat[:, start:end].reshape(-1, fan_out, 1))
+        return weights, biases
+
+    def select(self, nets):
+        """Return a stack of copies of the nets that a mask or an index array names."""
+        return Network(self.widths, self.activation, self.parameters[nets])
+
+    def forward(self, space):
+        """Compute the scores of `space.inputs`, (n_nets, n_classes, n_samples)."""
+        below = space.inputs.T
+        for weights, bias, values, kept in zip(
+            self.weights[:-1], self.biases[:-1], space.hidden, space.kept, strict=True
+        ):
+            np.matmul(weights, below, out=values)
+            values += bias
+            self.activation.forward(values, kept)
+            below = values
+        np.matmul(self.weights[-1], below, out=space.scores)
+        space.scores += self.biases[-1]
+        return space.scores
+
+    def cross_entropy(self, space):
+        """Return each net's sum_i c_i CE(y_i, softmax(scores_i)), of shape (n_nets,).
+
+        y are `space.codes` and c `space.coefs`. Left behind are e_ki = exp(s_ki - max_k s_ki)
+        in `space.scores` and sum_k e_ki in `space.totals`.
+        """
+        scores, totals, losses = self.forward(space), space.totals, space.losses
+        np.maximum.reduce(scores, axis=1, keepdims=True, out=totals)
+        scores -= totals
+        space.locate_labels()
+        space.flat_scores.take(space.labels, out=losses, mode="clip")
+        np.exp(scores, out=scores)
+        np.add.reduce(scores, axis=1, keepdims=True, out=totals)
+        # CE = log(sum_k e_k) - (s_y - max_k s_k)
+        np.log(totals, out=space.log_totals)
+        np.subtract(space.log_totals, losses, out=losses)
+        return np.matmul(losses, space.coefs)[:, 0, 0]
+
+    def loss_and_gradient(self, space, gradient_weights, gradient_biases):
+        """Return `cross_entropy` and write its gradient into the views of a flat array.
+
+        With d_L = c (softmax(s) - onehot(y)), the gradient is d_l a_{l-1}^T for W_l and the
+        sum of d_l over the samples for b_l, and d_{l-1} = W_l^T d_l f'(z_{l-1}).
+        """
+        loss = self.cross_entropy(space)
+        delta = space.scores
+        np.divide(space.coefs.T, space.totals, out=space.totals)
+        delta *= space.totals
+        space.flat_scores[space.labels] -= space.coefs.T
+        for layer in range(len(self.weights) - 1, 0, -1):
+            np.matmul(delta, space.transposed_hidden[layer - 1], out=gradient_weights[layer])
+            np.matmul(delta, space.ones, out=gradient_biases[layer])
+            below = space.deltas[layer - 1]
+            np.matmul(self._transposed_weights[layer], delta, out=below)
+            delta = below
+            self.activation.backward(delta, space.hidden[layer - 1], space.kept[layer - 1])
+        np.matmul(delta, space.inputs, out=gradient_weights[0])
+        np.matmul(delta, space.ones, out=gradient_biases[0])
+        return loss
+
+
+class Workspace:
+    """The arrays that `n_samples` rows need on their way through a stack and back.
+
+    Made once per fit and length; nothing in a pass allocates more than (n_nets, n_samples).
+
+    Attributes
+    ----------
+    inputs : ndarray of shape (n_samples, n_features)
+        The rows: a view on X, or `buffer` filled from it.
+    codes, coefs : ndarray of shape (n_samples,) and (n_samples, 1)
+        The rows' class codes, and the factors of their terms in the loss.
+    hidden, kept, deltas : lists of ndarray of shape (n_nets, units, n_samples)
+        By hidden layer: the values, what the activation keeps, the loss's derivative.
+    scores : ndarray of shape (n_nets, n_classes, n_samples)
+        The scores, then their exponentials, then the loss's derivative.
+    """
+
+    def __init__(self, network, n_samples):
+        n_features, *hidden_sizes, n_classes = network.widths
+        n_nets, dtype = network.n_nets, network.parameters.dtype
+        self.n_samples = n_samples
+        self.buffer = self.inputs = np.empty((n_samples, n_features), dtype)
+        self.codes = np.empty(n_samples, np.intp)
+        self.coefs = np.empty((n_samples, 1), dtype)
+        shapes = [(n_nets, units, n_samples) for units in hidden_sizes]
+        self.hidden = [np.empty(shape, dtype) for shape in shapes]
+        self.kept = [np.zeros(shape, dtype) for shape in shapes]
+        self.deltas = [np.empty(shape, dtype) for shape in shapes]
+        self.transposed_hidden = [values.transpose(0, 2, 1) for values in self.hidden]
+        self.scores = np.empty((n_nets, n_classes, n_samples), dtype)
+        self.flat_scores = self.scores.reshape(-1)
+        self.totals, self.log_totals, self.losses = np.empty((3, n_nets, 1, n_samples), dtype)
+        self.labels = np.empty((n_nets, 1, n_samples), np.intp)
+        self.ones = np.ones((n_samples, 1), dtype)
+        # where class 0 of each net and sample stands in flat_scores
+        net_starts = np.arange(n_nets)[:, None, None] * (n_classes * n_samples)
+        self._origins = net_starts + np.arange(n_samples)
+
+    def locate_labels(self):
+        """Set `labels` to where the score of each sample's own class stands in `flat_scores`."""
+        np.multiply(self.codes, self.n_samples, out=self.labels[0, 0])
+        np.add(self.labels[0, 0], self._origins, out=self.labels)

@@ -1,0 +1,160 @@
+"""The objective, and the rows of data that it runs over."""
+
+import numpy as np
+
+from ._network import Network, Workspace
+
+__all__ = ["Objective", "Samples", "chunk_length"]
+
+# Rows per pass over the whole data, so that a layer's activations stay in the L2 cache.
+CHUNK_ELEMENTS = 2**16
+MIN_CHUNK, MAX_CHUNK = 128, 4096
+
+
+def chunk_length(widths):
+    """Return how many rows a pass takes at once: by the layer widths, never by the stack's."""
+    return min(max(CHUNK_ELEMENTS // max(widths[1:]), MIN_CHUNK), MAX_CHUNK)
+
+
+class Samples:
+    """Rows of X with class codes and weights; X is shared, never copied.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+        The data.
+    codes : ndarray of shape (n_rows,), dtype intp
+        The index of each row's class.
+    weights : ndarray of shape (n_rows,)
+        Non-negative.
+    rows : ndarray of int, default=None
+        The rows in use, all if None.
+    """
+
+    def __init__(self, X, codes, weights, rows=None):
+        self.X = X
+        self.codes = codes
+        self.rows = rows
+        used = weights if rows is None else weights[rows]
+        self.n_samples = len(used)
+        # to a mean of 1 over the rows in use, as the objective divides by their sum
+        self.weights = weights * (self.n_samples / used.sum(dtype=float))
+        self.weights = self.weights.astype(X.dtype, copy=False)
+        self._rows_contiguous = X.flags.c_contiguous
+
+    def chunks(self, length):
+        """Yield the rows in use as slices, or as index arrays, of at most `length`."""
+        for start in range(0, self.n_samples, length):
+            stop = min(start + length, self.n_samples)
+            yield slice(start, stop) if self.rows is None else self.rows[start:stop]
+
+    def epoch_order(self, rng):
+        """Return the rows in use as an index array, shuffled by `rng` unless that is None."""
+        order = np.arange(self.n_samples) if self.rows is None else self.rows.copy()
+        if rng is not None:
+            rng.shuffle(order)
+        return order
+
+    def load(self, rows, space, scale):
+        """Put rows, given by slice or index, into a workspace; coefs become scale * weights."""
+        if isinstance(rows, slice):
+            space.inputs = self.X[rows]
+            space.codes[...] = self.codes[rows]
+            np.multiply(self.weights[rows], scale, out=space.coefs[:, 0])
+            return
+        space.inputs = space.buffer
+        if self._rows_contiguous:
+            self.X.take(rows, axis=0, out=space.buffer, mode="clip")
+        else:  # take() would first copy the whole of X
+            space.buffer[...] = self.X[rows]
+        self.codes.take(rows, out=space.codes, mode="clip")
+        self.weights.take(rows, out=space.coefs[:, 0], mode="clip")
+        space.coefs *= scale
+
+
+class Objective:
+    """The mean loss of each net of a stack over samples, with a penalty on its weights.
+
+    L(theta) = sum_i w_i CE(y_i, softmax(scores_i)) / sum_i w_i + reg/2 ||weights||^2
+
+    Parameters
+    ----------
+    network : Network
+        The stack; solvers change its `parameters` in place.
+    samples : Samples
+        The data.
+    reg : ndarray of shape (n_nets, 1)
+        Each net's penalty.
+
+    Attributes
+    ----------
+    gradient : ndarray of shape (n_nets, n_parameters)
+        Of what `on_batch` or `on_all` was last called for.
+    """
+
+    def __init__(self, network, samples, reg):
+        self.network = network
+        self.samples = samples
+        self.reg = reg.astype(network.parameters.dtype)
+        self.gradient = np.empty_like(network.parameters)
+        self._gradient_views = network.split(self.gradient)
+        n_weights = network.n_weights
+        self._weights = network.parameters[:, :n_weights]
+        self._weights_gradient = self.gradient[:, :n_weights]
+        self._decay = np.empty_like(self._weights)
+        self._spaces = {}
+
+    def select(self, nets):
+        """Return the objective of copies of the nets that a mask names."""
+        return Objective(self.network.select(nets), self.samples, self.reg[nets])
+
+    def value_at(self, parameters):
+        """Return the objective (n_nets,) of nets of other parameters."""
+        network = Network(self.network.widths, self.network.activation, parameters)
+        return Objective(network, self.samples, self.reg).value()
+
+    def on_batch(self, rows):
+        """Return the loss (n_nets,) on rows, an unbiased estimate of `on_all`; set `gradient`."""
+        space = self._space(len(rows))
+        self.samples.load(rows, space, 1 / len(rows))
+        loss = self.network.loss_and_gradient(space, *self._gradient_views)
+        loss += self._penalty()
+        self._weights_gradient += self._decay
+        return loss
+
+    def on_all(self):
+        """Return the objective (n_nets,) and set `gradient`, chunk by chunk."""
+        total = np.zeros_like(self.gradient)
+        loss = np.zeros(self.network.n_nets)
+        for space in self._loaded_chunks():
+            loss += self.network.loss_and_gradient(space, *self._gradient_views)
+            total += self.gradient
+        self.gradient[...] = total
+        loss += self._penalty()
+        self._weights_gradient += self._decay
+        return loss
+
+    def value(self):
+        """Return the objective (n_nets,) alone."""
+        loss = np.zeros(self.network.n_nets)
+        for space in self._loaded_chunks():
+            loss += self.network.cross_entropy(space)
+        return loss + self._penalty()
+
+    def _loaded_chunks(self):
+        scale = 1 / self.samples.n_samples
+        for rows in self.samples.chunks(chunk_length(self.network.widths)):
+            n_rows = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
+            space = self._space(n_rows)
+            self.samples.load(rows, space, scale)
+            yield space
+
+    def _space(self, n_samples):
+        if n_samples not in self._spaces:
+            self._spaces[n_samples] = Workspace(self.network, n_samples)
+        return self._spaces[n_samples]
+
+    def _penalty(self):
+        """Return reg/2 ||weights||^2, (n_nets,), leaving its gradient in `_decay`."""
+        np.multiply(self._weights, self.reg, out=self._decay)
+        return 0.5 * np.matmul(self._weights[:, None, :], self._decay[:, :, None])[:, 0, 0]

@@ -1,0 +1,99 @@
+"""The factor on the learning rate as training goes on.
+
+To add one, write a final subclass of `Schedule` and enter it in `SCHEDULES`.
+"""
+
+import math
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+__all__ = ["SCHEDULES", "Schedule", "make_schedule"]
+
+
+class Schedule(ABC):
+    """A factor on the learning rate, by the share of `max_iter` that is done."""
+
+    #: Whether the factor falls to 0 at progress 1, which then ends the training.
+    ends = False
+
+    @abstractmethod
+    def factor(self, progress):
+        """Return the factor at `progress` in [0, 1]: a float, or (n_nets, 1) if nets differ."""
+
+    def observe(self, n_stalled, keep):
+        """Take note of the epochs since each net's loss last improved, (n_nets,).
+
+        `keep` are the nets, a mask of (n_nets,), that train on.
+        """
+
+
+class Constant(Schedule):
+    """factor(p) = 1."""
+
+    def factor(self, progress):  # noqa: ARG002
+        """Return 1."""
+        return 1.0
+
+
+class Inverse(Schedule):
+    """factor(p) = 1 / (1 + 9 p): a tenth at the end."""
+
+    def factor(self, progress):
+        """Return 1 / (1 + 9 p)."""
+        return 1 / (1 + 9 * progress)
+
+
+class Cosine(Schedule):
+    """factor(p) = (1 + cos(pi p)) / 2 (Loshchilov and Hutter 2017, arXiv 1608.03983)."""
+
+    ends = True
+
+    def factor(self, progress):
+        """Return (1 + cos(pi p)) / 2."""
+        return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+class Plateau(Schedule):
+    """factor = 5^-k after k plateaus: 2 epochs on end without an improvement by `tol`."""
+
+    patience = 2
+    shrinkage = 5.0
+
+    def __init__(self):
+        self._factor = 1.0
+
+    def factor(self, progress):  # noqa: ARG002
+        """Return 5^-k."""
+        return self._factor
+
+    def observe(self, n_stalled, keep):
+        """Divide the factor by 5 at every second epoch without improvement."""
+        on_plateau = (n_stalled > 0) & (n_stalled % self.patience == 0)
+        shrunk = self._factor * np.where(on_plateau, 1 / self.shrinkage, 1.0)[:, None]
+        self._factor = shrunk[keep]
+
+
+class Custom(Schedule):
+    """factor(p) = function(p), a user's."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def factor(self, progress):
+        """Return function(p)."""
+        factor = self.function(progress)
+        if not 0 <= factor < math.inf:
+            raise ValueError(
+                f"schedule must return a finite factor of at least 0, got {factor!r} "
+                f"at progress {progress:.3g}."
+            )
+        return factor
+
+
+SCHEDULES = {"constant": Constant, "inverse": Inverse, "cosine": Cosine, "plateau": Plateau}
+
+
+def make_schedule(schedule):
+    """Return a fresh `Schedule` for a name in `SCHEDULES` or a callable of progress."""
+    return SCHEDULES[schedule]() if isinstance(schedule, str) else Custom(schedule)

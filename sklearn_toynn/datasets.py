@@ -1,0 +1,79 @@
+"""Data sets to try a classifier on."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils import shuffle as shuffle_together
+
+from ._sklearn_compat import Interval, validate_params
+
+__all__ = ["make_spiral"]
+
+
+@validate_params(
+    {
+        "n_samples": [Interval(Integral, 1, None, closed="left")],
+        "n_classes": [Interval(Integral, 1, None, closed="left")],
+        "arm_angle": [Interval(Real, None, None, closed="neither")],
+        "noise": [Interval(Real, 0, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def make_spiral(
+    n_samples=300, *, n_classes=3, arm_angle=4.0, noise=0.2, shuffle=False, random_state=None
+):
+    """Make a spiral in the plane with one arm per class.
+
+    No line separates the arms, so that a linear classifier stays near one right answer in
+    two where a small net gets nearly all of them. The radius of arm j runs evenly from 0
+    to 1, its angle evenly from j to j + 1 times `arm_angle` plus normal noise, and a point
+    is ``(radius * sin(angle), radius * cos(angle))``.
+
+    Parameters
+    ----------
+    n_samples : int, default=300
+        The number of points. What does not divide evenly goes to the first classes.
+    n_classes : int, default=3
+        The number of arms.
+    arm_angle : float, default=4.0
+        The angle that one arm sweeps, in radians.
+    noise : float, default=0.2
+        The standard deviation of the noise on the angle, in radians.
+    shuffle : bool, default=False
+        Whether to shuffle the points; otherwise they lie arm by arm, from the centre out.
+    random_state : int, RandomState instance or None, default=None
+        Determines the noise and the shuffling.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, 2)
+        The points.
+    y : ndarray of shape (n_samples,)
+        The arm of each point, from 0 to n_classes - 1.
+
+    Notes
+    -----
+    The data set is that of the case study in Stanford's CS231n,
+    https://cs231n.github.io/neural-networks-case-study/.
+
+    Examples
+    --------
+    >>> from sklearn_toynn.datasets import make_spiral
+    >>> X, y = make_spiral(random_state=0)
+    >>> X.shape, y.shape
+    ((300, 2), (300,))
+    """
+    rng = check_random_state(random_state)
+    n_per_class = np.full(n_classes, n_samples // n_classes)
+    n_per_class[: n_samples % n_classes] += 1
+    arms = []
+    for arm, n_points in enumerate(n_per_class):
+        radius = np.linspace(0.0, 1, n_points)
+        angle = np.linspace(arm * arm_angle, (arm + 1) * arm_angle, n_points)
+        angle += rng.standard_normal(n_points) * noise
+        arms.append(np.column_stack((radius * np.sin(angle), radius * np.cos(angle))))
+    X, y = np.concatenate(arms), np.repeat(np.arange(n_classes), n_per_class)
+    return tuple(shuffle_together(X, y, random_state=rng)) if shuffle else (X, y)
