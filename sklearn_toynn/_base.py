@@ -171,12 +171,12 @@ class NetClassifier(ClassifierMixin, BaseEstimator, ABC):
         )
         self.n_iter_ = outcome.n_iter
         self.loss_ = outcome.loss
-        self.loss_curve_ = outcome.loss_curve
+        self.loss_curve_ = outcome.history.loss_curve
         for name in ("validation_loss_curve_", "best_iter_"):
             vars(self).pop(name, None)
         if problem.validation is not None:
-            self.validation_loss_curve_ = outcome.validation_loss_curve
-            self.best_iter_ = outcome.best_iter
+            self.validation_loss_curve_ = outcome.history.watched_curve
+            self.best_iter_ = outcome.history.best_iter
         if outcome.warning:
             warnings.warn(outcome.warning, ConvergenceWarning, stacklevel=3)
 
@@ -209,7 +209,8 @@ class NetClassifier(ClassifierMixin, BaseEstimator, ABC):
         y : ndarray of shape (n_samples,)
             Labels from `classes_`.
         """
-        return self.classes_[self._predict(X, keep_scores).argmax(axis=1)]
+        scores = self._predict(X, keep_scores)
+        return self.classes_[scores.argmax(axis=1)]
 
     def predict_proba(self, X):
         """Return the probabilities of the classes.
@@ -244,4 +245,6 @@ class NetClassifier(ClassifierMixin, BaseEstimator, ABC):
     def _predict(self, X, transform):
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=DTYPES)
-        return predict_scores(Network.from_layers(self._activation, *self._get_layers()), X, transform)
+        return predict_scores(
+            Network.from_layers(self._activation, *self._get_layers()), X, transform
+        )

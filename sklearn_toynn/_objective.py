@@ -48,6 +48,48 @@ class Samples:
             stop = min(start + length, self.n_samples)
             yield slice(start, stop) if self.rows is None else self.rows[start:stop]
 
+    def merge_equal_rows(self):
+        """Return the samples with equal rows of one class as a row of their joint weight.
+
+        The rows come in the order of a hash of their contents. So neither their order nor
+        whether a row is repeated or weighted changes a bit of what is computed from them.
+        """
+        rows = np.arange(self.n_samples) if self.rows is None else self.rows
+        hashes = self._hash(rows)
+        order = np.argsort(hashes, kind="stable")
+        rows, hashes = rows[order], hashes[order]
+        repeats = np.flatnonzero(hashes[1:] == hashes[:-1]) + 1
+        for start in range(0, len(repeats), MAX_CHUNK):
+            part = repeats[start : start + MAX_CHUNK]
+            one, other = rows[part], rows[part - 1]
+            equal = (self.X[one] == self.X[other]).all(axis=1)
+            equal &= self.codes[one] == self.codes[other]
+            repeats[start : start + MAX_CHUNK] = np.where(equal, part, 0)
+        is_first = np.ones(len(rows), bool)
+        is_first[repeats] = False
+        is_first[0] = True
+        weights = np.zeros_like(self.weights)
+        weights[rows[is_first]] = np.add.reduceat(self.weights[rows], np.flatnonzero(is_first))
+        return Samples(self.X, self.codes, weights, rows[is_first])
+
+    def _hash(self, rows):
+        """Return a hash (n_rows,) of each row and its class: sum_j m_j w_j modulo 2^64."""
+        word = np.dtype(f"u{self.X.itemsize}")
+        multipliers = np.random.RandomState(0).randint(
+            2**63, size=self.X.shape[1], dtype=np.uint64
+        )
+        multipliers |= np.uint64(1)
+        hashes = np.empty(len(rows), np.uint64)
+        for start in range(0, len(rows), MAX_CHUNK):
+            part = rows[start : start + MAX_CHUNK]
+            words = np.ascontiguousarray(self.X[part]).view(word).astype(np.uint64)
+            words ^= words >> np.uint64(8 * self.X.itemsize // 2)  # low bits of floats are often 0
+            words *= multipliers
+            hashes[start : start + MAX_CHUNK] = words.sum(axis=1) + self.codes[part].astype(
+                np.uint64
+            )
+        return hashes
+
     def epoch_order(self, rng):
         """Return the rows in use as an index array, shuffled by `rng` unless that is None."""
         order = np.arange(self.n_samples) if self.rows is None else self.rows.copy()

@@ -1,6 +1,7 @@
 """From what a user passes to `fit` to the samples that training runs over."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -115,7 +116,7 @@ def check_weights(weights, X, name):
     n_samples = len(X)
     if weights is None:
         return np.ones(n_samples, X.dtype)
-    if np.ndim(weights) == 0:
+    if isinstance(weights, Real):
         weights = np.full(n_samples, weights)
     weights = check_array(weights, ensure_2d=False, dtype=X.dtype, copy=True, input_name=name)
     if weights.shape != (n_samples,):
@@ -165,6 +166,4 @@ def split_rows(rows, codes, classes, fraction, seed):
             f"validate on and {len(rows) - n_validation} to train on, where each needs at least "
             f"one per class, {present.sum()}. Change it, or pass X_val and y_val."
         )
-    return train_test_split(
-        rows, test_size=n_validation, stratify=codes[rows], random_state=seed
-    )
+    return train_test_split(rows, test_size=n_validation, stratify=codes[rows], random_state=seed)

@@ -21,11 +21,12 @@ class Schedule(ABC):
     def factor(self, progress):
         """Return the factor at `progress` in [0, 1]: a float, or (n_nets, 1) if nets differ."""
 
-    def observe(self, n_stalled, keep):
-        """Take note of the epochs since each net's loss last improved, (n_nets,).
+    def observe(self, n_stalled):
+        """Take note of how many epochs on end each net has gone without an improvement."""
 
-        `keep` are the nets, a mask of (n_nets,), that train on.
-        """
+    def select(self, nets):  # noqa: ARG002
+        """Return the schedule of the nets that a mask names."""
+        return self
 
 
 class Constant(Schedule):
@@ -60,18 +61,21 @@ class Plateau(Schedule):
     patience = 2
     shrinkage = 5.0
 
-    def __init__(self):
-        self._factor = 1.0
+    def __init__(self, factors=1.0):
+        self._factors = factors
 
     def factor(self, progress):  # noqa: ARG002
         """Return 5^-k."""
-        return self._factor
+        return self._factors
 
-    def observe(self, n_stalled, keep):
-        """Divide the factor by 5 at every second epoch without improvement."""
-        on_plateau = (n_stalled > 0) & (n_stalled % self.patience == 0)
-        shrunk = self._factor * np.where(on_plateau, 1 / self.shrinkage, 1.0)[:, None]
-        self._factor = shrunk[keep]
+    def observe(self, n_stalled):
+        """Divide the factor at every second epoch on end without an improvement."""
+        on_plateau = [n > 0 and n % self.patience == 0 for n in n_stalled]
+        self._factors = self._factors * np.where(on_plateau, 1 / self.shrinkage, 1.0)[:, None]
+
+    def select(self, nets):
+        """Return the schedule of the nets that a mask names."""
+        return Plateau(self._factors[nets])
 
 
 class Custom(Schedule):

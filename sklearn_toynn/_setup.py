@@ -64,7 +64,9 @@ def make_training(estimators, problem, starts, batch_rng):
     schedule = either(first.schedule, solver_class.schedule)
     schedule = make_schedule(schedule)
     plan = Plan(
-        learning_rate=column(either(e.learning_rate, solver_class.learning_rate) for e in estimators),
+        learning_rate=column(
+            either(e.learning_rate, solver_class.learning_rate) for e in estimators
+        ),
         momentum=column(e.momentum for e in estimators),
         schedule=schedule,
         batch_size=either(first.batch_size, BATCH_SIZE),
@@ -78,7 +80,10 @@ def make_training(estimators, problem, starts, batch_rng):
         n_iter_no_change=first.n_iter_no_change,
         stops_on_stall=watches or not (solver_class.stops_on_gradient or schedule.ends),
     )
-    objective = Objective(network, problem.samples, column(e.reg for e in estimators))
+    samples = problem.samples
+    if solver_class.merges_equal_rows:
+        samples = samples.merge_equal_rows()
+    objective = Objective(network, samples, column(e.reg for e in estimators))
     return Training(objective, solver, plan, rule, problem.validation, first.verbose)
 
 

@@ -31,7 +31,12 @@ class Plan:
 
     def select(self, nets):
         """Return the plan of the nets that a mask names."""
-        return replace(self, learning_rate=self.learning_rate[nets], momentum=self.momentum[nets])
+        return replace(
+            self,
+            learning_rate=self.learning_rate[nets],
+            momentum=self.momentum[nets],
+            schedule=self.schedule.select(nets),
+        )
 
 
 class Solver(ABC):
@@ -51,6 +56,8 @@ class Solver(ABC):
     max_iter: ClassVar[int]
     #: Whether training ends where the largest gradient entry is at most `tol`.
     stops_on_gradient: ClassVar[bool] = True
+    #: Whether equal rows are to be merged first: for solvers that blow up rounding errors.
+    merges_equal_rows: ClassVar[bool] = False
     n_slots: ClassVar[int] = 0
 
     def __init__(self, slots, n_steps=0):
@@ -184,9 +191,14 @@ class Adam(MiniBatchSolver):
 
 
 class LBFGS(Solver):
-    """SciPy's L-BFGS-B on a stack of one; its line search chooses the steps."""
+    """SciPy's L-BFGS-B on a stack of one; its line search chooses the steps.
+
+    On a net, rounding errors grow until two runs end in different minima. Merging equal rows
+    keeps weights and repeated rows, and any order of the rows, equal to the bit.
+    """
 
     max_iter = 1000
+    merges_equal_rows = True
 
     def run(self, training):
         """Minimise until `training` has let the net go, or the loss stands still in its dtype."""

@@ -1,7 +1,8 @@
 """Training a stack: what is watched on the way, and where each net comes to its end."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import compress
 
 import numpy as np
 
@@ -23,6 +24,36 @@ class StoppingRule:
     stops_on_stall: bool
 
 
+@dataclass
+class History:
+    """What became of one net, iteration by iteration."""
+
+    #: Where the net stood in the stack at the start.
+    place: int
+    loss_curve: list = field(default_factory=list)
+    #: Equal to `loss_curve` where there is no validation set.
+    watched_curve: list = field(default_factory=list)
+    best_loss: float = math.inf
+    best_iter: int = 0
+    #: The iterations since `best_loss` last fell by `tol`.
+    n_stalled: int = 0
+
+    def add(self, loss, watched_loss, tol):
+        """Add an iteration, and say whether the watched loss is the best so far."""
+        self.loss_curve.append(loss)
+        self.watched_curve.append(watched_loss)
+        self.n_stalled = 0 if watched_loss < self.best_loss - tol else self.n_stalled + 1
+        is_best = watched_loss < self.best_loss
+        if is_best:
+            self.best_loss, self.best_iter = watched_loss, len(self.watched_curve) - 1
+        return is_best
+
+    def has_ended(self, rule):
+        """Say whether the losses end the training: not finite, or stalled."""
+        stalled = rule.stops_on_stall and self.n_stalled >= rule.n_iter_no_change
+        return stalled or not math.isfinite(self.loss_curve[-1] + self.watched_curve[-1])
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What training made of one net; `network` and `solver` are stacks of one."""
@@ -30,10 +61,8 @@ class Outcome:
     network: Network
     solver: Solver
     loss: float
-    loss_curve: list
-    validation_loss_curve: list
-    best_iter: int
     n_iter: int
+    history: History
     warning: str | None
 
 
@@ -59,16 +88,10 @@ class Training:
     def __init__(self, objective, solver, plan, rule, validation, verbose):
         self.objective, self.solver, self.plan = objective, solver, plan
         self.n_iter = 0
-        n_nets = self.n_nets
-        self.outcomes = [None] * n_nets
+        self.outcomes = [None] * self.n_nets
+        self._histories = [History(place) for place in range(self.n_nets)]
         self._rule, self._validation, self._verbose = rule, validation, verbose
         self._watch_validation()
-        self._nets = np.arange(n_nets)  # their places in `outcomes`
-        self._curves = [[] for _ in range(n_nets)]
-        self._validation_curves = [[] for _ in range(n_nets)]
-        self._n_stalled = np.zeros(n_nets, int)
-        self._best_loss = np.full(n_nets, math.inf)
-        self._best_iter = np.zeros(n_nets, int)
         parameters = objective.network.parameters
         self._initial, self._previous, self._best = (parameters.copy() for _ in range(3))
 
@@ -89,31 +112,24 @@ class Training:
         parameters as they changed), the validation loss that of the parameters now.
         """
         parameters = self.objective.network.parameters
-        watched, candidates = loss, self._previous
+        losses, candidates = loss.tolist(), self._previous
+        validation_losses = losses
         if self._validation is not None:
-            watched, candidates = self._validation_objective.value(), parameters
-        for net, value, validation_value in zip(
-            self._nets, loss.tolist(), watched.tolist(), strict=True
-        ):
-            self._curves[net].append(value)
-            self._validation_curves[net].append(validation_value)
+            validation_losses = self._validation_objective.value().tolist()
+            candidates = parameters
         if self._verbose and self.n_iter % self._verbose == 0:
-            values = ", ".join(f"{value:.6f}" for value in loss)
+            values = ", ".join(f"{value:.6f}" for value in losses)
             print(f"iteration {self.n_iter}: loss {values}")  # noqa: T201
-        improves = watched < self._best_loss - self._rule.tol
-        is_best = watched < self._best_loss
-        self._n_stalled = np.where(improves, 0, self._n_stalled + 1)
-        self._best_loss[is_best] = watched[is_best]
-        self._best_iter[is_best] = self.n_iter
-        np.copyto(self._best, candidates, where=is_best[:, None])
-        np.copyto(self._previous, parameters)
-        self.n_iter += 1
-        at_end = ~np.isfinite(loss + watched)
-        if self._rule.stops_on_stall:
-            at_end |= self._n_stalled >= self._rule.n_iter_no_change
+        at_end = np.zeros(self.n_nets, bool)
+        for net, history in enumerate(self._histories):
+            if history.add(losses[net], validation_losses[net], self._rule.tol):
+                self._best[net] = candidates[net]
+            at_end[net] = history.has_ended(self._rule)
+        self._previous[...] = parameters
         if self.solver.stops_on_gradient:
             at_end |= self._largest_gradient_entries() <= self._rule.tol
-        self.plan.schedule.observe(self._n_stalled, ~at_end)
+        self.n_iter += 1
+        self.plan.schedule.observe([history.n_stalled for history in self._histories])
         if at_end.any():
             self._let_go(at_end)
         if self.n_nets and self.n_iter == self.plan.max_iter:
@@ -131,19 +147,16 @@ class Training:
             left.network.parameters[...] = self._best[leaving]
         loss = left.value()
         diverged = self._rescue(left, loss, leaving)
-        for index, place in enumerate(np.flatnonzero(leaving)):
-            net = self._nets[place]
-            self.outcomes[net] = Outcome(
+        for index, net in enumerate(np.flatnonzero(leaving)):
+            self.outcomes[self._histories[net].place] = Outcome(
                 network=left.network.select([index]),
                 solver=left_solver.select([index]),
                 loss=float(loss[index]),
-                loss_curve=self._curves[net],
-                validation_loss_curve=self._validation_curves[net],
-                best_iter=int(self._best_iter[place]),
                 n_iter=self.n_iter,
-                warning=self._describe_divergence(place, loss[index])
+                history=self._histories[net],
+                warning=self._describe_divergence(net, loss[index])
                 if diverged[index]
-                else describe_end(place),
+                else describe_end(net),
             )
         self._keep(~leaving)
 
@@ -152,11 +165,11 @@ class Training:
         self.objective = self.objective.select(staying)
         self.solver = self.solver.select(staying)
         self.plan = self.plan.select(staying)
+        self._histories = list(compress(self._histories, staying))
+        self._initial, self._previous, self._best = (
+            parameters[staying] for parameters in (self._initial, self._previous, self._best)
+        )
         self._watch_validation()
-        for name in (
-            "_nets", "_n_stalled", "_best_loss", "_best_iter", "_initial", "_previous", "_best"
-        ):  # fmt: skip
-            setattr(self, name, getattr(self, name)[staying])
 
     def _watch_validation(self):
         if self._validation is not None:
