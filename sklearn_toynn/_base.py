@@ -17,7 +17,7 @@ from ._network import Network
 from ._prediction import keep_scores, log_softmax, predict_scores, softmax
 from ._problem import DTYPES, validate_problem
 from ._schedules import SCHEDULES
-from ._setup import RandomStreams, draw_parameters, make_training
+from ._setup import RandomStreams, Start, draw_parameters, make_training
 from ._sklearn_compat import Interval, StrOptions, fit_context
 from ._solvers import SOLVERS, MiniBatchSolver
 from ._training import train
@@ -46,6 +46,38 @@ def takes_batches(estimator):
         f"partial_fit needs a solver that takes batches, one of {able}; got "
         f"solver={estimator.solver!r}."
     )
+
+
+def check_one_pass(estimator):
+    """Refuse what one pass over some of the rows can't know."""
+    for name, value, allowed in (
+        ("early_stopping", estimator.early_stopping, (False,)),
+        ("class_weight", estimator.class_weight, ("a dict", None)),
+        ("schedule", estimator.schedule, ("auto", "constant")),
+    ):
+        if value not in allowed and not isinstance(value, dict):
+            raise ValueError(
+                f"partial_fit sees one pass over some of the rows, and does not go with "
+                f"{name}={value!r}: set it to one of {allowed}, or call fit."
+            )
+
+
+def known_classes(estimator, classes):
+    """Return the sorted classes for `partial_fit`, from its argument or the calls before."""
+    fitted = getattr(estimator, "classes_", None)
+    if classes is None:
+        if fitted is None:
+            raise ValueError("classes must be given in the first call of partial_fit, got None.")
+        return fitted
+    classes = np.unique(classes)
+    if fitted is not None and not np.array_equal(classes, fitted):
+        raise ValueError(
+            f"classes={classes.tolist()} are not those of the first call of partial_fit or of "
+            f"fit, {fitted.tolist()}."
+        )
+    if len(classes) < 2:
+        raise ValueError(f"classes must name at least 2 classes, got {classes.tolist()}.")
+    return classes
 
 
 class NetClassifier(ClassifierMixin, BaseEstimator, ABC):
@@ -144,25 +176,101 @@ class NetClassifier(ClassifierMixin, BaseEstimator, ABC):
         with restored_on_error(self):
             streams = RandomStreams(self.random_state)
             problem = validate_problem(
-                self, X, y, sample_weight, (X_val, y_val, sample_weight_val), streams.split_seed
+                self, (X, y, sample_weight), (X_val, y_val, sample_weight_val), streams.split_seed
             )
-            start = self._start(problem, streams)
-            (outcome,), interrupt = train(make_training([self], problem, [start], streams.batches))
-            self._set_fitted(problem, outcome)
-        if interrupt is not None:
-            raise interrupt
+            goes_on = self.warm_start and hasattr(self, "classes_")
+            start = self._go_on(problem, streams) if goes_on else self._start(problem, streams)
+            (outcome,) = train(make_training([self], problem, [start]))
+            self._set_fitted(problem, outcome, start if self.warm_start else None)
+        if outcome.interrupt is not None:
+            raise outcome.interrupt
+        return self
+
+    @available_if(takes_batches)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Go through the given rows once, with a constant learning rate.
+
+        The solver's memory is kept from call to call. After `fit` it begins anew, from the
+        fitted weights.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that may come. Needed in the first call alone.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; None stands for 1 each.
+
+        Returns
+        -------
+        self : estimator
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If an argument or a parameter is not what it must be, or a parameter asks for what
+            one pass over some of the rows can't know: `early_stopping`, a "balanced"
+            `class_weight`, a `schedule` over `max_iter`.
+        """
+        check_one_pass(self)
+        with restored_on_error(self):
+            streams = RandomStreams(self.random_state)
+            goes_on = hasattr(self, "classes_")
+            problem = validate_problem(
+                self,
+                (X, y, sample_weight),
+                classes=known_classes(self, classes),
+                reset=not goes_on,
+            )
+            start = self._go_on(problem, streams) if goes_on else self._start(problem, streams)
+            (outcome,) = train(make_training([self], problem, [start], one_pass=True))
+            passes, curve = (self.n_iter_, self.loss_curve_) if goes_on else (0, [])
+            self._set_fitted(problem, outcome, start)
+            self.n_iter_ += passes
+            self.loss_curve_ = curve + self.loss_curve_
+        if outcome.interrupt is not None:
+            raise outcome.interrupt
         return self
 
     def _start(self, problem, streams):
-        """Return the network and the solver to begin with, as stacks of one."""
+        """Return where training begins."""
         widths = [problem.n_features, *self._hidden_sizes, len(problem.classes)]
         auto = isinstance(self.init, str) and self.init == "auto"
         initializer = self._auto_initializer if auto else make_initializer(self.init)
         parameters = draw_parameters(widths, initializer, streams.init, problem.dtype)
-        return Network(widths, self._activation, parameters), self._solver_class.start(parameters)
+        return Start(
+            Network(widths, self._activation, parameters),
+            self._solver_class.start(parameters),
+            streams.batches,
+        )
 
-    def _set_fitted(self, problem, outcome):
-        """Set the fitted attributes, and warn of what went wrong in training."""
+    def _go_on(self, problem, streams):
+        """Return the fitted weights as where training begins, with the solver's memory if kept."""
+        network = Network.from_layers(self._activation, *self._get_layers(), dtype=problem.dtype)
+        widths = [problem.n_features, *self._hidden_sizes, len(problem.classes)]
+        same_classes = np.array_equal(problem.classes, self.classes_)
+        if list(network.widths) != widths or not same_classes:
+            raise ValueError(
+                "warm_start=True and partial_fit go on with a net of the same shape and classes. "
+                f"The fitted one has layers of {list(network.widths)} units and the classes "
+                f"{self.classes_.tolist()}, now asked for are {widths} and "
+                f"{problem.classes.tolist()}. Set warm_start=False, or fit a clone."
+            )
+        solver, batch_rng = getattr(self, "_memory", (None, streams.batches))
+        if type(solver) is not self._solver_class or solver.slots.dtype != problem.dtype:
+            solver = self._solver_class.start(network.parameters)
+        return Start(network, solver, batch_rng)
+
+    def _set_fitted(self, problem, outcome, start=None):
+        """Set the fitted attributes, and warn of what went wrong in training.
+
+        With the `start` that the training had, the solver's memory is kept to go on from.
+        """
         network = outcome.network
         self.classes_ = problem.classes
         self._set_layers(
@@ -172,13 +280,15 @@ class NetClassifier(ClassifierMixin, BaseEstimator, ABC):
         self.n_iter_ = outcome.n_iter
         self.loss_ = outcome.loss
         self.loss_curve_ = outcome.history.loss_curve
-        for name in ("validation_loss_curve_", "best_iter_"):
+        for name in ("validation_loss_curve_", "best_iter_", "_memory"):
             vars(self).pop(name, None)
         if problem.validation is not None:
             self.validation_loss_curve_ = outcome.history.watched_curve
             self.best_iter_ = outcome.history.best_iter
+        if start is not None:
+            self._memory = outcome.solver, start.batch_rng
         if outcome.warning:
-            warnings.warn(outcome.warning, ConvergenceWarning, stacklevel=3)
+            warnings.warn(outcome.warning, ConvergenceWarning, stacklevel=4)
 
     def decision_function(self, X):
         """Return the scores of the classes.

@@ -13,7 +13,128 @@ __all__ = ["SoftmaxClassifier", "TwoLayerNetClassifier"]
 
 
 class SoftmaxClassifier(NetClassifier):
-    """Multinomial logistic regression."""
+    r"""Softmax regression: a linear classifier, also known as multinomial logistic regression.
+
+    It minimises
+
+    .. math::
+
+        \frac{\sum_i w_i \, \mathrm{CE}(y_i, \mathrm{softmax}(W x_i + b))}{\sum_i w_i}
+        + \frac{\mathtt{reg}}{2} \sum_{kj} W_{kj}^2
+
+    where CE is the cross-entropy and w the product of sample and class weight. Two classes
+    have a row of W each, as three have. So ``LogisticRegression(C=c)`` on n rows is
+    ``reg = 1 / (c * n)`` with three classes or more, and ``reg = 2 / (c * n)`` with two; with
+    weights, n is their sum.
+
+    Parameters
+    ----------
+    reg : float, default=1e-3
+        The penalty on the squared weights, >= 0. The intercepts go free.
+    solver : {"auto", "lbfgs", "gd", "sgd", "adam"}, default="auto"
+        - "auto": "lbfgs";
+        - "lbfgs": L-BFGS, SciPy's;
+        - "gd": whole-batch gradient descent;
+        - "sgd": mini-batches with Nesterov's momentum;
+        - "adam": mini-batches with Adam.
+    learning_rate : float or "auto", default="auto"
+        The size of the first step, a float > 0. "auto" is 0.5 for "gd", 0.1 for "sgd" and 0.01 for
+        "adam".
+        "lbfgs" finds its own steps.
+    schedule : {"constant", "inverse", "cosine", "plateau"}, callable or "auto", default="auto"
+        The factor on the learning rate, by the progress p in [0, 1], the share of `max_iter`
+        that is done:
+
+        - "constant": 1;
+        - "inverse": 1 / (1 + 9 p);
+        - "cosine": (1 + cos(pi p)) / 2;
+        - "plateau": 5^-k, where k counts the times that the loss that is watched went 2
+          epochs on end without an improvement by `tol`;
+        - a callable: its value at p, a float >= 0;
+        - "auto": "cosine" for "sgd" and "adam", "constant" for "gd" and in `partial_fit`.
+    momentum : float, default=0.9
+        Nesterov's momentum in [0, 1), for "sgd" alone.
+    batch_size : int or "auto", default="auto"
+        The rows per step of "sgd" and "adam"; "auto" is 200, or all if they are fewer.
+    max_iter : int or "auto", default="auto"
+        The most epochs of "sgd" and "adam", or iterations of the others. "auto" is 60 epochs
+        or 1000 iterations.
+    tol : float, default=1e-5
+        The training ends
+
+        - for "sgd" and "adam", where the objective has not improved by `tol` for
+          `n_iter_no_change` epochs; under the cosine schedule `max_iter` alone ends it;
+        - for "gd" and "lbfgs", where no entry of the gradient is larger than `tol`;
+        - for every solver with a validation set, where the log loss on that has not
+          improved by `tol` for `n_iter_no_change` iterations.
+    n_iter_no_change : int, default=10
+        See `tol`.
+    early_stopping : bool, default=False
+        Whether to set rows aside, stratified by class, as a validation set. Not needed where
+        `fit` is given one.
+    validation_fraction : float, default=0.1
+        The share of the rows to set aside, in (0, 1).
+    class_weight : dict, "balanced" or None, default=None
+        A factor on the weights of the rows of each class, by label. "balanced" gives every
+        class the same total weight.
+    init : {"auto", "he", "lecun", "glorot"}, float or callable, default="auto"
+        The initial weights; the biases start at 0.
+
+        - "he": N(0, 2 / fan_in);
+        - "lecun": N(0, 1 / fan_in);
+        - "glorot": N(0, 2 / (fan_in + fan_out));
+        - a float: N(0, init^2);
+        - a callable `(rng, fan_in, fan_out)` that returns an array (fan_in, fan_out), with
+          `rng` a `RandomState`;
+        - "auto": zero, as the start does not change the minimum.
+    shuffle : bool, default=True
+        Whether "sgd" and "adam" draw the batches anew in every epoch.
+    random_state : int, RandomState instance or None, default=None
+        Determines initial weights, batches and the validation split, each by a stream of its
+        own. The same int gives the same bits.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the earlier fit.
+    verbose : int, default=0
+        Print the loss of every `verbose`-th iteration; 0 for silence.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    coef_ : ndarray of shape (n_classes, n_features_in_)
+        The weights; two rows for two classes, unlike `LogisticRegression`.
+    intercept_ : ndarray of shape (n_classes,)
+        The biases. They sum to zero, as the objective leaves their mean free.
+    n_features_in_ : int
+        The number of columns of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where X had names, all of them strings.
+    n_iter_ : int
+        The number of iterations or epochs.
+    loss_ : float
+        The objective at the fitted weights.
+    loss_curve_ : list of float, n_iter_ long
+        The objective of each iteration: for "gd" and "lbfgs" before the iteration's step, for
+        "sgd" and "adam" the mean over the epoch's batches as they went by.
+    validation_loss_curve_ : list of float, n_iter_ long
+        The log loss on the validation set after each iteration, if there is such a set.
+    best_iter_ : int
+        The index there of the least loss, whose weights are the fitted ones.
+
+    See Also
+    --------
+    TwoLayerNetClassifier : The same with a hidden layer.
+    sklearn.linear_model.LogisticRegression : The same model, penalised by `C`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_toynn import SoftmaxClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = SoftmaxClassifier(reg=1e-3).fit(X, y)
+    >>> round(clf.score(X, y), 2)
+    0.98
+    """
 
     _parameter_constraints: ClassVar[dict] = {
         **NetClassifier._parameter_constraints,
@@ -78,7 +199,133 @@ class SoftmaxClassifier(NetClassifier):
 
 
 class TwoLayerNetClassifier(NetClassifier):
-    """A net with one hidden layer."""
+    r"""A net with one hidden layer: input, hidden units, softmax.
+
+    It minimises
+
+    .. math::
+
+        \frac{\sum_i w_i \, \mathrm{CE}(y_i, \mathrm{softmax}(W_2 f(W_1 x_i + b_1) + b_2))}
+        {\sum_i w_i} + \frac{\mathtt{reg}}{2} \Big(\sum W_1^2 + \sum W_2^2\Big)
+
+    where f is the activation, CE the cross-entropy and w the product of sample and class
+    weight. Two classes have an output each, as three have. ``MLPClassifier(alpha=a)`` on n
+    rows, as one batch and with three classes or more, is ``reg = a / n``; with weights, n is
+    their sum.
+
+    Parameters
+    ----------
+    hidden_size : int, default=100
+        The number of hidden units.
+    reg : float, default=1e-3
+        The penalty on the squared weights, >= 0. The biases go free.
+    activation : {"relu", "leaky_relu", "logistic", "tanh", "gelu", "silu"}, default="relu"
+        The f of the hidden units: max(z, 0); max(z, z / 100); 1 / (1 + exp(-z)); tanh(z);
+        z Phi(z), with Phi the normal distribution function; z / (1 + exp(-z)).
+    solver : {"adam", "sgd", "gd", "lbfgs"}, default="adam"
+        - "adam": mini-batches with Adam;
+        - "sgd": mini-batches with Nesterov's momentum;
+        - "gd": whole-batch gradient descent;
+        - "lbfgs": L-BFGS, SciPy's. Equal rows are merged first, so that weights, repeated
+          rows and any order of the rows give the same bits.
+    learning_rate : float or "auto", default="auto"
+        The size of the first step, a float > 0. "auto" is 0.5 for "gd", 0.1 for "sgd" and 0.01 for
+        "adam".
+        "lbfgs" finds its own steps.
+    schedule : {"constant", "inverse", "cosine", "plateau"}, callable or "auto", default="auto"
+        The factor on the learning rate, by the progress p in [0, 1], the share of `max_iter`
+        that is done:
+
+        - "constant": 1;
+        - "inverse": 1 / (1 + 9 p);
+        - "cosine": (1 + cos(pi p)) / 2;
+        - "plateau": 5^-k, where k counts the times that the loss that is watched went 2
+          epochs on end without an improvement by `tol`;
+        - a callable: its value at p, a float >= 0;
+        - "auto": "cosine" for "sgd" and "adam", "constant" for "gd" and in `partial_fit`.
+    momentum : float, default=0.9
+        Nesterov's momentum in [0, 1), for "sgd" alone.
+    batch_size : int or "auto", default="auto"
+        The rows per step of "sgd" and "adam"; "auto" is 200, or all if they are fewer.
+    max_iter : int or "auto", default="auto"
+        The most epochs of "sgd" and "adam", or iterations of the others. "auto" is 60 epochs
+        or 1000 iterations.
+    tol : float, default=1e-5
+        The training ends
+
+        - for "sgd" and "adam", where the objective has not improved by `tol` for
+          `n_iter_no_change` epochs; under the cosine schedule `max_iter` alone ends it;
+        - for "gd" and "lbfgs", where no entry of the gradient is larger than `tol`;
+        - for every solver with a validation set, where the log loss on that has not
+          improved by `tol` for `n_iter_no_change` iterations.
+    n_iter_no_change : int, default=10
+        See `tol`.
+    early_stopping : bool, default=False
+        Whether to set rows aside, stratified by class, as a validation set. Not needed where
+        `fit` is given one.
+    validation_fraction : float, default=0.1
+        The share of the rows to set aside, in (0, 1).
+    class_weight : dict, "balanced" or None, default=None
+        A factor on the weights of the rows of each class, by label. "balanced" gives every
+        class the same total weight.
+    init : {"auto", "he", "lecun", "glorot"}, float or callable, default="auto"
+        The initial weights; the biases start at 0.
+
+        - "he": N(0, 2 / fan_in);
+        - "lecun": N(0, 1 / fan_in);
+        - "glorot": N(0, 2 / (fan_in + fan_out));
+        - a float: N(0, init^2);
+        - a callable `(rng, fan_in, fan_out)` that returns an array (fan_in, fan_out), with
+          `rng` a `RandomState`;
+        - "auto": "glorot" for "tanh" and "logistic", "he" for the others.
+    shuffle : bool, default=True
+        Whether "sgd" and "adam" draw the batches anew in every epoch.
+    random_state : int, RandomState instance or None, default=None
+        Determines initial weights, batches and the validation split, each by a stream of its
+        own. The same int gives the same bits.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the earlier fit.
+    verbose : int, default=0
+        Print the loss of every `verbose`-th iteration; 0 for silence.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    coefs_ : list of ndarray, of shape (n_features_in_, hidden_size) and (hidden_size, n_classes)
+        The weights of the hidden units and of the outputs.
+    intercepts_ : list of ndarray, of shape (hidden_size,) and (n_classes,)
+        Their biases.
+    n_features_in_ : int
+        The number of columns of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where X had names, all of them strings.
+    n_iter_ : int
+        The number of iterations or epochs.
+    loss_ : float
+        The objective at the fitted weights.
+    loss_curve_ : list of float, n_iter_ long
+        The objective of each iteration: for "gd" and "lbfgs" before the iteration's step, for
+        "sgd" and "adam" the mean over the epoch's batches as they went by.
+    validation_loss_curve_ : list of float, n_iter_ long
+        The log loss on the validation set after each iteration, if there is such a set.
+    best_iter_ : int
+        The index there of the least loss, whose weights are the fitted ones.
+
+    See Also
+    --------
+    SoftmaxClassifier : The same without the hidden layer.
+    sklearn.neural_network.MLPClassifier : Any number of hidden layers.
+
+    Examples
+    --------
+    >>> from sklearn_toynn import TwoLayerNetClassifier
+    >>> from sklearn_toynn.datasets import make_spiral
+    >>> X, y = make_spiral(random_state=0)
+    >>> clf = TwoLayerNetClassifier(max_iter=500, random_state=0).fit(X, y)
+    >>> clf.score(X, y) > 0.95
+    True
+    """
 
     _parameter_constraints: ClassVar[dict] = {
         "hidden_size": [Interval(Integral, 1, None, closed="left")],

@@ -1,5 +1,7 @@
 """A stack of fully connected nets: flat parameters, scores, cross-entropy and gradient."""
 
+from itertools import pairwise
+
 import numpy as np
 
 __all__ = ["Network", "Workspace"]
@@ -42,10 +44,11 @@ class Network:
         self._transposed_weights = [weights.transpose(0, 2, 1) for weights in self.weights]
 
     @classmethod
-    def from_layers(cls, activation, coefs, intercepts):
+    def from_layers(cls, activation, coefs, intercepts, dtype=None):
         """Make a stack of one from weights (fan_in, fan_out) and biases (fan_out,)."""
         widths = [len(coefs[0]), *(len(bias) for bias in intercepts)]
-        flat = np.concatenate([*(weights.T.ravel() for weights in coefs), *intercepts])
+        parts = [*(weights.T.ravel() for weights in coefs), *intercepts]
+        flat = np.concatenate(parts, dtype=dtype)
         return cls(widths, activation, flat[None])
 
     @property
@@ -56,12 +59,12 @@ class Network:
     @property
     def n_weights(self):
         """The number of entries of W_1, ..., W_L together: where the biases begin."""
-        return sum(a * b for a, b in zip(self.widths[:-1], self.widths[1:], strict=True))
+        return sum(fan_in * fan_out for fan_in, fan_out in pairwise(self.widths))
 
     def split(self, flat):
         """Return views of the layers' weights and biases on a (n_nets, n_parameters) array."""
         weights, biases, end = [], [], 0
-        for fan_in, fan_out in zip(self.widths[:-1], self.widths[1:], strict=True):
+        for fan_in, fan_out in pairwise(self.widths):
             start, end = end, end + fan_out * fan_in
             weights.append(flat[:, start:end].reshape(-1, fan_out, fan_in))
         for fan_out in self.widths[1:]:
@@ -76,13 +79,11 @@ class Network:
     def forward(self, space):
         """Compute the scores of `space.inputs`, (n_nets, n_classes, n_samples)."""
         below = space.inputs.T
-        for weights, bias, values, kept in zip(
-            self.weights[:-1], self.biases[:-1], space.hidden, space.kept, strict=True
-        ):
-            np.matmul(weights, below, out=values)
-            values += bias
-            self.activation.forward(values, kept)
-            below = values
+        for layer, hidden in enumerate(space.hidden):
+            np.matmul(self.weights[layer], below, out=hidden)
+            np.add(hidden, self.biases[layer], out=hidden)
+            self.activation.forward(hidden, space.kept[layer])
+            below = hidden
         np.matmul(self.weights[-1], below, out=space.scores)
         space.scores += self.biases[-1]
         return space.scores

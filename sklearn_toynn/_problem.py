@@ -36,14 +36,22 @@ class Problem:
         return self.samples.X.dtype
 
 
-def validate_problem(estimator, X, y, sample_weight, validation_data, split_seed, classes=None):
+def validate_problem(
+    estimator,
+    data,
+    validation_data=(None, None, None),
+    split_seed=None,
+    *,
+    classes=None,
+    reset=True,
+):
     """Check the arguments of `fit` or `partial_fit` and return them as a `Problem`.
 
     Parameters
     ----------
     estimator : estimator
-        Gets `n_features_in_` and `feature_names_in_` where `classes` is None.
-    X, y, sample_weight
+        Gets `n_features_in_` and `feature_names_in_` where `reset` is true.
+    data : tuple of (X, y, sample_weight)
         As in `fit`.
     validation_data : tuple of (X_val, y_val, sample_weight_val)
         As in `fit`.
@@ -51,8 +59,11 @@ def validate_problem(estimator, X, y, sample_weight, validation_data, split_seed
         Of the split for `early_stopping`.
     classes : ndarray of shape (n_classes,), default=None
         The labels, where they are known before y.
+    reset : bool
+        Whether X may have other columns than before.
     """
-    X, y = validate_data(estimator, X, y, dtype=DTYPES, reset=classes is None)
+    X, y, sample_weight = data
+    X, y = validate_data(estimator, X, y, dtype=DTYPES, reset=reset)
     X = with_unit_stride(X)
     check_classification_targets(y)
     if classes is None:

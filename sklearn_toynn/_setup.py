@@ -1,15 +1,18 @@
 """From estimators with a problem in common to a training of their stack."""
 
+from dataclasses import dataclass
+from itertools import pairwise
+
 import numpy as np
 from sklearn.utils import check_random_state
 
 from ._network import Network
 from ._objective import Objective
-from ._schedules import SCHEDULES, make_schedule
-from ._solvers import Plan
+from ._schedules import make_schedule
+from ._solvers import Plan, Solver
 from ._training import StoppingRule, Training
 
-__all__ = ["RandomStreams", "make_training"]
+__all__ = ["RandomStreams", "Start", "draw_parameters", "make_training"]
 
 #: The least that `batch_size="auto"` gives, where there are as many rows.
 BATCH_SIZE = 200
@@ -30,55 +33,62 @@ class RandomStreams:
 
 def draw_parameters(widths, initializer, rng, dtype):
     """Return initial parameters, (1, n_parameters): weights of `initializer`, biases of 0."""
-    pairs = zip(widths[:-1], widths[1:], strict=True)
-    weights = [initializer(rng, fan_in, fan_out).T.ravel() for fan_in, fan_out in pairs]
+    weights = [initializer(rng, fan_in, fan_out).T.ravel() for fan_in, fan_out in pairwise(widths)]
     return np.concatenate([*weights, np.zeros(sum(widths[1:]))])[None].astype(dtype)
 
 
-def make_training(estimators, problem, starts, batch_rng):
+@dataclass(frozen=True)
+class Start:
+    """Where training begins: a stack of one, and the stream that will order its batches."""
+
+    network: Network
+    solver: Solver
+    batch_rng: np.random.RandomState
+
+
+def make_training(estimators, problem, starts, *, one_pass=False):
     """Return the `Training` of a stack with one net per estimator.
 
     Parameters
     ----------
     estimators : list of estimators
-        Equal in all parameters but `reg`, `learning_rate`, `momentum`, `init` and, as far as
-        the batches go, `random_state`.
+        Equal in all parameters but `reg`, `learning_rate`, `momentum` and `init`.
     problem : Problem
         What they are trained on.
-    starts : list of (Network, Solver)
-        Where each begins, as stacks of one.
-    batch_rng : RandomState
-        Orders the rows.
+    starts : list of Start
+        Where each begins.
+    one_pass : bool
+        Whether this is one pass at a constant learning rate, as in `partial_fit`.
     """
-    first = estimators[0]
+    first, first_start = estimators[0], starts[0]
     solver_class = first._solver_class
-    networks, solvers = zip(*starts, strict=True)
     network = Network(
-        networks[0].widths,
-        networks[0].activation,
-        np.concatenate([network.parameters for network in networks]),
+        first_start.network.widths,
+        first_start.network.activation,
+        np.concatenate([start.network.parameters for start in starts]),
     )
     solver = solver_class(
-        np.concatenate([solver.slots for solver in solvers], axis=1), solvers[0].n_steps
+        np.concatenate([start.solver.slots for start in starts], axis=1),
+        first_start.solver.n_steps,
     )
-    schedule = either(first.schedule, solver_class.schedule)
-    schedule = make_schedule(schedule)
+    default_rate = solver_class.learning_rate
     plan = Plan(
-        learning_rate=column(
-            either(e.learning_rate, solver_class.learning_rate) for e in estimators
-        ),
+        learning_rate=column(either(e.learning_rate, default_rate) for e in estimators),
         momentum=column(e.momentum for e in estimators),
-        schedule=schedule,
+        schedule=make_schedule(
+            "constant" if one_pass else either(first.schedule, solver_class.schedule)
+        ),
         batch_size=either(first.batch_size, BATCH_SIZE),
         shuffle=first.shuffle,
-        max_iter=either(first.max_iter, solver_class.max_iter),
-        batch_rng=batch_rng,
+        max_iter=1 if one_pass else either(first.max_iter, solver_class.max_iter),
+        batch_rng=first_start.batch_rng,
     )
     watches = problem.validation is not None
+    follows_loss = not (one_pass or solver_class.stops_on_gradient or plan.schedule.ends)
     rule = StoppingRule(
         tol=first.tol,
         n_iter_no_change=first.n_iter_no_change,
-        stops_on_stall=watches or not (solver_class.stops_on_gradient or schedule.ends),
+        stops_on_stall=watches or follows_loss,
     )
     samples = problem.samples
     if solver_class.merges_equal_rows:

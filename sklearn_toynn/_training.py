@@ -64,6 +64,7 @@ class Outcome:
     n_iter: int
     history: History
     warning: str | None
+    interrupt: KeyboardInterrupt | None
 
 
 class Training:
@@ -135,12 +136,12 @@ class Training:
         if self.n_nets and self.n_iter == self.plan.max_iter:
             self._let_go(np.ones(self.n_nets, bool), self._describe_limit)
 
-    def close(self):
+    def close(self, interrupt=None):
         """Let go the nets that still train, with the weights that they have now."""
         if self.n_nets:
-            self._let_go(np.ones(self.n_nets, bool))
+            self._let_go(np.ones(self.n_nets, bool), interrupt=interrupt)
 
-    def _let_go(self, leaving, describe_end=lambda net: None):  # noqa: ARG005
+    def _let_go(self, leaving, describe_end=lambda net: None, interrupt=None):  # noqa: ARG005
         """Make the outcomes of the nets that a mask names, and go on without them."""
         left, left_solver = self.objective.select(leaving), self.solver.select(leaving)
         if self._validation is not None:
@@ -157,6 +158,7 @@ class Training:
                 warning=self._describe_divergence(net, loss[index])
                 if diverged[index]
                 else describe_end(net),
+                interrupt=interrupt,
             )
         self._keep(~leaving)
 
@@ -227,15 +229,14 @@ class Training:
 
 @single_threaded_blas
 def train(training):
-    """Run a training to its end; return its outcomes, net by net, and an interrupt or None.
+    """Run a training to its end and return its outcomes, net by net.
 
-    Ctrl-C ends the training with the weights so far, and is the caller's to raise.
+    Ctrl-C ends it with the weights so far, and is the caller's to raise.
     """
     # overflow is how divergence shows; `Training` looks for it
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         try:
             training.solver.run(training)
         except KeyboardInterrupt as interrupt:
-            training.close()
-            return training.outcomes, interrupt
-    return training.outcomes, None
+            training.close(interrupt)
+    return training.outcomes

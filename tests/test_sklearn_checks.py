@@ -2,11 +2,8 @@
 
 import warnings
 
-import pytest
-import sklearn
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
-from sklearn.utils.fixes import parse_version
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._solvers import SOLVERS

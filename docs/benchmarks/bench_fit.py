@@ -13,6 +13,7 @@ import platform
 import subprocess
 import sys
 import warnings
+from functools import partial
 from statistics import geometric_mean, median
 from time import perf_counter
 
@@ -71,9 +72,10 @@ def medians_in_turn(*calls, n_rounds=N_ROUNDS):
     return [median(column) for column in zip(*times, strict=True)]
 
 
-def products_alone(n_samples, n_features, hidden_size, n_classes, n_epochs, dtype):
+def products_alone(X, y, hidden_size, n_epochs):
     """Return a function that runs the products of the fit, and nothing else."""
     rng = np.random.RandomState(0)
+    n_samples, n_features, n_classes, dtype = *X.shape, y.max() + 1, X.dtype
     whole, rest = divmod(n_samples, BATCH_SIZE)
     lengths = [BATCH_SIZE] * whole + [rest] * (rest > 0)
     first = rng.standard_normal((1, hidden_size, n_features)).astype(dtype)
@@ -104,8 +106,8 @@ def bench_adam():
     for dtype in (np.float32, np.float64):
         print(f"\n{np.dtype(dtype).name:20}   h   epochs  MLP ms  ours ms  ratio  products")
         ratios = []
-        for name, (X, y), hidden_size, n_epochs in cases():
-            X = StandardScaler().fit_transform(X).astype(dtype)
+        for name, (X_raw, y), hidden_size, n_epochs in cases():
+            X = StandardScaler().fit_transform(X_raw).astype(dtype)
             shared = {"max_iter": n_epochs, "tol": 0, "n_iter_no_change": n_epochs}
             theirs = MLPClassifier(
                 hidden_size, batch_size=min(BATCH_SIZE, len(X)), random_state=0, **shared
@@ -118,9 +120,9 @@ def bench_adam():
                 random_state=0,
                 **shared,
             )
-            products = products_alone(*X.shape, hidden_size, y.max() + 1, n_epochs, dtype)
+            products = products_alone(X, y, hidden_size, n_epochs)
             t_theirs, t_ours, t_products = medians_in_turn(
-                lambda: theirs.fit(X, y), lambda: ours.fit(X, y), products
+                partial(theirs.fit, X, y), partial(ours.fit, X, y), products
             )
             ratios.append(t_theirs / t_ours)
             print(

@@ -48,8 +48,8 @@ def add_row(name, model, seconds):
 # %%
 # The linear models
 # -----------------
-# ``C=1`` of `LogisticRegression` is ``reg=1/n`` here: two solvers for one problem, so the
-# two rows of the table should agree in their scores.
+# ``C=1`` of `LogisticRegression` is ``reg=1/n`` here: two solvers for one problem, so their
+# two rows of the table agree but for where each solver stops.
 
 baseline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
 softmax = make_pipeline(StandardScaler(), SoftmaxClassifier(reg=1 / len(X_train)))
@@ -64,8 +64,8 @@ baseline_accuracy = cross_val_score(baseline, X_train, y_train, cv=folds).mean()
 # ---------
 # Four widths by six penalties, each fitted on three folds.
 
-hidden_sizes = [8, 16, 32, 64]
-regs = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0]
+hidden_sizes = [16, 32, 64, 128]
+regs = [1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]
 search = GridSearchCV(
     make_pipeline(StandardScaler(), TwoLayerNetClassifier(random_state=0)),
     {"twolayernetclassifier__hidden_size": hidden_sizes, "twolayernetclassifier__reg": regs},
@@ -90,8 +90,7 @@ print(f"The sweep of {len(search.cv_results_['params'])} nets took {search_secon
 # %%
 # Width and penalty
 # -----------------
-# Where a line lies above the dashed one, the hidden layer pays. Wider nets bear more
-# regularisation before they lose.
+# Where a line lies above the dashed one, the hidden layer pays.
 
 accuracy = search.cv_results_["mean_test_score"].reshape(len(hidden_sizes), len(regs))
 figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
@@ -102,7 +101,6 @@ ax.set(
     xlabel="reg (penalty on the squared weights)",
     ylabel="validation accuracy (mean of 3 folds)",
     title="Two-layer nets on the digits",
-    ylim=(min(0.85, baseline_accuracy - 0.05), 1.0),
 )
 ax.grid(alpha=0.3)
 ax.legend()
