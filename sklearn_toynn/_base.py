@@ -17,7 +17,7 @@ from ._network import Network
 from ._prediction import keep_scores, log_softmax, predict_scores, softmax
 from ._problem import DTYPES, validate_problem
 from ._schedules import SCHEDULES
-from ._setup import RandomStreams, Start, draw_parameters, make_training
+from ._setup import RandomStreams, Start, draw_parameters, flatten, make_training
 from ._sklearn_compat import Interval, StrOptions, fit_context
 from ._solvers import SOLVERS, MiniBatchSolver
 from ._training import train
@@ -251,19 +251,22 @@ class NetClassifier(ClassifierMixin, BaseEstimator, ABC):
 
     def _go_on(self, problem, streams):
         """Return the fitted weights as where training begins, with the solver's memory if kept."""
-        network = Network.from_layers(self._activation, *self._get_layers(), dtype=problem.dtype)
+        coefs, intercepts = self._get_layers()
         widths = [problem.n_features, *self._hidden_sizes, len(problem.classes)]
+        fitted_widths = [len(coefs[0]), *(len(intercept) for intercept in intercepts)]
         same_classes = np.array_equal(problem.classes, self.classes_)
-        if list(network.widths) != widths or not same_classes:
+        if fitted_widths != widths or not same_classes:
             raise ValueError(
                 "warm_start=True and partial_fit go on with a net of the same shape and classes. "
-                f"The fitted one has layers of {list(network.widths)} units and the classes "
+                f"The fitted one has layers of {fitted_widths} units and the classes "
                 f"{self.classes_.tolist()}, now asked for are {widths} and "
                 f"{problem.classes.tolist()}. Set warm_start=False, or fit a clone."
             )
+        parameters = flatten(coefs, intercepts).astype(problem.dtype)
+        network = Network(widths, self._activation, parameters)
         solver, batch_rng = getattr(self, "_memory", (None, streams.batches))
         if type(solver) is not self._solver_class or solver.slots.dtype != problem.dtype:
-            solver = self._solver_class.start(network.parameters)
+            solver = self._solver_class.start(parameters)
         return Start(network, solver, batch_rng)
 
     def _set_fitted(self, problem, outcome, start=None):
@@ -355,6 +358,4 @@ class NetClassifier(ClassifierMixin, BaseEstimator, ABC):
     def _predict(self, X, transform):
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=DTYPES)
-        return predict_scores(
-            Network.from_layers(self._activation, *self._get_layers()), X, transform
-        )
+        return predict_scores(X, *self._get_layers(), self._activation, transform)

@@ -19,21 +19,27 @@ class _SingleThreadedBLAS(ContextDecorator):
     def __init__(self):
         self._lock = Lock()
         self._n_users = 0
-        self._controller = None  # made once: looking for the loaded libraries takes 3 ms
-        self._limiter = None
+        self._libraries = None  # looked for once, which takes 3 ms
+        self._n_threads_before = []
 
     def __enter__(self):
         with self._lock:
+            if self._libraries is None:
+                controller = ThreadpoolController().select(user_api="blas")
+                self._libraries = controller.lib_controllers
             if self._n_users == 0:
-                self._controller = self._controller or ThreadpoolController()
-                self._limiter = self._controller.limit(limits=1, user_api="blas")
+                # by the library: `controller.limit()` takes eight times as long
+                self._n_threads_before = [library.num_threads for library in self._libraries]
+                for library in self._libraries:
+                    library.set_num_threads(1)
             self._n_users += 1
 
     def __exit__(self, *exc_info):
         with self._lock:
             self._n_users -= 1
             if self._n_users == 0:
-                self._limiter.restore_original_limits()
+                for library, n in zip(self._libraries, self._n_threads_before, strict=True):
+                    library.set_num_threads(n)
 
 
 single_threaded_blas = _SingleThreadedBLAS()

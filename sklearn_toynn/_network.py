@@ -8,7 +8,7 @@ __all__ = ["Network", "Workspace"]
 
 
 class Network:
-    """A stack of `n_nets` nets of the same layer widths, which share their inputs.
+    """A stack of fully connected nets of the same widths, which share their inputs.
 
     With a_0 = x, layer l computes a_l = f(W_l a_{l-1} + b_l); the last one has no f and
     gives the scores, one row per class. `widths` = [D, K] is softmax regression.
@@ -42,14 +42,6 @@ class Network:
         self.parameters = parameters
         self.weights, self.biases = self.split(parameters)
         self._transposed_weights = [weights.transpose(0, 2, 1) for weights in self.weights]
-
-    @classmethod
-    def from_layers(cls, activation, coefs, intercepts, dtype=None):
-        """Make a stack of one from weights (fan_in, fan_out) and biases (fan_out,)."""
-        widths = [len(coefs[0]), *(len(bias) for bias in intercepts)]
-        parts = [*(weights.T.ravel() for weights in coefs), *intercepts]
-        flat = np.concatenate(parts, dtype=dtype)
-        return cls(widths, activation, flat[None])
 
     @property
     def n_nets(self):
@@ -114,9 +106,9 @@ class Network:
         """
         loss = self.cross_entropy(space)
         delta = space.scores
-        np.divide(space.coefs.T, space.totals, out=space.totals)
+        np.divide(space.coefs_row, space.totals, out=space.totals)
         delta *= space.totals
-        space.flat_scores[space.labels] -= space.coefs.T
+        space.flat_scores[space.labels] -= space.coefs_row
         for layer in range(len(self.weights) - 1, 0, -1):
             np.matmul(delta, space.transposed_hidden[layer - 1], out=gradient_weights[layer])
             np.matmul(delta, space.ones, out=gradient_biases[layer])
@@ -137,7 +129,7 @@ class Workspace:
     Attributes
     ----------
     inputs : ndarray of shape (n_samples, n_features)
-        The rows: a view on X, or `buffer` filled from it.
+        The rows: a slice of X, or `buffer` filled from it.
     codes, coefs : ndarray of shape (n_samples,) and (n_samples, 1)
         The rows' class codes, and the factors of their terms in the loss.
     hidden, kept, deltas : lists of ndarray of shape (n_nets, units, n_samples)
@@ -153,11 +145,12 @@ class Workspace:
         self.buffer = self.inputs = np.empty((n_samples, n_features), dtype)
         self.codes = np.empty(n_samples, np.intp)
         self.coefs = np.empty((n_samples, 1), dtype)
+        self.coefs_row = self.coefs.T
         shapes = [(n_nets, units, n_samples) for units in hidden_sizes]
         self.hidden = [np.empty(shape, dtype) for shape in shapes]
         self.kept = [np.zeros(shape, dtype) for shape in shapes]
         self.deltas = [np.empty(shape, dtype) for shape in shapes]
-        self.transposed_hidden = [values.transpose(0, 2, 1) for values in self.hidden]
+        self.transposed_hidden = [hidden.transpose(0, 2, 1) for hidden in self.hidden]
         self.scores = np.empty((n_nets, n_classes, n_samples), dtype)
         self.flat_scores = self.scores.reshape(-1)
         self.totals, self.log_totals, self.losses = np.empty((3, n_nets, 1, n_samples), dtype)

@@ -138,7 +138,7 @@ class Objective:
         self.network = network
         self.samples = samples
         self.reg = reg.astype(network.parameters.dtype)
-        self.gradient = np.empty_like(network.parameters)
+        self.gradient, self._total = np.empty((2, *network.parameters.shape), self.reg.dtype)
         self._gradient_views = network.split(self.gradient)
         n_weights = network.n_weights
         self._weights = network.parameters[:, :n_weights]
@@ -166,12 +166,12 @@ class Objective:
 
     def on_all(self):
         """Return the objective (n_nets,) and set `gradient`, chunk by chunk."""
-        total = np.zeros_like(self.gradient)
         loss = np.zeros(self.network.n_nets)
+        self._total[...] = 0
         for space in self._loaded_chunks():
             loss += self.network.loss_and_gradient(space, *self._gradient_views)
-            total += self.gradient
-        self.gradient[...] = total
+            self._total += self.gradient
+        self.gradient[...] = self._total
         loss += self._penalty()
         self._weights_gradient += self._decay
         return loss

@@ -1,44 +1,57 @@
-"""Scores and probabilities of a fitted net, chunk by chunk."""
+"""Scores and probabilities of fitted nets."""
 
 import numpy as np
 
 from ._blas import single_threaded_blas
-from ._network import Workspace
 from ._objective import chunk_length
 
 __all__ = ["keep_scores", "log_softmax", "predict_scores", "softmax"]
 
 
 def keep_scores(scores):
-    """Leave scores (n_nets, n_classes, n_samples) as they are."""
+    """Leave scores (n_classes, n_samples) as they are."""
 
 
 def log_softmax(scores):
     """Turn scores into log-probabilities in place: s_k - max - log sum_j exp(s_j - max)."""
-    scores -= scores.max(axis=1, keepdims=True)
-    scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    scores -= np.maximum.reduce(scores, axis=0)
+    scores -= np.log(np.add.reduce(np.exp(scores), axis=0))
 
 
 def softmax(scores):
     """Turn scores into probabilities in place: exp(s_k - max) / sum_j exp(s_j - max)."""
-    scores -= scores.max(axis=1, keepdims=True)
+    scores -= np.maximum.reduce(scores, axis=0)
     np.exp(scores, out=scores)
-    scores /= scores.sum(axis=1, keepdims=True)
+    scores /= np.add.reduce(scores, axis=0)
 
 
-@single_threaded_blas
-def predict_scores(network, X, transform):
-    """Return `transform` of the scores of a stack of one, (n_samples, n_classes)."""
-    dtype = network.parameters.dtype
-    result = np.empty((len(X), network.widths[-1]), dtype)
-    length = chunk_length(network.widths)
-    space = None
-    for start in range(0, len(X), length):
-        rows = X[start : start + length]
-        if space is None or space.n_samples != len(rows):
-            space = Workspace(network, len(rows))
-        space.inputs = rows.astype(dtype, copy=False)
-        scores = network.forward(space)
-        transform(scores)
-        result[start : start + length] = scores[0].T
+def predict_scores(X, coefs, intercepts, activation, transform):
+    """Return `transform` of the scores of X, (n_samples, n_classes), chunk by chunk.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        The data; its chunks are cast to the dtype of the parameters.
+    coefs, intercepts : lists of ndarray of shape (fan_in, fan_out) and (fan_out,)
+        The weights and biases of each layer.
+    activation : Activation
+        Of the hidden layers.
+    transform : callable
+        One of the functions above.
+    """
+    n_samples, dtype = len(X), intercepts[-1].dtype
+    length = chunk_length([len(coefs[0]), *map(len, intercepts)])
+    columns = [intercept[:, None] for intercept in intercepts]
+    result = np.empty((n_samples, len(columns[-1])), dtype)
+    with single_threaded_blas:
+        for start in range(0, n_samples, length):
+            below = X[start : start + length].T.astype(dtype, copy=False)
+            for coef, intercept in zip(coefs[:-1], columns[:-1], strict=True):
+                below = coef.T @ below
+                below += intercept
+                activation.forward(below, np.zeros_like(below))
+            scores = coefs[-1].T @ below
+            scores += columns[-1]
+            transform(scores)
+            result[start : start + length] = scores.T
     return result

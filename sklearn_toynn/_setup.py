@@ -12,7 +12,7 @@ from ._schedules import make_schedule
 from ._solvers import Plan, Solver
 from ._training import StoppingRule, Training
 
-__all__ = ["RandomStreams", "Start", "draw_parameters", "make_training"]
+__all__ = ["RandomStreams", "Start", "draw_parameters", "flatten", "make_training"]
 
 #: The least that `batch_size="auto"` gives, where there are as many rows.
 BATCH_SIZE = 200
@@ -31,10 +31,15 @@ class RandomStreams:
         self.batches = np.random.RandomState(batch_seed)
 
 
+def flatten(coefs, intercepts):
+    """Return the parameters (1, n_parameters) of weights (fan_in, fan_out) and biases."""
+    return np.concatenate([*(coef.T.ravel() for coef in coefs), *intercepts])[None]
+
+
 def draw_parameters(widths, initializer, rng, dtype):
-    """Return initial parameters, (1, n_parameters): weights of `initializer`, biases of 0."""
-    weights = [initializer(rng, fan_in, fan_out).T.ravel() for fan_in, fan_out in pairwise(widths)]
-    return np.concatenate([*weights, np.zeros(sum(widths[1:]))])[None].astype(dtype)
+    """Return initial parameters (1, n_parameters): weights by `initializer`, biases of 0."""
+    coefs = [initializer(rng, fan_in, fan_out) for fan_in, fan_out in pairwise(widths)]
+    return flatten(coefs, [np.zeros(fan_out) for fan_out in widths[1:]]).astype(dtype)
 
 
 @dataclass(frozen=True)

@@ -89,8 +89,9 @@ class Training:
     def __init__(self, objective, solver, plan, rule, validation, verbose):
         self.objective, self.solver, self.plan = objective, solver, plan
         self.n_iter = 0
-        self.outcomes = [None] * self.n_nets
-        self._histories = [History(place) for place in range(self.n_nets)]
+        n_nets = objective.network.n_nets
+        self.outcomes = [None] * n_nets
+        self._histories = [History(place) for place in range(n_nets)]
         self._rule, self._validation, self._verbose = rule, validation, verbose
         self._watch_validation()
         parameters = objective.network.parameters
@@ -99,7 +100,7 @@ class Training:
     @property
     def n_nets(self):
         """The number of nets that still train."""
-        return self.objective.network.n_nets
+        return len(self._histories)
 
     @property
     def progress(self):
@@ -160,14 +161,16 @@ class Training:
                 else describe_end(net),
                 interrupt=interrupt,
             )
-        self._keep(~leaving)
+        staying = ~leaving
+        self._histories = list(compress(self._histories, staying))
+        if self._histories:
+            self._keep(staying)
 
     def _keep(self, staying):
         """Go on with the nets that a mask names."""
         self.objective = self.objective.select(staying)
         self.solver = self.solver.select(staying)
         self.plan = self.plan.select(staying)
-        self._histories = list(compress(self._histories, staying))
         self._initial, self._previous, self._best = (
             parameters[staying] for parameters in (self._initial, self._previous, self._best)
         )
