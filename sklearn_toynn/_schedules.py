@@ -21,7 +21,7 @@ class Schedule(ABC):
     def factor(self, progress):
         """Return the factor at `progress` in [0, 1]: a float, or (n_nets, 1) if nets differ."""
 
-    def observe(self, n_stalled):
+    def observe(self, n_stalled):  # noqa: B027 (most schedules have no memory)
         """Take note of how many epochs on end each net has gone without an improvement."""
 
     def select(self, nets):  # noqa: ARG002

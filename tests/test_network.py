@@ -1,5 +1,7 @@
 """Loss and gradient against a five-point stencil and `autograd`; a stack against its nets."""
 
+from itertools import pairwise
+
 import autograd.numpy as anp
 import numpy as np
 import pytest
@@ -27,7 +29,7 @@ WIDTHS = [(3, 4), (3, 5, 4), (3, 5, 2), (2, 4, 3, 3)]
 
 def make_objective(widths, activation, reg, weighted, *, n_samples=11, dtype=float, n_nets=1):
     rng = np.random.RandomState(0)
-    n_parameters = sum((a + 1) * b for a, b in zip(widths[:-1], widths[1:], strict=True))
+    n_parameters = sum((a + 1) * b for a, b in pairwise(widths))
     network = Network(
         widths, ACTIVATIONS[activation], rng.standard_normal((n_nets, n_parameters)).astype(dtype)
     )
@@ -44,7 +46,7 @@ def plain_objective(theta, objective, activation, weights):
     network, samples = objective.network, objective.samples
     outputs, position = samples.X, 0
     layers = []
-    for fan_in, fan_out in zip(network.widths[:-1], network.widths[1:], strict=True):
+    for fan_in, fan_out in pairwise(network.widths):
         layers.append(theta[position : position + fan_in * fan_out].reshape(fan_out, fan_in))
         position += fan_in * fan_out
     penalty = float(objective.reg[0, 0]) / 2 * anp.sum(theta[:position] ** 2)

@@ -175,14 +175,14 @@ def test_float32_stays_float32_with_float64_beside_it(model, kind):
         lambda X: pd.DataFrame(X.astype(int)),
         lambda X: pl.DataFrame(X.astype(int), orient="row"),
     ],
-    ids="int uint8 float16 longdouble >f8 >i4 object list pandas polars".split(),
+    ids=["int", "uint8", "f2", "longdouble", ">f8", ">i4", "object", "list", "pandas", "polars"],
 )
 @both_classes
 def test_anything_else_is_float64(model, as_other):
     X, y = load_digits(return_X_y=True)  # whole numbers to 16, so that every dtype holds them
     X, y = X[:200], y[:200]
     fitted = clone(model).fit(as_other(X), y)
-    assert_dtype(fitted, X, np.float64)
+    assert_dtype(fitted, as_other(X), np.float64)
     assert_same_bits(fitted, clone(model).fit(X, y))
 
 
@@ -314,7 +314,7 @@ def test_same_bits_in_workers_and_for_any_number_of_blas_threads():
 def test_batch_order_is_drawn_from_random_state(model):
     # with zero or fixed initial weights nothing but the batches is random
     X, y = wine()
-    model = clone(model).set_params(init=lambda rng, m, k: np.eye(m, k), batch_size=20)
+    model = clone(model).set_params(init=lambda _, m, k: np.eye(m, k), batch_size=20)
     first, other = (clone(model).set_params(random_state=i).fit(X, y) for i in range(2))
     assert first.loss_curve_ != other.loss_curve_
     still, again = (
@@ -353,66 +353,91 @@ def blas_threads():
     }
 
 
+@pytest.fixture
+def two_blas_threads():
+    with threadpool_limits(2, user_api="blas"):
+        yield
+        assert blas_threads() == {2}
+
+
+def watching_blas(seen, before=lambda: None):
+    """A model whose fit notes the BLAS threads that it runs with."""
+
+    def schedule(progress):
+        before()
+        seen.append(blas_threads())
+        return 1.0
+
+    return SoftmaxClassifier(solver="gd", max_iter=1, schedule=schedule)
+
+
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_blas_runs_at_one_thread_inside_fit(n_threads):
-    X, y = wine()
     seen = []
-
-    def schedule(progress):
-        seen.append(blas_threads())
-        return 1.0
-
     with threadpool_limits(n_threads, user_api="blas"):
-        SoftmaxClassifier(solver="gd", max_iter=3, schedule=schedule).fit(X, y)
+        watching_blas(seen).fit(*wine())
         assert blas_threads() == {n_threads}
-    assert seen == [{1}] * 3
+    assert seen == [{1}]
 
 
-def test_blas_setting_comes_back_after_an_exception():
-    X, y = wine()
-
-    def schedule(progress):
+def test_blas_setting_comes_back_after_an_exception(two_blas_threads):
+    def fail():
         raise RuntimeError("from within")
 
-    with threadpool_limits(2, user_api="blas"):
-        with pytest.raises(RuntimeError, match="from within"):
-            SoftmaxClassifier(solver="gd", schedule=schedule).fit(X, y)
-        assert blas_threads() == {2}
+    with pytest.raises(RuntimeError, match="from within"):
+        watching_blas([], before=fail).fit(*wine())
+    assert blas_threads() == {2}
 
 
-def test_overlapping_fits_share_the_blas_limit():
-    X, y = wine()
-    first_inside, second_done, seen = threading.Event(), threading.Event(), []
+def test_blas_runs_at_one_thread_inside_a_fit_in_another_thread(two_blas_threads):
+    seen = []
+    watching_blas(seen).fit(*wine())
+    thread = threading.Thread(target=watching_blas(seen).fit, args=wine())
+    thread.start()
+    thread.join()
+    assert seen == [{1}, {1}]
+    assert blas_threads() == {2}
 
-    def wait_for_second(progress):
-        if progress == 0:
-            first_inside.set()
-            assert second_done.wait(30)
-        seen.append(blas_threads())
-        return 1.0
 
-    first = SoftmaxClassifier(solver="gd", max_iter=2, schedule=wait_for_second)
-    with threadpool_limits(2, user_api="blas"):
-        thread = threading.Thread(target=first.fit, args=(X, y))
-        thread.start()
+@pytest.mark.parametrize("main_is", ["first", "last"])
+def test_overlapping_fits_share_the_blas_limit(main_is, two_blas_threads):
+    # two fits of which the first in is the first out: the other's limit must hold on
+    first_inside, second_inside, first_done = (threading.Event() for _ in range(3))
+    seen = []
+
+    def first_waits():
+        first_inside.set()
+        assert second_inside.wait(30)
+
+    def second_waits():
+        second_inside.set()
+        assert first_done.wait(30)
+
+    def run_first():
+        watching_blas(seen, before=first_waits).fit(*wine())
+        first_done.set()
+
+    def run_second():
         assert first_inside.wait(30)
-        SoftmaxClassifier(solver="gd", max_iter=2).fit(X, y).predict(X)
-        second_done.set()
-        thread.join()
-        assert blas_threads() == {2}
-    # the second fit's end did not lift the limit of the first
-    assert seen == [{1}] * 2
+        watching_blas(seen, before=second_waits).fit(*wine())
+
+    here, there = (run_first, run_second) if main_is == "first" else (run_second, run_first)
+    thread = threading.Thread(target=there)
+    thread.start()
+    here()
+    thread.join()
+    assert seen == [{1}, {1}]
+    assert blas_threads() == {2}
 
 
-def test_fits_in_many_threads_have_the_bits_of_one():
-    X, y = wine()
-    model = TwoLayerNetClassifier(5, max_iter=5, random_state=0)
+def test_fits_in_many_threads_have_the_bits_of_one(two_blas_threads):
+    X, y = load_digits(return_X_y=True)
+    model = TwoLayerNetClassifier(100, max_iter=2, random_state=0)
     expected = clone(model).fit(X, y)
-    with threadpool_limits(2, user_api="blas"):
-        fitted = Parallel(n_jobs=4, backend="threading")(
-            delayed(clone(model).fit)(X, y) for _ in range(16)
-        )
-        assert blas_threads() == {2}
+    fitted = Parallel(n_jobs=4, backend="threading")(
+        delayed(clone(model).fit)(X, y) for _ in range(8)
+    )
+    assert blas_threads() == {2}
     for other in fitted:
         assert_same_bits(other, expected)
 
@@ -532,7 +557,7 @@ def test_names_of_columns(model, frame):
         fitted.predict(X)
     with pytest.raises(ValueError, match="feature names should match"):
         fitted.predict(frame(X, columns=["other", *names[1:]]))
-    with pytest.raises(ValueError, match="feature names must be in the same order"):
+    with pytest.raises(ValueError, match="names must be in the same order"):
         fitted.predict_proba(frame(X[:, ::-1], columns=names[::-1]))
     with pytest.raises(ValueError, match="feature names should match"):
         fitted.fit(
@@ -590,7 +615,7 @@ LAYOUTS = {
 
 @pytest.mark.parametrize("layout", [*LAYOUTS, "memmap"])
 @every_model
-def test_layout_of_X(model, layout, tmp_path):
+def test_layout_in_memory(model, layout, tmp_path):
     X, y = wine()
     given = as_memmap(X, tmp_path / "X.npy") if layout == "memmap" else LAYOUTS[layout](X)
     w = as_read_only(np.linspace(0.5, 2, len(y)))
@@ -612,7 +637,7 @@ def test_arguments_are_not_changed(model):
     class_weight = {0: 2.0, 1: 1.0, 2: 0.5}
     model = clone(model).set_params(class_weight=class_weight)
     if isinstance(model, SoftmaxClassifier):
-        model.set_params(init=lambda rng, m, k: init)
+        model.set_params(init=lambda *_: init)
     X_, y_, w_, X_val, y_val, w_val = arguments
     model.fit(X_, y_, w_, X_val=X_val, y_val=y_val, sample_weight_val=w_val)
     model.predict_proba(X_)
@@ -634,11 +659,6 @@ def test_results_are_the_callers_own(method):
 
 
 # ---- weights of rows
-
-
-def optimum_model(model):
-    """The model with as many iterations as it takes."""
-    return clone(model).set_params(max_iter=3000, reg=0.01)
 
 
 @pytest.mark.parametrize("validation", [False, True])
@@ -713,7 +733,7 @@ def test_the_class_without_weight_is_never_foretold(model):
     X, y = wine()
     model = clone(model).set_params(max_iter=500).fit(X, y, sample_weight=(y != 1).astype(float))
     assert 1 not in model.predict(X)
-    assert model.predict_proba(X)[:, 1].max() < 0.1
+    assert model.predict_proba(X)[:, 1].mean() < 0.02
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

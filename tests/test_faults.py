@@ -1,0 +1,782 @@
+"""Bad input, failed fits, divergence and Ctrl-C."""
+
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from scipy.special import log_softmax
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+
+MODEL_CLASSES = [SoftmaxClassifier, TwoLayerNetClassifier]
+
+
+def solvers_of(model_class):
+    (options,) = model_class._parameter_constraints["solver"]
+    return sorted(options.options)
+
+
+SOLVERS = [
+    (model_class, solver) for model_class in MODEL_CLASSES for solver in solvers_of(model_class)
+]
+every_class = pytest.mark.parametrize("model_class", MODEL_CLASSES)
+every_solver = pytest.mark.parametrize(("model_class", "solver"), SOLVERS)
+
+
+def wine():
+    X, y = load_wine(return_X_y=True)
+    return StandardScaler().fit_transform(X), y
+
+
+def with_entry(array, index, value):
+    array = np.array(array)
+    array[index] = value
+    return array
+
+
+def parameters(model):
+    if isinstance(model, SoftmaxClassifier):
+        return [model.coef_, model.intercept_]
+    return [*model.coefs_, *model.intercepts_]
+
+
+def is_finite(model):
+    return all(np.isfinite(a).all() for a in parameters(model))
+
+
+# ---- wrong parameters
+
+
+BAD_PARAMETERS = [
+    *(("reg", value) for value in (-1e-3, np.nan, np.inf, "small", None)),
+    *(("solver", value) for value in ("newton-cg", None, 3)),
+    *(("learning_rate", value) for value in (0, -1.0, np.nan, np.inf, "fast", None)),
+    *(("schedule", value) for value in ("step", None, 0.5)),
+    *(("momentum", value) for value in (-0.1, 1.0, np.nan, "auto", None)),
+    *(("batch_size", value) for value in (0, -5, 2.5, "all", None)),
+    *(("max_iter", value) for value in (0, -5, 2.5, "many", None)),
+    *(("tol", value) for value in (-1e-5, np.nan, np.inf, "tight", None)),
+    *(("n_iter_no_change", value) for value in (0, -5, 2.5, "few", None)),
+    *(("early_stopping", value) for value in ("yes", 2, None)),
+    *(("validation_fraction", value) for value in (0.0, 1.0, -0.1, np.nan, "tenth", None)),
+    *(("class_weight", value) for value in ("even", 2.0, [1.0, 2.0, 3.0])),
+    *(("init", value) for value in ("xavier", -0.1, np.nan, np.inf, None)),
+    *(("shuffle", value) for value in ("yes", 2, None)),
+    *(("random_state", value) for value in ("seed", -1, 0.5)),
+    *(("warm_start", value) for value in ("yes", 2, None)),
+    *(("verbose", value) for value in (-1, 0.5, "loud", None)),
+]
+BAD_NET_PARAMETERS = [
+    *(("hidden_size", value) for value in (0, -5, 2.5, (100,), "wide", None)),
+    *(("activation", value) for value in ("sigmoid", None, np.tanh)),
+    # these are the linear model's own
+    ("solver", "newton"),
+    ("solver", "auto"),
+]
+ALL_BAD_PARAMETERS = [
+    *((model_class, *bad) for model_class in MODEL_CLASSES for bad in BAD_PARAMETERS),
+    *((TwoLayerNetClassifier, *bad) for bad in BAD_NET_PARAMETERS),
+]
+
+
+@pytest.mark.parametrize(("model_class", "name", "value"), ALL_BAD_PARAMETERS)
+def test_bad_parameter_is_named(model_class, name, value):
+    message = rf"'{name}' parameter of {model_class.__name__}.* Got {re.escape(repr(value))}"
+    with pytest.raises(ValueError, match=message):
+        model_class(**{name: value}).fit(*wine())
+    if name != "solver":
+        solver = {"solver": "sgd"}
+        with pytest.raises(ValueError, match=message):
+            model_class(**{**solver, name: value}).partial_fit(*wine(), classes=[0, 1, 2])
+
+
+@every_class
+def test_every_parameter_has_bad_values_above(model_class):
+    named = {name for other, name, _ in ALL_BAD_PARAMETERS if other is model_class}
+    assert named == set(model_class().get_params())
+
+
+@every_class
+def test_all_but_size_and_reg_go_by_keyword(model_class):
+    with pytest.raises(TypeError, match="positional"):
+        model_class(1, 2, 3)
+    with pytest.raises(TypeError, match="positional"):
+        model_class().fit(*wine(), None, *wine())
+
+
+@pytest.mark.parametrize(
+    ("init", "message"),
+    [
+        (lambda _, m, k: np.zeros((k, m)), r"init must .*\(13, 3\).* got \(3, 13\)"),
+        (lambda _, m, k: np.zeros(m * k), r"init must .*\(13, 3\).* got \(39,\)"),
+        (lambda *_: 0.0, r"init must .*\(13, 3\).* got \(\)"),
+        (lambda _, m, k: np.full((m, k), np.nan), "init must .*finite.* got NaN"),
+        (lambda _, m, k: np.full((m, k), np.inf), "init must .*finite.* got .*inf"),
+    ],
+)
+def test_bad_init_callable(init, message):
+    with pytest.raises(ValueError, match=message):
+        SoftmaxClassifier(init=init).fit(*wine())
+
+
+@pytest.mark.parametrize("value", [-0.5, np.nan, np.inf])
+@pytest.mark.parametrize("solver", ["gd", "sgd", "adam"])
+@every_class
+def test_bad_schedule_callable(model_class, solver, value):
+    model = model_class(solver=solver, schedule=lambda progress: value if progress > 0.3 else 1.0)
+    with pytest.raises(ValueError, match=rf"schedule must .* got .*{re.escape(str(value))}"):
+        model.fit(*wine())
+    assert not hasattr(model, "classes_")
+
+
+# ---- wrong data
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@every_class
+def test_nan_and_infinity_in_the_data(model_class, value):
+    X, y = wine()
+    bad = with_entry(X, (5, 3), value)
+    model = model_class(solver="sgd", random_state=0)
+    what = "NaN" if np.isnan(value) else "infinity"
+    with pytest.raises(ValueError, match=f"Input X contains {what}"):
+        model.fit(bad, y)
+    with pytest.raises(ValueError, match=f"Input X contains {what}"):
+        model.partial_fit(bad, y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match=f"Input X_val contains {what}"):
+        model.fit(X, y, X_val=bad, y_val=y)
+    model.fit(X, y)
+    for method in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
+        with pytest.raises(ValueError, match=f"Input X contains {what}"):
+            getattr(model, method)(bad)
+
+
+@every_class
+def test_other_width(model_class):
+    X, y = wine()
+    model = model_class(solver="sgd", random_state=0)
+    with pytest.raises(ValueError, match=r"X_val has 12 features.* 13 features"):
+        model.fit(X, y, X_val=X[:, 1:], y_val=y)
+    model.fit(X, y)
+    with pytest.raises(ValueError, match=r"X has 12 features.* 13 features"):
+        model.partial_fit(X[:, 1:], y)
+    for method in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
+        with pytest.raises(ValueError, match=r"X has 12 features.* 13 features"):
+            getattr(model, method)(X[:, 1:])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X, y: (X, y[1:]), "inconsistent numbers of samples"),
+        (lambda X, y: (X[0], y), "Expected 2D array, got 1D array"),
+        (lambda X, y: (X[None], y), "Found array with dim 3"),
+        (lambda X, y: (X[:0], y[:0]), r"Found array with 0 sample\(s\)"),
+        (lambda X, y: (X[:, :0], y), r"Found array with 0 feature\(s\)"),
+        (lambda X, y: (X.astype(str), np.where(y, "a", "b")) and (X + 1j, y), "Complex data"),
+        (lambda X, y: (np.full(X.shape, "word"), y), "could not convert string to float"),
+        (lambda X, y: (X, None), "requires y to be passed, but the target y is None"),
+        (lambda X, y: (X, X[:, 0]), "Unknown label type: continuous"),
+        (lambda X, y: (X, X[:, :2]), "y should be a 1d array, got an array of shape"),
+        (lambda X, y: (X, with_entry(y.astype(float), 3, np.nan)), "Input y contains NaN"),
+        (lambda X, y: (X, np.where(y, "a", None)), "Unknown label type|Input y contains None"),
+        (lambda X, y: (X, np.where(y, "a", 1).astype(object)), None),
+        (lambda X, y: (X, np.zeros(len(y), int)), r"y must .* one class.*\[0\]"),
+        (lambda X, y: (X, np.full(len(y), "only")), r"y must .* one class.*\['only'\]"),
+        (lambda X, y: (X[:1], y[:1]), r"y must .* one class.*\[0\]|1 sample"),
+    ],
+)
+@every_class
+def test_wrong_data(model_class, change, message):
+    model = model_class()
+    with pytest.raises(ValueError, match=message):
+        model.fit(*change(*wine()))
+    assert not hasattr(model, "classes_")
+    assert not hasattr(model, "n_features_in_")
+
+
+@every_class
+def test_labels_of_mixed_kinds(model_class):
+    X, y = wine()
+    mixed = np.array(["a", 1, 2.0], dtype=object)[y]
+    with pytest.raises((ValueError, TypeError), match="label|type|supported"):
+        model_class().fit(X, mixed)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function", "score"])
+@every_class
+def test_not_fitted(model_class, method):
+    X, y = wine()
+    arguments = (X, y) if method == "score" else (X,)
+    with pytest.raises(NotFittedError, match=model_class.__name__):
+        getattr(model_class(), method)(*arguments)
+
+
+# ---- wrong weights
+
+
+BAD_WEIGHTS = [
+    (lambda w: with_entry(w, 3, -0.5), r"{name} must not be negative.* -0.5"),
+    (lambda w: with_entry(w, 3, np.nan), "Input {name} contains NaN"),
+    (lambda w: with_entry(w, 3, np.inf), "Input {name} contains infinity"),
+    (lambda w: 0 * w, "{name} must not be zero"),
+    (lambda w: 0.0, "{name} must not be zero"),
+    (lambda w: -1.0, "{name} must not be negative"),
+    (lambda w: np.nan, "Input {name} contains NaN"),
+    (lambda w: w[1:], r"{name} must have shape \(178,\), got \(177,\)"),
+    (lambda w: np.r_[w, 1], r"{name} must have shape \(178,\), got \(179,\)"),
+    (lambda w: w[:, None], r"{name} must have shape \(178,\), got \(178, 1\)"),
+    (lambda w: "balanced", "{name}"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD_WEIGHTS)
+@every_class
+def test_wrong_weights(model_class, change, message):
+    X, y = wine()
+    bad = change(np.ones(len(y)))
+    model = model_class(solver="sgd")
+    with pytest.raises(ValueError, match=message.format(name="sample_weight")):
+        model.fit(X, y, sample_weight=bad)
+    with pytest.raises(ValueError, match=message.format(name="sample_weight")):
+        model.partial_fit(X, y, classes=[0, 1, 2], sample_weight=bad)
+    with pytest.raises(ValueError, match=message.format(name="sample_weight_val")):
+        model.fit(X, y, X_val=X, y_val=y, sample_weight_val=bad)
+    assert not hasattr(model, "classes_")
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "message"),
+    [
+        ({0: -1.0, 1: 1.0, 2: 1.0}, "class_weight must .* at least 0.* -1.0"),
+        ({0: np.nan, 1: 1.0, 2: 1.0}, "class_weight must .*finite.* nan"),
+        ({0: np.inf, 1: 1.0, 2: 1.0}, "class_weight must .*finite.* inf"),
+        ({0: 0.0, 1: 0.0, 2: 0.0}, "class_weight=.* leaves no row"),
+        ({0: "one", 1: 1.0, 2: 1.0}, "class_weight|could not convert"),
+    ],
+)
+@every_class
+def test_wrong_class_weight(model_class, class_weight, message):
+    with pytest.raises(ValueError, match=message):
+        model_class(class_weight=class_weight).fit(*wine())
+
+
+@every_class
+def test_class_weight_and_sample_weight_leave_nothing(model_class):
+    X, y = wine()
+    model = model_class(class_weight={0: 0.0, 1: 1.0, 2: 1.0})
+    with pytest.raises(ValueError, match="class_weight=.* leaves no row"):
+        model.fit(X, y, sample_weight=(y == 0).astype(float))
+
+
+# ---- wrong validation sets
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        (lambda X, y: {"X_val": X}, "X_val was given without y_val"),
+        (lambda X, y: {"y_val": y}, "y_val was given without X_val"),
+        (lambda X, y: {"sample_weight_val": np.ones(len(y))}, "sample_weight_val was given"),
+        (lambda X, y: {"X_val": X, "y_val": y[1:]}, r"\[178, 177\]|X_val|y_val"),
+        (lambda X, y: {"X_val": X, "y_val": y + 1}, r"y_val must .*\[0, 1, 2\].* got \[3\]"),
+        (lambda X, y: {"X_val": X, "y_val": y.astype(str)}, r"y_val must .*\['0', '1', '2'\]"),
+        (lambda X, y: {"X_val": X, "y_val": y + 0.5}, r"y_val must .*\[0\.5, 1\.5, 2\.5\]"),
+        (lambda X, y: {"X_val": X, "y_val": X[:, :2]}, "y should be a 1d array|y_val"),
+        (lambda X, y: {"X_val": X[:0], "y_val": y[:0]}, r"0 sample\(s\)"),
+    ],
+)
+@every_class
+def test_wrong_validation_set(model_class, kwargs, message):
+    X, y = wine()
+    model = model_class()
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, y, **kwargs(X, y))
+    assert not hasattr(model, "classes_")
+
+
+@every_class
+def test_class_weight_leaves_nothing_to_validate_on(model_class):
+    X, y = wine()
+    model = model_class(class_weight={0: 0.0, 1: 1.0, 2: 1.0})
+    with pytest.raises(ValueError, match="class_weight"):
+        model.fit(X, y, X_val=X[y == 0], y_val=y[y == 0])
+
+
+@every_class
+def test_early_stopping_needs_two_rows_of_each_class(model_class):
+    X, y = wine()
+    rows = np.flatnonzero(y < 2).tolist() + [170]
+    model = model_class(early_stopping=True)
+    with pytest.raises(ValueError, match="early_stopping=True needs .* 1 of class .*2"):
+        model.fit(X[rows], y[rows])
+    # rows of weight 0 do not count
+    w = np.ones(len(y))
+    w[np.flatnonzero(y == 1)[1:]] = 0
+    with pytest.raises(ValueError, match="early_stopping=True needs .* 1 of class .*1"):
+        model.fit(X, y, sample_weight=w)
+
+
+@pytest.mark.parametrize("fraction", [0.001, 0.999])
+@every_class
+def test_validation_fraction_leaves_too_few(model_class, fraction):
+    model = model_class(early_stopping=True, validation_fraction=fraction)
+    with pytest.raises(ValueError, match=f"validation_fraction={fraction} of 178 rows"):
+        model.fit(*wine())
+
+
+# ---- partial_fit
+
+
+@every_solver
+def test_partial_fit_is_there_for_batches_alone(model_class, solver):
+    assert hasattr(model_class(solver=solver), "partial_fit") == (solver in ("sgd", "adam"))
+
+
+@every_class
+def test_partial_fit_says_which_solvers_take_batches(model_class):
+    with pytest.raises(AttributeError, match="partial_fit"):
+        model_class(solver="lbfgs").partial_fit  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("early_stopping", True),
+        ("class_weight", "balanced"),
+        ("schedule", "cosine"),
+        ("schedule", "inverse"),
+        ("schedule", lambda progress: 1.0),
+    ],
+)
+@every_class
+def test_partial_fit_refuses_what_it_cannot_know(model_class, name, value):
+    model = model_class(solver="adam", **{name: value})
+    with pytest.raises(ValueError, match=f"partial_fit .*{name}="):
+        model.partial_fit(*wine(), classes=[0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "message"),
+    [
+        ([0, 1, 2], None, "classes must be given in the first call"),
+        ([0, 1, 2], [0, 1], r"y must hold labels among .*\[0, 1\].* got \[2\]"),
+        ([0, 0, 0], [0], r"classes must name at least 2 classes, got \[0\]"),
+        ([0, 0, 0], [], "classes must name at least 2 classes"),
+    ],
+)
+@every_class
+def test_partial_fit_checks_classes(model_class, y, classes, message):
+    X, _ = wine()
+    model = model_class(solver="sgd")
+    with pytest.raises(ValueError, match=message):
+        model.partial_fit(X[:3], y, classes=classes)
+    assert not hasattr(model, "classes_")
+    assert not hasattr(model, "n_features_in_")
+
+
+@every_class
+def test_partial_fit_keeps_to_its_classes(model_class):
+    X, y = wine()
+    model = model_class(solver="sgd", random_state=0).partial_fit(X, y, classes=[2, 0, 1])
+    assert_array_equal(model.classes_, [0, 1, 2])
+    model.partial_fit(X, y, classes=[1, 2, 0])  # the same ones in any order
+    with pytest.raises(ValueError, match=r"classes=\[0, 1, 2, 3\]"):
+        model.partial_fit(X, y, classes=[0, 1, 2, 3])
+    with pytest.raises(ValueError, match=r"y must hold labels among .* got \[7\]"):
+        model.partial_fit(X, with_entry(y, 0, 7))
+    with pytest.raises(ValueError, match="y must hold labels among .* got"):
+        model.partial_fit(X, y.astype(str))
+
+
+# ---- a failed fit leaves the earlier one
+
+
+def raise_late(progress):
+    if progress > 0.5:
+        raise RuntimeError("late")
+    return 1.0
+
+
+def raise_in_init(*_):
+    raise RuntimeError("early")
+
+
+FAILURES = {
+    "parameter": ({"reg": -1.0}, lambda X, y: (X, y), {}),
+    "nan": ({}, lambda X, y: (with_entry(X, (0, 0), np.nan), y), {}),
+    "wider, then one class": ({}, lambda X, y: (np.c_[X, X], 0 * y), {}),
+    "continuous": ({}, lambda X, y: (X, X[:, 0]), {}),
+    "other classes, bad weights": ({}, lambda X, y: (X, y + 7, -np.ones(len(y))), {}),
+    "class_weight": ({"class_weight": {0: -1.0, 1: 1.0, 2: 1.0}}, lambda X, y: (X, y), {}),
+    "validation": ({}, lambda X, y: (X[:, 1:], y + 7), {"X_val": np.ones((1, 5)), "y_val": [7]}),
+    "early_stopping": (
+        {"early_stopping": True, "validation_fraction": 0.001},
+        lambda X, y: (X[:, 1:], y + 7),
+        {},
+    ),
+    "init": ({"init": raise_in_init}, lambda X, y: (X[:, 1:], y + 7), {}),
+    "schedule": ({"schedule": raise_late}, lambda X, y: (X[:, 1:], y + 7), {}),
+    "warm_start": ({"warm_start": True}, lambda X, y: (X[:, 1:], y), {}),
+    "warm_start, schedule": (
+        {"warm_start": True, "schedule": raise_late},
+        lambda X, y: (X, y),
+        {},
+    ),
+}
+
+
+def snapshot(model):
+    return {
+        name: np.copy(value)
+        if isinstance(value, np.ndarray)
+        else [np.copy(item) for item in value]
+        if isinstance(value, list)
+        else value
+        for name, value in vars(model).items()
+        if name.endswith("_")
+    }
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("solver", ["sgd", "adam", "gd"])
+@every_class
+def test_a_failed_fit_leaves_the_earlier_one(model_class, solver, failure):
+    X, y = wine()
+    change, data, kwargs = FAILURES[failure]
+    # with a validation set there are more attributes to lose
+    fitted = model_class(solver=solver, max_iter=20, tol=0, random_state=0)
+    fitted.fit(X, y, X_val=X[::3], y_val=y[::3])
+    before, probability = snapshot(fitted), fitted.predict_proba(X)
+    unchanged = fitted.get_params()
+    fitted.set_params(**change)
+    with pytest.raises((ValueError, RuntimeError)):
+        fitted.fit(*data(X, y), **kwargs)
+    after = snapshot(fitted)
+    assert after.keys() == before.keys()
+    for name, value in before.items():
+        assert_array_equal(after[name], value)
+    assert_array_equal(fitted.predict_proba(X), probability)
+    assert fitted.score(X, y) > 0.5
+    # and it learns as ever
+    fitted.set_params(**unchanged).fit(X, y)
+    alone = model_class(**unchanged).fit(X, y)
+    assert_array_equal(fitted.predict_proba(X), alone.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        lambda X, y: (with_entry(X, (0, 0), np.nan), y),
+        lambda X, y: (X[:, 1:], y),
+        lambda X, y: (X, y + 1),
+        lambda X, y: (X, y, [0, 1]),
+        lambda X, y: (X, y, None, -np.ones(len(y))),
+    ],
+)
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@every_class
+def test_a_failed_partial_fit_leaves_the_earlier_one(model_class, solver, bad):
+    X, y = wine()
+    model, undisturbed = (
+        model_class(solver=solver, random_state=0).partial_fit(X, y, classes=[0, 1, 2])
+        for _ in range(2)
+    )
+    with pytest.raises(ValueError, match="X|y|classes|sample_weight"):
+        model.partial_fit(*bad(X, y))
+    # the solver's memory and the random stream are whole as well
+    model.partial_fit(X, y)
+    undisturbed.partial_fit(X, y)
+    assert_array_equal(model.predict_proba(X), undisturbed.predict_proba(X))
+    assert model.loss_curve_ == undisturbed.loss_curve_
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@every_class
+def test_a_failed_warm_start_leaves_solver_and_stream(model_class, solver):
+    X, y = wine()
+    model, undisturbed = (
+        model_class(
+            solver=solver,
+            schedule="constant",
+            max_iter=5,
+            batch_size=20,
+            tol=0,
+            random_state=0,
+            warm_start=True,
+        )
+        for _ in range(2)
+    )
+    with pytest.warns(ConvergenceWarning, match="max_iter=5"):
+        model.fit(X, y)
+    with pytest.warns(ConvergenceWarning, match="max_iter=5"):
+        undisturbed.fit(X, y)
+    with pytest.raises(RuntimeError, match="late"):
+        model.set_params(schedule=raise_late).fit(X, y)
+    with pytest.warns(ConvergenceWarning, match="max_iter=5"):
+        model.set_params(schedule="constant").fit(X, y)
+    with pytest.warns(ConvergenceWarning, match="max_iter=5"):
+        undisturbed.fit(X, y)
+    assert_array_equal(model.predict_proba(X), undisturbed.predict_proba(X))
+
+
+@every_class
+def test_a_warning_made_an_error_leaves_the_earlier_fit(model_class):
+    X, y = wine()
+    model = model_class(solver="gd", tol=1.0, random_state=0).fit(X, y)
+    probability = model.predict_proba(X)
+    model.set_params(tol=0.0, max_iter=2)
+    with pytest.raises(ConvergenceWarning):  # as the tests' own filter makes it
+        model.fit(X, y)
+    assert_array_equal(model.predict_proba(X), probability)
+
+
+# ---- divergence
+
+
+DIVERGENT = pytest.mark.filterwarnings("default::sklearn.exceptions.ConvergenceWarning")
+
+
+def objective(model, X, y):
+    """The contract's objective, in float64."""
+    if isinstance(model, SoftmaxClassifier):
+        weights, scores = [model.coef_], X.astype(float) @ model.coef_.T + model.intercept_
+    else:
+        weights = model.coefs_
+        hidden = np.maximum(X.astype(float) @ weights[0] + model.intercepts_[0], 0)
+        scores = hidden @ weights[1] + model.intercepts_[1]
+    squares = sum((W.astype(float) ** 2).sum() for W in weights)
+    return -log_softmax(scores, axis=1)[np.arange(len(y)), y].mean() + model.reg / 2 * squares
+
+
+def start_of(model, X, y):
+    """The model at its initial weights: one step too short to change them."""
+    start = clone(model).set_params(solver="gd", learning_rate=1e-300, max_iter=1)
+    with pytest.warns(ConvergenceWarning):
+        return start.fit(X, y)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("solver", ["sgd", "adam", "gd"])
+@every_class
+def test_a_step_size_of_a_million(model_class, solver, dtype):
+    X, y = wine()
+    X = X.astype(dtype)
+    model = model_class(solver=solver, learning_rate=1e6, random_state=0)
+    start = start_of(model, X, y)
+    with pytest.warns(ConvergenceWarning, match=r"(?s)diverged.*learning_rate.*StandardScaler"):
+        model.fit(X, y)
+    assert is_finite(model)
+    assert np.isfinite(model.loss_)
+    assert model.loss_ <= start.loss_
+    np.testing.assert_allclose(model.loss_, objective(model, X, y), rtol=1e-4)
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("solver", ["sgd", "adam", "gd"])
+@every_class
+def test_a_step_size_of_a_million_with_a_validation_set(model_class, solver, dtype):
+    X, y = wine()
+    X = X.astype(dtype)
+    model = model_class(solver=solver, learning_rate=1e6, early_stopping=True, random_state=0)
+    start = start_of(model, X, y)
+    with pytest.warns(ConvergenceWarning, match=r"(?s)diverged.*learning_rate.*StandardScaler"):
+        model.fit(X, y)
+    assert is_finite(model)
+    assert objective(model, X, y) <= 1.05 * start.loss_
+
+
+@pytest.mark.parametrize("scale", [1e6, 1e12])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@every_solver
+def test_columns_of_a_million(model_class, solver, dtype, scale):
+    X, y = load_breast_cancer(return_X_y=True)
+    X = (scale * StandardScaler().fit_transform(X)).astype(dtype)
+    model = model_class(solver=solver, init=0.01, random_state=0)
+    start = start_of(model, X, y)
+    fit_with_convergence_warnings_alone(model, X, y)
+    assert is_finite(model)
+    assert model.loss_ <= start.loss_
+    np.testing.assert_allclose(model.loss_, objective(model, X, y), rtol=1e-3, atol=1e-6)
+
+
+def fit_with_convergence_warnings_alone(model, X, y):
+    """Whether it warned; a warning of another kind is an error."""
+    with pytest.MonkeyPatch.context() as patch:
+        messages = []
+        patch.setattr("warnings.warn", lambda *args, **kwargs: messages.append(args))
+        model.fit(X, y)
+    assert all(category is ConvergenceWarning for _, category in messages)
+    return [message for message, _ in messages]
+
+
+@pytest.mark.parametrize("solver", ["sgd", "gd"])
+@every_class
+def test_columns_of_a_million_are_named_as_the_cause(model_class, solver):
+    X, y = load_breast_cancer(return_X_y=True)
+    model = model_class(solver=solver, init=0.01, random_state=0)
+    (message,) = fit_with_convergence_warnings_alone(
+        model, 1e6 * StandardScaler().fit_transform(X), y
+    )
+    assert "learning_rate" in message
+    assert "StandardScaler" in message
+
+
+@pytest.mark.parametrize(("dtype", "scale"), [(np.float32, 1e30), (np.float64, 1e200)])
+@every_solver
+def test_columns_as_large_as_their_dtype_allows(model_class, solver, dtype, scale):
+    X, y = wine()
+    X = (scale * X).astype(dtype)
+    model = model_class(solver=solver, random_state=0)
+    fit_with_convergence_warnings_alone(model, X, y)
+    assert is_finite(model)
+    assert np.isfinite(model.loss_)
+    assert len(model.predict(X[:5])) == 5
+
+
+# ---- Ctrl-C
+
+
+CHILD = """
+import sys
+import numpy as np
+from sklearn.datasets import make_classification
+from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+
+X, y = make_classification(20_000, 50, n_informative=20, n_classes=8, random_state=0)
+model_class, solvers = eval(sys.argv[1]), sys.argv[2].split(",")
+for solver in solvers:
+    for validation in ({}, {"X_val": X[:1000], "y_val": y[:1000]}):
+        model = model_class(solver=solver, max_iter=100_000, tol=0, n_iter_no_change=100_000,
+                            reg=0.0, verbose=1, random_state=0)
+        try:
+            model.fit(X, y, **validation)
+            print("finished: fit ended before the signal came")
+        except KeyboardInterrupt:
+            arrays = ([model.coef_, model.intercept_] if model_class is SoftmaxClassifier
+                      else model.coefs_ + model.intercepts_)
+            assert all(np.isfinite(a).all() for a in arrays), "weights are not finite"
+            assert np.isfinite(model.loss_), model.loss_
+            assert model.loss_ < np.log(8), model.loss_
+            assert 0 < model.n_iter_ == len(model.loss_curve_), model.n_iter_
+            if validation:
+                assert model.best_iter_ == np.argmin(model.validation_loss_curve_)
+            assert model.predict(X).shape == y.shape
+            assert model.score(X, y) > 0.2
+            print("caught", flush=True)
+"""
+
+
+@every_class
+def test_ctrl_c_leaves_a_fitted_estimator(model_class):
+    solvers = solvers_of(model_class)
+    child = subprocess.Popen(
+        [
+            sys.executable,
+            "-u",
+            "-c",
+            textwrap.dedent(CHILD),
+            model_class.__name__,
+            ",".join(solvers),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        n_caught, waiting = 0, True
+        for line in child.stdout:
+            if waiting and line.startswith("iteration 2"):
+                child.send_signal(signal.SIGINT)
+                waiting = False  # one signal per fit
+            elif line.startswith(("caught", "finished")):
+                assert line.strip() == "caught"
+                n_caught, waiting = n_caught + 1, True
+        assert child.wait(60) == 0, child.stderr.read()
+        assert n_caught == 2 * len(solvers)
+    finally:
+        child.kill()
+        child.communicate()
+
+
+@every_solver
+def test_ctrl_c_at_any_moment_of_training(model_class, solver, monkeypatch):
+    # raised where a signal may land as well: in a call that training makes of its schedule or net
+    X, y = wine()
+    from sklearn_toynn._network import Network
+
+    forward = Network.forward
+    for moment in (0, 1, 2, 5, 9):
+        calls = []
+
+        def interrupted(self, space, calls=calls, moment=moment):
+            calls.append(1)
+            if len(calls) == moment + 1:
+                raise KeyboardInterrupt
+            return forward(self, space)
+
+        model = model_class(solver=solver, max_iter=20, tol=0, batch_size=60, random_state=0)
+        monkeypatch.setattr(Network, "forward", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, y, X_val=X, y_val=y)
+        monkeypatch.undo()
+        assert is_finite(model)
+        assert len(model.loss_curve_) == len(model.validation_loss_curve_) == model.n_iter_
+        assert model.predict(X).shape == y.shape
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_ctrl_c_in_partial_fit(solver, monkeypatch):
+    X, y = wine()
+    from sklearn_toynn._network import Network
+
+    model = TwoLayerNetClassifier(solver=solver, random_state=0)
+    model.partial_fit(X, y, classes=[0, 1, 2])
+    forward = Network.forward
+    calls = []
+
+    def interrupted(self, space):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return forward(self, space)
+
+    model.set_params(batch_size=20)
+    monkeypatch.setattr(Network, "forward", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.partial_fit(X, y)
+    monkeypatch.undo()
+    assert is_finite(model)
+    model.partial_fit(X, y)
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+@every_solver
+def test_fitting_again_after_ctrl_c(model_class, solver, monkeypatch):
+    # nothing of the interrupted fit lives on
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:300], y[:300]
+    model = model_class(solver=solver, max_iter=3, random_state=0)
+    expected = clone(model)
+    fit_with_convergence_warnings_alone(expected, X, y)
+    from sklearn_toynn._network import Network
+
+    def interrupted(self, space):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Network, "loss_and_gradient", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    monkeypatch.undo()
+    fit_with_convergence_warnings_alone(model, X, y)
+    assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
