@@ -22,7 +22,7 @@ from ._sklearn_compat import Interval, StrOptions, fit_context
 from ._solvers import SOLVERS, MiniBatchSolver
 from ._training import train
 
-__all__ = ["NetClassifier"]
+__all__ = ["NetClassifier", "fit_stack"]
 
 
 @contextmanager
@@ -80,8 +80,49 @@ def known_classes(estimator, classes):
     return classes
 
 
+def fit_stack(
+    estimators, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None
+):
+    """Fit estimators that differ in `FUSED_PARAMETERS` alone, to the bits of a fit of each.
+
+    Parameters
+    ----------
+    estimators : list of NetClassifier
+        Their fitted attributes are set.
+    X, y, sample_weight, X_val, y_val, sample_weight_val
+        As in `NetClassifier.fit`.
+
+    Returns
+    -------
+    interrupt : KeyboardInterrupt or None
+        What ended the training before its time, to be raised.
+    """
+    first = estimators[0]
+    streams = [RandomStreams(estimator.random_state) for estimator in estimators]
+    problem = validate_problem(
+        first, (X, y, sample_weight), (X_val, y_val, sample_weight_val), streams[0].split_seed
+    )
+    for estimator in estimators[1:]:
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(first, name):
+                setattr(estimator, name, getattr(first, name))
+    starts = [
+        estimator._go_on(problem, stream)
+        if estimator.warm_start and hasattr(estimator, "classes_")
+        else estimator._start(problem, stream)
+        for estimator, stream in zip(estimators, streams, strict=True)
+    ]
+    outcomes = train(make_training(estimators, problem, starts))
+    for estimator, start, outcome in zip(estimators, starts, outcomes, strict=True):
+        estimator._set_fitted(problem, outcome, start if estimator.warm_start else None)
+    return outcomes[0].interrupt
+
+
 class NetClassifier(ClassifierMixin, BaseEstimator, ABC):
     """A classifier whose scores are those of a net; see its subclasses."""
+
+    #: In what nets may differ that are trained as one stack.
+    FUSED_PARAMETERS: ClassVar[frozenset] = frozenset({"reg", "learning_rate", "momentum", "init"})
 
     _parameter_constraints: ClassVar[dict] = {
         "reg": [Interval(Real, 0, None, closed="left")],
@@ -134,6 +175,11 @@ class NetClassifier(ClassifierMixin, BaseEstimator, ABC):
     def _solver_class(self):
         return SOLVERS[self.solver]
 
+    @staticmethod
+    def fuses(solver):
+        """Say whether a value of `solver` is that of one that can train several nets at once."""
+        return solver in SOLVERS and SOLVERS[solver].fuses
+
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Fit the model.
@@ -174,16 +220,17 @@ class NetClassifier(ClassifierMixin, BaseEstimator, ABC):
             If the training diverged, or ended at `max_iter` before its stopping rule did it.
         """
         with restored_on_error(self):
-            streams = RandomStreams(self.random_state)
-            problem = validate_problem(
-                self, (X, y, sample_weight), (X_val, y_val, sample_weight_val), streams.split_seed
+            interrupt = fit_stack(
+                [self],
+                X,
+                y,
+                sample_weight,
+                X_val=X_val,
+                y_val=y_val,
+                sample_weight_val=sample_weight_val,
             )
-            goes_on = self.warm_start and hasattr(self, "classes_")
-            start = self._go_on(problem, streams) if goes_on else self._start(problem, streams)
-            (outcome,) = train(make_training([self], problem, [start]))
-            self._set_fitted(problem, outcome, start if self.warm_start else None)
-        if outcome.interrupt is not None:
-            raise outcome.interrupt
+        if interrupt is not None:
+            raise interrupt
         return self
 
     @available_if(takes_batches)

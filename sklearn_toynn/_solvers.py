@@ -56,6 +56,8 @@ class Solver(ABC):
     max_iter: ClassVar[int]
     #: Whether training ends where the largest gradient entry is at most `tol`.
     stops_on_gradient: ClassVar[bool] = True
+    #: Whether several nets can be trained in one run.
+    fuses: ClassVar[bool] = False
     #: Whether equal rows are to be merged first: for solvers that blow up rounding errors.
     merges_equal_rows: ClassVar[bool] = False
     n_slots: ClassVar[int] = 0
@@ -80,6 +82,8 @@ class Solver(ABC):
 
 class FirstOrderSolver(Solver):
     """Iterations of the stack as a whole, from which nets leave as they come to their end."""
+
+    fuses = True
 
     def run(self, training):
         """Iterate until the last net has left."""
