@@ -33,8 +33,8 @@ def test_common_check(estimator, check):
             pytest.fail(f"scikit-learn skipped the check: {skip}")
 
 
-def test_all_checks_were_collected(request):
-    n_collected = sum(item.originalname == "test_common_check" for item in request.session.items)
+def test_all_checks_were_collected(pytestconfig):
+    n_collected = pytestconfig.n_common_checks
     version = tuple(map(int, sklearn.__version__.split(".")[:2]))
     if version in N_CHECKS:
         assert n_collected == N_CHECKS[version] * len(ESTIMATORS)
