@@ -17,7 +17,7 @@ from ._network import Network
 from ._prediction import keep_scores, log_softmax, predict_scores, softmax
 from ._problem import DTYPES, validate_problem
 from ._schedules import SCHEDULES
-from ._setup import RandomStreams, Start, draw_parameters, flatten, make_training
+from ._setup import RandomStreams, Start, draw_parameters, flatten, is_auto, make_training
 from ._sklearn_compat import Interval, StrOptions, fit_context
 from ._solvers import SOLVERS, MiniBatchSolver
 from ._training import train
@@ -122,7 +122,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator, ABC):
     """A classifier whose scores are those of a net; see its subclasses."""
 
     #: In what nets may differ that are trained as one stack.
-    FUSED_PARAMETERS: ClassVar[frozenset] = frozenset({"reg", "learning_rate", "momentum", "init"})
+    FUSED_PARAMETERS: ClassVar[frozenset] = frozenset({"reg", "learning_rate", "momentum"})
 
     _parameter_constraints: ClassVar[dict] = {
         "reg": [Interval(Real, 0, None, closed="left")],
@@ -170,6 +170,11 @@ class NetClassifier(ClassifierMixin, BaseEstimator, ABC):
     @abstractmethod
     def _set_layers(self, coefs, intercepts):
         """Set the fitted weights and biases from such lists."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     @property
     def _solver_class(self):
@@ -287,13 +292,13 @@ class NetClassifier(ClassifierMixin, BaseEstimator, ABC):
     def _start(self, problem, streams):
         """Return where training begins."""
         widths = [problem.n_features, *self._hidden_sizes, len(problem.classes)]
-        auto = isinstance(self.init, str) and self.init == "auto"
-        initializer = self._auto_initializer if auto else make_initializer(self.init)
+        initializer = self._auto_initializer if is_auto(self.init) else make_initializer(self.init)
         parameters = draw_parameters(widths, initializer, streams.init, problem.dtype)
         return Start(
             Network(widths, self._activation, parameters),
             self._solver_class.start(parameters),
             streams.batches,
+            is_fitted=False,
         )
 
     def _go_on(self, problem, streams):
@@ -314,7 +319,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator, ABC):
         solver, batch_rng = getattr(self, "_memory", (None, streams.batches))
         if type(solver) is not self._solver_class or solver.slots.dtype != problem.dtype:
             solver = self._solver_class.start(parameters)
-        return Start(network, solver, batch_rng)
+        return Start(network, solver, batch_rng, is_fitted=True)
 
     def _set_fitted(self, problem, outcome, start=None):
         """Set the fitted attributes, and warn of what went wrong in training.
@@ -404,5 +409,5 @@ class NetClassifier(ClassifierMixin, BaseEstimator, ABC):
 
     def _predict(self, X, transform):
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=DTYPES)
+        X = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
         return predict_scores(X, *self._get_layers(), self._activation, transform)

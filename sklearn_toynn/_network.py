@@ -4,6 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from ._inputs import multiply, multiply_transposed
+
 __all__ = ["Network", "Workspace"]
 
 
@@ -70,14 +72,13 @@ class Network:
 
     def forward(self, space):
         """Compute the scores of `space.inputs`, (n_nets, n_classes, n_samples)."""
-        below = space.inputs.T
-        for layer, hidden in enumerate(space.hidden):
-            np.matmul(self.weights[layer], below, out=hidden)
-            np.add(hidden, self.biases[layer], out=hidden)
-            self.activation.forward(hidden, space.kept[layer])
-            below = hidden
-        np.matmul(self.weights[-1], below, out=space.scores)
-        space.scores += self.biases[-1]
+        multiply(self.weights[0], space.inputs, out=space.values[0])
+        space.values[0] += self.biases[0]
+        for layer, kept in enumerate(space.kept):
+            below, above = space.values[layer : layer + 2]
+            self.activation.forward(below, kept)
+            np.matmul(self.weights[layer + 1], below, out=above)
+            above += self.biases[layer + 1]
         return space.scores
 
     def cross_entropy(self, space):
@@ -110,13 +111,13 @@ class Network:
         delta *= space.totals
         space.flat_scores[space.labels] -= space.coefs_row
         for layer in range(len(self.weights) - 1, 0, -1):
-            np.matmul(delta, space.transposed_hidden[layer - 1], out=gradient_weights[layer])
+            np.matmul(delta, space.transposed_values[layer - 1], out=gradient_weights[layer])
             np.matmul(delta, space.ones, out=gradient_biases[layer])
             below = space.deltas[layer - 1]
             np.matmul(self._transposed_weights[layer], delta, out=below)
             delta = below
-            self.activation.backward(delta, space.hidden[layer - 1], space.kept[layer - 1])
-        np.matmul(delta, space.inputs, out=gradient_weights[0])
+            self.activation.backward(delta, space.values[layer - 1], space.kept[layer - 1])
+        multiply_transposed(delta, space.inputs, out=gradient_weights[0])
         np.matmul(delta, space.ones, out=gradient_biases[0])
         return loss
 
@@ -126,32 +127,42 @@ class Workspace:
 
     Made once per fit and length; nothing in a pass allocates more than (n_nets, n_samples).
 
+    Parameters
+    ----------
+    network : Network
+        The stack.
+    n_samples : int
+        The number of rows.
+    buffer : ndarray of shape (n_samples, n_features) or None
+        A place for rows that are not a slice of X; none for sparse X.
+
     Attributes
     ----------
-    inputs : ndarray of shape (n_samples, n_features)
-        The rows: a slice of X, or `buffer` filled from it.
+    inputs : ndarray or sparse matrix of shape (n_samples, n_features)
+        The rows.
     codes, coefs : ndarray of shape (n_samples,) and (n_samples, 1)
         The rows' class codes, and the factors of their terms in the loss.
-    hidden, kept, deltas : lists of ndarray of shape (n_nets, units, n_samples)
-        By hidden layer: the values, what the activation keeps, the loss's derivative.
-    scores : ndarray of shape (n_nets, n_classes, n_samples)
-        The scores, then their exponentials, then the loss's derivative.
+    values : list of ndarray of shape (n_nets, units, n_samples)
+        The values of each layer. The last are the scores, then their exponentials, then the
+        loss's derivative.
+    kept, deltas : lists of ndarray of shape (n_nets, units, n_samples)
+        By hidden layer: what the activation keeps, the loss's derivative.
     """
 
-    def __init__(self, network, n_samples):
-        n_features, *hidden_sizes, n_classes = network.widths
+    def __init__(self, network, n_samples, buffer):
         n_nets, dtype = network.n_nets, network.parameters.dtype
+        n_classes = network.widths[-1]
         self.n_samples = n_samples
-        self.buffer = self.inputs = np.empty((n_samples, n_features), dtype)
+        self.buffer = self.inputs = buffer
         self.codes = np.empty(n_samples, np.intp)
         self.coefs = np.empty((n_samples, 1), dtype)
         self.coefs_row = self.coefs.T
-        shapes = [(n_nets, units, n_samples) for units in hidden_sizes]
-        self.hidden = [np.empty(shape, dtype) for shape in shapes]
-        self.kept = [np.zeros(shape, dtype) for shape in shapes]
-        self.deltas = [np.empty(shape, dtype) for shape in shapes]
-        self.transposed_hidden = [hidden.transpose(0, 2, 1) for hidden in self.hidden]
-        self.scores = np.empty((n_nets, n_classes, n_samples), dtype)
+        shapes = [(n_nets, units, n_samples) for units in network.widths[1:]]
+        self.values = [np.empty(shape, dtype) for shape in shapes]
+        self.kept = [np.zeros(shape, dtype) for shape in shapes[:-1]]
+        self.deltas = [np.empty(shape, dtype) for shape in shapes[:-1]]
+        self.transposed_values = [values.transpose(0, 2, 1) for values in self.values]
+        self.scores = self.values[-1]
         self.flat_scores = self.scores.reshape(-1)
         self.totals, self.log_totals, self.losses = np.empty((3, n_nets, 1, n_samples), dtype)
         self.labels = np.empty((n_nets, 1, n_samples), np.intp)

@@ -1,6 +1,7 @@
 """The objective, and the rows of data that it runs over."""
 
 import numpy as np
+from scipy import sparse
 
 from ._network import Network, Workspace
 
@@ -16,12 +17,18 @@ def chunk_length(widths):
     return min(max(CHUNK_ELEMENTS // max(widths[1:]), MIN_CHUNK), MAX_CHUNK)
 
 
+def to_words(values):
+    """Return the bits of floats as 64-bit words that differ in low bits too."""
+    words = np.ascontiguousarray(values).view(f"u{values.itemsize}").astype(np.uint64)
+    return words ^ (words >> np.uint64(4 * values.itemsize))
+
+
 class Samples:
     """Rows of X with class codes and weights; X is shared, never copied.
 
     Parameters
     ----------
-    X : ndarray of shape (n_rows, n_features)
+    X : ndarray or CSR matrix of shape (n_rows, n_features)
         The data.
     codes : ndarray of shape (n_rows,), dtype intp
         The index of each row's class.
@@ -29,10 +36,13 @@ class Samples:
         Non-negative.
     rows : ndarray of int, default=None
         The rows in use, all if None.
+    columns : Columns, default=None
+        What the columns are brought to a common scale by; None leaves them as they are.
     """
 
-    def __init__(self, X, codes, weights, rows=None):
+    def __init__(self, X, codes, weights, rows=None, columns=None):
         self.X = X
+        self.columns = columns
         self.codes = codes
         self.rows = rows
         used = weights if rows is None else weights[rows]
@@ -40,7 +50,16 @@ class Samples:
         # to a mean of 1 over the rows in use, as the objective divides by their sum
         self.weights = weights * (self.n_samples / used.sum(dtype=float))
         self.weights = self.weights.astype(X.dtype, copy=False)
-        self._rows_contiguous = X.flags.c_contiguous
+        self._is_sparse = sparse.issparse(X)
+        self._is_row_major = not self._is_sparse and X.flags.c_contiguous
+
+    def with_columns(self, columns):
+        """Return the samples with their columns brought to a common scale."""
+        return Samples(self.X, self.codes, self.weights, self.rows, columns)
+
+    def make_buffer(self, n_rows):
+        """Return a place for rows of X, or None for sparse X, whose rows come as a new matrix."""
+        return None if self._is_sparse else np.empty((n_rows, self.X.shape[1]), self.X.dtype)
 
     def chunks(self, length):
         """Yield the rows in use as slices, or as index arrays, of at most `length`."""
@@ -62,7 +81,8 @@ class Samples:
         for start in range(0, len(repeats), MAX_CHUNK):
             part = repeats[start : start + MAX_CHUNK]
             one, other = rows[part], rows[part - 1]
-            equal = (self.X[one] == self.X[other]).all(axis=1)
+            differences = self.X[one] != self.X[other]
+            equal = np.asarray(differences.sum(axis=1)).ravel() == 0
             equal &= self.codes[one] == self.codes[other]
             repeats[start : start + MAX_CHUNK] = np.where(equal, part, 0)
         is_first = np.ones(len(rows), bool)
@@ -74,20 +94,16 @@ class Samples:
 
     def _hash(self, rows):
         """Return a hash (n_rows,) of each row and its class: sum_j m_j w_j modulo 2^64."""
-        word = np.dtype(f"u{self.X.itemsize}")
-        multipliers = np.random.RandomState(0).randint(
-            2**63, size=self.X.shape[1], dtype=np.uint64
-        )
-        multipliers |= np.uint64(1)
-        hashes = np.empty(len(rows), np.uint64)
+        rng = np.random.RandomState(0)
+        factors = rng.randint(2**63, size=self.X.shape[1], dtype=np.uint64) | np.uint64(1)
+        hashes = self.codes[rows].astype(np.uint64)
         for start in range(0, len(rows), MAX_CHUNK):
-            part = rows[start : start + MAX_CHUNK]
-            words = np.ascontiguousarray(self.X[part]).view(word).astype(np.uint64)
-            words ^= words >> np.uint64(8 * self.X.itemsize // 2)  # low bits of floats are often 0
-            words *= multipliers
-            hashes[start : start + MAX_CHUNK] = words.sum(axis=1) + self.codes[part].astype(
-                np.uint64
-            )
+            X = self.X[rows[start : start + MAX_CHUNK]]
+            if self._is_sparse:
+                sums = np.append(np.uint64(0), np.cumsum(to_words(X.data) * factors[X.indices]))
+                hashes[start : start + MAX_CHUNK] += np.diff(sums[X.indptr])
+            else:
+                hashes[start : start + MAX_CHUNK] += (to_words(X) * factors).sum(axis=1)
         return hashes
 
     def epoch_order(self, rng):
@@ -103,15 +119,23 @@ class Samples:
             space.inputs = self.X[rows]
             space.codes[...] = self.codes[rows]
             np.multiply(self.weights[rows], scale, out=space.coefs[:, 0])
-            return
+        else:
+            self._gather(rows, space)
+            self.codes.take(rows, out=space.codes, mode="clip")
+            self.weights.take(rows, out=space.coefs[:, 0], mode="clip")
+            space.coefs *= scale
+        if self.columns is not None:
+            self.columns.standardize(space.inputs, out=space.buffer)
+            space.inputs = space.buffer
+
+    def _gather(self, rows, space):
         space.inputs = space.buffer
-        if self._rows_contiguous:
+        if self._is_sparse:
+            space.inputs = self.X[rows]
+        elif self._is_row_major:
             self.X.take(rows, axis=0, out=space.buffer, mode="clip")
         else:  # take() would first copy the whole of X
             space.buffer[...] = self.X[rows]
-        self.codes.take(rows, out=space.codes, mode="clip")
-        self.weights.take(rows, out=space.coefs[:, 0], mode="clip")
-        space.coefs *= scale
 
 
 class Objective:
@@ -128,6 +152,8 @@ class Objective:
     reg : ndarray of shape (n_nets, 1)
         Each net's penalty.
 
+    Where the columns are brought to a common scale, the first layers are in those variables.
+
     Attributes
     ----------
     gradient : ndarray of shape (n_nets, n_parameters)
@@ -138,6 +164,9 @@ class Objective:
         self.network = network
         self.samples = samples
         self.reg = reg.astype(network.parameters.dtype)
+        columns = samples.columns
+        #: The penalty's curvature, (n_nets, 1) or (n_nets, n_weights).
+        self.ridge = self.reg if columns is None else self.reg * columns.penalty_factors(network)
         self.gradient, self._total = np.empty((2, *network.parameters.shape), self.reg.dtype)
         self._gradient_views = network.split(self.gradient)
         n_weights = network.n_weights
@@ -154,6 +183,15 @@ class Objective:
         """Return the objective (n_nets,) of nets of other parameters."""
         network = Network(self.network.widths, self.network.activation, parameters)
         return Objective(network, self.samples, self.reg).value()
+
+    def damp(self, step):
+        """Divide a step's entries by 1 + their ridge, where columns have been scaled.
+
+        The penalty on a column of tiny scale is so steep that a step which suits the others
+        would overshoot its minimum.
+        """
+        if self.samples.columns is not None:
+            step[:, : self.network.n_weights] /= 1 + self.ridge
 
     def on_batch(self, rows):
         """Return the loss (n_nets,) on rows, an unbiased estimate of `on_all`; set `gradient`."""
@@ -193,10 +231,11 @@ class Objective:
 
     def _space(self, n_samples):
         if n_samples not in self._spaces:
-            self._spaces[n_samples] = Workspace(self.network, n_samples)
+            buffer = self.samples.make_buffer(n_samples)
+            self._spaces[n_samples] = Workspace(self.network, n_samples, buffer)
         return self._spaces[n_samples]
 
     def _penalty(self):
         """Return reg/2 ||weights||^2, (n_nets,), leaving its gradient in `_decay`."""
-        np.multiply(self._weights, self.reg, out=self._decay)
+        np.multiply(self._weights, self.ridge, out=self._decay)
         return 0.5 * np.matmul(self._weights[:, None, :], self._decay[:, :, None])[:, 0, 0]

@@ -1,6 +1,7 @@
 """Scores and probabilities of fitted nets."""
 
 import numpy as np
+from scipy import sparse
 
 from ._blas import single_threaded_blas
 from ._objective import chunk_length
@@ -30,7 +31,7 @@ def predict_scores(X, coefs, intercepts, activation, transform):
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
         The data; its chunks are cast to the dtype of the parameters.
     coefs, intercepts : lists of ndarray of shape (fan_in, fan_out) and (fan_out,)
         The weights and biases of each layer.
@@ -39,19 +40,19 @@ def predict_scores(X, coefs, intercepts, activation, transform):
     transform : callable
         One of the functions above.
     """
-    n_samples, dtype = len(X), intercepts[-1].dtype
+    n_samples, dtype = X.shape[0], intercepts[-1].dtype
     length = chunk_length([len(coefs[0]), *map(len, intercepts)])
     columns = [intercept[:, None] for intercept in intercepts]
     result = np.empty((n_samples, len(columns[-1])), dtype)
     with single_threaded_blas:
         for start in range(0, n_samples, length):
-            below = X[start : start + length].T.astype(dtype, copy=False)
-            for coef, intercept in zip(coefs[:-1], columns[:-1], strict=True):
-                below = coef.T @ below
-                below += intercept
-                activation.forward(below, np.zeros_like(below))
-            scores = coefs[-1].T @ below
-            scores += columns[-1]
-            transform(scores)
-            result[start : start + length] = scores.T
+            rows = X[start : start + length].astype(dtype, copy=False)
+            values = (rows @ coefs[0]).T if sparse.issparse(X) else coefs[0].T @ rows.T
+            values += columns[0]
+            for coef, intercept in zip(coefs[1:], columns[1:], strict=True):
+                activation.forward(values, np.zeros_like(values))
+                values = coef.T @ values
+                values += intercept
+            transform(values)
+            result[start : start + length] = values.T
     return result

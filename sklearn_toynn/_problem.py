@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
+from scipy import sparse
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.class_weight import compute_class_weight
@@ -63,7 +64,7 @@ def validate_problem(
         Whether X may have other columns than before.
     """
     X, y, sample_weight = data
-    X, y = validate_data(estimator, X, y, dtype=DTYPES, reset=reset)
+    X, y = validate_data(estimator, X, y, accept_sparse="csr", dtype=DTYPES, reset=reset)
     X = with_unit_stride(X)
     check_classification_targets(y)
     if classes is None:
@@ -88,7 +89,7 @@ def validate_problem(
         raise ValueError(f"{given} was given without {missing}: pass both or neither.")
     validation = None
     if X_val is not None:
-        X_val = validate_data(estimator, X_val, reset=False, dtype=X.dtype)
+        X_val = validate_data(estimator, X_val, accept_sparse="csr", dtype=X.dtype, reset=False)
         y_val = column_or_1d(y_val, warn=True)
         check_consistent_length(X_val, y_val)
         codes_val = encode(y_val, classes, "y_val")
@@ -105,8 +106,10 @@ def validate_problem(
 
 
 def with_unit_stride(X):
-    """Return X, or a copy if neither its rows nor its columns lie without gaps."""
-    return X if X.itemsize in X.strides else np.ascontiguousarray(X)
+    """Return X, or a copy if it is dense and neither its rows nor its columns lie without gaps."""
+    if sparse.issparse(X) or X.itemsize in X.strides:
+        return X
+    return np.ascontiguousarray(X)
 
 
 def encode(y, classes, name):
@@ -124,7 +127,7 @@ def encode(y, classes, name):
 
 def check_weights(weights, X, name):
     """Return weights as a fresh array (n_samples,) of X's dtype; all 1 for None."""
-    n_samples = len(X)
+    n_samples = X.shape[0]
     if weights is None:
         return np.ones(n_samples, X.dtype)
     if isinstance(weights, Real):

@@ -6,13 +6,14 @@ from itertools import pairwise
 import numpy as np
 from sklearn.utils import check_random_state
 
+from ._inputs import Columns
 from ._network import Network
-from ._objective import Objective
+from ._objective import MAX_CHUNK, Objective
 from ._schedules import make_schedule
 from ._solvers import Plan, Solver
 from ._training import StoppingRule, Training
 
-__all__ = ["RandomStreams", "Start", "draw_parameters", "flatten", "make_training"]
+__all__ = ["RandomStreams", "Start", "draw_parameters", "flatten", "is_auto", "make_training"]
 
 #: The least that `batch_size="auto"` gives, where there are as many rows.
 BATCH_SIZE = 200
@@ -49,6 +50,8 @@ class Start:
     network: Network
     solver: Solver
     batch_rng: np.random.RandomState
+    #: Whether the weights are those of an earlier fit, and so on the columns of X as they are.
+    is_fitted: bool
 
 
 def make_training(estimators, problem, starts, *, one_pass=False):
@@ -95,16 +98,27 @@ def make_training(estimators, problem, starts, *, one_pass=False):
         n_iter_no_change=first.n_iter_no_change,
         stops_on_stall=watches or follows_loss,
     )
-    samples = problem.samples
+    samples, validation = problem.samples, problem.validation
     if solver_class.merges_equal_rows:
         samples = samples.merge_equal_rows()
+    if solver_class.scales_columns and is_auto(first.init) and not one_pass:
+        columns = Columns.of(samples, MAX_CHUNK)
+        samples = samples.with_columns(columns)
+        validation = None if validation is None else validation.with_columns(columns)
+        if columns is not None and first_start.is_fitted:
+            columns.to_scaled(network)
     objective = Objective(network, samples, column(e.reg for e in estimators))
-    return Training(objective, solver, plan, rule, problem.validation, first.verbose)
+    return Training(objective, solver, plan, rule, validation, first.verbose)
+
+
+def is_auto(value):
+    """Say whether a parameter is "auto"."""
+    return isinstance(value, str) and value == "auto"
 
 
 def either(value, default):
     """Return the default for "auto"."""
-    return default if isinstance(value, str) and value == "auto" else value
+    return default if is_auto(value) else value
 
 
 def column(values):

@@ -58,6 +58,8 @@ class Solver(ABC):
     stops_on_gradient: ClassVar[bool] = True
     #: Whether several nets can be trained in one run.
     fuses: ClassVar[bool] = False
+    #: Whether raw columns are to be brought to a common scale first, under init="auto".
+    scales_columns: ClassVar[bool] = True
     #: Whether equal rows are to be merged first: for solvers that blow up rounding errors.
     merges_equal_rows: ClassVar[bool] = False
     n_slots: ClassVar[int] = 0
@@ -110,6 +112,7 @@ class GradientDescent(FirstOrderSolver):
         (step,) = self.slots
         rate = plan.learning_rate * plan.schedule.factor(progress)
         np.multiply(objective.gradient, rate.astype(step.dtype), out=step)
+        objective.damp(step)
         objective.network.parameters -= step
         return loss
 
@@ -131,6 +134,7 @@ class MiniBatchSolver(FirstOrderSolver):
         for start in range(0, n_samples, plan.batch_size):
             rows = order[start : start + plan.batch_size]
             epoch_loss += objective.on_batch(rows) * (len(rows) / n_samples)
+            objective.damp(gradient)
             factor = plan.schedule.factor(progress + start / n_samples / plan.max_iter)
             self.n_steps += 1
             self.update(parameters, gradient, plan.learning_rate * factor, momentum)

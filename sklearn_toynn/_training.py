@@ -149,6 +149,9 @@ class Training:
             left.network.parameters[...] = self._best[leaving]
         loss = left.value()
         diverged = self._rescue(left, loss, leaving)
+        columns = self.objective.samples.columns
+        if columns is not None:
+            columns.to_original(left.network)
         for index, net in enumerate(np.flatnonzero(leaving)):
             self.outcomes[self._histories[net].place] = Outcome(
                 network=left.network.select([index]),

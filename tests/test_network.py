@@ -156,9 +156,9 @@ def test_a_net_in_a_stack_has_the_bits_it_has_alone(
 def test_a_pass_keeps_its_dtype(activation, dtype):
     objective = make_objective((3, 5, 4), activation, 0.1, True, dtype=dtype)
     assert objective.on_batch(np.arange(5)).dtype == dtype
-    space = Workspace(objective.network, 5)
+    space = Workspace(objective.network, 5, np.empty((5, 3), dtype))
     arrays = [v for v in vars(space).values() if isinstance(v, np.ndarray)]
-    for array in [*arrays, *space.hidden, *space.kept, *space.deltas, objective.gradient]:
+    for array in [*arrays, *space.values, *space.kept, *space.deltas, objective.gradient]:
         assert array.dtype in (dtype, np.intp)
 
 
