@@ -56,6 +56,8 @@ class Solver(ABC):
     max_iter: ClassVar[int]
     #: Whether training ends where the largest gradient entry is at most `tol`.
     stops_on_gradient: ClassVar[bool] = True
+    #: Whether it ends, unless the schedule does, where the loss no longer falls by `tol`.
+    stops_on_loss: ClassVar[bool] = False
     #: Whether several nets can be trained in one run.
     fuses: ClassVar[bool] = False
     #: Whether raw columns are to be brought to a common scale first, under init="auto".
@@ -123,6 +125,7 @@ class MiniBatchSolver(FirstOrderSolver):
     schedule = "cosine"
     max_iter = 60
     stops_on_gradient = False
+    stops_on_loss = True
 
     def iterate(self, objective, plan, progress):
         """Go through the batches of an epoch; the loss is the mean over them as they went by."""
@@ -203,6 +206,9 @@ class LBFGS(Solver):
 
     On a net, rounding errors grow until two runs end in different minima. Merging equal rows
     keeps weights and repeated rows, and any order of the rows, equal to the bit.
+
+    The variables are theta / sqrt(damping): a penalty that is steep on the weights of columns
+    of tiny scale, is then as steep as on the others.
     """
 
     max_iter = 1000
@@ -212,21 +218,24 @@ class LBFGS(Solver):
         """Minimise until `training` has let the net go, or the loss stands still in its dtype."""
         objective = training.objective
         parameters = objective.network.parameters
-        accepted = parameters[0].astype(float)
+        damping = np.ones_like(parameters)
+        objective.damp(damping)
+        unit = np.sqrt(damping[0].astype(float))
+        accepted = parameters[0] / unit
         loss = None  # at `accepted`
 
         def evaluate(theta):
             nonlocal loss
-            parameters[0] = theta
+            parameters[0] = theta * unit
             (value,) = objective.on_all()
             if loss is None:
                 loss = value
-            return value, objective.gradient[0].astype(float)
+            return value, objective.gradient[0] * unit
 
         def after_iteration(intermediate_result):
             nonlocal accepted, loss
             accepted = intermediate_result.x.copy()
-            parameters[0] = accepted
+            parameters[0] = accepted * unit
             training.record(np.array([loss]))
             loss = intermediate_result.fun
             if not training.n_nets:
@@ -248,7 +257,7 @@ class LBFGS(Solver):
                 },
             )
         finally:
-            parameters[0] = accepted
+            parameters[0] = accepted * unit
         if training.n_iter == 0:
             training.record(np.array([loss]))
         training.close()
