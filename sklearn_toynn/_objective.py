@@ -173,6 +173,7 @@ class Objective:
         self._weights = network.parameters[:, :n_weights]
         self._weights_gradient = self.gradient[:, :n_weights]
         self._decay = np.empty_like(self._weights)
+        self._weights_row, self._decay_column = self._weights[:, None, :], self._decay[:, :, None]
         self._spaces = {}
 
     def select(self, nets):
@@ -238,4 +239,4 @@ class Objective:
     def _penalty(self):
         """Return reg/2 ||weights||^2, (n_nets,), leaving its gradient in `_decay`."""
         np.multiply(self._weights, self.ridge, out=self._decay)
-        return 0.5 * np.matmul(self._weights[:, None, :], self._decay[:, :, None])[:, 0, 0]
+        return 0.5 * np.matmul(self._weights_row, self._decay_column)[:, 0, 0]
