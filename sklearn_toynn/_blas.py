@@ -28,18 +28,29 @@ class _SingleThreadedBLAS(ContextDecorator):
                 controller = ThreadpoolController().select(user_api="blas")
                 self._libraries = controller.lib_controllers
             if self._n_users == 0:
-                # by the library: `controller.limit()` takes eight times as long
                 self._n_threads_before = [library.num_threads for library in self._libraries]
-                for library in self._libraries:
-                    library.set_num_threads(1)
+            # in every thread, as some libraries have a limit for each
+            self._limit([1] * len(self._libraries))
             self._n_users += 1
 
     def __exit__(self, *exc_info):
         with self._lock:
             self._n_users -= 1
             if self._n_users == 0:
-                for library, n in zip(self._libraries, self._n_threads_before, strict=True):
-                    library.set_num_threads(n)
+                self._limit(self._n_threads_before)
+
+    def _limit(self, n_threads):
+        # by the library: `controller.limit()` takes eight times as long
+        for library, n in zip(self._libraries, n_threads, strict=True):
+            release_control(library)
+            library.set_num_threads(n)
+            release_control(library)
+
+
+def release_control(library):
+    """Let any thread set OpenBLAS's limit: threadpoolctl heeds but the first that ever did."""
+    if hasattr(library, "clear_controlling_thread"):
+        library.clear_controlling_thread(force=True)
 
 
 single_threaded_blas = _SingleThreadedBLAS()

@@ -6,6 +6,7 @@ from typing import ClassVar
 from ._activations import ACTIVATIONS
 from ._base import NetClassifier
 from ._initializers import INITIALIZERS, zeros
+from ._linear_solvers import LINEAR_SOLVERS
 from ._sklearn_compat import Interval, StrOptions
 from ._solvers import SOLVERS
 
@@ -136,9 +137,11 @@ class SoftmaxClassifier(NetClassifier):
     0.99
     """
 
+    _solvers: ClassVar[dict] = {**SOLVERS, **LINEAR_SOLVERS}
+
     _parameter_constraints: ClassVar[dict] = {
         **NetClassifier._parameter_constraints,
-        "solver": [StrOptions({"auto", *SOLVERS})],
+        "solver": [StrOptions(set(_solvers))],
     }
 
     def __init__(
@@ -151,7 +154,7 @@ class SoftmaxClassifier(NetClassifier):
         momentum=0.9,
         batch_size="auto",
         max_iter="auto",
-        tol=1e-5,
+        tol=1e-6,
         n_iter_no_change=10,
         early_stopping=False,
         validation_fraction=0.1,
@@ -183,10 +186,6 @@ class SoftmaxClassifier(NetClassifier):
     _hidden_sizes = ()
     _activation = None
     _auto_initializer = staticmethod(zeros)
-
-    @property
-    def _solver_class(self):
-        return SOLVERS["lbfgs" if self.solver == "auto" else self.solver]
 
     def _get_layers(self):
         return [self.coef_.T], [self.intercept_]

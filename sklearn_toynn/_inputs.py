@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-__all__ = ["Columns", "multiply", "multiply_transposed"]
+__all__ = ["Columns", "change_columns", "multiply", "multiply_transposed"]
 
 
 def multiply(weights, X, out):
@@ -50,21 +50,12 @@ class Columns:
         """
         if sparse.issparse(samples.X):
             return None
-        total, square, shift = 0.0, 0.0, None
-        for rows in samples.chunks(length):
-            X, weights = samples.X[rows], samples.weights[rows]
-            if shift is None:
-                shift = X.mean(axis=0)
-            X = X - shift  # a chunk's copy: squares of raw columns would lose their digits
-            total = total + (weights @ X).astype(float)
-            np.square(X, out=X)
-            square = square + (weights @ X).astype(float)
-        total /= samples.n_samples
-        mean = shift + total
-        spread = np.sqrt(np.maximum(square / samples.n_samples - total**2, 0))
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, spread = measure_columns(samples, length)
         # constant to rounding: the offset goes, and the scale means nothing
         spread[spread <= 8 * np.finfo(samples.X.dtype).eps * np.abs(mean)] = 0
         is_fine = (np.abs(mean) <= 0.5) & (((spread >= 0.5) & (spread <= 2)) | (spread == 0))
+        is_fine |= ~np.isfinite(spread)  # near the end of the dtype's range
         if is_fine.all():
             return None
         mean[is_fine] = 0
@@ -72,21 +63,26 @@ class Columns:
         return cls(mean.astype(samples.X.dtype), spread.astype(samples.X.dtype))
 
     def standardize(self, X, out):
-        """Write z for rows of X."""
+        """Write z for rows of X, and return it."""
         np.subtract(X, self.mean, out=out)
         out /= self.scale
+        return out
 
     def to_scaled(self, network):
-        """Turn the first layer W, b of each net into V, c, in place."""
+        """Return a copy of the nets with the first layer W, b turned into V, c."""
+        network = network.copy()
         weights, bias = network.weights[0], network.biases[0]
         bias += (weights @ self.mean)[:, :, None]
         weights *= self.scale
+        return network
 
     def to_original(self, network):
-        """Turn the first layer V, c of each net into W, b, in place."""
+        """Return a copy of the nets with the first layer V, c turned into W, b."""
+        network = network.copy()
         weights, bias = network.weights[0], network.biases[0]
         weights /= self.scale
         bias -= (weights @ self.mean)[:, :, None]
+        return network
 
     def penalty_factors(self, network):
         """Return what reg is multiplied by for each weight, (n_weights,)."""
@@ -94,3 +90,33 @@ class Columns:
         n_units = network.widths[1]
         factors[: n_units * len(self.scale)] = np.tile(1 / self.scale**2, n_units)
         return factors
+
+
+def measure_columns(samples, length):
+    """Return the means and standard deviations (n_features,) of the columns, weighted."""
+    total, square, shift = 0.0, 0.0, None
+    for rows in samples.chunks(length):
+        X, weights = samples.X[rows], samples.weights[rows]
+        if shift is None:
+            shift = X.mean(axis=0)
+        X = X - shift  # a chunk's copy: squares of raw columns would lose their digits
+        total = total + (weights @ X).astype(float)
+        np.square(X, out=X)
+        square = square + (weights @ X).astype(float)
+    total /= samples.n_samples
+    return shift + total, np.sqrt(np.maximum(square / samples.n_samples - total**2, 0))
+
+
+def change_columns(network, old, new):
+    """Return nets on columns scaled as in `old` as nets on columns scaled as in `new`.
+
+    None stands for the columns as they are.
+    """
+    same = old is None or (
+        new is not None
+        and np.array_equal(old.mean, new.mean)
+        and np.array_equal(old.scale, new.scale)
+    )
+    if old is not None and not same:
+        network, old = old.to_original(network), None
+    return new.to_scaled(network) if old is None and new is not None else network

@@ -1,5 +1,6 @@
 """A stack of fully connected nets: flat parameters, scores, cross-entropy and gradient."""
 
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -65,6 +66,10 @@ class Network:
             start, end = end, end + fan_out
             biases.append(flat[:, start:end].reshape(-1, fan_out, 1))
         return weights, biases
+
+    def copy(self):
+        """Return a copy."""
+        return Network(self.widths, self.activation, self.parameters.copy())
 
     def select(self, nets):
         """Return a stack of copies of the nets that a mask or an index array names."""
@@ -133,8 +138,6 @@ class Workspace:
         The stack.
     n_samples : int
         The number of rows.
-    buffer : ndarray of shape (n_samples, n_features) or None
-        A place for rows that are not a slice of X; none for sparse X.
 
     Attributes
     ----------
@@ -149,11 +152,12 @@ class Workspace:
         By hidden layer: what the activation keeps, the loss's derivative.
     """
 
-    def __init__(self, network, n_samples, buffer):
+    def __init__(self, network, n_samples):
         n_nets, dtype = network.n_nets, network.parameters.dtype
         n_classes = network.widths[-1]
         self.n_samples = n_samples
-        self.buffer = self.inputs = buffer
+        self._buffer_shape = n_samples, network.widths[0]
+        self.inputs = None
         self.codes = np.empty(n_samples, np.intp)
         self.coefs = np.empty((n_samples, 1), dtype)
         self.coefs_row = self.coefs.T
@@ -170,6 +174,11 @@ class Workspace:
         # where class 0 of each net and sample stands in flat_scores
         net_starts = np.arange(n_nets)[:, None, None] * (n_classes * n_samples)
         self._origins = net_starts + np.arange(n_samples)
+
+    @cached_property
+    def buffer(self):
+        """A place (n_samples, n_features) for rows that can't be taken as they lie in X."""
+        return np.empty(self._buffer_shape, self.coefs.dtype)
 
     def locate_labels(self):
         """Set `labels` to where the score of each sample's own class stands in `flat_scores`."""

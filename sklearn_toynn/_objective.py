@@ -7,20 +7,22 @@ from ._network import Network, Workspace
 
 __all__ = ["Objective", "Samples", "chunk_length"]
 
-# Rows per pass over the whole data, so that a layer's activations stay in the L2 cache.
-CHUNK_ELEMENTS = 2**16
+# Rows per pass over the whole data, so that a layer's activations stay in the L2 cache, as do the
+# rows of X where they have to be copied.
+CHUNK_ELEMENTS, ROW_CHUNK_ELEMENTS = 2**16, 2**18
 MIN_CHUNK, MAX_CHUNK = 128, 4096
 
 
 def chunk_length(widths):
     """Return how many rows a pass takes at once: by the layer widths, never by the stack's."""
-    return min(max(CHUNK_ELEMENTS // max(widths[1:]), MIN_CHUNK), MAX_CHUNK)
+    n_features, *units = widths
+    length = min(CHUNK_ELEMENTS // max(units), ROW_CHUNK_ELEMENTS // n_features)
+    return min(max(length, MIN_CHUNK), MAX_CHUNK)
 
 
-def to_words(values):
-    """Return the bits of floats as 64-bit words that differ in low bits too."""
-    words = np.ascontiguousarray(values).view(f"u{values.itemsize}").astype(np.uint64)
-    return words ^ (words >> np.uint64(4 * values.itemsize))
+def row_chunk_length(n_features):
+    """Return how many rows of X are copied at once."""
+    return chunk_length([n_features, 1])
 
 
 class Samples:
@@ -52,59 +54,18 @@ class Samples:
         self.weights = self.weights.astype(X.dtype, copy=False)
         self._is_sparse = sparse.issparse(X)
         self._is_row_major = not self._is_sparse and X.flags.c_contiguous
+        # else BLAS takes slices as they are
+        self._has_gaps = not self._is_sparse and X.itemsize not in X.strides
 
     def with_columns(self, columns):
         """Return the samples with their columns brought to a common scale."""
         return Samples(self.X, self.codes, self.weights, self.rows, columns)
-
-    def make_buffer(self, n_rows):
-        """Return a place for rows of X, or None for sparse X, whose rows come as a new matrix."""
-        return None if self._is_sparse else np.empty((n_rows, self.X.shape[1]), self.X.dtype)
 
     def chunks(self, length):
         """Yield the rows in use as slices, or as index arrays, of at most `length`."""
         for start in range(0, self.n_samples, length):
             stop = min(start + length, self.n_samples)
             yield slice(start, stop) if self.rows is None else self.rows[start:stop]
-
-    def merge_equal_rows(self):
-        """Return the samples with equal rows of one class as a row of their joint weight.
-
-        The rows come in the order of a hash of their contents. So neither their order nor
-        whether a row is repeated or weighted changes a bit of what is computed from them.
-        """
-        rows = np.arange(self.n_samples) if self.rows is None else self.rows
-        hashes = self._hash(rows)
-        order = np.argsort(hashes, kind="stable")
-        rows, hashes = rows[order], hashes[order]
-        repeats = np.flatnonzero(hashes[1:] == hashes[:-1]) + 1
-        for start in range(0, len(repeats), MAX_CHUNK):
-            part = repeats[start : start + MAX_CHUNK]
-            one, other = rows[part], rows[part - 1]
-            differences = self.X[one] != self.X[other]
-            equal = np.asarray(differences.sum(axis=1)).ravel() == 0
-            equal &= self.codes[one] == self.codes[other]
-            repeats[start : start + MAX_CHUNK] = np.where(equal, part, 0)
-        is_first = np.ones(len(rows), bool)
-        is_first[repeats] = False
-        is_first[0] = True
-        weights = np.zeros_like(self.weights)
-        weights[rows[is_first]] = np.add.reduceat(self.weights[rows], np.flatnonzero(is_first))
-        return Samples(self.X, self.codes, weights, rows[is_first])
-
-    def _hash(self, rows):
-        """Return a hash (n_rows,) of each row and its class: sum_j m_j w_j modulo 2^64."""
-        rng = np.random.RandomState(0)
-        factors = rng.randint(2**63, size=self.X.shape[1], dtype=np.uint64) | np.uint64(1)
-        hashes = self.codes[rows].astype(np.uint64)
-        for start in range(0, len(rows), MAX_CHUNK):
-            X = self.X[rows[start : start + MAX_CHUNK]]
-            if self._is_sparse:
-                sums = np.append(np.uint64(0), np.cumsum(to_words(X.data) * factors[X.indices]))
-                hashes[start : start + MAX_CHUNK] += np.diff(sums[X.indptr])
-            else:
-                hashes[start : start + MAX_CHUNK] += (to_words(X) * factors).sum(axis=1)
-        return hashes
 
     def epoch_order(self, rng):
         """Return the rows in use as an index array, shuffled by `rng` unless that is None."""
@@ -125,17 +86,19 @@ class Samples:
             self.weights.take(rows, out=space.coefs[:, 0], mode="clip")
             space.coefs *= scale
         if self.columns is not None:
-            self.columns.standardize(space.inputs, out=space.buffer)
+            space.inputs = self.columns.standardize(space.inputs, out=space.buffer)
+        elif self._has_gaps:
+            space.buffer[...] = space.inputs
             space.inputs = space.buffer
 
     def _gather(self, rows, space):
-        space.inputs = space.buffer
-        if self._is_sparse:
+        if self._is_row_major:
+            space.inputs = self.X.take(rows, axis=0, out=space.buffer, mode="clip")
+        elif self._is_sparse:
             space.inputs = self.X[rows]
-        elif self._is_row_major:
-            self.X.take(rows, axis=0, out=space.buffer, mode="clip")
         else:  # take() would first copy the whole of X
             space.buffer[...] = self.X[rows]
+            space.inputs = space.buffer
 
 
 class Objective:
@@ -232,8 +195,7 @@ class Objective:
 
     def _space(self, n_samples):
         if n_samples not in self._spaces:
-            buffer = self.samples.make_buffer(n_samples)
-            self._spaces[n_samples] = Workspace(self.network, n_samples, buffer)
+            self._spaces[n_samples] = Workspace(self.network, n_samples)
         return self._spaces[n_samples]
 
     def _penalty(self):

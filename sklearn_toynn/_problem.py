@@ -5,13 +5,12 @@ from numbers import Real
 
 import numpy as np
 from scipy import sparse
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from ._objective import Samples
+from ._objective import Samples, row_chunk_length
 
 __all__ = ["Problem", "validate_problem"]
 
@@ -65,7 +64,6 @@ def validate_problem(
     """
     X, y, sample_weight = data
     X, y = validate_data(estimator, X, y, accept_sparse="csr", dtype=DTYPES, reset=reset)
-    X = with_unit_stride(X)
     check_classification_targets(y)
     if classes is None:
         classes, codes = np.unique(y, return_inverse=True)
@@ -75,41 +73,52 @@ def validate_problem(
             )
     else:
         codes = encode(y, classes, "y")
-    weights = check_weights(sample_weight, X, "sample_weight")
+    weights = check_weights(sample_weight, X.shape[0], "sample_weight")
     class_weights = weigh_classes(estimator.class_weight, classes, codes, weights)
     weights *= class_weights[codes]
-    if not weights.any():
-        raise ValueError(
-            f"class_weight={estimator.class_weight!r} leaves no row of X with any weight."
-        )
+    check_total_weight(weights, estimator.class_weight, "X")
     rows = None if weights.all() else np.flatnonzero(weights)
+    validation = None
     X_val, y_val, sample_weight_val = validation_data
     if (X_val is None) != (y_val is None):
         given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
         raise ValueError(f"{given} was given without {missing}: pass both or neither.")
-    validation = None
+    if X_val is None and sample_weight_val is not None:
+        raise ValueError("sample_weight_val was given without X_val and y_val: pass all three.")
     if X_val is not None:
-        X_val = validate_data(estimator, X_val, accept_sparse="csr", dtype=X.dtype, reset=False)
+        X_val = check_validation_rows(estimator, X_val, X)
         y_val = column_or_1d(y_val, warn=True)
         check_consistent_length(X_val, y_val)
         codes_val = encode(y_val, classes, "y_val")
-        weights_val = check_weights(sample_weight_val, X_val, "sample_weight_val")
-        validation = Samples(X_val, codes_val, weights_val * class_weights[codes_val])
-    elif sample_weight_val is not None:
-        raise ValueError("sample_weight_val was given without X_val and y_val: pass all three.")
+        weights_val = check_weights(sample_weight_val, X_val.shape[0], "sample_weight_val")
+        weights_val *= class_weights[codes_val]
+        check_total_weight(weights_val, estimator.class_weight, "X_val")
+        validation = Samples(X_val, codes_val, weights_val)
     elif estimator.early_stopping:
         fraction = estimator.validation_fraction
         rows = np.arange(len(codes)) if rows is None else rows
         rows, rows_val = split_rows(rows, codes, classes, fraction, split_seed)
         validation = Samples(X, codes, weights, rows_val)
+    if estimator._solver_class.merges_equal_rows:
+        rows, weights = merge_equal_rows(X, codes, weights, rows)
     return Problem(classes, Samples(X, codes, weights, rows), validation)
 
 
-def with_unit_stride(X):
-    """Return X, or a copy if it is dense and neither its rows nor its columns lie without gaps."""
-    if sparse.issparse(X) or X.itemsize in X.strides:
-        return X
-    return np.ascontiguousarray(X)
+def check_validation_rows(estimator, X_val, X):
+    """Return X_val checked against the X of the training, in its dtype."""
+    checked = check_array(X_val, accept_sparse="csr", dtype=X.dtype, input_name="X_val")
+    if checked.shape[1] != X.shape[1]:
+        raise ValueError(
+            f"X_val must have as many columns as X, {X.shape[1]}, got {checked.shape[1]}."
+        )
+    validate_data(estimator, X_val, reset=False, skip_check_array=True)  # names of columns
+    return checked
+
+
+def check_total_weight(weights, class_weight, name):
+    """Refuse rows that all weigh nothing."""
+    if not weights.any():
+        raise ValueError(f"class_weight={class_weight!r} leaves no row of {name} with any weight.")
 
 
 def encode(y, classes, name):
@@ -125,14 +134,13 @@ def encode(y, classes, name):
     return codes
 
 
-def check_weights(weights, X, name):
-    """Return weights as a fresh array (n_samples,) of X's dtype; all 1 for None."""
-    n_samples = X.shape[0]
+def check_weights(weights, n_samples, name):
+    """Return weights as a fresh float64 array (n_samples,); all 1 for None."""
     if weights is None:
-        return np.ones(n_samples, X.dtype)
+        return np.ones(n_samples)
     if isinstance(weights, Real):
         weights = np.full(n_samples, weights)
-    weights = check_array(weights, ensure_2d=False, dtype=X.dtype, copy=True, input_name=name)
+    weights = check_array(weights, ensure_2d=False, dtype=np.float64, copy=True, input_name=name)
     if weights.shape != (n_samples,):
         raise ValueError(f"{name} must have shape ({n_samples},), got {weights.shape}.")
     if weights.min() < 0:
@@ -151,15 +159,14 @@ def weigh_classes(class_weight, classes, codes, weights):
     if class_weight == "balanced":
         totals = np.bincount(codes, weights=weights, minlength=len(classes))
         present = totals > 0
-        return np.divide(
-            totals.sum() / present.sum(), totals, where=present, out=np.ones(len(classes))
-        ).astype(weights.dtype)
+        mean = totals.sum() / present.sum()
+        return np.divide(mean, totals, where=present, out=np.ones(len(classes)))
     class_weights = compute_class_weight(class_weight, classes=classes, y=classes)
     if not (np.isfinite(class_weights).all() and class_weights.min() >= 0):
         raise ValueError(
             f"class_weight must hold finite weights of at least 0, got {class_weight!r}."
         )
-    return class_weights.astype(weights.dtype)
+    return class_weights
 
 
 def split_rows(rows, codes, classes, fraction, seed):
@@ -180,4 +187,83 @@ def split_rows(rows, codes, classes, fraction, seed):
             f"validate on and {len(rows) - n_validation} to train on, where each needs at least "
             f"one per class, {present.sum()}. Change it, or pass X_val and y_val."
         )
-    return train_test_split(rows, test_size=n_validation, stratify=codes[rows], random_state=seed)
+    # class by class: train_test_split would hold 100 bytes a row
+    rng = np.random.RandomState(seed)
+    exact = n_validation * counts / len(rows)
+    n_per_class = np.clip(np.floor(exact).astype(int), present, counts - present)
+    n_missing = n_validation - n_per_class.sum()
+    for k in np.argsort(n_per_class - exact, kind="stable")[: max(n_missing, 0)]:
+        n_per_class[k] += 1
+    is_validation = np.zeros(len(rows), bool)
+    codes = codes[rows]
+    for k in np.flatnonzero(present):
+        members = np.flatnonzero(codes == k)
+        rng.shuffle(members)
+        is_validation[members[: n_per_class[k]]] = True
+    return rows[~is_validation], rows[is_validation]
+
+
+def merge_equal_rows(X, codes, weights, rows):
+    """Return rows and weights with equal rows of one class as one row of their joint weight.
+
+    The rows come in the order of a hash of their contents. So neither their order nor whether
+    a row is repeated or weighted changes a bit of what is computed from them.
+
+    Parameters
+    ----------
+    X, codes, weights
+        Of all rows.
+    rows : ndarray of int or None
+        The rows in use, all if None.
+
+    Returns
+    -------
+    rows : ndarray of int
+        The first of each set of equal rows.
+    weights : ndarray of shape (n_rows,)
+        With the joint weights in the places of `rows`.
+    """
+    hashes = hash_rows(X, codes, rows)
+    order = np.argsort(hashes, kind="stable")
+    hashes = hashes[order]
+    is_first = np.ones(len(order), bool)
+    np.not_equal(hashes[1:], hashes[:-1], out=is_first[1:])
+    del hashes
+    rows = order if rows is None else rows[order]
+    repeats = np.flatnonzero(~is_first)
+    length = row_chunk_length(X.shape[1])
+    for start in range(0, len(repeats), length):
+        part = repeats[start : start + length]
+        one, other = rows[part], rows[part - 1]
+        differences = np.asarray((X[one] != X[other]).sum(axis=1)).ravel()
+        is_first[part] = (differences > 0) | (codes[one] != codes[other])
+    sums = np.add.reduceat(weights[rows], np.flatnonzero(is_first))
+    rows = rows[is_first]
+    weights[rows] = sums
+    return rows, weights
+
+
+def hash_rows(X, codes, rows):
+    """Return a hash (n_rows,) of each row and its class: sum_j m_j w_j modulo 2^64.
+
+    w_j are the bits of x_j, and m_j odd numbers drawn at random.
+    """
+    rng = np.random.RandomState(0)
+    factors = rng.randint(2**63, size=X.shape[1], dtype=np.uint64) | np.uint64(1)
+    hashes = (codes if rows is None else codes[rows]).astype(np.uint64)
+    length = row_chunk_length(X.shape[1])
+    for start in range(0, len(hashes), length):
+        stop = min(start + length, len(hashes))
+        part = X[start:stop] if rows is None else X[rows[start:stop]]
+        if sparse.issparse(X):
+            sums = np.append(np.uint64(0), np.cumsum(to_words(part.data) * factors[part.indices]))
+            hashes[start:stop] += np.diff(sums[part.indptr])
+        else:
+            hashes[start:stop] += (to_words(part) * factors).sum(axis=1)
+    return hashes
+
+
+def to_words(values):
+    """Return the bits of floats as 64-bit words that differ in low bits too."""
+    words = np.ascontiguousarray(values).view(f"u{values.itemsize}").astype(np.uint64)
+    return words ^ (words >> np.uint64(4 * values.itemsize))

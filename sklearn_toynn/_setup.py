@@ -6,9 +6,9 @@ from itertools import pairwise
 import numpy as np
 from sklearn.utils import check_random_state
 
-from ._inputs import Columns
+from ._inputs import Columns, change_columns
 from ._network import Network
-from ._objective import MAX_CHUNK, Objective
+from ._objective import Objective, row_chunk_length
 from ._schedules import make_schedule
 from ._solvers import Plan, Solver
 from ._training import StoppingRule, Training
@@ -50,8 +50,10 @@ class Start:
     network: Network
     solver: Solver
     batch_rng: np.random.RandomState
-    #: Whether the weights are those of an earlier fit, and so on the columns of X as they are.
+    #: Whether the weights are those of an earlier fit.
     is_fitted: bool
+    #: What the columns that the weights are on were scaled by; None for those of X as they are.
+    columns: Columns | None = None
 
 
 def make_training(estimators, problem, starts, *, one_pass=False):
@@ -92,21 +94,19 @@ def make_training(estimators, problem, starts, *, one_pass=False):
         batch_rng=first_start.batch_rng,
     )
     watches = problem.validation is not None
-    follows_loss = not (one_pass or solver_class.stops_on_gradient or plan.schedule.ends)
+    follows_loss = solver_class.stops_on_loss and not (one_pass or plan.schedule.ends)
     rule = StoppingRule(
         tol=first.tol,
         n_iter_no_change=first.n_iter_no_change,
         stops_on_stall=watches or follows_loss,
     )
-    samples, validation = problem.samples, problem.validation
-    if solver_class.merges_equal_rows:
-        samples = samples.merge_equal_rows()
+    samples, validation, columns = problem.samples, problem.validation, None
     if solver_class.scales_columns and is_auto(first.init) and not one_pass:
-        columns = Columns.of(samples, MAX_CHUNK)
+        columns = Columns.of(samples, row_chunk_length(problem.n_features))
         samples = samples.with_columns(columns)
         validation = None if validation is None else validation.with_columns(columns)
-        if columns is not None and first_start.is_fitted:
-            columns.to_scaled(network)
+    if first_start.is_fitted:
+        network = change_columns(network, first_start.columns, columns)
     objective = Objective(network, samples, column(e.reg for e in estimators))
     return Training(objective, solver, plan, rule, validation, first.verbose)
 

@@ -1,12 +1,14 @@
 """Training a stack: what is watched on the way, and where each net comes to its end."""
 
 import math
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from itertools import compress
 
 import numpy as np
 
 from ._blas import single_threaded_blas
+from ._inputs import Columns
 from ._network import Network
 from ._objective import Objective
 from ._solvers import Solver
@@ -56,9 +58,12 @@ class History:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What training made of one net; `network` and `solver` are stacks of one."""
+    """What training made of one net; the networks and `solver` are stacks of one."""
 
     network: Network
+    #: The same in the variables of the training, on columns scaled by `columns`.
+    trained: Network
+    columns: Columns | None
     solver: Solver
     loss: float
     n_iter: int
@@ -91,8 +96,10 @@ class Training:
         self.n_iter = 0
         n_nets = objective.network.n_nets
         self.outcomes = [None] * n_nets
+        #: Told where each iteration begins and ends, if not None; see `CallbackObserver`.
+        self.observer = None
         self._histories = [History(place) for place in range(n_nets)]
-        self._rule, self._validation, self._verbose = rule, validation, verbose
+        self.rule, self._validation, self._verbose = rule, validation, verbose
         self._watch_validation()
         parameters = objective.network.parameters
         self._initial, self._previous, self._best = (parameters.copy() for _ in range(3))
@@ -107,11 +114,12 @@ class Training:
         """The share of `max_iter` that is done."""
         return self.n_iter / self.plan.max_iter
 
-    def record(self, loss):
+    def record(self, loss, describe_limit=None):
         """Take in an iteration that found `loss`, (n_nets,), and let go the nets at their end.
 
         The loss is that of the parameters before the iteration (for mini-batches, of the
-        parameters as they changed), the validation loss that of the parameters now.
+        parameters as they changed), the validation loss that of the parameters now. A solver
+        may say by itself, net by net, what to warn of where `max_iter` ends the training.
         """
         parameters = self.objective.network.parameters
         losses, candidates = loss.tolist(), self._previous
@@ -124,38 +132,62 @@ class Training:
             print(f"iteration {self.n_iter}: loss {values}")  # noqa: T201
         at_end = np.zeros(self.n_nets, bool)
         for net, history in enumerate(self._histories):
-            if history.add(losses[net], validation_losses[net], self._rule.tol):
+            if history.add(losses[net], validation_losses[net], self.rule.tol):
                 self._best[net] = candidates[net]
-            at_end[net] = history.has_ended(self._rule)
+            at_end[net] = history.has_ended(self.rule)
         self._previous[...] = parameters
         if self.solver.stops_on_gradient:
-            at_end |= self._largest_gradient_entries() <= self._rule.tol
+            at_end |= self._largest_gradient_entries() <= self.rule.tol
         self.n_iter += 1
         self.plan.schedule.observe([history.n_stalled for history in self._histories])
+        if self.observer is not None and self.observer.end_iteration(self):
+            at_end[:] = True
         if at_end.any():
             self._let_go(at_end)
         if self.n_nets and self.n_iter == self.plan.max_iter:
-            self._let_go(np.ones(self.n_nets, bool), self._describe_limit)
+            self._let_go(np.ones(self.n_nets, bool), describe_limit or self._describe_limit)
+        if self.n_nets and self.observer is not None:
+            self.observer.begin_iteration(self)
 
-    def close(self, interrupt=None):
+    def close(self, interrupt=None, describe_end=lambda net: None):  # noqa: ARG005
         """Let go the nets that still train, with the weights that they have now."""
         if self.n_nets:
-            self._let_go(np.ones(self.n_nets, bool), interrupt=interrupt)
+            self._let_go(np.ones(self.n_nets, bool), describe_end, interrupt)
+
+    def peek(self):
+        """Return the outcomes that the nets still in training would have if it ended now."""
+        nets = np.ones(self.n_nets, bool)
+        outcomes = self._make_outcomes(self.objective.select(nets), nets, lambda net: None)  # noqa: ARG005
+        return [replace(outcome, history=deepcopy(outcome.history)) for outcome in outcomes]
 
     def _let_go(self, leaving, describe_end=lambda net: None, interrupt=None):  # noqa: ARG005
         """Make the outcomes of the nets that a mask names, and go on without them."""
-        left, left_solver = self.objective.select(leaving), self.solver.select(leaving)
+        # copies of the parameters where others stay
+        left = self.objective if leaving.all() else self.objective.select(leaving)
+        for outcome in self._make_outcomes(left, leaving, describe_end, interrupt):
+            self.outcomes[outcome.history.place] = outcome
+        staying = ~leaving
+        self._histories = list(compress(self._histories, staying))
+        if self._histories:
+            self._keep(staying)
+
+    def _make_outcomes(self, left, leaving, describe_end, interrupt=None):
+        """Return the outcomes of the nets that a mask names.
+
+        Their objective, `left`, may be left with other parameters; nothing else changes.
+        """
         if self._validation is not None:
             left.network.parameters[...] = self._best[leaving]
         loss = left.value()
         diverged = self._rescue(left, loss, leaving)
-        columns = self.objective.samples.columns
-        if columns is not None:
-            columns.to_original(left.network)
-        for index, net in enumerate(np.flatnonzero(leaving)):
-            self.outcomes[self._histories[net].place] = Outcome(
-                network=left.network.select([index]),
-                solver=left_solver.select([index]),
+        columns = left.samples.columns
+        trained = [left.network.select([index]) for index in range(left.network.n_nets)]
+        return [
+            Outcome(
+                network=trained[index] if columns is None else columns.to_original(trained[index]),
+                trained=trained[index],
+                columns=columns,
+                solver=self.solver.select([net]),
                 loss=float(loss[index]),
                 n_iter=self.n_iter,
                 history=self._histories[net],
@@ -164,10 +196,8 @@ class Training:
                 else describe_end(net),
                 interrupt=interrupt,
             )
-        staying = ~leaving
-        self._histories = list(compress(self._histories, staying))
-        if self._histories:
-            self._keep(staying)
+            for index, net in enumerate(np.flatnonzero(leaving))
+        ]
 
     def _keep(self, staying):
         """Go on with the nets that a mask names."""
@@ -216,7 +246,9 @@ class Training:
 
     def _describe_limit(self, net):
         """Say that `max_iter` came before the end, or None if `max_iter` is the end."""
-        tol, max_iter = self._rule.tol, self.plan.max_iter
+        tol, max_iter = self.rule.tol, self.plan.max_iter
+        if self.plan.schedule.ends:
+            return None
         if self.solver.stops_on_gradient:
             largest = self._largest_gradient_entries()[net]
             return (
@@ -224,7 +256,7 @@ class Training:
                 f"the gradient was {largest:.3g}, above tol={tol:.3g}. Raise max_iter or tol, or "
                 "bring the columns of X to a common scale, as StandardScaler does."
             )
-        if self._rule.stops_on_stall:
+        if self.rule.stops_on_stall:
             return (
                 f"max_iter={max_iter} epochs ended the training while the loss still fell by "
                 f"more than tol={tol:.3g}. Raise max_iter, tol or learning_rate, or take "

@@ -1,5 +1,6 @@
 """Bad input, failed fits, divergence and Ctrl-C."""
 
+import pickle
 import re
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn._network import Network
 
 MODEL_CLASSES = [SoftmaxClassifier, TwoLayerNetClassifier]
 
@@ -28,6 +30,8 @@ def solvers_of(model_class):
 SOLVERS = [
     (model_class, solver) for model_class in MODEL_CLASSES for solver in solvers_of(model_class)
 ]
+# for fits whose end at `max_iter` is beside the point
+ends_early = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 every_class = pytest.mark.parametrize("model_class", MODEL_CLASSES)
 every_solver = pytest.mark.parametrize(("model_class", "solver"), SOLVERS)
 
@@ -182,14 +186,15 @@ def test_other_width(model_class):
         (lambda X, y: (X[None], y), "Found array with dim 3"),
         (lambda X, y: (X[:0], y[:0]), r"Found array with 0 sample\(s\)"),
         (lambda X, y: (X[:, :0], y), r"Found array with 0 feature\(s\)"),
-        (lambda X, y: (X.astype(str), np.where(y, "a", "b")) and (X + 1j, y), "Complex data"),
+        (lambda X, y: (X + 1j, y), "Complex data"),
         (lambda X, y: (np.full(X.shape, "word"), y), "could not convert string to float"),
-        (lambda X, y: (X, None), "requires y to be passed, but the target y is None"),
-        (lambda X, y: (X, X[:, 0]), "Unknown label type: continuous"),
-        (lambda X, y: (X, X[:, :2]), "y should be a 1d array, got an array of shape"),
+        (lambda X, _: (X, None), "requires y to be passed, but the target y is None"),
+        (lambda X, _: (X, X[:, 0]), "Unknown label type: continuous"),
+        (lambda X, _: (X, X[:, :2]), "y should be a 1d array, got an array of shape"),
         (lambda X, y: (X, with_entry(y.astype(float), 3, np.nan)), "Input y contains NaN"),
-        (lambda X, y: (X, np.where(y, "a", None)), "Unknown label type|Input y contains None"),
-        (lambda X, y: (X, np.where(y, "a", 1).astype(object)), None),
+        (lambda X, y: (X, np.where(y, "a", None)), "Unknown label type"),
+        (lambda X, y: (X, np.where(y, 1, None)), "Unknown label type|Input y contains"),
+        (lambda X, y: (X, np.array(["a", 1, 2.0], dtype=object)[y]), "'<' not supported"),
         (lambda X, y: (X, np.zeros(len(y), int)), r"y must .* one class.*\[0\]"),
         (lambda X, y: (X, np.full(len(y), "only")), r"y must .* one class.*\['only'\]"),
         (lambda X, y: (X[:1], y[:1]), r"y must .* one class.*\[0\]|1 sample"),
@@ -198,18 +203,10 @@ def test_other_width(model_class):
 @every_class
 def test_wrong_data(model_class, change, message):
     model = model_class()
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):  # scikit-learn's own are both
         model.fit(*change(*wine()))
     assert not hasattr(model, "classes_")
     assert not hasattr(model, "n_features_in_")
-
-
-@every_class
-def test_labels_of_mixed_kinds(model_class):
-    X, y = wine()
-    mixed = np.array(["a", 1, 2.0], dtype=object)[y]
-    with pytest.raises((ValueError, TypeError), match="label|type|supported"):
-        model_class().fit(X, mixed)
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function", "score"])
@@ -229,13 +226,12 @@ BAD_WEIGHTS = [
     (lambda w: with_entry(w, 3, np.nan), "Input {name} contains NaN"),
     (lambda w: with_entry(w, 3, np.inf), "Input {name} contains infinity"),
     (lambda w: 0 * w, "{name} must not be zero"),
-    (lambda w: 0.0, "{name} must not be zero"),
-    (lambda w: -1.0, "{name} must not be negative"),
-    (lambda w: np.nan, "Input {name} contains NaN"),
+    (lambda _: 0.0, "{name} must not be zero"),
+    (lambda _: -1.0, "{name} must not be negative"),
+    (lambda _: np.nan, "Input {name} contains NaN"),
     (lambda w: w[1:], r"{name} must have shape \(178,\), got \(177,\)"),
     (lambda w: np.r_[w, 1], r"{name} must have shape \(178,\), got \(179,\)"),
     (lambda w: w[:, None], r"{name} must have shape \(178,\), got \(178, 1\)"),
-    (lambda w: "balanced", "{name}"),
 ]
 
 
@@ -274,7 +270,7 @@ def test_wrong_class_weight(model_class, class_weight, message):
 def test_class_weight_and_sample_weight_leave_nothing(model_class):
     X, y = wine()
     model = model_class(class_weight={0: 0.0, 1: 1.0, 2: 1.0})
-    with pytest.raises(ValueError, match="class_weight=.* leaves no row"):
+    with pytest.raises(ValueError, match=r"class_weight=.* leaves no row"):
         model.fit(X, y, sample_weight=(y == 0).astype(float))
 
 
@@ -284,14 +280,14 @@ def test_class_weight_and_sample_weight_leave_nothing(model_class):
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        (lambda X, y: {"X_val": X}, "X_val was given without y_val"),
-        (lambda X, y: {"y_val": y}, "y_val was given without X_val"),
-        (lambda X, y: {"sample_weight_val": np.ones(len(y))}, "sample_weight_val was given"),
+        (lambda X, _: {"X_val": X}, "X_val was given without y_val"),
+        (lambda _, y: {"y_val": y}, "y_val was given without X_val"),
+        (lambda _, y: {"sample_weight_val": np.ones(len(y))}, "sample_weight_val was given"),
         (lambda X, y: {"X_val": X, "y_val": y[1:]}, r"\[178, 177\]|X_val|y_val"),
         (lambda X, y: {"X_val": X, "y_val": y + 1}, r"y_val must .*\[0, 1, 2\].* got \[3\]"),
         (lambda X, y: {"X_val": X, "y_val": y.astype(str)}, r"y_val must .*\['0', '1', '2'\]"),
         (lambda X, y: {"X_val": X, "y_val": y + 0.5}, r"y_val must .*\[0\.5, 1\.5, 2\.5\]"),
-        (lambda X, y: {"X_val": X, "y_val": X[:, :2]}, "y should be a 1d array|y_val"),
+        (lambda X, _: {"X_val": X, "y_val": X[:, :2]}, "y should be a 1d array|y_val"),
         (lambda X, y: {"X_val": X[:0], "y_val": y[:0]}, r"0 sample\(s\)"),
     ],
 )
@@ -315,14 +311,14 @@ def test_class_weight_leaves_nothing_to_validate_on(model_class):
 @every_class
 def test_early_stopping_needs_two_rows_of_each_class(model_class):
     X, y = wine()
-    rows = np.flatnonzero(y < 2).tolist() + [170]
+    rows = [*np.flatnonzero(y < 2), 170]
     model = model_class(early_stopping=True)
-    with pytest.raises(ValueError, match="early_stopping=True needs .* 1 of class .*2"):
+    with pytest.raises(ValueError, match=r"early_stopping=True needs .* 1 of class .*2"):
         model.fit(X[rows], y[rows])
     # rows of weight 0 do not count
     w = np.ones(len(y))
     w[np.flatnonzero(y == 1)[1:]] = 0
-    with pytest.raises(ValueError, match="early_stopping=True needs .* 1 of class .*1"):
+    with pytest.raises(ValueError, match=r"early_stopping=True needs .* 1 of class .*1"):
         model.fit(X, y, sample_weight=w)
 
 
@@ -355,7 +351,7 @@ def test_partial_fit_says_which_solvers_take_batches(model_class):
         ("class_weight", "balanced"),
         ("schedule", "cosine"),
         ("schedule", "inverse"),
-        ("schedule", lambda progress: 1.0),
+        ("schedule", lambda _: 1.0),
     ],
 )
 @every_class
@@ -394,7 +390,7 @@ def test_partial_fit_keeps_to_its_classes(model_class):
         model.partial_fit(X, y, classes=[0, 1, 2, 3])
     with pytest.raises(ValueError, match=r"y must hold labels among .* got \[7\]"):
         model.partial_fit(X, with_entry(y, 0, 7))
-    with pytest.raises(ValueError, match="y must hold labels among .* got"):
+    with pytest.raises(ValueError, match=r"y must hold labels among .* got"):
         model.partial_fit(X, y.astype(str))
 
 
@@ -415,7 +411,7 @@ FAILURES = {
     "parameter": ({"reg": -1.0}, lambda X, y: (X, y), {}),
     "nan": ({}, lambda X, y: (with_entry(X, (0, 0), np.nan), y), {}),
     "wider, then one class": ({}, lambda X, y: (np.c_[X, X], 0 * y), {}),
-    "continuous": ({}, lambda X, y: (X, X[:, 0]), {}),
+    "continuous": ({}, lambda X, _: (X, X[:, 0]), {}),
     "other classes, bad weights": ({}, lambda X, y: (X, y + 7, -np.ones(len(y))), {}),
     "class_weight": ({"class_weight": {0: -1.0, 1: 1.0, 2: 1.0}}, lambda X, y: (X, y), {}),
     "validation": ({}, lambda X, y: (X[:, 1:], y + 7), {"X_val": np.ones((1, 5)), "y_val": [7]}),
@@ -435,18 +431,12 @@ FAILURES = {
 }
 
 
-def snapshot(model):
-    return {
-        name: np.copy(value)
-        if isinstance(value, np.ndarray)
-        else [np.copy(item) for item in value]
-        if isinstance(value, list)
-        else value
-        for name, value in vars(model).items()
-        if name.endswith("_")
-    }
+def fitted_attributes(model):
+    """Their bytes, for a list or an array may be changed in place."""
+    return {name: pickle.dumps(value) for name, value in vars(model).items() if name[-1] == "_"}
 
 
+@ends_early
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("solver", ["sgd", "adam", "gd"])
 @every_class
@@ -456,15 +446,12 @@ def test_a_failed_fit_leaves_the_earlier_one(model_class, solver, failure):
     # with a validation set there are more attributes to lose
     fitted = model_class(solver=solver, max_iter=20, tol=0, random_state=0)
     fitted.fit(X, y, X_val=X[::3], y_val=y[::3])
-    before, probability = snapshot(fitted), fitted.predict_proba(X)
+    before, probability = fitted_attributes(fitted), fitted.predict_proba(X)
     unchanged = fitted.get_params()
     fitted.set_params(**change)
     with pytest.raises((ValueError, RuntimeError)):
         fitted.fit(*data(X, y), **kwargs)
-    after = snapshot(fitted)
-    assert after.keys() == before.keys()
-    for name, value in before.items():
-        assert_array_equal(after[name], value)
+    assert fitted_attributes(fitted) == before
     assert_array_equal(fitted.predict_proba(X), probability)
     assert fitted.score(X, y) > 0.5
     # and it learns as ever
@@ -491,7 +478,7 @@ def test_a_failed_partial_fit_leaves_the_earlier_one(model_class, solver, bad):
         model_class(solver=solver, random_state=0).partial_fit(X, y, classes=[0, 1, 2])
         for _ in range(2)
     )
-    with pytest.raises(ValueError, match="X|y|classes|sample_weight"):
+    with pytest.raises(ValueError, match=r"X|y|classes|sample_weight"):
         model.partial_fit(*bad(X, y))
     # the solver's memory and the random stream are whole as well
     model.partial_fit(X, y)
@@ -500,6 +487,7 @@ def test_a_failed_partial_fit_leaves_the_earlier_one(model_class, solver, bad):
     assert model.loss_curve_ == undisturbed.loss_curve_
 
 
+@ends_early
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @every_class
 def test_a_failed_warm_start_leaves_solver_and_stream(model_class, solver):
@@ -516,16 +504,12 @@ def test_a_failed_warm_start_leaves_solver_and_stream(model_class, solver):
         )
         for _ in range(2)
     )
-    with pytest.warns(ConvergenceWarning, match="max_iter=5"):
-        model.fit(X, y)
-    with pytest.warns(ConvergenceWarning, match="max_iter=5"):
-        undisturbed.fit(X, y)
+    model.fit(X, y)
+    undisturbed.fit(X, y)
     with pytest.raises(RuntimeError, match="late"):
         model.set_params(schedule=raise_late).fit(X, y)
-    with pytest.warns(ConvergenceWarning, match="max_iter=5"):
-        model.set_params(schedule="constant").fit(X, y)
-    with pytest.warns(ConvergenceWarning, match="max_iter=5"):
-        undisturbed.fit(X, y)
+    model.set_params(schedule="constant").fit(X, y)
+    undisturbed.fit(X, y)
     assert_array_equal(model.predict_proba(X), undisturbed.predict_proba(X))
 
 
@@ -541,9 +525,6 @@ def test_a_warning_made_an_error_leaves_the_earlier_fit(model_class):
 
 
 # ---- divergence
-
-
-DIVERGENT = pytest.mark.filterwarnings("default::sklearn.exceptions.ConvergenceWarning")
 
 
 def objective(model, X, y):
@@ -614,7 +595,7 @@ def fit_with_convergence_warnings_alone(model, X, y):
     """Whether it warned; a warning of another kind is an error."""
     with pytest.MonkeyPatch.context() as patch:
         messages = []
-        patch.setattr("warnings.warn", lambda *args, **kwargs: messages.append(args))
+        patch.setattr("warnings.warn", lambda *args, **_: messages.append(args))
         model.fit(X, y)
     assert all(category is ConvergenceWarning for _, category in messages)
     return [message for message, _ in messages]
@@ -654,6 +635,7 @@ from sklearn.datasets import make_classification
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 
 X, y = make_classification(20_000, 50, n_informative=20, n_classes=8, random_state=0)
+X /= X.std(axis=0)
 model_class, solvers = eval(sys.argv[1]), sys.argv[2].split(",")
 for solver in solvers:
     for validation in ({}, {"X_val": X[:1000], "y_val": y[:1000]}):
@@ -667,12 +649,10 @@ for solver in solvers:
                       else model.coefs_ + model.intercepts_)
             assert all(np.isfinite(a).all() for a in arrays), "weights are not finite"
             assert np.isfinite(model.loss_), model.loss_
-            assert model.loss_ < np.log(8), model.loss_
             assert 0 < model.n_iter_ == len(model.loss_curve_), model.n_iter_
             if validation:
                 assert model.best_iter_ == np.argmin(model.validation_loss_curve_)
             assert model.predict(X).shape == y.shape
-            assert model.score(X, y) > 0.2
             print("caught", flush=True)
 """
 
@@ -713,8 +693,6 @@ def test_ctrl_c_leaves_a_fitted_estimator(model_class):
 def test_ctrl_c_at_any_moment_of_training(model_class, solver, monkeypatch):
     # raised where a signal may land as well: in a call that training makes of its schedule or net
     X, y = wine()
-    from sklearn_toynn._network import Network
-
     forward = Network.forward
     for moment in (0, 1, 2, 5, 9):
         calls = []
@@ -738,8 +716,6 @@ def test_ctrl_c_at_any_moment_of_training(model_class, solver, monkeypatch):
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_ctrl_c_in_partial_fit(solver, monkeypatch):
     X, y = wine()
-    from sklearn_toynn._network import Network
-
     model = TwoLayerNetClassifier(solver=solver, random_state=0)
     model.partial_fit(X, y, classes=[0, 1, 2])
     forward = Network.forward
@@ -769,9 +745,8 @@ def test_fitting_again_after_ctrl_c(model_class, solver, monkeypatch):
     model = model_class(solver=solver, max_iter=3, random_state=0)
     expected = clone(model)
     fit_with_convergence_warnings_alone(expected, X, y)
-    from sklearn_toynn._network import Network
 
-    def interrupted(self, space):
+    def interrupted(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Network, "loss_and_gradient", interrupted)

@@ -183,7 +183,7 @@ def test_anything_else_is_float64(model, as_other):
     X, y = X[:200], y[:200]
     fitted = clone(model).fit(as_other(X), y)
     assert_dtype(fitted, as_other(X), np.float64)
-    assert_same_bits(fitted, clone(model).fit(X, y))
+    assert_close(fitted, clone(model).fit(X, y))  # a frame lies column by column
 
 
 @both_classes

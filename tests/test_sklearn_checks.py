@@ -14,7 +14,7 @@ from sklearn_toynn._solvers import SOLVERS
 ESTIMATORS = [
     SoftmaxClassifier(),
     TwoLayerNetClassifier(),
-    *(SoftmaxClassifier(solver=solver) for solver in SOLVERS),
+    *(SoftmaxClassifier(solver=solver) for solver in SoftmaxClassifier._solvers),
     *(TwoLayerNetClassifier(solver=solver) for solver in SOLVERS),
 ]
 #: How many checks scikit-learn has for such an estimator, by its version.

@@ -1,0 +1,104 @@
+"""What scikit-learn's callbacks are told of a fit, and what they ask for."""
+
+from copy import copy, deepcopy
+from dataclasses import replace
+
+from ._sklearn_compat import callback_context, has_callbacks
+from ._solvers import MiniBatchSolver
+
+__all__ = ["CallbackObserver", "FitCallbacks"]
+
+
+class FitCallbacks:
+    """The callbacks of an estimator while it is fitted, alone or as the first of a stack.
+
+    Parameters
+    ----------
+    estimators : list of NetClassifier
+        What is fitted. The first one's callbacks are called.
+    X, y, sample_weight
+        As they were passed to `fit`.
+    """
+
+    def __init__(self, estimators, X, y, sample_weight):
+        self._estimator, self._is_alone = estimators[0], len(estimators) == 1
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self._told = {"estimator": estimators[0], "X": X, "y": y, "metadata": metadata}
+        self._context = self._observer = None
+
+    @classmethod
+    def of(cls, estimators, X, y, sample_weight):
+        """Return the callbacks of estimators, or None if there are none."""
+        return cls(estimators, X, y, sample_weight) if has_callbacks(estimators[0]) else None
+
+    def observe(self, training, problem, start, n_trainings):
+        """Have the callbacks called at each iteration of a training, one of `n_trainings`."""
+        if self._context is None:
+            self._estimator._forget_run()
+            max_subtasks = n_trainings * training.plan.max_iter
+            self._context = callback_context(self._estimator, max_subtasks)
+            self._context.call_on_fit_task_begin(**self._told)
+        else:
+            self._observer.close()
+        is_by_batches = isinstance(training.solver, MiniBatchSolver)
+        self._observer = training.observer = CallbackObserver(
+            self._context,
+            "epoch" if is_by_batches else "iteration",
+            self._told,
+            # which of the nets of a stack a callback means, nobody knows
+            (lambda: self._reconstruct(training, problem, start)) if self._is_alone else None,
+        )
+        training.observer.begin_iteration(training)
+
+    def end(self):
+        """Call the callbacks at the end of the fit."""
+        self._observer.close()
+        attributes = {} if self._is_alone else None
+        self._context.call_on_fit_task_end(**self._told, reconstruction_attributes=attributes)
+
+    def _reconstruct(self, training, problem, start):
+        """Return the attributes of the estimator as if the fit had ended now."""
+        (outcome,) = training.peek()
+        if self._estimator.warm_start:
+            start = replace(start, batch_rng=deepcopy(start.batch_rng))
+        else:
+            start = None
+        fitted = copy(self._estimator)
+        fitted._set_fitted(problem, replace(outcome, warning=None), start)
+        return vars(fitted)
+
+
+class CallbackObserver:
+    """Calls callbacks where each iteration of a training begins and ends.
+
+    Parameters
+    ----------
+    context : CallbackContext
+        Of the fit.
+    task_name : str
+        Of an iteration.
+    told : dict
+        The arguments of the hooks.
+    reconstruct : callable or None
+        Returns the fitted attributes as of now, if there are any to tell of.
+    """
+
+    def __init__(self, context, task_name, told, reconstruct):
+        self._context, self._task_name = context, task_name
+        self._told = {**told, "reconstruction_attributes": reconstruct}
+        self._task = None
+
+    def begin_iteration(self, training):  # noqa: ARG002
+        """Tell of the beginning of an iteration."""
+        self._task = self._context.subcontext(task_name=self._task_name)
+        self._task.call_on_fit_task_begin(**self._told)
+
+    def end_iteration(self, training):  # noqa: ARG002
+        """Tell of the end of an iteration; say whether a callback asks to stop."""
+        task, self._task = self._task, None
+        return task.call_on_fit_task_end(**self._told)
+
+    def close(self):
+        """End the task of an iteration that never was, as where L-BFGS ended by itself."""
+        if self._task is not None:
+            self._task.call_on_fit_task_end(estimator=self._told["estimator"])

@@ -1,0 +1,337 @@
+"""Models of the Hessian of softmax regression, and the one rule that chooses among them.
+
+A model is built at a theta and gives the step that solves H d = g. A quasi-Newton method
+mends what it lacks; the better it is, the fewer evaluations that takes.
+"""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+from scipy.linalg import lapack
+from scipy.linalg.blas import dsyrk, ssyrk
+
+__all__ = [
+    "ClassFactors",
+    "Curvature",
+    "Diagonal",
+    "FullHessian",
+    "SharedFactor",
+    "UniformFactor",
+    "choose_curvatures",
+]
+
+#: The most entries of a model: 64 MB, or as many as X has.
+MAX_ENTRIES = 8_000_000
+#: What it costs, in evaluations, that a renewal forgets the L-BFGS pairs.
+LOST_PAIRS = 10.0
+#: The Hessian is cheap where it takes no longer than this many evaluations.
+CHEAP = 8.0
+#: The columns of a matrix that are transposed at once.
+BLOCK = 256
+
+SYRK = {"f": ssyrk, "d": dsyrk}
+
+
+def diagonal_of(A):
+    """Return a writable view of the diagonal of A."""
+    return np.einsum("ii->i", A)
+
+
+def zero_sum(step):
+    """Take the mean over the classes from a step, in place."""
+    step -= np.add.reduce(step, axis=0) / len(step)
+    return step
+
+
+def add_gram(A, Z, sign=1.0):
+    """Add sign Z^T Z to the lower triangle of A, in Fortran order, and return A."""
+    return SYRK[A.dtype.char](sign, Z.T, beta=1.0, c=A, trans=0, lower=1, overwrite_c=1)
+
+
+def mirror(A):
+    """Copy the lower triangle of A to the upper, in place."""
+    size = len(A)
+    for start in range(0, size, BLOCK):
+        stop = min(start + BLOCK, size)
+        A[:start, start:stop] = A[start:stop, :start].T
+        block = A[start:stop, start:stop]
+        block[...] = np.tril(block) + np.tril(block, -1).T
+
+
+def cholesky(A):
+    """Turn the lower triangle of A, float64 in Fortran order, into its Cholesky factor, in place.
+
+    Collinear columns make A singular up to rounding: a multiple of its diagonal is added, a
+    rounding error's size, which grows until A is positive definite.
+    """
+    mirror(A)  # the upper triangle keeps A for another attempt
+    diagonal = diagonal_of(A)
+    plain = np.maximum(diagonal, 1e-16 * diagonal.max() + 1e-300)
+    jitter = 4 * np.finfo(A.dtype).eps
+    while jitter < 1e6:
+        diagonal[:] = plain * (1 + jitter)
+        factor, info = lapack.dpotrf(A, lower=1, clean=0, overwrite_a=1)
+        if info == 0:
+            return factor
+        mirror(A.T)
+        jitter *= 100
+    raise FloatingPointError("the columns of X are so large that the curvature overflows")
+
+
+def inverse(A):
+    """Return the inverse of A, given by its lower triangle, in its place.
+
+    For few right-hand sides, a product with it takes a fifth of two triangular solves' time.
+    """
+    inverted, _ = lapack.dpotri(cholesky(A), lower=1, overwrite_c=1)
+    mirror(inverted)
+    return inverted
+
+
+class Curvature(ABC):
+    """A model of the Hessian at theta.
+
+    Parameters
+    ----------
+    objective : LinearObjective
+        Whose Hessian.
+    theta : ndarray of shape (n_classes, n_features + 1)
+        Where; it sums to zero over the classes.
+    """
+
+    #: Whether its scale is a guess, which L-BFGS betters by s'y / y'H^-1 y.
+    is_guess: ClassVar[bool] = False
+    #: Whether it takes no notice of theta, or of much more than its scale.
+    is_coarse: ClassVar[bool] = False
+    #: Whether it is the Hessian.
+    is_exact: ClassVar[bool] = False
+
+    def __init__(self, objective, theta):
+        self._build(objective, theta)
+
+    @abstractmethod
+    def _build(self, objective, theta):
+        """Compute the model."""
+
+    @abstractmethod
+    def solve(self, g):
+        """Return the step d that solves H d = g, of zero sum over the classes."""
+
+    @classmethod
+    @abstractmethod
+    def cost(cls, objective):
+        """Return the time to build it, in evaluations of the objective."""
+
+
+class Diagonal(Curvature):
+    """The diagonal: sum_i w_i p_ik (1 - p_ik) z_ij^2 + ridge_j."""
+
+    is_guess = True
+    is_coarse = True
+
+    def _build(self, objective, theta):
+        d = np.zeros(objective.shape)
+        for chunk, P in objective.curvatures(theta):
+            objective.rows.add_squares(chunk, P, d)
+        d += objective.ridge
+        self._inverse = 1.0 / np.maximum(d, 1e-12 * d.max())
+
+    def solve(self, g):
+        """Divide."""
+        return zero_sum(g * self._inverse)
+
+    @classmethod
+    def cost(cls, objective):  # noqa: ARG003
+        """It takes no more than an evaluation."""
+        return LOST_PAIRS
+
+
+class UniformFactor(Curvature):
+    """The Hessian where all classes are equally likely: I/K (x) Z^T Z + ridge.
+
+    It is exact at theta = 0. K/2 times its first term is the upper bound of Boehning 1992,
+    "Multinomial logistic regression algorithm", Ann. Inst. Statist. Math. 44, 197.
+    """
+
+    is_guess = True
+    is_coarse = True
+
+    def _build(self, objective, theta):  # noqa: ARG002
+        size = objective.shape[1]
+        A = np.zeros((size, size), objective.dtype, order="F")
+        for chunk in objective.chunks:
+            root = np.sqrt(objective.weights[chunk] / objective.n_classes)
+            A = add_gram(A, objective.rows.standardised(chunk) * root[:, None])
+        A = A.astype(float, order="F", copy=False)
+        diagonal_of(A)[:] += objective.ridge
+        self._inverse = inverse(A)
+
+    def solve(self, g):
+        """Multiply by the inverse, the same for every class."""
+        return zero_sum(g @ self._inverse)
+
+    @classmethod
+    def cost(cls, objective):
+        """One Gram matrix and its inverse."""
+        size = objective.shape[1]
+        return (objective.n_rows * size * (size / 2 + 20) + size**3 / 4) / objective.work
+
+
+class SharedFactor(Curvature):
+    """One matrix for all classes, scaled to each class's own diagonal.
+
+    The matrix is the correlation form of Z^T diag(w mean_k p_k (1 - p_k)) Z + ridge.
+    """
+
+    is_guess = True
+
+    def _build(self, objective, theta):
+        size = objective.shape[1]
+        A, d = np.zeros((size, size), objective.dtype, order="F"), np.zeros(objective.shape)
+        for chunk, P in objective.curvatures(theta):
+            objective.rows.add_squares(chunk, P, d)
+            root = np.sqrt(np.add.reduce(P, axis=0) / objective.n_classes)
+            A = add_gram(A, objective.rows.standardised(chunk) * root[:, None])
+        A = A.astype(float, order="F", copy=False)
+        diagonal = diagonal_of(A)
+        diagonal += objective.ridge
+        d += objective.ridge
+        self._scale = np.sqrt(diagonal / np.maximum(d, 1e-12 * diagonal.max()))
+        self._inverse = inverse(A)
+
+    def solve(self, g):
+        """Scale, multiply by the inverse, scale."""
+        return zero_sum(((g * self._scale) @ self._inverse) * self._scale)
+
+    @classmethod
+    def cost(cls, objective):
+        """As dear as `UniformFactor`, when the time is ripe."""
+        return LOST_PAIRS + UniformFactor.cost(objective)
+
+
+class ClassFactors(Curvature):
+    """The diagonal blocks, class by class: Z^T diag(w p_k (1 - p_k)) Z + ridge.
+
+    Rows whose p_k (1 - p_k) is under 1/100 of its mean over the chunk are passed over;
+    together they hold under 1/100 of it. Near separation, those are most rows.
+    """
+
+    def _build(self, objective, theta):
+        n_classes, size = objective.shape
+        grams = np.zeros((n_classes, size, size), objective.dtype)
+        for chunk, P in objective.probabilities(theta):
+            Z, weights = objective.rows.standardised(chunk), objective.weights[chunk]
+            P *= 1 - P
+            floor = 0.01 * (P @ weights) / max(weights.sum(), 1e-300)
+            for k in range(n_classes):
+                keep = np.flatnonzero(P[k] > floor[k])
+                R = Z[keep]
+                R *= np.sqrt(P[k, keep] * weights[keep])[:, None]
+                add_gram(grams[k].T, R)
+        self._inverses = grams.astype(float, copy=False)
+        for A in self._inverses:
+            diagonal_of(A)[:] += objective.ridge
+            inverse(A.T)
+
+    def solve(self, g):
+        """Multiply each class's part by its inverse."""
+        return zero_sum(np.matmul(g[:, None], self._inverses)[:, 0])
+
+    @classmethod
+    def cost(cls, objective):
+        """As many Gram matrices as classes, over most of the rows."""
+        n_classes, size = objective.shape
+        per_class = 0.7 * objective.n_rows * size * (size / 2 + 20) + size**3 / 4 + 1e5
+        return n_classes * per_class / objective.work
+
+
+class FullHessian(Curvature):
+    """The Hessian, for the differences delta_k = theta_k - theta_K of the first K - 1 classes.
+
+    Its data part is sum_i w_i (diag(p_i) - p_i p_i^T) (x) z_i z_i^T. With the rows
+    r_i = [p_i1 z_i, ..., p_iK-1 z_i], one symmetric product R^T W R holds every p_j p_k block,
+    one general product R^T W Z the diagonal ones. The penalty, as theta sums to zero, is
+    (I - 11^T / K) (x) diag(ridge).
+    """
+
+    is_exact = True
+
+    def _build(self, objective, theta):
+        n_classes, size = objective.shape
+        n_free = n_classes - 1
+        order = n_free * size
+        H = np.zeros((order, order), objective.dtype, order="F")
+        blocks = np.zeros((order, size), objective.dtype)
+        for chunk, P in objective.probabilities(theta):
+            Z = objective.rows.standardised(chunk)
+            root = np.sqrt(objective.weights[chunk])
+            if n_free == 1:  # the one block's weight is w p_1 (1 - p_1) = w p_1 p_2
+                H = add_gram(H, Z * (root * np.sqrt(P[0] * P[1]))[:, None])
+                continue
+            length = max(2**18 // order, 256)  # rows of R at once
+            for start in range(0, len(Z), length):
+                part = slice(start, start + length)
+                z = Z[part] * root[part, None]
+                R = (P[:-1, part].T[:, :, None] * z[:, None, :]).reshape(len(z), order)
+                blocks += R.T @ z
+                H = add_gram(H, R, -1.0)
+        H = H.astype(float, order="F", copy=False)
+        by_class = H.T.reshape(n_free, size, n_free, size)  # a view
+        np.einsum("jbja->jba", by_class)[...] += blocks.reshape(n_free, size, size)
+        coupling = np.eye(n_free) - 1 / n_classes
+        np.einsum("jaka->jka", by_class)[...] += coupling[:, :, None] * objective.ridge
+        self._factor = cholesky(H)
+
+    def solve(self, g):
+        """Solve for the differences; g sums to zero, so theirs is its part of K - 1 classes."""
+        delta, _ = lapack.dpotrs(self._factor, g[:-1].reshape(-1), lower=1)
+        step = np.zeros_like(g)
+        step[:-1] = delta.reshape(len(g) - 1, -1)
+        return zero_sum(step)
+
+    @classmethod
+    def cost(cls, objective):
+        """One Gram matrix of n_rows x (K - 1)(D + 1), and its factor."""
+        n_classes, size = objective.shape
+        order = (n_classes - 1) * size
+        grams = objective.n_rows * order * (order / 2 + size + 25)
+        return (grams + order**3 / 4 + 8e5) / objective.work
+
+
+def choose_curvatures(objective, *, may_be_exact):
+    """Say which models to take, from n, D, K and whether X is sparse alone.
+
+    Parameters
+    ----------
+    objective : LinearObjective
+        What they are for.
+    may_be_exact : bool
+        Whether the Hessian itself may be among them, where it is cheap.
+
+    Returns
+    -------
+    first : type
+        The model at theta = 0.
+    renewals : tuple of type
+        The models to renew it by, the cheapest first.
+
+    Notes
+    -----
+    The figures behind the rule are in docs/benchmarks/README.md. The class factors need 3 to 10
+    times fewer evaluations than one factor for all classes; where they take too much room, that
+    one takes their place, and then the diagonal. Sparse rows come without a first factor: the
+    evaluations with a diagonal have often brought the end before one would have paid off.
+    """
+    n_classes, size = objective.shape
+    room = max(MAX_ENTRIES, 0 if objective.is_sparse else objective.n_rows * size)
+    if size**2 > room:
+        return Diagonal, (Diagonal,)
+    order = (n_classes - 1) * size
+    if may_be_exact and order**2 <= room and FullHessian.cost(objective) <= CHEAP:
+        factor = FullHessian
+    else:
+        factor = ClassFactors if n_classes * size**2 <= room else SharedFactor
+    if objective.is_sparse:
+        return Diagonal, (Diagonal, factor)
+    return UniformFactor, (factor,)
