@@ -103,8 +103,9 @@ def measure_columns(samples, length):
         total = total + (weights @ X).astype(float)
         np.square(X, out=X)
         square = square + (weights @ X).astype(float)
-    total /= samples.n_samples
-    return shift + total, np.sqrt(np.maximum(square / samples.n_samples - total**2, 0))
+    scale = samples.weight_scale / samples.n_samples
+    total *= scale
+    return shift + total, np.sqrt(np.maximum(scale * square - total**2, 0))
 
 
 def change_columns(network, old, new):

@@ -74,7 +74,7 @@ def rows_in_use(samples):
     Few rows are copied. Where they are many, all stay, with a weight of 0 for the others.
     """
     X, codes, weights, rows = samples.X, samples.codes, samples.weights, samples.rows
-    scale = weights.dtype.type(1 / samples.n_samples)
+    scale = weights.dtype.type(samples.weight_scale / samples.n_samples)
     if rows is None:
         return X, codes, weights * scale
     if len(rows) * X.shape[1] <= CHUNK_ELEMENTS:

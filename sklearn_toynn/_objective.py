@@ -1,5 +1,7 @@
 """The objective, and the rows of data that it runs over."""
 
+import math
+
 import numpy as np
 from scipy import sparse
 
@@ -17,7 +19,7 @@ def chunk_length(widths):
     """Return how many rows a pass takes at once: by the layer widths, never by the stack's."""
     n_features, *units = widths
     length = min(CHUNK_ELEMENTS // max(units), ROW_CHUNK_ELEMENTS // n_features)
-    return min(max(length, MIN_CHUNK), MAX_CHUNK)
+    return 2 ** int(math.log2(min(max(length, MIN_CHUNK), MAX_CHUNK)))
 
 
 def row_chunk_length(n_features):
@@ -35,7 +37,7 @@ class Samples:
     codes : ndarray of shape (n_rows,), dtype intp
         The index of each row's class.
     weights : ndarray of shape (n_rows,)
-        Non-negative.
+        Non-negative, of the dtype of X; shared as well.
     rows : ndarray of int, default=None
         The rows in use, all if None.
     columns : Columns, default=None
@@ -47,11 +49,11 @@ class Samples:
         self.columns = columns
         self.codes = codes
         self.rows = rows
+        self.weights = weights
         used = weights if rows is None else weights[rows]
         self.n_samples = len(used)
-        # to a mean of 1 over the rows in use, as the objective divides by their sum
-        self.weights = weights * (self.n_samples / used.sum(dtype=float))
-        self.weights = self.weights.astype(X.dtype, copy=False)
+        #: What brings the weights in use to a mean of 1, as the objective divides by their sum.
+        self.weight_scale = self.n_samples / used.sum(dtype=float)
         self._is_sparse = sparse.issparse(X)
         self._is_row_major = not self._is_sparse and X.flags.c_contiguous
         # else BLAS takes slices as they are
@@ -75,7 +77,11 @@ class Samples:
         return order
 
     def load(self, rows, space, scale):
-        """Put rows, given by slice or index, into a workspace; coefs become scale * weights."""
+        """Put rows, given by slice or index, into a workspace.
+
+        Its coefs become `scale` times the weights, those in use brought to a mean of 1.
+        """
+        scale *= self.weight_scale
         if isinstance(rows, slice):
             space.inputs = self.X[rows]
             space.codes[...] = self.codes[rows]

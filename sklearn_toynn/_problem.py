@@ -93,15 +93,24 @@ def validate_problem(
         weights_val = check_weights(sample_weight_val, X_val.shape[0], "sample_weight_val")
         weights_val *= class_weights[codes_val]
         check_total_weight(weights_val, estimator.class_weight, "X_val")
-        validation = Samples(X_val, codes_val, weights_val)
-    elif estimator.early_stopping:
+        validation = Samples(X_val, codes_val, to_dtype(weights_val, X.dtype))
+    rows_val = None
+    if X_val is None and estimator.early_stopping:
         fraction = estimator.validation_fraction
         rows = np.arange(len(codes)) if rows is None else rows
         rows, rows_val = split_rows(rows, codes, classes, fraction, split_seed)
-        validation = Samples(X, codes, weights, rows_val)
     if estimator._solver_class.merges_equal_rows:
         rows, weights = merge_equal_rows(X, codes, weights, rows)
+    weights = to_dtype(weights, X.dtype)
+    if rows_val is not None:
+        validation = Samples(X, codes, weights, rows_val)
     return Problem(classes, Samples(X, codes, weights, rows), validation)
+
+
+def to_dtype(weights, dtype):
+    """Return float64 weights in the dtype of X, by a power of 2 within its range."""
+    _, exponent = np.frexp(weights.max())
+    return np.ldexp(weights, -exponent, out=weights).astype(dtype, copy=False)
 
 
 def check_validation_rows(estimator, X_val, X):
@@ -109,7 +118,8 @@ def check_validation_rows(estimator, X_val, X):
     checked = check_array(X_val, accept_sparse="csr", dtype=X.dtype, input_name="X_val")
     if checked.shape[1] != X.shape[1]:
         raise ValueError(
-            f"X_val must have as many columns as X, {X.shape[1]}, got {checked.shape[1]}."
+            f"X_val has {checked.shape[1]} features, but X has {X.shape[1]} features: they need "
+            "the same."
         )
     validate_data(estimator, X_val, reset=False, skip_check_array=True)  # names of columns
     return checked

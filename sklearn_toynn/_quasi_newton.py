@@ -11,6 +11,12 @@ import numpy as np
 
 __all__ = ["Descent", "Goal"]
 
+#: Evaluations that a check of the end by a better model may always take.
+CHEAP_CHECK = 8
+#: Evaluations between renewals, at least: they forget the L-BFGS pairs, which an inexact model
+#: needs.
+MIN_PERIOD = 5
+
 
 class Memory:
     """The L-BFGS correction of a model of the Hessian.
@@ -220,7 +226,7 @@ class Descent:
         if self._always:
             return
         due = self._affordable()
-        while due is not None and self._is_due(due.cost(self._objective)):
+        while due is not None and self._is_due(due):
             self._renew(due)
             self._measure()
 
@@ -248,8 +254,9 @@ class Descent:
                 affordable = kind
         return affordable
 
-    def _is_due(self, cost):
-        """Say whether to renew the model now, at a cost in evaluations."""
+    def _is_due(self, due):
+        """Say whether to renew the model now by one that is affordable."""
+        cost = due.cost(self._objective)
         goal = self._goal.gap(self.loss)
         doubtful = self.model.is_coarse and not self._was_renewed and self._n_steps > 0
         if doubtful and not self._goal.trusts_coarse:
@@ -259,7 +266,7 @@ class Descent:
                 self.gap *= 3.0
             elif self.gap <= goal:
                 return True
-        cost = max(round(cost), 1)
+        cost = max(round(cost), 1 if due.is_exact else MIN_PERIOD)
         if self.has_converged or self._n_evaluations < cost:
             return False
         if self._n_evaluations >= 2 * cost:
@@ -268,5 +275,3 @@ class Descent:
         return not (rate < 1 and math.log(goal / self.gap) / math.log(rate) <= cost)
 
 
-#: Evaluations that a check of the end by a better model may always take.
-CHEAP_CHECK = 8

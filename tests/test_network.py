@@ -37,7 +37,7 @@ def make_objective(widths, activation, reg, weighted, *, n_samples=11, dtype=flo
     samples = Samples(
         rng.standard_normal((n_samples, widths[0])).astype(dtype),
         rng.randint(widths[-1], size=n_samples),
-        rng.uniform(0.5, 2, n_samples) if weighted else np.ones(n_samples),
+        (rng.uniform(0.5, 2, n_samples) if weighted else np.ones(n_samples)).astype(dtype),
     )
     return Objective(network, samples, np.full((n_nets, 1), reg))
 

@@ -772,11 +772,13 @@ def spied_split(monkeypatch):
     """A list that each split of the rows, for training and for validation, is added to."""
     splits = []
 
-    def spy(*args, **kwargs):
-        splits.append(train_test_split(*args, **kwargs))
+    split_rows = sklearn_toynn._problem.split_rows
+
+    def spy(*args):
+        splits.append(split_rows(*args))
         return splits[-1]
 
-    monkeypatch.setattr(sklearn_toynn._problem, "train_test_split", spy)
+    monkeypatch.setattr(sklearn_toynn._problem, "split_rows", spy)
     return splits
 
 
