@@ -60,28 +60,31 @@ def mirror(A):
 
 
 def cholesky(A):
-    """Turn the lower triangle of A, float64 in Fortran order, into its Cholesky factor, in place.
+    """Return the Cholesky factor of A, float64 in Fortran order; in its place if A is large.
 
     Collinear columns make A singular up to rounding: a multiple of its diagonal is added, a
     rounding error's size, which grows until A is positive definite.
     """
-    mirror(A)  # the upper triangle keeps A for another attempt
+    in_place = len(A) > BLOCK
+    if in_place:
+        mirror(A)  # the upper triangle keeps A for another attempt
     diagonal = diagonal_of(A)
     plain = np.maximum(diagonal, 1e-16 * diagonal.max() + 1e-300)
     jitter = 4 * np.finfo(A.dtype).eps
     while jitter < 1e200:
         diagonal[:] = plain * (1 + jitter)
-        factor, info = lapack.dpotrf(A, lower=1, clean=0, overwrite_a=1)
+        factor, info = lapack.dpotrf(A, lower=1, clean=0, overwrite_a=in_place)
         if info == 0:
             return factor
-        mirror(A.T)
+        if in_place:
+            mirror(A.T)
         jitter *= 100
     A[...] = np.eye(len(A))  # A is not finite: the steepest descent, if that is
     return A
 
 
 def inverse(A):
-    """Return the inverse of A, given by its lower triangle, in its place.
+    """Return the inverse of A, given by its lower triangle; in its place if A is large.
 
     For few right-hand sides, a product with it takes a fifth of two triangular solves' time.
     """
@@ -233,7 +236,7 @@ class ClassFactors(Curvature):
         self._inverses = grams.astype(float, copy=False)
         for A in self._inverses:
             diagonal_of(A)[:] += objective.ridge
-            inverse(A.T)
+            A.T[...] = inverse(A.T)
 
     def solve(self, g):
         """Multiply each class's part by its inverse."""

@@ -1,6 +1,7 @@
 """From estimators with a problem in common to a training of their stack."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -28,8 +29,17 @@ class RandomStreams:
     def __init__(self, random_state):
         rng = check_random_state(random_state)
         init_seed, batch_seed, self.split_seed = rng.randint(np.iinfo(np.int32).max, size=3)
-        self.init = np.random.RandomState(init_seed)
-        self.batches = np.random.RandomState(batch_seed)
+        self._init_seed, self._batch_seed = init_seed, batch_seed
+
+    @cached_property  # a stream takes longer to set up than a small product
+    def init(self):
+        """Of the initial weights."""
+        return np.random.RandomState(self._init_seed)
+
+    @cached_property
+    def batches(self):
+        """Of the order of the rows."""
+        return np.random.RandomState(self._batch_seed)
 
 
 def flatten(coefs, intercepts):

@@ -123,6 +123,7 @@ def test_growth_per_row_with_weights_and_validation(name, solver, extra):
     model = make_model(name, solver, max_iter=1, batch_size=256)
     model.set_params(
         early_stopping=extra == "early_stopping",
+        validation_fraction=0.5,  # whole chunks on both sides
         class_weight="balanced" if extra == "class_weight" else None,
     )
     peaks = []

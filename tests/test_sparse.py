@@ -1,0 +1,351 @@
+"""Sparse X: the same fits and predictions as dense X, and never a dense copy of it."""
+
+import threading
+import time
+import tracemalloc
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.datasets import load_digits
+
+from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+
+# for fits whose end at `max_iter` is beside the point
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+FORMATS = {
+    "csr_array": sparse.csr_array,
+    "csr_matrix": sparse.csr_matrix,
+    "csc_array": sparse.csc_array,
+    "csc_matrix": sparse.csc_matrix,
+    "coo_array": sparse.coo_array,
+    "coo_matrix": sparse.coo_matrix,
+}
+LINEAR_SOLVERS = {"auto", "lbfgs", "newton"}
+
+
+def solvers_of(model_class):
+    (options,) = model_class._parameter_constraints["solver"]
+    return sorted(options.options)
+
+
+CASES = [
+    (model_class, solver)
+    for model_class in (SoftmaxClassifier, TwoLayerNetClassifier)
+    for solver in solvers_of(model_class)
+]
+every_case = pytest.mark.parametrize(("model_class", "solver"), CASES)
+batch_cases = pytest.mark.parametrize(
+    ("model_class", "solver"), [case for case in CASES if case[1] in {"adam", "sgd"}]
+)
+every_format = pytest.mark.parametrize("make", FORMATS.values(), ids=FORMATS)
+
+images, labels = load_digits(n_class=4, return_X_y=True)
+# strokes alone, a quarter of the entries, and a column that is zero throughout
+X, y = np.where(images > 11, images / 16, 0)[:500], labels[:500]
+X_val, y_val = np.where(images > 11, images / 16, 0)[500:], labels[500:]
+weights = np.random.RandomState(0).randint(0, 4, len(y)).astype(float)
+
+
+def draw_weights(rng, fan_in, fan_out):
+    return rng.standard_normal((fan_in, fan_out)) / 4
+
+
+def make_model(model_class, solver, **params):
+    """A model whose start knows nothing of X: init="auto" scales dense columns alone."""
+    params = {"init": draw_weights, "max_iter": 12, "random_state": 0, **params}
+    if model_class is TwoLayerNetClassifier:
+        params.setdefault("hidden_size", 6)
+        # ReLU would turn roundings into other minima
+        params.setdefault("activation", "tanh")
+    return model_class(solver=solver, **params)
+
+
+def layers(model):
+    if isinstance(model, SoftmaxClassifier):
+        return [model.coef_, model.intercept_]
+    return [*model.coefs_, *model.intercepts_]
+
+
+def assert_same_fit(one, other, rtol=1e-7):
+    for array, desired in zip(layers(one), layers(other), strict=True):
+        assert array.dtype == desired.dtype
+        assert_allclose(array, desired, rtol=rtol, atol=rtol * np.abs(desired).max())
+    assert_allclose(one.loss_curve_, other.loss_curve_, rtol=rtol)
+    assert_allclose(one.loss_, other.loss_, rtol=rtol)
+
+
+@pytest.fixture
+def no_dense_copies(monkeypatch):
+    """Raise where more than a few of the rows are made dense at once."""
+
+    def forbidding(method):
+        def wrapped(self, *args, **kwargs):
+            if np.prod(self.shape) > 2**22:
+                raise AssertionError(f"{self.shape} made dense")
+            return method(self, *args, **kwargs)
+
+        return wrapped
+
+    for sparse_class in FORMATS.values():
+        for name in ("toarray", "todense"):
+            method = getattr(sparse_class, name)
+            monkeypatch.setattr(sparse_class, name, forbidding(method))
+
+
+class TestLikeDense:
+    @every_case
+    def test_fit(self, model_class, solver):
+        rows = sparse.csr_array(X)
+        # the linear solvers' steps depend on how the rows are held, their minimum does not
+        if model_class is SoftmaxClassifier and solver in LINEAR_SOLVERS:
+            params = {"tol": 1e-12, "max_iter": 500, "reg": 0.1}
+            model = make_model(model_class, solver, **params).fit(rows, y)
+            dense = make_model(model_class, solver, **params).fit(X, y)
+            assert_allclose(model.coef_, dense.coef_, atol=1e-5)
+            assert_allclose(model.loss_, dense.loss_, rtol=1e-10)
+        else:
+            model = make_model(model_class, solver).fit(rows, y)
+            assert_same_fit(model, make_model(model_class, solver).fit(X, y))
+
+    @pytest.mark.parametrize("model_class", [SoftmaxClassifier, TwoLayerNetClassifier])
+    @every_format
+    def test_predictions(self, model_class, make):
+        model = make_model(model_class, "adam").fit(X, y)
+        for method in ("predict_proba", "predict_log_proba", "decision_function"):
+            predict = getattr(model, method)
+            assert type(predict(make(X_val))) is np.ndarray
+            assert_allclose(predict(make(X_val)), predict(X_val), rtol=1e-9, atol=1e-9)
+        assert_array_equal(model.predict(make(X_val)), model.predict(X_val))
+
+    @every_case
+    def test_formats_give_the_same_bits(self, model_class, solver):
+        first, *others = (make_model(model_class, solver).fit(m(X), y) for m in FORMATS.values())
+        for other in others:
+            for array, desired in zip(layers(other), layers(first), strict=True):
+                assert_array_equal(array, desired)
+
+    @every_case
+    def test_float32(self, model_class, solver):
+        rows = sparse.csr_array(X.astype(np.float32))
+        model = make_model(model_class, solver).fit(rows, y)
+        assert {array.dtype for array in layers(model)} == {np.dtype(np.float32)}
+        assert model.predict_proba(rows).dtype == np.float32
+        double = make_model(model_class, solver).fit(X, y)
+        assert_allclose(model.loss_, double.loss_, rtol=1e-2)
+
+    @every_case
+    def test_weights(self, model_class, solver):
+        rows = sparse.csr_array(X)
+        params = {"class_weight": "balanced"}
+        if model_class is SoftmaxClassifier and solver in LINEAR_SOLVERS:
+            params |= {"tol": 1e-12, "max_iter": 500, "reg": 0.1}
+        model = make_model(model_class, solver, **params).fit(rows, y, weights)
+        dense = make_model(model_class, solver, **params).fit(X, y, weights)
+        assert_allclose(model.predict_proba(X), dense.predict_proba(X), atol=1e-5)
+        assert_allclose(model.loss_, dense.loss_, rtol=1e-7)
+
+    @every_case
+    @pytest.mark.parametrize("given", [False, True])
+    def test_validation_set(self, model_class, solver, given):
+        model = make_model(model_class, solver, early_stopping=not given, tol=0)
+        extra = {"X_val": sparse.csc_array(X_val), "y_val": y_val} if given else {}
+        model.fit(sparse.csr_array(X), y, **extra)
+        dense = make_model(model_class, solver, early_stopping=not given, tol=0)
+        dense.fit(X, y, **({"X_val": X_val, "y_val": y_val} if given else {}))
+        # a linear solver takes other steps to the same minimum
+        linear = model_class is SoftmaxClassifier and solver in LINEAR_SOLVERS
+        n = 1 if linear else len(dense.validation_loss_curve_)
+        assert_allclose(
+            model.validation_loss_curve_[:n],
+            dense.validation_loss_curve_[:n],
+            rtol=0.1 if linear else 1e-7,
+        )
+        assert model.validation_loss_curve_[model.best_iter_] == min(model.validation_loss_curve_)
+
+    @pytest.mark.parametrize("model_class", [SoftmaxClassifier, TwoLayerNetClassifier])
+    def test_dense_validation_set_beside_sparse_rows(self, model_class):
+        model = make_model(model_class, "adam").fit(
+            sparse.csr_array(X), y, X_val=X_val, y_val=y_val
+        )
+        other = make_model(model_class, "adam")
+        other.fit(X, y, X_val=sparse.csr_array(X_val), y_val=y_val)
+        assert_same_fit(model, other)
+
+    @batch_cases
+    def test_partial_fit(self, model_class, solver):
+        model, dense = make_model(model_class, solver), make_model(model_class, solver)
+        for start in range(0, 500, 200):
+            part = slice(start, start + 200)
+            model.partial_fit(sparse.csr_array(X[part]), y[part], classes=np.arange(4))
+            dense.partial_fit(X[part], y[part], classes=np.arange(4))
+        assert_same_fit(model, dense)
+
+    @every_case
+    def test_warm_start(self, model_class, solver):
+        params = {"warm_start": True, "schedule": "constant", "max_iter": 4}
+        model = make_model(model_class, solver, **params)
+        dense = make_model(model_class, solver, **params)
+        for _ in range(2):
+            model.fit(sparse.csr_array(X), y)
+            dense.fit(X, y)
+        if model_class is SoftmaxClassifier and solver in LINEAR_SOLVERS:
+            assert_allclose(model.loss_, dense.loss_, rtol=0.05)
+        else:
+            assert_same_fit(model, dense)
+
+    @pytest.mark.parametrize("activation", ["relu", "tanh"])
+    def test_equal_rows_are_merged(self, activation):
+        rows, counts = sparse.csr_array(X), weights.astype(int)
+        model = make_model(TwoLayerNetClassifier, "lbfgs", activation=activation)
+        weighted = model.fit(rows, y, weights)
+        repeated = np.random.RandomState(1).permutation(np.repeat(np.arange(len(y)), counts))
+        other = make_model(TwoLayerNetClassifier, "lbfgs", activation=activation)
+        other.fit(rows[repeated], y[repeated])
+        for array, desired in zip(layers(weighted), layers(other), strict=True):
+            assert_array_equal(array, desired)
+
+    @every_case
+    def test_init_auto_trains(self, model_class, solver):
+        params = {"init": "auto", "max_iter": 40, "activation": "relu", "hidden_size": 30}
+        if model_class is SoftmaxClassifier:
+            params = {"init": "auto", "max_iter": 40}
+        model = make_model(model_class, solver, **params).fit(sparse.csr_array(X), y)
+        assert model.score(sparse.csr_array(X_val), y_val) > 0.9
+
+
+class TestInput:
+    @every_case
+    @every_format
+    def test_it_is_not_changed(self, model_class, solver, make):
+        rows = make(X)
+        arrays = [
+            getattr(rows, n)
+            for n in ("data", "indices", "indptr", "row", "col")
+            if hasattr(rows, n)
+        ]
+        before = [array.copy() for array in arrays]
+        for array in arrays:
+            array.flags.writeable = False
+        model = make_model(model_class, solver).fit(rows, y, weights)
+        model.predict_proba(rows)
+        for array, was in zip(arrays, before, strict=True):
+            assert_array_equal(array, was)
+
+    @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+    def test_unsorted_indices_and_explicit_zeros(self, solver):
+        rows = sparse.csr_array(X)
+        reversed_columns = sparse.csr_array(X[:, ::-1])
+        indices = X.shape[1] - 1 - reversed_columns.indices
+        unsorted = sparse.csr_array(
+            (reversed_columns.data, indices.astype(np.int32), reversed_columns.indptr), X.shape
+        )
+        assert not unsorted.has_sorted_indices
+        model = make_model(TwoLayerNetClassifier, solver).fit(rows, y)
+        assert_same_fit(make_model(TwoLayerNetClassifier, solver).fit(unsorted, y), model, 1e-6)
+        padded = rows.copy()
+        padded.data[:50] = 0
+        model = make_model(TwoLayerNetClassifier, solver).fit(padded, y)
+        desired = make_model(TwoLayerNetClassifier, solver).fit(padded.toarray(), y)
+        assert_same_fit(model, desired, 1e-6)
+
+    def test_sixty_four_bit_indices(self):
+        rows = sparse.csr_array(X)
+        long = rows.copy()
+        long.indices, long.indptr = long.indices.astype(np.int64), long.indptr.astype(np.int64)
+        for solver in ("adam", "auto"):
+            model = make_model(SoftmaxClassifier, solver).fit(long, y)
+            assert_array_equal(
+                model.coef_, make_model(SoftmaxClassifier, solver).fit(rows, y).coef_
+            )
+
+    @every_case
+    def test_nan_is_refused(self, model_class, solver):
+        rows = sparse.csr_array(X)
+        rows.data[7] = np.nan
+        with pytest.raises(ValueError, match="NaN"):
+            make_model(model_class, solver).fit(rows, y)
+
+    def test_one_row_and_empty_rows(self):
+        rows = sparse.csr_array(X)
+        model = make_model(TwoLayerNetClassifier, "adam").fit(rows, y)
+        empty = sparse.csr_array((3, X.shape[1]))
+        assert_allclose(model.predict_proba(empty), model.predict_proba(np.zeros((3, X.shape[1]))))
+        assert model.predict(rows[[0]]).shape == (1,)
+
+
+class TestMemory:
+    @every_case
+    def test_never_dense_as_a_whole(self, model_class, solver, no_dense_copies):
+        rng = np.random.RandomState(0)
+        n_features = 60 if solver == "newton" else 1500
+        n_samples = 2**23 // n_features
+        rows = sparse.random_array(
+            (n_samples, n_features), density=0.01, format="csr", random_state=rng
+        )
+        target = rng.randint(3, size=n_samples)
+        model = make_model(model_class, solver, max_iter=2).fit(
+            rows, target, X_val=rows, y_val=target
+        )
+        assert model.predict_proba(rows).shape == (n_samples, 3)
+        model.fit(sparse.coo_array(rows), target, np.arange(n_samples) % 3)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(
+        "model",
+        [
+            TwoLayerNetClassifier(max_iter=1, random_state=0),
+            TwoLayerNetClassifier(solver="sgd", max_iter=1, random_state=0),
+            TwoLayerNetClassifier(solver="gd", max_iter=1, random_state=0),
+            TwoLayerNetClassifier(hidden_size=20, solver="lbfgs", max_iter=1, random_state=0),
+            SoftmaxClassifier(),
+            SoftmaxClassifier(solver="lbfgs"),
+            SoftmaxClassifier(solver="adam", max_iter=1),
+        ],
+        ids=str,
+    )
+    def test_a_large_matrix_fits_in_half_a_gigabyte(self, model):
+        rng = np.random.RandomState(0)
+        rows = sparse.random_array((20_000, 30_000), density=0.002, format="csr", random_state=rng)
+        target = (rows @ rng.standard_normal((30_000, 4))).argmax(axis=1)
+        resident = ResidentMemory()
+        tracemalloc.start()
+        try:
+            with resident:
+                model.fit(rows, target)
+            traced = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert traced < 500e6
+        assert resident.growth < 500e6
+        assert model.predict_proba(rows).shape == (20_000, 4)
+
+
+class ResidentMemory:
+    """The most by which the memory of the process grows within a block, as the system sees it."""
+
+    growth = 0
+
+    def __enter__(self):
+        self._before, self._is_done = self._now(), False
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def __exit__(self, *exc_info):
+        self._is_done = True
+        self._thread.join()
+
+    def _watch(self):
+        while not self._is_done:
+            self.growth = max(self.growth, self._now() - self._before)
+            time.sleep(0.005)
+
+    @staticmethod
+    def _now():
+        with suppress(FileNotFoundError):  # where there is no /proc
+            return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+        return 0
