@@ -9,7 +9,8 @@ from typing import ClassVar
 
 import numpy as np
 from scipy.linalg import lapack
-from scipy.linalg.blas import dsyrk, ssyrk
+
+from ._symmetric import add_gram, cholesky, diagonal_of, inverse
 
 __all__ = [
     "ClassFactors",
@@ -27,70 +28,12 @@ MAX_ENTRIES = 8_000_000
 LOST_PAIRS = 10.0
 #: The Hessian is cheap where it takes no longer than this many evaluations.
 CHEAP = 8.0
-#: The columns of a matrix that are transposed at once.
-BLOCK = 256
-
-SYRK = {"f": ssyrk, "d": dsyrk}
-
-
-def diagonal_of(A):
-    """Return a writable view of the diagonal of A."""
-    return np.einsum("ii->i", A)
 
 
 def zero_sum(step):
     """Take the mean over the classes from a step, in place."""
     step -= np.add.reduce(step, axis=0) / len(step)
     return step
-
-
-def add_gram(A, Z, sign=1.0):
-    """Add sign Z^T Z to the lower triangle of A, in Fortran order, and return A."""
-    return SYRK[A.dtype.char](sign, Z.T, beta=1.0, c=A, trans=0, lower=1, overwrite_c=1)
-
-
-def mirror(A):
-    """Copy the lower triangle of A to the upper, in place."""
-    size = len(A)
-    for start in range(0, size, BLOCK):
-        stop = min(start + BLOCK, size)
-        A[:start, start:stop] = A[start:stop, :start].T
-        block = A[start:stop, start:stop]
-        block[...] = np.tril(block) + np.tril(block, -1).T
-
-
-def cholesky(A):
-    """Return the Cholesky factor of A, float64 in Fortran order; in its place if A is large.
-
-    Collinear columns make A singular up to rounding: a multiple of its diagonal is added, a
-    rounding error's size, which grows until A is positive definite.
-    """
-    in_place = len(A) > BLOCK
-    if in_place:
-        mirror(A)  # the upper triangle keeps A for another attempt
-    diagonal = diagonal_of(A)
-    plain = np.maximum(diagonal, 1e-16 * diagonal.max() + 1e-300)
-    jitter = 4 * np.finfo(A.dtype).eps
-    while jitter < 1e200:
-        diagonal[:] = plain * (1 + jitter)
-        factor, info = lapack.dpotrf(A, lower=1, clean=0, overwrite_a=in_place)
-        if info == 0:
-            return factor
-        if in_place:
-            mirror(A.T)
-        jitter *= 100
-    A[...] = np.eye(len(A))  # A is not finite: the steepest descent, if that is
-    return A
-
-
-def inverse(A):
-    """Return the inverse of A, given by its lower triangle; in its place if A is large.
-
-    For few right-hand sides, a product with it takes a fifth of two triangular solves' time.
-    """
-    inverted, _ = lapack.dpotri(cholesky(A), lower=1, overwrite_c=1)
-    mirror(inverted)
-    return inverted
 
 
 class Curvature(ABC):
@@ -147,7 +90,7 @@ class Diagonal(Curvature):
 
     @classmethod
     def cost(cls, objective):  # noqa: ARG003
-        """It takes no more than an evaluation."""
+        """Count the lost pairs alone: it takes no more than an evaluation."""
         return LOST_PAIRS
 
 
@@ -226,12 +169,12 @@ class ClassFactors(Curvature):
         grams = np.zeros((n_classes, size, size), objective.dtype)
         for chunk, P in objective.probabilities(theta):
             Z, weights = objective.rows.standardised(chunk), objective.weights[chunk]
-            P *= 1 - P
-            floor = 0.01 * (P @ weights) / max(weights.sum(), 1e-300)
+            spread = P * (1 - P)
+            floor = 0.01 * (spread @ weights) / max(weights.sum(), 1e-300)
             for k in range(n_classes):
-                keep = np.flatnonzero(P[k] > floor[k])
+                keep = np.flatnonzero(spread[k] > floor[k])
                 R = Z[keep]
-                R *= np.sqrt(P[k, keep] * weights[keep])[:, None]
+                R *= np.sqrt(spread[k, keep] * weights[keep])[:, None]
                 add_gram(grams[k].T, R)
         self._inverses = grams.astype(float, copy=False)
         for A in self._inverses:

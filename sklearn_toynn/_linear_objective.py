@@ -11,9 +11,9 @@ __all__ = ["LinearObjective"]
 class LinearObjective:
     """L(theta) = sum_i w_i CE(y_i, softmax(theta z_i)) + sum_kj ridge_j theta_kj^2 / 2.
 
-    That is the objective of `_objective.Objective` in the variables of `StandardColumns`. It does not
-    change when all classes' theta are moved alike but for the penalty, so at the minimum theta
-    sums to zero over the classes; gradients, models of the Hessian and steps keep it there.
+    That is the objective of `_objective.Objective` in the variables of `StandardColumns`. But for
+    the penalty it does not change when all classes' theta are moved alike, so at the minimum
+    theta sums to zero over the classes; gradients, models of the Hessian and steps keep it so.
 
     Parameters
     ----------
@@ -110,9 +110,10 @@ class LinearObjective:
     def curvatures(self, theta):
         """Yield each chunk with w_i p_ik (1 - p_ik), (n_classes, length)."""
         for chunk, P in self.probabilities(theta):
-            P *= 1 - P
-            P *= self.weights[chunk]
-            yield chunk, P
+            spread = 1 - P
+            spread *= P
+            spread *= self.weights[chunk]
+            yield chunk, spread
 
     def on_every(self, step):
         """Return the same problem on every step-th row, or None where those have no weight."""

@@ -174,7 +174,7 @@ class CachedRows(Rows):
     """One chunk of dense rows: its Z is the chunk's buffer, and is kept."""
 
     @cached_property
-    def _Z(self):
+    def _rows(self):
         return self._standardise(self.X, self._empty(self.length))
 
     def encode(self, theta):
@@ -183,11 +183,11 @@ class CachedRows(Rows):
 
     def scores(self, chunk, encoded, out):  # noqa: ARG002
         """Compute the scores from Z."""
-        np.matmul(encoded, self._Z.T, out=out)
+        np.matmul(encoded, self._rows.T, out=out)
 
     def pull_back(self, chunk, P, gradient):  # noqa: ARG002
         """Set the gradient, as there is one chunk."""
-        np.matmul(P, self._Z, out=gradient)
+        np.matmul(P, self._rows, out=gradient)
 
     def decode(self, gradient):
         """Leave the gradient as it is."""
@@ -195,7 +195,7 @@ class CachedRows(Rows):
 
     def standardised(self, rows):
         """Return a part of Z, not to be changed."""
-        return self._Z[rows]
+        return self._rows[rows]
 
 
 class ImplicitRows(Rows, ABC):

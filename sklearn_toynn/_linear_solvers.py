@@ -7,11 +7,12 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import lapack
 
-from ._curvature import MAX_ENTRIES, FullHessian, UniformFactor, add_gram, choose_curvatures
+from ._curvature import MAX_ENTRIES, FullHessian, UniformFactor, choose_curvatures
 from ._linear_objective import LinearObjective
 from ._linear_rows import CHUNK_ELEMENTS, slices
 from ._quasi_newton import Descent, Goal
 from ._solvers import Solver
+from ._symmetric import add_gram
 
 __all__ = ["LINEAR_SOLVERS", "LinearSolver"]
 
@@ -245,9 +246,9 @@ def describe_end(end, descent, tol):
     relative = descent.gap / descent.loss if descent.loss > 0 else np.inf
     largest = np.abs(descent.gradient).max()
     return (
-        f"{end}, where the estimated gap to the minimum was {relative:.3g} of the objective, above "
-        f"tol={tol:.3g}, and the largest entry of the gradient (for columns of unit variance) was "
-        f"{largest:.3g}. Raise max_iter, tol or reg, or pass X as float64."
+        f"{end}, where the estimated gap to the minimum was {relative:.3g} of the objective, "
+        f"above tol={tol:.3g}, and the largest entry of the gradient (for columns of unit "
+        f"variance) was {largest:.3g}. Raise max_iter, tol or reg, or pass X as float64."
     )
 
 

@@ -166,6 +166,8 @@ def weigh_classes(class_weight, classes, codes, weights):
     "balanced" gives a class of total sample weight W_k the weight W / (K W_k), with W their
     sum and K their number, over the classes that have any weight.
     """
+    if class_weight is None:
+        return np.ones(len(classes))
     if class_weight == "balanced":
         totals = np.bincount(codes, weights=weights, minlength=len(classes))
         present = totals > 0

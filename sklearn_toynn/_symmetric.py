@@ -1,0 +1,65 @@
+"""Symmetric matrices given by their lower triangle, as BLAS and LAPACK make and take them."""
+
+import numpy as np
+from scipy.linalg import lapack
+from scipy.linalg.blas import dsyrk, ssyrk
+
+__all__ = ["add_gram", "cholesky", "diagonal_of", "inverse"]
+
+#: The columns of a matrix that are transposed at once.
+BLOCK = 256
+SYRK = {"f": ssyrk, "d": dsyrk}
+
+
+def diagonal_of(A):
+    """Return a writable view of the diagonal of A."""
+    return np.einsum("ii->i", A)
+
+
+def add_gram(A, Z, sign=1.0):
+    """Add sign Z^T Z to the lower triangle of A, in Fortran order, and return A."""
+    return SYRK[A.dtype.char](sign, Z.T, beta=1.0, c=A, trans=0, lower=1, overwrite_c=1)
+
+
+def mirror(A):
+    """Copy the lower triangle of A to the upper, in place."""
+    size = len(A)
+    for start in range(0, size, BLOCK):
+        stop = min(start + BLOCK, size)
+        A[:start, start:stop] = A[start:stop, :start].T
+        block = A[start:stop, start:stop]
+        block[...] = np.tril(block) + np.tril(block, -1).T
+
+
+def cholesky(A):
+    """Return the Cholesky factor of A, float64 in Fortran order; in its place if A is large.
+
+    Collinear columns make A singular up to rounding: a multiple of its diagonal is added, a
+    rounding error's size, which grows until A is positive definite.
+    """
+    in_place = len(A) > BLOCK
+    if in_place:
+        mirror(A)  # the upper triangle keeps A for another attempt
+    diagonal = diagonal_of(A)
+    plain = np.maximum(diagonal, 1e-16 * diagonal.max() + 1e-300)
+    jitter = 4 * np.finfo(A.dtype).eps
+    while jitter < 1e200:
+        diagonal[:] = plain * (1 + jitter)
+        factor, info = lapack.dpotrf(A, lower=1, clean=0, overwrite_a=in_place)
+        if info == 0:
+            return factor
+        if in_place:
+            mirror(A.T)
+        jitter *= 100
+    A[...] = np.eye(len(A))  # A is not finite: the steepest descent, if that is
+    return A
+
+
+def inverse(A):
+    """Return the inverse of A, given by its lower triangle; in its place if A is large.
+
+    For few right-hand sides, a product with it takes a fifth of two triangular solves' time.
+    """
+    inverted, _ = lapack.dpotri(cholesky(A), lower=1, overwrite_c=1)
+    mirror(inverted)
+    return inverted
