@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._network import Network
+from sklearn_toynn._training import Training
 
 MODEL_CLASSES = [SoftmaxClassifier, TwoLayerNetClassifier]
 
@@ -749,7 +750,7 @@ def test_fitting_again_after_ctrl_c(model_class, solver, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Network, "loss_and_gradient", interrupted)
+    monkeypatch.setattr(Training, "record", interrupted)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
     monkeypatch.undo()
