@@ -608,7 +608,7 @@ class FusedSearchMixin(ABC):
 class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     """`GridSearchCV` that trains its candidates together; every value but the times is equal.
 
-    Candidates that differ in `reg`, `learning_rate`, `momentum` or `init` alone are trained
+    Candidates that differ in `reg`, `learning_rate` or `momentum` alone are trained
     as one stack on each fold, where the solver is "gd", "sgd" or "adam". What can't share a
     stack, such as another hidden size, is split into stacks; what can't be stacked at all, such
     as another estimator at the end of a pipeline, is fitted by itself. The steps of a pipeline
