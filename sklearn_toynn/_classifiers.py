@@ -274,8 +274,8 @@ class TwoLayerNetClassifier(NetClassifier):
     batch_size : int or "auto", default="auto"
         The rows per step of "sgd" and "adam"; "auto" is 200, or all if they are fewer.
     max_iter : int or "auto", default="auto"
-        The most epochs of "sgd" and "adam", or iterations of the others. "auto" is 60 epochs,
-        1000 iterations of "gd", or 100 of "lbfgs".
+        The most epochs of "sgd" and "adam", or iterations of the others. "auto" is 60 epochs
+        or 1000 iterations.
     tol : float, default=1e-5
         The training ends
 

@@ -211,7 +211,7 @@ class LBFGS(Solver):
     of tiny scale, is then as steep as on the others.
     """
 
-    max_iter = 100  # going on to the minimum takes long, and mostly generalises worse
+    max_iter = 1000
     merges_equal_rows = True
 
     def run(self, training):
