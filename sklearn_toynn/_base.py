@@ -1,13 +1,13 @@
 """What the classifiers share: validate -> train -> attributes, and prediction."""
 
-import math
 import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
-from itertools import pairwise
+from itertools import count, zip_longest
 from numbers import Integral, Real
+from statistics import fmean
 from typing import ClassVar
 
 import numpy as np
@@ -19,11 +19,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._callbacks import FitCallbacks
 from ._initializers import INITIALIZERS, make_initializer
 from ._network import Network
-from ._objective import chunk_length
 from ._prediction import keep_scores, log_softmax, predict_scores, softmax
 from ._problem import DTYPES, validate_problem
 from ._schedules import SCHEDULES
-from ._setup import RandomStreams, Start, draw_parameters, flatten, is_auto, make_training
+from ._setup import RandomStreams, Start, draw_parameters, flatten, is_auto
 from ._sklearn_compat import (
     CALLBACK_STATE,
     CallbackSupportMixin,
@@ -32,13 +31,9 @@ from ._sklearn_compat import (
     fit_context,
 )
 from ._solvers import SOLVERS, MiniBatchSolver
-from ._training import train
+from ._stacks import train_in_stacks
 
 __all__ = ["NetClassifier", "fit_stack", "predict_stack"]
-
-#: What a stack goes through in an update takes no more than this, unless two nets do. Measured
-#: on nets of 13 to 1200 KiB, 2 to 4 MiB were the fastest or close to it.
-CACHE_BYTES = 2**22
 
 
 @contextmanager
@@ -119,53 +114,31 @@ def fit_stack(
     """
     first = estimators[0]
     with restored_on_error(*estimators):
-        first_streams = RandomStreams(first.random_state)
+        streams = RandomStreams(first.random_state)
         problem = validate_problem(
-            first,
-            (X, y, sample_weight),
-            (X_val, y_val, sample_weight_val),
-            first_streams.split_seed,
+            first, (X, y, sample_weight), (X_val, y_val, sample_weight_val), streams
         )
+        starts = [first._begin(problem, streams)]
         for estimator in estimators[1:]:
             for name in ("n_features_in_", "feature_names_in_"):
                 if hasattr(first, name):
                     setattr(estimator, name, getattr(first, name))
-        width = stack_width(first, problem)
-        callbacks = FitCallbacks.of(estimators, X, y, sample_weight)
-        for begin in range(0, len(estimators), width):
-            stack = estimators[begin : begin + width]
-            starts = []
-            for estimator in stack:
-                if starts and starts_alike(stack[0], estimator):
-                    starts.append(starts[0])
-                else:
-                    is_first = estimator is first
-                    streams = first_streams if is_first else RandomStreams(estimator.random_state)
-                    starts.append(estimator._begin(problem, streams))
-            training = make_training(stack, problem, starts)
-            if callbacks is not None:
-                callbacks.observe(training, problem, starts[0], math.ceil(len(estimators) / width))
-            outcomes = train(training)
-            for estimator, start, outcome in zip(stack, starts, outcomes, strict=True):
-                estimator._set_fitted(problem, outcome, start if estimator.warm_start else None)
-            if outcomes[0].interrupt is not None:
-                return outcomes[0].interrupt
-        if callbacks is not None:
+            starts.append(
+                starts[0]
+                if starts_alike(first, estimator)
+                else estimator._begin(problem, RandomStreams(estimator.random_state))
+            )
+        callbacks = FitCallbacks.of(estimators, problem, X, y, sample_weight)
+        nets = [(e, start) for e, own in zip(estimators, starts, strict=True) for start in own]
+        outcomes = train_in_stacks(nets, problem, callbacks)
+        for begin, estimator in zip(count(step=len(starts[0])), estimators, strict=False):
+            own = outcomes[begin : begin + len(starts[0])]
+            if own:
+                estimator._set_fitted(problem, own, keeps_memory=estimator.warm_start)
+        interrupt = outcomes[-1].interrupt
+        if callbacks is not None and interrupt is None:
             callbacks.end()
-    return None
-
-
-def stack_width(estimator, problem):
-    """Return how many nets like an estimator are best trained at once.
-
-    So many that what an update goes through stays in the cache: each net's activations and
-    their derivatives on a batch, and its parameters, gradient and solver's memory.
-    """
-    widths = [problem.n_features, *estimator._hidden_sizes, len(problem.classes)]
-    n_rows = min(problem.samples.n_samples, chunk_length(widths))
-    n_parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
-    n_entries = 3 * n_rows * sum(widths[1:]) + 7 * n_parameters
-    return max(CACHE_BYTES // (n_entries * problem.dtype.itemsize), 2)
+    return interrupt
 
 
 def starts_alike(one, other):
@@ -175,6 +148,15 @@ def starts_alike(one, other):
         and one.random_state == other.random_state
         and not (callable(one.init) or one.warm_start or other.warm_start)
     )
+
+
+def mean_curve(curves):
+    """Return the mean of several nets' curves, of those that trained at the time."""
+    if len(curves) == 1:
+        return curves[0]
+    return [
+        fmean(value for value in values if value is not None) for values in zip_longest(*curves)
+    ]
 
 
 def predict_stack(estimators, X):
@@ -220,6 +202,9 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         "verbose": [Interval(Integral, 0, None, closed="left"), "boolean"],
     }
 
+    #: How many nets are averaged.
+    _n_nets = 1
+
     @property
     @abstractmethod
     def _hidden_sizes(self):
@@ -237,11 +222,14 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
 
     @abstractmethod
     def _get_layers(self):
-        """Return the fitted weights, (fan_in, fan_out) each, and biases, as two lists."""
+        """Return the fitted layers as two lists.
+
+        Those are weights (n_nets, fan_out, fan_in) and biases (n_nets, fan_out).
+        """
 
     @abstractmethod
-    def _set_layers(self, coefs, intercepts):
-        """Set the fitted weights and biases from such lists."""
+    def _set_layers(self, weights, biases):
+        """Set copies of such layers as the fitted attributes."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -350,95 +338,106 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
                 classes=known_classes(self, classes),
                 reset=not goes_on,
             )
-            start = self._go_on(problem, streams) if goes_on else self._start(problem, streams)
-            (outcome,) = train(make_training([self], problem, [start], one_pass=True))
+            starts = self._go_on(problem, streams) if goes_on else self._start(problem, streams)
+            nets = [(self, start) for start in starts]
+            outcomes = train_in_stacks(nets, problem, one_pass=True)
             passes, curve = (self.n_iter_, self.loss_curve_) if goes_on else (0, [])
-            self._set_fitted(problem, outcome, start)
+            self._set_fitted(problem, outcomes, keeps_memory=True)
             self.n_iter_ += passes
             self.loss_curve_ = curve + self.loss_curve_
-        if outcome.interrupt is not None:
-            raise outcome.interrupt
+        if outcomes[-1].interrupt is not None:
+            raise outcomes[-1].interrupt
         return self
 
     def _begin(self, problem, streams):
-        """Return where training begins."""
+        """Return where training begins, a `Start` for each net."""
         goes_on = self.warm_start and hasattr(self, "classes_")
         return (self._go_on if goes_on else self._start)(problem, streams)
 
     def _start(self, problem, streams):
         """Return where training begins anew."""
-        widths = [problem.n_features, *self._hidden_sizes, len(problem.classes)]
+        widths = self._get_widths(problem)
         initializer = self._auto_initializer if is_auto(self.init) else make_initializer(self.init)
-        parameters = draw_parameters(widths, initializer, streams.init, problem.dtype)
-        return Start(
-            Network(widths, self._activation, parameters),
-            self._solver_class.start(parameters),
-            streams.batches,
-            is_fitted=False,
-        )
+        parameters = [
+            draw_parameters(widths, initializer, streams, problem.dtype)
+            for _ in range(self._n_nets)
+        ]
+        return self._make_starts(np.concatenate(parameters), problem, streams)
 
     def _go_on(self, problem, streams):
         """Return the fitted weights as where training begins, with the solver's memory if kept."""
-        coefs, intercepts = self._get_layers()
-        widths = [problem.n_features, *self._hidden_sizes, len(problem.classes)]
-        fitted_widths = [len(coefs[0]), *(len(intercept) for intercept in intercepts)]
+        weights, biases = self._get_layers()
+        widths = self._get_widths(problem)
+        fitted_widths = [weights[0].shape[2], *(bias.shape[1] for bias in biases)]
         same_classes = np.array_equal(problem.classes, self.classes_)
-        if fitted_widths != widths or not same_classes:
+        if fitted_widths != widths or len(biases[0]) != self._n_nets or not same_classes:
             raise ValueError(
-                "warm_start=True and partial_fit go on with a net of the same shape and classes. "
-                f"The fitted one has layers of {fitted_widths} units and the classes "
-                f"{self.classes_.tolist()}, now asked for are {widths} and "
-                f"{problem.classes.tolist()}. Set warm_start=False, or fit a clone."
+                "warm_start=True and partial_fit go on with nets of the same number, shape and "
+                f"classes. Fitted are {len(biases[0])} with layers of {fitted_widths} units and "
+                f"the classes {self.classes_.tolist()}, now asked for are {self._n_nets} with "
+                f"{widths} and {problem.classes.tolist()}. Set warm_start=False, or fit a clone."
             )
         memory = vars(self).get("_memory")
         if (
             memory is not None
-            and type(memory.solver) is self._solver_class
-            and memory.network.parameters.dtype == problem.dtype
+            and type(memory[0].solver) is self._solver_class
+            and memory[0].network.parameters.dtype == problem.dtype
         ):
-            # a copy, as a fit that fails is not to draw from it
-            return replace(memory, batch_rng=deepcopy(memory.batch_rng))
-        parameters = flatten(coefs, intercepts).astype(problem.dtype)
-        return Start(
-            Network(widths, self._activation, parameters),
-            self._solver_class.start(parameters),
-            streams.batches,
-            is_fitted=True,
-        )
+            # copies, as a fit that fails is not to draw from them
+            copies = deepcopy([start.streams for start in memory])
+            return [replace(start, streams=own) for start, own in zip(memory, copies, strict=True)]
+        parameters = flatten(weights, biases).astype(problem.dtype)
+        return self._make_starts(parameters, problem, streams, is_fitted=True)
+
+    def _make_starts(self, parameters, problem, streams, *, is_fitted=False):
+        """Return a `Start` for each row of parameters (n_nets, n_parameters)."""
+        widths = self._get_widths(problem)
+        return [
+            Start(
+                Network(widths, self._activation, row[None]),
+                self._solver_class.start(row[None]),
+                streams,
+                is_fitted=is_fitted,
+            )
+            for row in parameters
+        ]
+
+    def _get_widths(self, problem):
+        return [problem.n_features, *self._hidden_sizes, len(problem.classes)]
 
     def _forget_run(self):
         """Drop the attributes of an earlier fit that the next may not set."""
         for name in ("validation_loss_curve_", "best_iter_", "_memory"):
             vars(self).pop(name, None)
 
-    def _set_fitted(self, problem, outcome, start=None):
+    def _set_fitted(self, problem, outcomes, *, keeps_memory):
         """Set the fitted attributes, and warn of what went wrong in training.
 
-        With the `start` that the training had, the solver's memory is kept to go on from.
+        There is an outcome for each net. Where asked for, what it takes to go on is kept.
         """
-        network = outcome.network
         self.classes_ = problem.classes
-        self._set_layers(
-            [weights[0].T.copy() for weights in network.weights],
-            [bias[0, :, 0].copy() for bias in network.biases],
-        )
-        self.n_iter_ = outcome.n_iter
-        self.loss_ = outcome.loss
-        self.loss_curve_ = outcome.history.loss_curve
+        parameters = np.concatenate([outcome.network.parameters for outcome in outcomes])
+        network = Network(self._get_widths(problem), self._activation, parameters)
+        self._set_layers(network.weights, [bias[:, :, 0] for bias in network.biases])
+        self.n_iter_ = max(outcome.n_iter for outcome in outcomes)
+        self.loss_ = fmean(outcome.loss for outcome in outcomes)
+        self.loss_curve_ = mean_curve([outcome.history.loss_curve for outcome in outcomes])
         self._forget_run()
         if problem.validation is not None:
-            self.validation_loss_curve_ = outcome.history.watched_curve
-            self.best_iter_ = outcome.history.best_iter
-        if start is not None:
-            self._memory = Start(
-                outcome.trained,
-                outcome.solver,
-                start.batch_rng,
-                is_fitted=True,
-                columns=outcome.columns,
-            )
-        if outcome.warning:
-            warnings.warn(outcome.warning, ConvergenceWarning, stacklevel=4)
+            curves = [outcome.history.watched_curve for outcome in outcomes]
+            self.validation_loss_curve_ = mean_curve(curves)
+            best_iters = [outcome.history.best_iter for outcome in outcomes]
+            self.best_iter_ = best_iters[0] if self._n_nets == 1 else np.array(best_iters)
+        if keeps_memory:
+            self._memory = [
+                Start(o.trained, o.solver, o.streams, is_fitted=True, columns=o.columns)
+                for o in outcomes
+            ]
+        described = [outcome.warning for outcome in outcomes if outcome.warning]
+        if described:
+            many = f"{len(described)} of {len(outcomes)} nets, the first: "
+            message = (many if self._n_nets > 1 else "") + described[0]
+            warnings.warn(message, ConvergenceWarning, stacklevel=4)
 
     def decision_function(self, X):
         """Return the scores of the classes.

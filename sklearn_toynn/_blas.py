@@ -22,15 +22,18 @@ class _SingleThreadedBLAS(ContextDecorator):
         self._libraries = None  # looked for once, which takes 3 ms
         self._n_threads_before = []
 
+    def n_threads(self):
+        """Return how many threads BLAS may use: as many as the user lets it, 1 in the context."""
+        with self._lock:
+            return max((library.num_threads for library in self._get_libraries()), default=1)
+
     def __enter__(self):
         with self._lock:
-            if self._libraries is None:
-                controller = ThreadpoolController().select(user_api="blas")
-                self._libraries = controller.lib_controllers
+            libraries = self._get_libraries()
             if self._n_users == 0:
-                self._n_threads_before = [library.num_threads for library in self._libraries]
+                self._n_threads_before = [library.num_threads for library in libraries]
             # in every thread, as some libraries have a limit for each
-            self._limit([1] * len(self._libraries))
+            self._limit([1] * len(libraries))
             self._n_users += 1
 
     def __exit__(self, *exc_info):
@@ -38,6 +41,12 @@ class _SingleThreadedBLAS(ContextDecorator):
             self._n_users -= 1
             if self._n_users == 0:
                 self._limit(self._n_threads_before)
+
+    def _get_libraries(self):
+        if self._libraries is None:
+            controller = ThreadpoolController().select(user_api="blas")
+            self._libraries = controller.lib_controllers
+        return self._libraries
 
     def _limit(self, n_threads):
         # by the library: `controller.limit()` takes eight times as long

@@ -1,7 +1,6 @@
 """What scikit-learn's callbacks are told of a fit, and what they ask for."""
 
-from copy import copy, deepcopy
-from dataclasses import replace
+from copy import copy
 
 from ._sklearn_compat import callback_context, has_callbacks
 from ._solvers import MiniBatchSolver
@@ -16,23 +15,27 @@ class FitCallbacks:
     ----------
     estimators : list of NetClassifier
         What is fitted. The first one's callbacks are called.
+    problem : Problem
+        What they are fitted to.
     X, y, sample_weight
         As they were passed to `fit`.
     """
 
-    def __init__(self, estimators, X, y, sample_weight):
+    def __init__(self, estimators, problem, X, y, sample_weight):
         self._estimator, self._is_alone = estimators[0], len(estimators) == 1
+        self._problem, self._trainings = problem, []
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._told = {"estimator": estimators[0], "X": X, "y": y, "metadata": metadata}
         self._context = self._observer = None
 
     @classmethod
-    def of(cls, estimators, X, y, sample_weight):
+    def of(cls, estimators, *args):
         """Return the callbacks of estimators, or None if there are none."""
-        return cls(estimators, X, y, sample_weight) if has_callbacks(estimators[0]) else None
+        return cls(estimators, *args) if has_callbacks(estimators[0]) else None
 
-    def observe(self, training, problem, start, n_trainings):
+    def observe(self, training, n_trainings):
         """Have the callbacks called at each iteration of a training, one of `n_trainings`."""
+        self._trainings.append(training)
         if self._context is None:
             self._estimator._forget_run()
             max_subtasks = n_trainings * training.plan.max_iter
@@ -46,7 +49,7 @@ class FitCallbacks:
             "epoch" if is_by_batches else "iteration",
             self._told,
             # which of the nets of a stack a callback means, nobody knows
-            (lambda: self._reconstruct(training, problem, start)) if self._is_alone else None,
+            self._reconstruct if self._is_alone else None,
         )
         training.observer.begin_iteration(training)
 
@@ -56,15 +59,14 @@ class FitCallbacks:
         attributes = {} if self._is_alone else None
         self._context.call_on_fit_task_end(**self._told, reconstruction_attributes=attributes)
 
-    def _reconstruct(self, training, problem, start):
+    def _reconstruct(self):
         """Return the attributes of the estimator as if the fit had ended now."""
-        (outcome,) = training.peek()
-        if self._estimator.warm_start:
-            start = replace(start, batch_rng=deepcopy(start.batch_rng))
-        else:
-            start = None
         fitted = copy(self._estimator)
-        fitted._set_fitted(problem, replace(outcome, warning=None), start)
+        fitted._set_fitted(
+            self._problem,
+            [outcome for training in self._trainings for outcome in training.peek()],
+            keeps_memory=fitted.warm_start,
+        )
         return vars(fitted)
 
 

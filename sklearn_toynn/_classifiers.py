@@ -215,13 +215,12 @@ class SoftmaxClassifier(NetClassifier):
     _auto_initializer = staticmethod(zeros)
 
     def _get_layers(self):
-        return [self.coef_.T], [self.intercept_]
+        return [self.coef_[None]], [self.intercept_[None]]
 
-    def _set_layers(self, coefs, intercepts):
-        (coef,), (intercept,) = coefs, intercepts
-        self.coef_ = coef.T
+    def _set_layers(self, weights, biases):
+        self.coef_ = weights[0][0].copy()
         # the objective leaves their mean free
-        self.intercept_ = intercept - intercept.mean()
+        self.intercept_ = biases[0][0] - biases[0][0].mean()
 
 
 class TwoLayerNetClassifier(NetClassifier):
@@ -245,6 +244,10 @@ class TwoLayerNetClassifier(NetClassifier):
         The number of hidden units.
     reg : float, default=1e-3
         The penalty on the squared weights, >= 0. The biases go free.
+    n_nets : int, default=1
+        How many nets to train, each from initial weights of its own and to its own end, and to
+        average in probability. They see the same batches and are trained together, in threads
+        where that pays.
     activation : {"relu", "leaky_relu", "logistic", "tanh", "gelu", "silu"}, default="relu"
         The f of the hidden units: max(z, 0); max(z, z / 100); 1 / (1 + exp(-z)); tanh(z);
         z Phi(z), with Phi the normal distribution function; z / (1 + exp(-z)).
@@ -319,24 +322,28 @@ class TwoLayerNetClassifier(NetClassifier):
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     coefs_ : list of ndarray, of shape (n_features_in_, hidden_size) and (hidden_size, n_classes)
-        The weights of the hidden units and of the outputs.
+        The weights of the hidden units and of the outputs. With ``n_nets > 1`` both have a
+        leading axis for the nets.
     intercepts_ : list of ndarray, of shape (hidden_size,) and (n_classes,)
-        Their biases.
+        Their biases, likewise.
     n_features_in_ : int
         The number of columns of X.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, where X had names, all of them strings.
     n_iter_ : int
-        The number of iterations or epochs.
+        The number of iterations or epochs; the most that a net took.
     loss_ : float
-        The objective at the fitted weights.
+        The objective at the fitted weights; the mean of the nets.
     loss_curve_ : list of float, n_iter_ long
         The objective of each iteration: for "gd" and "lbfgs" before the iteration's step, for
-        "sgd" and "adam" the mean over the epoch's batches as they went by.
+        "sgd" and "adam" the mean over the epoch's batches as they went by. With several nets
+        the mean of those that still trained.
     validation_loss_curve_ : list of float, n_iter_ long
-        The log loss on the validation set after each iteration, if there is such a set.
-    best_iter_ : int
-        The index there of the least loss, whose weights are the fitted ones.
+        The log loss on the validation set after each iteration, if there is such a set; with
+        several nets the mean of those that still trained.
+    best_iter_ : int or ndarray of shape (n_nets,)
+        The index there of the least loss, whose weights are the fitted ones; with several nets
+        that of each.
 
     See Also
     --------
@@ -355,6 +362,7 @@ class TwoLayerNetClassifier(NetClassifier):
 
     _parameter_constraints: ClassVar[dict] = {
         "hidden_size": [Interval(Integral, 1, None, closed="left")],
+        "n_nets": [Interval(Integral, 1, None, closed="left")],
         **NetClassifier._parameter_constraints,
         "activation": [StrOptions(set(ACTIVATIONS))],
     }
@@ -364,6 +372,7 @@ class TwoLayerNetClassifier(NetClassifier):
         hidden_size=100,
         reg=1e-3,
         *,
+        n_nets=1,
         activation="relu",
         solver="adam",
         learning_rate="auto",
@@ -384,6 +393,7 @@ class TwoLayerNetClassifier(NetClassifier):
     ):
         self.hidden_size = hidden_size
         self.reg = reg
+        self.n_nets = n_nets
         self.activation = activation
         self.solver = solver
         self.learning_rate = learning_rate
@@ -414,8 +424,16 @@ class TwoLayerNetClassifier(NetClassifier):
     def _auto_initializer(self):
         return INITIALIZERS[self._activation.initializer]
 
-    def _get_layers(self):
-        return self.coefs_, self.intercepts_
+    @property
+    def _n_nets(self):
+        return self.n_nets
 
-    def _set_layers(self, coefs, intercepts):
-        self.coefs_, self.intercepts_ = coefs, intercepts
+    def _get_layers(self):
+        if self.intercepts_[0].ndim == 2:
+            return [coef.transpose(0, 2, 1) for coef in self.coefs_], self.intercepts_
+        return [coef.T[None] for coef in self.coefs_], [bias[None] for bias in self.intercepts_]
+
+    def _set_layers(self, weights, biases):
+        nets = 0 if self.n_nets == 1 else slice(None)
+        self.coefs_ = [layer.swapaxes(1, 2)[nets].copy() for layer in weights]
+        self.intercepts_ = [layer[nets].copy() for layer in biases]

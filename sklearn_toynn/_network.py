@@ -90,19 +90,19 @@ class Network:
         """Return each net's sum_i c_i CE(y_i, softmax(scores_i)), of shape (n_nets,).
 
         y are `space.codes` and c `space.coefs`. Left behind are e_ki = exp(s_ki - max_k s_ki)
-        in `space.scores` and sum_k e_ki in `space.totals`.
+        in `space.scores`, sum_k e_ki in `space.totals` and c onehot(y) in `space.targets`.
         """
-        scores, totals, losses = self.forward(space), space.totals, space.losses
+        scores, totals = self.forward(space), space.totals
         np.maximum.reduce(scores, axis=1, keepdims=True, out=totals)
         scores -= totals
-        space.locate_labels()
-        space.flat_scores.take(space.labels, out=losses, mode="clip")
+        space.identity.take(space.codes, axis=1, out=space.targets, mode="clip")
+        space.targets *= space.coefs_row
+        # CE = log(sum_k e_k) - (s_y - max_k s_k)
+        own_scores = np.matmul(space.scores_row, space.targets_column)
         np.exp(scores, out=scores)
         np.add.reduce(scores, axis=1, keepdims=True, out=totals)
-        # CE = log(sum_k e_k) - (s_y - max_k s_k)
         np.log(totals, out=space.log_totals)
-        np.subtract(space.log_totals, losses, out=losses)
-        return np.matmul(losses, space.coefs)[:, 0, 0]
+        return (np.matmul(space.log_totals, space.coefs) - own_scores)[:, 0, 0]
 
     def loss_and_gradient(self, space, gradient_weights, gradient_biases):
         """Return `cross_entropy` and write its gradient into the views of a flat array.
@@ -114,7 +114,7 @@ class Network:
         delta = space.scores
         np.divide(space.coefs_row, space.totals, out=space.totals)
         delta *= space.totals
-        space.flat_scores[space.labels] -= space.coefs_row
+        delta -= space.targets
         for layer in range(len(self.weights) - 1, 0, -1):
             np.matmul(delta, space.transposed_values[layer - 1], out=gradient_weights[layer])
             np.matmul(delta, space.ones, out=gradient_biases[layer])
@@ -167,20 +167,14 @@ class Workspace:
         self.deltas = [np.empty(shape, dtype) for shape in shapes[:-1]]
         self.transposed_values = [values.transpose(0, 2, 1) for values in self.values]
         self.scores = self.values[-1]
-        self.flat_scores = self.scores.reshape(-1)
-        self.totals, self.log_totals, self.losses = np.empty((3, n_nets, 1, n_samples), dtype)
-        self.labels = np.empty((n_nets, 1, n_samples), np.intp)
+        self.totals, self.log_totals = np.empty((2, n_nets, 1, n_samples), dtype)
+        self.identity = np.eye(n_classes, dtype=dtype)
+        self.targets = np.empty((n_classes, n_samples), dtype)
+        self.scores_row = self.scores.reshape(n_nets, 1, -1)
+        self.targets_column = self.targets.reshape(-1, 1)
         self.ones = np.ones((n_samples, 1), dtype)
-        # where class 0 of each net and sample stands in flat_scores
-        net_starts = np.arange(n_nets)[:, None, None] * (n_classes * n_samples)
-        self._origins = net_starts + np.arange(n_samples)
 
     @cached_property
     def buffer(self):
         """A place (n_samples, n_features) for rows that can't be taken as they lie in X."""
         return np.empty(self._buffer_shape, self.coefs.dtype)
-
-    def locate_labels(self):
-        """Set `labels` to where the score of each sample's own class stands in `flat_scores`."""
-        np.multiply(self.codes, self.n_samples, out=self.labels[0, 0])
-        np.add(self.labels[0, 0], self._origins, out=self.labels)

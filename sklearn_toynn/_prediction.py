@@ -1,9 +1,9 @@
 """Scores and probabilities of fitted nets."""
 
 import numpy as np
-from scipy import sparse
 
 from ._blas import single_threaded_blas
+from ._inputs import multiply
 from ._objective import chunk_length
 
 __all__ = ["keep_scores", "log_softmax", "predict_scores", "softmax"]
@@ -26,33 +26,50 @@ def softmax(scores):
     scores /= np.add.reduce(scores, axis=0)
 
 
-def predict_scores(X, coefs, intercepts, activation, transform):
+def log_mean_probabilities(scores):
+    """Return log (sum_g p_g / n_nets) for scores (n_nets, n_classes, n_samples) of nets g.
+
+    As log sum_g exp(l_g - max_g l_g) + max_g l_g - log n_nets, for the log-probabilities l_g.
+    """
+    for net_scores in scores:
+        log_softmax(net_scores)
+    largest = np.maximum.reduce(scores, axis=0)
+    scores -= largest
+    np.exp(scores, out=scores)
+    return np.log(scores.mean(axis=0)) + largest
+
+
+def predict_scores(X, weights, biases, activation, transform):
     """Return `transform` of the scores of X, (n_samples, n_classes), chunk by chunk.
+
+    The scores of several nets are the logarithms of their mean probabilities.
 
     Parameters
     ----------
     X : ndarray or CSR matrix of shape (n_samples, n_features)
         The data; its chunks are cast to the dtype of the parameters.
-    coefs, intercepts : lists of ndarray of shape (fan_in, fan_out) and (fan_out,)
-        The weights and biases of each layer.
+    weights, biases : lists of ndarray of shape (n_nets, fan_out, fan_in) and (n_nets, fan_out)
+        Each layer's.
     activation : Activation
         Of the hidden layers.
     transform : callable
         One of the functions above.
     """
-    n_samples, dtype = X.shape[0], intercepts[-1].dtype
-    length = chunk_length([len(coefs[0]), *map(len, intercepts)])
-    columns = [intercept[:, None] for intercept in intercepts]
-    result = np.empty((n_samples, len(columns[-1])), dtype)
+    n_samples, n_nets, dtype = X.shape[0], len(biases[0]), biases[0].dtype
+    length = chunk_length([X.shape[1], *(bias.shape[1] for bias in biases)])
+    columns = [bias[:, :, None] for bias in biases]
+    result = np.empty((n_samples, biases[-1].shape[1]), dtype)
     with single_threaded_blas:
         for start in range(0, n_samples, length):
             rows = X[start : start + length].astype(dtype, copy=False)
-            values = (rows @ coefs[0]).T if sparse.issparse(X) else coefs[0].T @ rows.T
+            values = np.empty((n_nets, len(columns[0][0]), rows.shape[0]), dtype)
+            multiply(weights[0], rows, out=values)
             values += columns[0]
-            for coef, intercept in zip(coefs[1:], columns[1:], strict=True):
+            for layer, column in zip(weights[1:], columns[1:], strict=True):
                 activation.forward(values, np.zeros_like(values))
-                values = coef.T @ values
-                values += intercept
-            transform(values)
-            result[start : start + length] = values.T
+                values = np.matmul(layer, values)
+                values += column
+            scores = values[0] if n_nets == 1 else log_mean_probabilities(values)
+            transform(scores)
+            result[start : start + length] = scores.T
     return result

@@ -40,7 +40,7 @@ def validate_problem(
     estimator,
     data,
     validation_data=(None, None, None),
-    split_seed=None,
+    streams=None,
     *,
     classes=None,
     reset=True,
@@ -55,8 +55,8 @@ def validate_problem(
         As in `fit`.
     validation_data : tuple of (X_val, y_val, sample_weight_val)
         As in `fit`.
-    split_seed : int
-        Of the split for `early_stopping`.
+    streams : RandomStreams
+        For the split of `early_stopping`.
     classes : ndarray of shape (n_classes,), default=None
         The labels, where they are known before y.
     reset : bool
@@ -98,7 +98,7 @@ def validate_problem(
     if X_val is None and estimator.early_stopping:
         fraction = estimator.validation_fraction
         rows = np.arange(len(codes)) if rows is None else rows
-        rows, rows_val = split_rows(rows, codes, classes, fraction, split_seed)
+        rows, rows_val = split_rows(rows, codes, classes, fraction, streams.split)
     if estimator._solver_class.merges_equal_rows:
         rows, weights = merge_equal_rows(X, codes, weights, rows)
     weights = to_dtype(weights, X.dtype)
@@ -181,7 +181,7 @@ def weigh_classes(class_weight, classes, codes, weights):
     return class_weights
 
 
-def split_rows(rows, codes, classes, fraction, seed):
+def split_rows(rows, codes, classes, fraction, rng):
     """Split rows into those to train on and those to validate on, stratified by class."""
     counts = np.bincount(codes[rows], minlength=len(classes))
     present = counts > 0
@@ -200,7 +200,6 @@ def split_rows(rows, codes, classes, fraction, seed):
             f"one per class, {present.sum()}. Change it, or pass X_val and y_val."
         )
     # class by class: train_test_split would hold 100 bytes a row
-    rng = np.random.RandomState(seed)
     exact = n_validation * counts / len(rows)
     n_per_class = np.clip(np.floor(exact).astype(int), present, counts - present)
     n_missing = n_validation - n_per_class.sum()

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 from sklearn.utils import check_random_state
 
+from ._initializers import zeros
 from ._inputs import Columns, change_columns
 from ._network import Network
 from ._objective import Objective, row_chunk_length
@@ -14,7 +15,15 @@ from ._schedules import make_schedule
 from ._solvers import Plan, Solver
 from ._training import StoppingRule, Training
 
-__all__ = ["RandomStreams", "Start", "draw_parameters", "flatten", "is_auto", "make_training"]
+__all__ = [
+    "RandomStreams",
+    "Start",
+    "draw_parameters",
+    "flatten",
+    "get_batch_size",
+    "is_auto",
+    "make_training",
+]
 
 #: The least that `batch_size="auto"` gives, where there are as many rows.
 BATCH_SIZE = 200
@@ -27,39 +36,53 @@ class RandomStreams:
     """
 
     def __init__(self, random_state):
-        rng = check_random_state(random_state)
-        init_seed, batch_seed, self.split_seed = rng.randint(np.iinfo(np.int32).max, size=3)
-        self._init_seed, self._batch_seed = init_seed, batch_seed
+        self._random_state = random_state
 
-    @cached_property  # a stream takes longer to set up than a small product
+    # all as late as can be: a stream takes longer to set up than a small linear model to fit
+    @cached_property
+    def _seeds(self):
+        rng = check_random_state(self._random_state)
+        return rng.randint(np.iinfo(np.int32).max, size=3)
+
+    @cached_property
     def init(self):
         """Of the initial weights."""
-        return np.random.RandomState(self._init_seed)
+        return np.random.RandomState(self._seeds[0])
 
     @cached_property
     def batches(self):
         """Of the order of the rows."""
-        return np.random.RandomState(self._batch_seed)
+        return np.random.RandomState(self._seeds[1])
+
+    @cached_property
+    def split(self):
+        """Of the rows for validation."""
+        return np.random.RandomState(self._seeds[2])
 
 
-def flatten(coefs, intercepts):
-    """Return the parameters (1, n_parameters) of weights (fan_in, fan_out) and biases."""
-    return np.concatenate([*(coef.T.ravel() for coef in coefs), *intercepts])[None]
+def flatten(weights, biases):
+    """Return parameters (n_nets, n_parameters) of layers.
+
+    Those are weights (n_nets, fan_out, fan_in) and biases (n_nets, fan_out).
+    """
+    n_nets = len(biases[0])
+    return np.concatenate([*(layer.reshape(n_nets, -1) for layer in weights), *biases], axis=1)
 
 
-def draw_parameters(widths, initializer, rng, dtype):
+def draw_parameters(widths, initializer, streams, dtype):
     """Return initial parameters (1, n_parameters): weights by `initializer`, biases of 0."""
-    coefs = [initializer(rng, fan_in, fan_out) for fan_in, fan_out in pairwise(widths)]
-    return flatten(coefs, [np.zeros(fan_out) for fan_out in widths[1:]]).astype(dtype)
+    rng = None if initializer is zeros else streams.init
+    weights = [initializer(rng, fan_in, fan_out).T[None] for fan_in, fan_out in pairwise(widths)]
+    return flatten(weights, [np.zeros((1, fan_out)) for fan_out in widths[1:]]).astype(dtype)
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where training begins: a stack of one, and the stream that will order its batches."""
+    """Where training begins: a stack of one, and the streams that it will draw from."""
 
     network: Network
     solver: Solver
-    batch_rng: np.random.RandomState
+    streams: RandomStreams
     #: Whether the weights are those of an earlier fit.
     is_fitted: bool
     #: What the columns that the weights are on were scaled by; None for those of X as they are.
@@ -67,16 +90,16 @@ class Start:
 
 
 def make_training(estimators, problem, starts, *, one_pass=False):
-    """Return the `Training` of a stack with one net per estimator.
+    """Return the `Training` of a stack.
 
     Parameters
     ----------
     estimators : list of estimators
-        Equal in all parameters but `reg`, `learning_rate`, `momentum` and `init`.
+        Each net's own; equal in all parameters but `reg`, `learning_rate` and `momentum`.
     problem : Problem
         What they are trained on.
     starts : list of Start
-        Where each begins.
+        Where each net begins.
     one_pass : bool
         Whether this is one pass at a constant learning rate, as in `partial_fit`.
     """
@@ -98,10 +121,10 @@ def make_training(estimators, problem, starts, *, one_pass=False):
         schedule=make_schedule(
             "constant" if one_pass else either(first.schedule, solver_class.schedule)
         ),
-        batch_size=either(first.batch_size, BATCH_SIZE),
+        batch_size=get_batch_size(first),
         shuffle=first.shuffle,
         max_iter=1 if one_pass else either(first.max_iter, solver_class.max_iter),
-        batch_rng=first_start.batch_rng,
+        streams=first_start.streams,
     )
     watches = problem.validation is not None
     follows_loss = solver_class.stops_on_loss and not (one_pass or plan.schedule.ends)
@@ -119,6 +142,11 @@ def make_training(estimators, problem, starts, *, one_pass=False):
         network = change_columns(network, first_start.columns, columns)
     objective = Objective(network, samples, column(e.reg for e in estimators))
     return Training(objective, solver, plan, rule, validation, first.verbose)
+
+
+def get_batch_size(estimator):
+    """Return the rows per update, where there are as many."""
+    return either(estimator.batch_size, BATCH_SIZE)
 
 
 def is_auto(value):

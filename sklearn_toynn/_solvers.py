@@ -27,7 +27,8 @@ class Plan:
     batch_size: int
     shuffle: bool
     max_iter: int
-    batch_rng: np.random.RandomState
+    #: Its `batches` order the rows.
+    streams: object
 
     def select(self, nets):
         """Return the plan of the nets that a mask names."""
@@ -131,7 +132,7 @@ class MiniBatchSolver(FirstOrderSolver):
         """Go through the batches of an epoch; the loss is the mean over them as they went by."""
         parameters, gradient = objective.network.parameters, objective.gradient
         momentum = plan.momentum.astype(gradient.dtype)
-        order = objective.samples.epoch_order(plan.batch_rng if plan.shuffle else None)
+        order = objective.samples.epoch_order(plan.streams.batches if plan.shuffle else None)
         n_samples = len(order)
         epoch_loss = np.zeros(len(parameters))
         for start in range(0, n_samples, plan.batch_size):

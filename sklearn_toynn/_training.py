@@ -65,6 +65,7 @@ class Outcome:
     trained: Network
     columns: Columns | None
     solver: Solver
+    streams: object
     loss: float
     n_iter: int
     history: History
@@ -98,6 +99,8 @@ class Training:
         self.outcomes = [None] * n_nets
         #: Told where each iteration begins and ends, if not None; see `CallbackObserver`.
         self.observer = None
+        #: Ends the training after the iteration that goes on, if set, as from another thread.
+        self.interrupt = None
         self._histories = [History(place) for place in range(n_nets)]
         self.rule, self._validation, self._verbose = rule, validation, verbose
         self._watch_validation()
@@ -146,6 +149,8 @@ class Training:
             self._let_go(at_end)
         if self.n_nets and self.n_iter == self.plan.max_iter:
             self._let_go(np.ones(self.n_nets, bool), describe_limit or self._describe_limit)
+        if self.interrupt is not None:
+            self.close(self.interrupt)
         if self.n_nets and self.observer is not None:
             self.observer.begin_iteration(self)
 
@@ -155,10 +160,18 @@ class Training:
             self._let_go(np.ones(self.n_nets, bool), describe_end, interrupt)
 
     def peek(self):
-        """Return the outcomes that the nets still in training would have if it ended now."""
+        """Return the outcomes that all nets would have if the training ended now."""
         nets = np.ones(self.n_nets, bool)
-        outcomes = self._make_outcomes(self.objective.select(nets), nets, lambda net: None)  # noqa: ARG005
-        return [replace(outcome, history=deepcopy(outcome.history)) for outcome in outcomes]
+        still = self._make_outcomes(self.objective.select(nets), nets, lambda net: None)  # noqa: ARG005
+        outcomes = list(self.outcomes)
+        for outcome in still:
+            outcomes[outcome.history.place] = replace(
+                outcome,
+                history=deepcopy(outcome.history),
+                streams=deepcopy(outcome.streams),
+                warning=None,
+            )
+        return outcomes
 
     def _let_go(self, leaving, describe_end=lambda net: None, interrupt=None):  # noqa: ARG005
         """Make the outcomes of the nets that a mask names, and go on without them."""
@@ -188,6 +201,7 @@ class Training:
                 trained=trained[index],
                 columns=columns,
                 solver=self.solver.select([net]),
+                streams=self.plan.streams,
                 loss=float(loss[index]),
                 n_iter=self.n_iter,
                 history=self._histories[net],

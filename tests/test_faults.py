@@ -82,6 +82,7 @@ BAD_PARAMETERS = [
 ]
 BAD_NET_PARAMETERS = [
     *(("hidden_size", value) for value in (0, -5, 2.5, (100,), "wide", None)),
+    *(("n_nets", value) for value in (0, -5, 2.5, "many", None)),
     *(("activation", value) for value in ("sigmoid", None, np.tanh)),
     # these are the linear model's own
     ("solver", "newton"),

@@ -39,7 +39,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier, _base, model_selection
+from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier, _stacks, model_selection
 from sklearn_toynn._solvers import SOLVERS
 from sklearn_toynn.model_selection import FusedGridSearchCV, FusedRandomizedSearchCV
 
@@ -747,15 +747,28 @@ def test_drawn_settings_share_a_stack(stack_widths):
     assert stack_widths == [6, 6]
 
 
-def test_width_of_a_stack_is_bounded(monkeypatch):
-    trained, train = [], _base.train
-    monkeypatch.setattr(_base, "train", lambda t: trained.append(t.n_nets) or train(t))
+@pytest.fixture
+def trained_widths(monkeypatch):
+    """Collect how many nets are trained together, stack by stack."""
+    widths, train = [], _stacks.train
+    monkeypatch.setattr(_stacks, "train", lambda t: widths.append(t.n_nets) or train(t))
+    return widths
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_stacks_are_cut_to_the_cache_and_to_the_threads(trained_widths, monkeypatch, n_threads):
     model, grid = net(hidden_size=64), {"reg": np.logspace(-5, 0, 40)}
     expected = GridSearchCV(model, grid, cv=2).fit(X, y)
-    trained.clear()
-    monkeypatch.setattr(_base, "stack_width", lambda *args: 7)
+    trained_widths.clear()
+    n_entries = 3 * model.batch_size * (64 + 3) + 7 * (5 * 64 + 65 * 3)
+    monkeypatch.setattr(_stacks, "CACHE_BYTES", 8 * 8 * n_entries - 1)
+    monkeypatch.setattr(_stacks, "THREAD_BYTES", 1)
+    monkeypatch.setattr(_stacks.single_threaded_blas, "n_threads", lambda: n_threads)
     assert_same(FusedGridSearchCV(model, grid, cv=2).fit(X, y), expected)
-    assert trained == 2 * [7, 7, 7, 7, 7, 5] + [1]
+    # 7 fit the cache: 6 stacks, a multiple of the number of threads
+    assert max(trained_widths) <= 7
+    assert sum(trained_widths) == 2 * 40 + 1
+    assert len(trained_widths) == 2 * 6 + 1
 
 
 # --- other machines ----------------------------------------------------------------------

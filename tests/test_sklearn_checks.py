@@ -1,4 +1,4 @@
-"""scikit-learn's common checks, over both estimators and every solver."""
+"""scikit-learn's common checks, over both estimators, every solver and several nets."""
 
 import warnings
 from unittest import SkipTest
@@ -12,8 +12,7 @@ from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._solvers import SOLVERS
 
 ESTIMATORS = [
-    SoftmaxClassifier(),
-    TwoLayerNetClassifier(),
+    TwoLayerNetClassifier(n_nets=2),
     *(SoftmaxClassifier(solver=solver) for solver in SoftmaxClassifier._solvers),
     *(TwoLayerNetClassifier(solver=solver) for solver in SOLVERS),
 ]

@@ -1083,10 +1083,12 @@ def test_a_million_rows_in_chunks(model):
 def train_stack(models, X, y, X_val=None, y_val=None):
     """Train all together, as each one's `fit` trains it alone."""
     streams = [RandomStreams(model.random_state) for model in models]
-    problem = validate_problem(
-        clone(models[0]), (X, y, None), (X_val, y_val, None), streams[0].split_seed
-    )
-    starts = [model._start(problem, stream) for model, stream in zip(models, streams, strict=True)]
+    problem = validate_problem(clone(models[0]), (X, y, None), (X_val, y_val, None), streams[0])
+    starts = [
+        start
+        for model, stream in zip(models, streams, strict=True)
+        for start in model._start(problem, stream)
+    ]
     return problem, train(make_training(models, problem, starts))
 
 
@@ -1100,7 +1102,7 @@ def assert_stack_equals_nets(models, X, y, X_val=None, y_val=None):
             alone = clone(model).fit(X, y, X_val=X_val, y_val=y_val)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            together._set_fitted(problem, outcome)
+            together._set_fitted(problem, [outcome], keeps_memory=False)
         assert_same_bits(together, alone)
         assert together.loss_ == alone.loss_
         assert together.n_iter_ == alone.n_iter_
