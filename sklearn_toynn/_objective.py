@@ -53,7 +53,7 @@ class Samples:
         used = weights if rows is None else weights[rows]
         self.n_samples = len(used)
         #: What brings the weights in use to a mean of 1, as the objective divides by their sum.
-        self.weight_scale = self.n_samples / used.sum(dtype=float)
+        self.weight_scale = self.n_samples / float(used.sum(dtype=float))
         self._is_sparse = sparse.issparse(X)
         self._is_row_major = not self._is_sparse and X.flags.c_contiguous
         # else BLAS takes slices as they are
