@@ -18,6 +18,8 @@ __all__ = ["LINEAR_SOLVERS", "LinearSolver"]
 
 #: Every so many rows make the smaller problem that a larger one starts from.
 STRIDE = 4
+#: The Hessian is renewed at every step where it costs no more than so many evaluations.
+CHEAPEST = 2
 #: The most entries of a Hessian that is asked for by name: 3.2 GB.
 MAX_HESSIAN_ENTRIES = 400_000_000
 
@@ -183,7 +185,10 @@ class LinearSolver(Solver, ABC):
 
     def _descend(self, objective, theta, model, goal):
         _, renewals = self.choose(objective)
-        return Descent(objective, theta, model, renewals, goal, always=self.renews_always)
+        always = self.renews_always or (
+            renewals[-1].is_exact and renewals[-1].cost(objective) <= CHEAPEST
+        )
+        return Descent(objective, theta, model, renewals, goal, always=always)
 
     def _warm_start(self, objective):
         """Return a theta and a model of the Hessian from some of the rows, recursively.

@@ -150,7 +150,8 @@ class Descent:
     goal : Goal
         Where to end.
     always : bool
-        Whether to renew at every step.
+        Whether to renew at every step, but where the model of the step before says that the end
+        has come.
 
     Attributes
     ----------
@@ -201,12 +202,11 @@ class Descent:
         if step is None:
             return False
         theta, self.loss, gradient = step
-        self._memory.add(theta - self.theta, gradient - self.gradient, self.model)
+        if not self._always:
+            self._memory.add(theta - self.theta, gradient - self.gradient, self.model)
         self.theta, self.gradient = theta, gradient
         self._n_steps += 1
         self._n_period_steps += 1
-        if self._always:
-            self._renew(self._renewals[-1])
         self._aim()
         return True
 
@@ -224,6 +224,9 @@ class Descent:
         """Find the direction of the next step, with a new model where one is due."""
         self._measure()
         if self._always:
+            if self._n_steps and not self.has_converged:
+                self._renew(self._renewals[-1])
+                self._measure()
             return
         due = self._affordable()
         while due is not None and self._is_due(due):
