@@ -23,6 +23,10 @@ class Activation(ABC):
     #: The entry of `INITIALIZERS` that keeps the variance of the activations level.
     initializer: ClassVar[str]
 
+    def make_kept(self, values):
+        """Return what `kept` is to be for such values."""
+        return np.zeros_like(values)
+
     @abstractmethod
     def forward(self, values, kept):
         """Replace each z in `values` by f(z), and note in `kept` what `backward` needs."""
@@ -37,9 +41,12 @@ class ReLU(Activation):
 
     initializer = "he"
 
+    def make_kept(self, values):
+        """Return a row of zeros to compare with: NumPy has no fast loop for a scalar."""
+        return np.zeros_like(values[:1, :1])
+
     def forward(self, values, kept):
         """Apply f."""
-        # an array of zeros, for NumPy has no fast loop for maximum with a scalar
         np.maximum(values, kept, out=values)
 
     def backward(self, delta, values, kept):

@@ -67,8 +67,8 @@ class SoftmaxClassifier(NetClassifier):
     batch_size : int or "auto", default="auto"
         The rows per step of "sgd" and "adam"; "auto" is 200, or all if they are fewer.
     max_iter : int or "auto", default="auto"
-        The most epochs of "sgd" and "adam", or iterations of the others. "auto" is 60 epochs
-        or 1000 iterations.
+        The most epochs of "sgd" and "adam", or iterations of the others. "auto" is
+        3000 / sqrt(n_samples) epochs, at least 20 and at most 80, or 1000 iterations.
     tol : float, default=1e-6
         The training ends
 
@@ -277,8 +277,8 @@ class TwoLayerNetClassifier(NetClassifier):
     batch_size : int or "auto", default="auto"
         The rows per step of "sgd" and "adam"; "auto" is 200, or all if they are fewer.
     max_iter : int or "auto", default="auto"
-        The most epochs of "sgd" and "adam", or iterations of the others. "auto" is 60 epochs
-        or 1000 iterations.
+        The most epochs of "sgd" and "adam", or iterations of the others. "auto" is
+        3000 / sqrt(n_samples) epochs, at least 20 and at most 80, or 1000 iterations.
     tol : float, default=1e-5
         The training ends
 

@@ -134,7 +134,6 @@ class LinearSolver(Solver, ABC):
     found likewise; the iterations there are not counted, as they are of another objective.
     """
 
-    max_iter = 1000
     stops_on_gradient = False
     scales_columns = False  # it has variables of its own
     #: Whether the model of the Hessian is renewed at every step.

@@ -148,8 +148,10 @@ class Workspace:
     values : list of ndarray of shape (n_nets, units, n_samples)
         The values of each layer. The last are the scores, then their exponentials, then the
         loss's derivative.
-    kept, deltas : lists of ndarray of shape (n_nets, units, n_samples)
-        By hidden layer: what the activation keeps, the loss's derivative.
+    deltas : list of ndarray of shape (n_nets, units, n_samples)
+        The loss's derivative by the values of each hidden layer.
+    kept : list of ndarray
+        What the activation keeps of each hidden layer.
     """
 
     def __init__(self, network, n_samples):
@@ -163,7 +165,7 @@ class Workspace:
         self.coefs_row = self.coefs.T
         shapes = [(n_nets, units, n_samples) for units in network.widths[1:]]
         self.values = [np.empty(shape, dtype) for shape in shapes]
-        self.kept = [np.zeros(shape, dtype) for shape in shapes[:-1]]
+        self.kept = [network.activation.make_kept(values) for values in self.values[:-1]]
         self.deltas = [np.empty(shape, dtype) for shape in shapes[:-1]]
         self.transposed_values = [values.transpose(0, 2, 1) for values in self.values]
         self.scores = self.values[-1]

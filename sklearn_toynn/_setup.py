@@ -123,7 +123,7 @@ def make_training(estimators, problem, starts, *, one_pass=False):
         ),
         batch_size=get_batch_size(first),
         shuffle=first.shuffle,
-        max_iter=1 if one_pass else either(first.max_iter, solver_class.max_iter),
+        max_iter=1 if one_pass else get_max_iter(first, problem),
         streams=first_start.streams,
     )
     watches = problem.validation is not None
@@ -147,6 +147,12 @@ def make_training(estimators, problem, starts, *, one_pass=False):
 def get_batch_size(estimator):
     """Return the rows per update, where there are as many."""
     return either(estimator.batch_size, BATCH_SIZE)
+
+
+def get_max_iter(estimator, problem):
+    """Return the most iterations, or epochs."""
+    default = estimator._solver_class.get_max_iter(problem.samples.n_samples)
+    return either(estimator.max_iter, default)
 
 
 def is_auto(value):

@@ -54,7 +54,7 @@ class Solver(ABC):
     #: What `learning_rate`, `schedule` and `max_iter` stand for where they are "auto".
     learning_rate: ClassVar[float] = math.nan
     schedule: ClassVar[str] = "constant"
-    max_iter: ClassVar[int]
+    max_iter: ClassVar[int] = 1000
     #: Whether training ends where the largest gradient entry is at most `tol`.
     stops_on_gradient: ClassVar[bool] = True
     #: Whether it ends, unless the schedule does, where the loss no longer falls by `tol`.
@@ -70,6 +70,11 @@ class Solver(ABC):
     def __init__(self, slots, n_steps=0):
         self.slots = slots
         self.n_steps = n_steps
+
+    @classmethod
+    def get_max_iter(cls, n_samples):  # noqa: ARG003
+        """Return what `max_iter="auto"` stands for."""
+        return cls.max_iter
 
     @classmethod
     def start(cls, parameters):
@@ -106,7 +111,6 @@ class GradientDescent(FirstOrderSolver):
     """theta <- theta - eta grad L(theta), over the whole data."""
 
     learning_rate = 0.5
-    max_iter = 1000
     n_slots = 1
 
     def iterate(self, objective, plan, progress):
@@ -124,9 +128,15 @@ class MiniBatchSolver(FirstOrderSolver):
     """One update per batch, the batches drawn anew in each epoch."""
 
     schedule = "cosine"
-    max_iter = 60
+    min_epochs, max_epochs = 20, 80
     stops_on_gradient = False
     stops_on_loss = True
+
+    @classmethod
+    def get_max_iter(cls, n_samples):
+        """Return 3000 / sqrt(n_samples) epochs, so that many rows get more steps and less time."""
+        epochs = round(3000 / math.sqrt(n_samples))
+        return min(max(epochs, cls.min_epochs), cls.max_epochs)
 
     def iterate(self, objective, plan, progress):
         """Go through the batches of an epoch; the loss is the mean over them as they went by."""
@@ -212,7 +222,6 @@ class LBFGS(Solver):
     of tiny scale, is then as steep as on the others.
     """
 
-    max_iter = 1000
     merges_equal_rows = True
 
     def run(self, training):
