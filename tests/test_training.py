@@ -1216,3 +1216,23 @@ def test_baseline_beside_the_linear_optimum():
     losses = -log_softmax(scores, axis=1)[np.arange(len(y)), y]
     expected = losses.mean() + 0.01 / 2 * (logistic.coef_**2).sum()
     assert optimum_of("iris", 0.01) == pytest.approx(expected, rel=1e-10)
+
+
+# ---- what "auto" stands for
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "n_epochs"), [(6, 80), (1400, 80), (2500, 60), (10_000, 30), (10**6, 20)]
+)
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_epochs_by_the_number_of_rows(solver, n_samples, n_epochs):
+    assert SOLVERS[solver].get_max_iter(n_samples) == n_epochs
+
+
+@pytest.mark.parametrize("solver", ["adam", "gd"])
+def test_rows_of_no_weight_do_not_count(solver):
+    X, y = make_spiral(3000, random_state=0)
+    weights = np.arange(3000) % 2
+    model = TwoLayerNetClassifier(2, solver=solver, random_state=0, tol=0)
+    n_iter = model.fit(X, y, weights).n_iter_
+    assert n_iter == (77 if solver == "adam" else 1000)

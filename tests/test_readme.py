@@ -1,0 +1,17 @@
+"""The Python of README.md runs as it stands."""
+
+import re
+from pathlib import Path
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def test_the_code_of_the_readme_runs(capsys):
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    assert len(blocks) == 2
+    namespace = {}
+    for block in blocks:
+        exec(block, namespace)
+    assert namespace["search"].best_score_ > 0.9
+    assert issubclass(namespace["GridSearchCV"], type(namespace["search"]))
+    assert str(namespace["search"].best_score_) in capsys.readouterr().out
