@@ -22,7 +22,9 @@ class FitCallbacks:
     """
 
     def __init__(self, estimators, problem, X, y, sample_weight):
-        self._estimator, self._is_alone = estimators[0], len(estimators) == 1
+        self._estimator = estimators[0]
+        #: Whether no other estimator is trained along.
+        self.is_alone = len(estimators) == 1
         self._problem, self._trainings = problem, []
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._told = {"estimator": estimators[0], "X": X, "y": y, "metadata": metadata}
@@ -49,14 +51,19 @@ class FitCallbacks:
             "epoch" if is_by_batches else "iteration",
             self._told,
             # which of the nets of a stack a callback means, nobody knows
-            self._reconstruct if self._is_alone else None,
+            self._reconstruct if self.is_alone else None,
         )
         training.observer.begin_iteration(training)
+
+    @property
+    def have_stopped(self):
+        """Whether one of them asked to stop."""
+        return self._observer.has_stopped
 
     def end(self):
         """Call the callbacks at the end of the fit."""
         self._observer.close()
-        attributes = {} if self._is_alone else None
+        attributes = {} if self.is_alone else None
         self._context.call_on_fit_task_end(**self._told, reconstruction_attributes=attributes)
 
     def _reconstruct(self):
@@ -89,6 +96,8 @@ class CallbackObserver:
         self._context, self._task_name = context, task_name
         self._told = {**told, "reconstruction_attributes": reconstruct}
         self._task = None
+        #: Whether a callback asked to stop.
+        self.has_stopped = False
 
     def begin_iteration(self, training):  # noqa: ARG002
         """Tell of the beginning of an iteration."""
@@ -98,7 +107,8 @@ class CallbackObserver:
     def end_iteration(self, training):  # noqa: ARG002
         """Tell of the end of an iteration; say whether a callback asks to stop."""
         task, self._task = self._task, None
-        return task.call_on_fit_task_end(**self._told)
+        self.has_stopped = bool(task.call_on_fit_task_end(**self._told))
+        return self.has_stopped
 
     def close(self):
         """End the task of an iteration that never was, as where L-BFGS ended by itself."""

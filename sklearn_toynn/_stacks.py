@@ -33,16 +33,20 @@ def train_in_stacks(nets, problem, callbacks=None, *, one_pass=False):
     problem : Problem
         What they are trained on.
     callbacks : FitCallbacks or None
-        Called in the course of the training, if given; then there are no threads.
+        Called in the course of the training, if given. Then there are no threads, and the nets of
+        one estimator are one stack, so that they come to each epoch together.
     one_pass : bool
         As in `make_training`.
 
     Returns
     -------
     outcomes : list of Outcome
-        In the order of the nets. Those of stacks that Ctrl-C let not begin are missing.
+        In the order of the nets. Those of stacks that had not begun on Ctrl-C, or when a callback
+        asked to stop, are missing.
     """
-    stacks, n_threads = cut(nets, problem, 1 if callbacks else single_threaded_blas.n_threads())
+    n_threads = 1 if callbacks else single_threaded_blas.n_threads()
+    is_together = callbacks is not None and callbacks.is_alone
+    stacks, n_threads = cut(nets, problem, n_threads, is_together=is_together)
     trainings = []
 
     def run(stack):
@@ -57,7 +61,7 @@ def train_in_stacks(nets, problem, callbacks=None, *, one_pass=False):
     outcomes = []
     for stack in stacks:
         outcomes += run(stack)
-        if outcomes[-1].interrupt is not None:
+        if outcomes[-1].interrupt is not None or (is_together and callbacks.have_stopped):
             break
     return outcomes
 
@@ -83,12 +87,12 @@ def run_in_threads(run, stacks, trainings, n_threads):
     return [outcome for future in begun for outcome in future.result()]
 
 
-def cut(nets, problem, max_threads):
+def cut(nets, problem, max_threads, *, is_together):
     """Return nets as stacks of about the same size, and how many threads are to train them.
 
-    A stack is so large that what an update goes through stays in the cache: each net's
-    activations and their derivatives on a batch, and its parameters, gradient and solver's
-    memory.
+    Unless they are to be together, a stack is so large that what an update goes through stays in
+    the cache: each net's activations and their derivatives on a batch, and its parameters,
+    gradient and solver's memory.
     """
     estimator, start = nets[0]
     solver_class = type(start.solver)
@@ -103,7 +107,8 @@ def cut(nets, problem, max_threads):
     n_entries = 3 * n_rows * sum(widths[1:]) + 7 * n_parameters
     n_bytes = n_entries * problem.dtype.itemsize
     n_threads = min(max(len(nets) * n_bytes // THREAD_BYTES, 1), max_threads)
-    n_stacks = math.ceil(len(nets) / max(CACHE_BYTES // n_bytes, 2))
+    width = len(nets) if is_together else max(CACHE_BYTES // n_bytes, 2)
+    n_stacks = math.ceil(len(nets) / width)
     n_stacks = min(math.ceil(n_stacks / n_threads) * n_threads, len(nets))
     ends = [len(nets) * place // n_stacks for place in range(n_stacks + 1)]
     stacks = [nets[begin:end] for begin, end in pairwise(ends)]

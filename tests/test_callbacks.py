@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
-from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier, _stacks
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
@@ -176,6 +176,14 @@ class TestFittedEstimator:
 
     @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
     @ends_early
+    def test_it_has_all_nets(self):
+        recorder = Recorder()
+        model = make_model(TwoLayerNetClassifier, "adam", n_nets=3).set_callbacks(recorder)
+        model.fit(X, y)
+        assert len(recorder.models) == 8
+        assert {shown.coefs_[0].shape for shown in recorder.models} == {(3, 13, 5)}
+        assert_same_model(recorder.models[-1], model)
+
     def test_with_a_validation_set_it_has_the_best_weights_so_far(self, solver):
         recorder = Recorder()
         model = make_model(
@@ -246,6 +254,17 @@ class TestStopping:
             warnings.simplefilter("ignore", ConvergenceWarning)
             shorter = clone(model).set_callbacks().set_params(max_iter=3).fit(X, y)
         assert_same_model(model, shorter)
+
+    @pytest.mark.parametrize(("solver", "n_left"), [("adam", 3), ("lbfgs", 1)])
+    def test_several_nets_stop_together(self, solver, n_left, monkeypatch):
+        monkeypatch.setattr(_stacks, "CACHE_BYTES", 1)
+        recorder = Recorder(stop_at=2)
+        model = make_model(TwoLayerNetClassifier, solver, n_nets=3).set_callbacks(recorder)
+        model.fit(X, y)
+        assert model.n_iter_ == 3
+        # those of a solver that trains one at a time had not begun
+        assert model.coefs_[0].shape == (n_left, 13, 5)
+        assert_same_model(recorder.models[-1], model)
 
     def test_one_of_several_is_enough(self):
         one, other = Recorder(), Recorder(stop_at=1)

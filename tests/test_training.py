@@ -28,6 +28,7 @@ from sklearn_toynn._schedules import SCHEDULES
 from sklearn_toynn._setup import RandomStreams, make_training
 from sklearn_toynn._solvers import SOLVERS, MiniBatchSolver
 from sklearn_toynn._training import train
+from sklearn_toynn.datasets import make_spiral
 
 LOADERS = {"iris": load_iris, "wine": load_wine, "breast cancer": load_breast_cancer}
 MODEL_CLASSES = [SoftmaxClassifier, TwoLayerNetClassifier]
