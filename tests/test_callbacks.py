@@ -176,14 +176,6 @@ class TestFittedEstimator:
 
     @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
     @ends_early
-    def test_it_has_all_nets(self):
-        recorder = Recorder()
-        model = make_model(TwoLayerNetClassifier, "adam", n_nets=3).set_callbacks(recorder)
-        model.fit(X, y)
-        assert len(recorder.models) == 8
-        assert {shown.coefs_[0].shape for shown in recorder.models} == {(3, 13, 5)}
-        assert_same_model(recorder.models[-1], model)
-
     def test_with_a_validation_set_it_has_the_best_weights_so_far(self, solver):
         recorder = Recorder()
         model = make_model(
@@ -194,6 +186,14 @@ class TestFittedEstimator:
         for k, seen in enumerate(recorder.models):
             assert seen.best_iter_ == curve[: k + 1].argmin()
             assert seen.validation_loss_curve_ == curve[: k + 1].tolist()
+        assert_same_model(recorder.models[-1], model)
+
+    def test_it_has_all_nets(self):
+        recorder = Recorder()
+        model = make_model(TwoLayerNetClassifier, "adam", n_nets=3).set_callbacks(recorder)
+        model.fit(X, y)
+        assert len(recorder.models) == 8
+        assert {shown.coefs_[0].shape for shown in recorder.models} == {(3, 13, 5)}
         assert_same_model(recorder.models[-1], model)
 
     def test_it_keeps_nothing_of_an_earlier_fit(self):

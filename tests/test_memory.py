@@ -158,11 +158,11 @@ def test_no_copy_of_a_strided_view(name, solver, step):
 @pytest.mark.parametrize(("name", "solver"), CASES)
 def test_no_copy_of_few_rows_with_many_columns(name, solver):
     # fewer rows than a chunk has: what is held must not be X once more
-    X, y = make_data(4000, 2500)
+    X, y = make_data(3000, 1600)
     peak = peak_of_fit(make_model(name, solver, 2, max_iter=1), X, y)
     # the linear model's own solvers hold D x D factors, whatever the number of rows
     n_factors = {"newton": 10, "lbfgs": 2}.get(solver, 0) if name == "softmax" else 0
-    assert peak <= X.nbytes / 2 + n_factors * 2501**2 * 8
+    assert peak <= X.nbytes / 2 + n_factors * 1601**2 * 8
 
 
 @pytest.mark.parametrize(("name", "solver"), CASES)

@@ -1230,6 +1230,7 @@ def test_epochs_by_the_number_of_rows(solver, n_samples, n_epochs):
     assert SOLVERS[solver].get_max_iter(n_samples) == n_epochs
 
 
+@pytest.mark.filterwarnings("ignore:max_iter=1000 iterations ended the training")
 @pytest.mark.parametrize("solver", ["adam", "gd"])
 def test_rows_of_no_weight_do_not_count(solver):
     X, y = make_spiral(3000, random_state=0)
