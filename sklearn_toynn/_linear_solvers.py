@@ -184,8 +184,8 @@ class LinearSolver(Solver, ABC):
 
     def _descend(self, objective, theta, model, goal):
         _, renewals = self.choose(objective)
-        always = self.renews_always or (
-            renewals[-1].is_exact and renewals[-1].cost(objective) <= CHEAPEST
+        always = self.renews_always or any(
+            kind.is_exact and kind.cost(objective) <= CHEAPEST for kind in renewals
         )
         return Descent(objective, theta, model, renewals, goal, always=always)
 
