@@ -16,8 +16,8 @@ __all__ = ["ACTIVATIONS", "Activation"]
 class Activation(ABC):
     """An elementwise function, applied to and differentiated on arrays in place.
 
-    `values` and `kept` are of one shape and dtype. `kept` holds zeros before the first
-    call and is left alone between a `forward` and the `backward` that follows it.
+    `kept` is what `make_kept` gives for such `values`. It holds zeros before the first call and
+    is left alone between a `forward` and the `backward` that follows it.
     """
 
     #: The entry of `INITIALIZERS` that keeps the variance of the activations level.

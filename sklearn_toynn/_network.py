@@ -157,7 +157,6 @@ class Workspace:
     def __init__(self, network, n_samples):
         n_nets, dtype = network.n_nets, network.parameters.dtype
         n_classes = network.widths[-1]
-        self.n_samples = n_samples
         self._buffer_shape = n_samples, network.widths[0]
         self.inputs = None
         self.codes = np.empty(n_samples, np.intp)

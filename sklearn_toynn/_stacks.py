@@ -18,8 +18,8 @@ __all__ = ["train_in_stacks"]
 #: on nets of 13 to 1200 KiB, 2 to 4 MiB were the fastest or close to it.
 CACHE_BYTES = 2**22
 
-#: A thread of its own pays for a stack that goes through so much: twice the nets in 1.2 to 1.9
-#: times the time of one stack (with half as much the threads wait too long for each other).
+#: A thread of its own pays for a stack that goes through so much. With half as much, threads wait
+#: too long for each other.
 THREAD_BYTES = 2**21
 
 
