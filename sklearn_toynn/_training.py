@@ -160,18 +160,18 @@ class Training:
             self._let_go(np.ones(self.n_nets, bool), describe_end, interrupt)
 
     def peek(self):
-        """Return the outcomes that all nets would have if the training ended now."""
-        nets = np.ones(self.n_nets, bool)
-        still = self._make_outcomes(self.objective.select(nets), nets, lambda net: None)  # noqa: ARG005
+        """Return the outcomes that all nets would have if the training ended now, unwarned."""
         outcomes = list(self.outcomes)
-        for outcome in still:
-            outcomes[outcome.history.place] = replace(
-                outcome,
-                history=deepcopy(outcome.history),
-                streams=deepcopy(outcome.streams),
-                warning=None,
-            )
-        return outcomes
+        if self.n_nets:
+            nets = np.ones(self.n_nets, bool)
+            left = self.objective.select(nets)
+            for outcome in self._make_outcomes(left, nets, lambda net: None):  # noqa: ARG005
+                outcomes[outcome.history.place] = replace(
+                    outcome,
+                    history=deepcopy(outcome.history),
+                    streams=deepcopy(outcome.streams),
+                )
+        return [replace(outcome, warning=None) for outcome in outcomes]
 
     def _let_go(self, leaving, describe_end=lambda net: None, interrupt=None):  # noqa: ARG005
         """Make the outcomes of the nets that a mask names, and go on without them."""
