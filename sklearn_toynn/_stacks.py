@@ -51,10 +51,13 @@ def train_in_stacks(nets, problem, callbacks=None, *, one_pass=False):
 
     def run(stack):
         estimators, starts = zip(*stack, strict=True)
-        trainings.append(make_training(estimators, problem, starts, one_pass=one_pass))
+        training = make_training(estimators, problem, starts, one_pass=one_pass)
+        trainings.append(training)
         if callbacks:
-            callbacks.observe(trainings[-1], len(stacks))
-        return train(trainings[-1])
+            callbacks.observe(training, len(stacks))
+        outcomes = train(training)
+        trainings.remove(training)  # and with it its buffers
+        return outcomes
 
     if n_threads > 1:
         return run_in_threads(run, stacks, trainings, n_threads)
@@ -69,7 +72,7 @@ def train_in_stacks(nets, problem, callbacks=None, *, one_pass=False):
 def run_in_threads(run, stacks, trainings, n_threads):
     """Return the outcomes of stacks that `run` trains; on Ctrl-C, of those that had begun.
 
-    `trainings` are those that have begun so far.
+    `trainings` are those that go on at the time.
     """
     with ThreadPoolExecutor(n_threads) as pool:
         futures = [pool.submit(run, stack) for stack in stacks]
@@ -81,7 +84,7 @@ def run_in_threads(run, stacks, trainings, n_threads):
         if unfinished:
             for future in futures:
                 future.cancel()
-            for training in trainings:
+            for training in list(trainings):
                 training.interrupt = interrupt
     begun = [future for future in futures if not future.cancelled()]
     return [outcome for future in begun for outcome in future.result()]
