@@ -51,10 +51,9 @@ class Solver(ABC):
         The number of steps taken so far.
     """
 
-    #: What `learning_rate`, `schedule` and `max_iter` stand for where they are "auto".
+    #: What `learning_rate` and `schedule` stand for where they are "auto".
     learning_rate: ClassVar[float] = math.nan
     schedule: ClassVar[str] = "constant"
-    max_iter: ClassVar[int] = 1000
     #: Whether training ends where the largest gradient entry is at most `tol`.
     stops_on_gradient: ClassVar[bool] = True
     #: Whether it ends, unless the schedule does, where the loss no longer falls by `tol`.
@@ -71,10 +70,10 @@ class Solver(ABC):
         self.slots = slots
         self.n_steps = n_steps
 
-    @classmethod
-    def get_max_iter(cls, n_samples):  # noqa: ARG003
+    @staticmethod
+    def get_max_iter(n_samples):  # noqa: ARG004
         """Return what `max_iter="auto"` stands for."""
-        return cls.max_iter
+        return 1000
 
     @classmethod
     def start(cls, parameters):
@@ -128,15 +127,13 @@ class MiniBatchSolver(FirstOrderSolver):
     """One update per batch, the batches drawn anew in each epoch."""
 
     schedule = "cosine"
-    min_epochs, max_epochs = 20, 80
     stops_on_gradient = False
     stops_on_loss = True
 
-    @classmethod
-    def get_max_iter(cls, n_samples):
-        """Return 3000 / sqrt(n_samples) epochs, so that many rows get more steps and less time."""
-        epochs = round(3000 / math.sqrt(n_samples))
-        return min(max(epochs, cls.min_epochs), cls.max_epochs)
+    @staticmethod
+    def get_max_iter(n_samples):
+        """Return 3000 / sqrt(n_samples) epochs, within [20, 80]: more steps for more rows."""
+        return min(max(round(3000 / math.sqrt(n_samples)), 20), 80)
 
     def iterate(self, objective, plan, progress):
         """Go through the batches of an epoch; the loss is the mean over them as they went by."""

@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -283,6 +284,21 @@ def test_ctrl_c_in_the_second_of_two_stacks(monkeypatch):
         model.fit(X, y)
     assert model.coefs_[0].shape == (4, 13, 5)
     assert model.n_iter_ == 8
+
+
+def test_the_buffers_of_a_stack_go_when_it_is_trained(monkeypatch):
+    alive, references, make_training = [], [], _stacks.make_training
+
+    def spy(*args, **kwargs):
+        alive.append(sum(reference() is not None for reference in references))
+        training = make_training(*args, **kwargs)
+        references.append(weakref.ref(training))
+        return training
+
+    monkeypatch.setattr(_stacks, "CACHE_BYTES", 1)
+    monkeypatch.setattr(_stacks, "make_training", spy)
+    ensemble(n_nets=8).fit(X, y)
+    assert alive == [0, 0, 0, 0]
 
 
 def test_an_error_in_a_thread_ends_the_others(threads):
