@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-__all__ = ["Columns", "change_columns", "multiply", "multiply_transposed"]
+__all__ = ["Columns", "change_columns", "measure_columns", "multiply", "multiply_transposed"]
+
+# The entries of X that are copied at once where its columns are measured.
+CHUNK_ELEMENTS = 2**17
 
 
 def multiply(weights, X, out):
@@ -42,7 +45,7 @@ class Columns:
     scale: np.ndarray
 
     @classmethod
-    def of(cls, samples, length):
+    def of(cls, samples):
         """Return the columns' means and spreads over weighted samples; None if all are fine.
 
         Sparse columns are left as they are: a spread of theirs is small where most entries are
@@ -51,9 +54,7 @@ class Columns:
         if sparse.issparse(samples.X):
             return None
         with np.errstate(over="ignore", invalid="ignore"):
-            mean, spread = measure_columns(samples, length)
-        # constant to rounding: the offset goes, and the scale means nothing
-        spread[spread <= 8 * np.finfo(samples.X.dtype).eps * np.abs(mean)] = 0
+            mean, spread = measure_columns(samples.X, samples.weights, samples.rows)
         is_fine = (np.abs(mean) <= 0.5) & (((spread >= 0.5) & (spread <= 2)) | (spread == 0))
         is_fine |= ~np.isfinite(spread)  # near the end of the dtype's range
         if is_fine.all():
@@ -92,20 +93,116 @@ class Columns:
         return factors
 
 
-def measure_columns(samples, length):
-    """Return the means and standard deviations (n_features,) of the columns, weighted."""
-    total, square, shift = 0.0, 0.0, None
-    for rows in samples.chunks(length):
-        X, weights = samples.X[rows], samples.weights[rows]
-        if shift is None:
-            shift = X.mean(axis=0)
-        X = X - shift  # a chunk's copy: squares of raw columns would lose their digits
-        total = total + (weights @ X).astype(float)
-        np.square(X, out=X)
-        square = square + (weights @ X).astype(float)
-    scale = samples.weight_scale / samples.n_samples
-    total *= scale
-    return shift + total, np.sqrt(np.maximum(scale * square - total**2, 0))
+def measure_columns(X, weights, rows=None):
+    """Return the mean and the standard deviation of each column, over weighted rows.
+
+    One rule for dense and sparse says which columns are constant: those whose values in use are
+    all equal. Their mean is exactly that value and their deviation exactly 0; that of any other
+    column is not lost beside a large mean, nor to the range of the squares.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+        Only read, chunk by chunk; CSR in canonical form.
+    weights : ndarray of shape (n_samples,)
+        At least 0, not all of them 0, and of any sum. Rows of weight 0 play no part.
+    rows : ndarray of int, default=None
+        The rows in use, all if None.
+
+    Returns
+    -------
+    mean, std : ndarray of shape (n_features,), dtype float64
+        Not finite where the differences of a column's values are not.
+    """
+    mean, std, _ = describe_columns(X, weights, rows)
+    return mean, std
+
+
+def describe_columns(X, weights, rows=None):
+    """Return what `measure_columns` does, and each column's largest deviation from its mean."""
+    if rows is not None:
+        rows = rows[weights[rows] > 0]
+    elif not weights.all():
+        rows = np.flatnonzero(weights)
+    used = (weights if rows is None else weights[rows]).astype(float)
+    used /= used.max()  # their sum may be beyond the range
+    used /= used.sum()
+    describe = _describe_sparse if sparse.issparse(X) else _describe_dense
+    return describe(X, used, rows)
+
+
+def _chunks(X, weights, rows, length):
+    """Yield chunks of the rows in use with their weights."""
+    for start in range(0, len(weights), length):
+        part = slice(start, start + length)
+        yield X[part if rows is None else rows[part]], weights[part]
+
+
+def _describe_dense(X, weights, rows):
+    length = max(CHUNK_ELEMENTS // X.shape[1], 16)
+    shift = X[0 if rows is None else rows[0]].astype(float)
+    mean, lowest, highest = np.zeros((3, X.shape[1]))  # of the differences from `shift`
+    for x, w in _chunks(X, weights, rows, length):
+        x = x - shift
+        mean += w @ x
+        np.minimum(lowest, np.minimum.reduce(x), out=lowest)
+        np.maximum(highest, np.maximum.reduce(x), out=highest)
+    largest = np.maximum(highest - mean, mean - lowest)
+    unit = _power_of_two(largest)
+    drift, square = np.zeros((2, X.shape[1]))
+    for x, w in _chunks(X, weights, rows, length):
+        x = x - shift
+        x -= mean
+        x /= unit
+        drift += w @ x  # of the mean, from its own rounding
+        np.square(x, out=x)
+        square += w @ x
+    return shift + (mean + drift * unit), _deviation(square, drift, unit), largest
+
+
+def _describe_sparse(X, weights, rows):
+    n_features = X.shape[1]
+    length = max(X.shape[0] * max(CHUNK_ELEMENTS, n_features) // max(X.nnz, 1), 1)
+
+    def sums(values, entries):
+        return np.bincount(entries, values, minlength=n_features)
+
+    mean, weight, count = np.zeros((3, n_features))
+    lowest, highest = np.full(n_features, np.inf), np.full(n_features, -np.inf)
+    for x, w in _chunks(X, weights, rows, length):
+        w = np.repeat(w, np.diff(x.indptr))
+        mean += sums(w * x.data, x.indices)
+        weight += sums(w, x.indices)
+        count += np.bincount(x.indices, minlength=n_features)
+        np.minimum.at(lowest, x.indices, x.data.astype(float, copy=False))
+        np.maximum.at(highest, x.indices, x.data.astype(float, copy=False))
+    is_full = count == len(weights)
+    np.minimum(lowest, 0, out=lowest, where=~is_full)
+    np.maximum(highest, 0, out=highest, where=~is_full)
+    weight = np.where(is_full, 0, np.maximum(1 - weight, 0))  # of what is not stored
+    is_constant = lowest == highest
+    mean[is_constant] = lowest[is_constant]
+    largest = np.maximum(highest - mean, mean - lowest)
+    unit = _power_of_two(largest)
+    drift, square = -mean / unit * weight, (mean / unit) ** 2 * weight
+    for x, w in _chunks(X, weights, rows, length):
+        w = np.repeat(w, np.diff(x.indptr))
+        values = (x.data - mean[x.indices]) / unit[x.indices]
+        w *= values
+        drift += sums(w, x.indices)
+        w *= values
+        square += sums(w, x.indices)
+    return mean + drift * unit, _deviation(square, drift, unit), largest
+
+
+def _power_of_two(largest):
+    """Return the powers of 2, or 1, that bring deviations within 1, whatever their squares."""
+    _, exponent = np.frexp(largest)
+    return np.ldexp(1.0, np.clip(exponent, -1000, 1000))
+
+
+def _deviation(square, drift, unit):
+    return np.sqrt(np.maximum(square - drift**2, 0)) * unit
 
 
 def change_columns(network, old, new):

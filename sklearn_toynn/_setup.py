@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from ._initializers import zeros
 from ._inputs import Columns, change_columns
 from ._network import Network
-from ._objective import Objective, row_chunk_length
+from ._objective import Objective
 from ._schedules import make_schedule
 from ._solvers import Plan, Solver
 from ._training import StoppingRule, Training
@@ -135,7 +135,7 @@ def make_training(estimators, problem, starts, *, one_pass=False):
     )
     samples, validation, columns = problem.samples, problem.validation, None
     if solver_class.scales_columns and is_auto(first.init) and not one_pass:
-        columns = Columns.of(samples, row_chunk_length(problem.n_features))
+        columns = Columns.of(samples)
         samples = samples.with_columns(columns)
         validation = None if validation is None else validation.with_columns(columns)
     if first_start.is_fitted:

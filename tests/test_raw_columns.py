@@ -38,7 +38,7 @@ def load(name):
 
 
 def columns_of(X, y, model):
-    return Columns.of(validate_problem(clone(model), (X, y, None)).samples, 100)
+    return Columns.of(validate_problem(clone(model), (X, y, None)).samples)
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
