@@ -142,16 +142,16 @@ def _describe_dense(X, weights, rows):
     length = max(CHUNK_ELEMENTS // X.shape[1], 16)
     shift = X[0 if rows is None else rows[0]].astype(float)
     mean, lowest, highest = np.zeros((3, X.shape[1]))  # of the differences from `shift`
-    for x, w in _chunks(X, weights, rows, length):
-        x = x - shift
+    for chunk, w in _chunks(X, weights, rows, length):
+        x = chunk - shift
         mean += w @ x
         np.minimum(lowest, np.minimum.reduce(x), out=lowest)
         np.maximum(highest, np.maximum.reduce(x), out=highest)
     largest = np.maximum(highest - mean, mean - lowest)
     unit = _power_of_two(largest)
     drift, square = np.zeros((2, X.shape[1]))
-    for x, w in _chunks(X, weights, rows, length):
-        x = x - shift
+    for chunk, w in _chunks(X, weights, rows, length):
+        x = chunk - shift
         x -= mean
         x /= unit
         drift += w @ x  # of the mean, from its own rounding
@@ -169,8 +169,8 @@ def _describe_sparse(X, weights, rows):
 
     mean, weight, count = np.zeros((3, n_features))
     lowest, highest = np.full(n_features, np.inf), np.full(n_features, -np.inf)
-    for x, w in _chunks(X, weights, rows, length):
-        w = np.repeat(w, np.diff(x.indptr))
+    for x, row_weights in _chunks(X, weights, rows, length):
+        w = np.repeat(row_weights, np.diff(x.indptr))
         mean += sums(w * x.data, x.indices)
         weight += sums(w, x.indices)
         count += np.bincount(x.indices, minlength=n_features)
@@ -185,8 +185,8 @@ def _describe_sparse(X, weights, rows):
     largest = np.maximum(highest - mean, mean - lowest)
     unit = _power_of_two(largest)
     drift, square = -mean / unit * weight, (mean / unit) ** 2 * weight
-    for x, w in _chunks(X, weights, rows, length):
-        w = np.repeat(w, np.diff(x.indptr))
+    for x, row_weights in _chunks(X, weights, rows, length):
+        w = np.repeat(row_weights, np.diff(x.indptr))
         values = (x.data - mean[x.indices]) / unit[x.indices]
         w *= values
         drift += sums(w, x.indices)
