@@ -407,7 +407,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
 
     def _forget_run(self):
         """Drop the attributes of an earlier fit that the next may not set."""
-        for name in ("validation_loss_curve_", "best_iter_", "_memory"):
+        for name in ("validation_loss_curve_", "best_iter_", "gap_", "_memory"):
             vars(self).pop(name, None)
 
     def _set_fitted(self, problem, outcomes, *, keeps_memory):
@@ -428,6 +428,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
             self.validation_loss_curve_ = mean_curve(curves)
             best_iters = [outcome.history.best_iter for outcome in outcomes]
             self.best_iter_ = best_iters[0] if self._n_nets == 1 else np.array(best_iters)
+        if outcomes[0].gap is not None:
+            self.gap_ = outcomes[0].gap
         if keeps_memory:
             self._memory = [
                 Start(o.trained, o.solver, o.streams, is_fitted=True, columns=o.columns)

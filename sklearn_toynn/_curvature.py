@@ -82,7 +82,7 @@ class Diagonal(Curvature):
         for chunk, P in objective.curvatures(theta):
             objective.rows.add_squares(chunk, P, d)
         d += objective.ridge
-        self._inverse = 1.0 / np.maximum(d, 1e-12 * d.max())
+        self._inverse = np.divide(1.0, d, where=d > 0, out=np.zeros_like(d))
 
     def solve(self, g):
         """Divide."""
@@ -106,11 +106,10 @@ class UniformFactor(Curvature):
 
     def _build(self, objective, theta):  # noqa: ARG002
         size = objective.shape[1]
-        A = np.zeros((size, size), objective.dtype, order="F")
+        A = np.zeros((size, size), order="F")
         for chunk in objective.chunks:
             root = np.sqrt(objective.weights[chunk] / objective.n_classes)
             A = add_gram(A, objective.rows.standardised(chunk) * root[:, None])
-        A = A.astype(float, order="F", copy=False)
         diagonal_of(A)[:] += objective.ridge
         self._inverse = inverse(A)
 
@@ -135,16 +134,15 @@ class SharedFactor(Curvature):
 
     def _build(self, objective, theta):
         size = objective.shape[1]
-        A, d = np.zeros((size, size), objective.dtype, order="F"), np.zeros(objective.shape)
+        A, d = np.zeros((size, size), order="F"), np.zeros(objective.shape)
         for chunk, P in objective.curvatures(theta):
             objective.rows.add_squares(chunk, P, d)
             root = np.sqrt(np.add.reduce(P, axis=0) / objective.n_classes)
             A = add_gram(A, objective.rows.standardised(chunk) * root[:, None])
-        A = A.astype(float, order="F", copy=False)
         diagonal = diagonal_of(A)
         diagonal += objective.ridge
         d += objective.ridge
-        self._scale = np.sqrt(diagonal / np.maximum(d, 1e-12 * diagonal.max()))
+        self._scale = np.sqrt(np.divide(diagonal, d, where=d > 0, out=np.zeros_like(d)))
         self._inverse = inverse(A)
 
     def solve(self, g):
@@ -166,7 +164,7 @@ class ClassFactors(Curvature):
 
     def _build(self, objective, theta):
         n_classes, size = objective.shape
-        grams = np.zeros((n_classes, size, size), objective.dtype)
+        self._inverses = np.zeros((n_classes, size, size))
         for chunk, P in objective.probabilities(theta):
             Z, weights = objective.rows.standardised(chunk), objective.weights[chunk]
             spread = P * (1 - P)
@@ -175,8 +173,8 @@ class ClassFactors(Curvature):
                 keep = np.flatnonzero(spread[k] > floor[k])
                 R = Z[keep]
                 R *= np.sqrt(spread[k, keep] * weights[keep])[:, None]
-                add_gram(grams[k].T, R)
-        self._inverses = grams.astype(float, copy=False)
+                A = self._inverses[k].T
+                A[...] = add_gram(A, R)
         for A in self._inverses:
             diagonal_of(A)[:] += objective.ridge
             A.T[...] = inverse(A.T)
@@ -208,8 +206,8 @@ class FullHessian(Curvature):
         n_classes, size = objective.shape
         n_free = n_classes - 1
         order = n_free * size
-        H = np.zeros((order, order), objective.dtype, order="F")
-        blocks = np.zeros((order, size), objective.dtype)
+        H = np.zeros((order, order), order="F")
+        blocks = np.zeros((order, size))
         for chunk, P in objective.probabilities(theta):
             Z = objective.rows.standardised(chunk)
             root = np.sqrt(objective.weights[chunk])
@@ -223,7 +221,6 @@ class FullHessian(Curvature):
                 R = (P[:-1, part].T[:, :, None] * z[:, None, :]).reshape(len(z), order)
                 blocks += R.T @ z
                 H = add_gram(H, R, -1.0)
-        H = H.astype(float, order="F", copy=False)
         by_class = H.T.reshape(n_free, size, n_free, size)  # a view
         np.einsum("jbja->jba", by_class)[...] += blocks.reshape(n_free, size, size)
         coupling = np.eye(n_free) - 1 / n_classes

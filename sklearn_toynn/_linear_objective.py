@@ -1,5 +1,7 @@
 """The objective of softmax regression in standardised columns, for the linear solvers."""
 
+from functools import cached_property
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -22,7 +24,7 @@ class LinearObjective:
     codes : ndarray of shape (n_rows,)
         The classes y.
     weights : ndarray of shape (n_rows,)
-        The w, which sum to 1, in the dtype of X.
+        The w, which sum to 1.
     reg : float
         The penalty on the squared weights of X's own columns.
     n_classes : int
@@ -47,13 +49,14 @@ class LinearObjective:
         self.n_rows, self.n_features = X.shape
         self.n_classes = n_classes
         self.shape = n_classes, self.n_features + 1
-        self.dtype = X.dtype
         self.is_sparse = sp.issparse(X)
-        self.columns = StandardColumns.of(X, weights) if columns is None else columns
+        if columns is None:
+            columns = StandardColumns.of(X, weights, reg, n_classes)
+        self.columns = columns
         self.ridge = self.columns.ridge(reg)
         self.rows = make_rows(X, self.columns, n_classes)
         self.chunks = self.rows.chunks
-        self._scores = np.empty(n_classes * self.rows.length, X.dtype)
+        self._scores = np.empty(n_classes * self.rows.length)
         self._labels = np.empty(self.rows.length, np.intp)
         self._places = np.arange(self.rows.length)
         self._last = None, None  # what was evaluated last, and the probabilities there
@@ -78,7 +81,7 @@ class LinearObjective:
         """Return L and its gradient, (n_classes, n_features + 1); one pass over X."""
         self.n_evaluations += 1
         rows, encoded = self.rows, self.rows.encode(theta)
-        value, gradient = 0.0, np.zeros(self.shape, float if len(self.chunks) > 1 else self.dtype)
+        value, gradient = 0.0, np.zeros(self.shape)
         for chunk in self.chunks:
             scores, labels, weights = self._buffer(chunk), self._locate_labels(chunk), self.weights
             weights = weights[chunk]
@@ -116,6 +119,37 @@ class LinearObjective:
             P /= np.add.reduce(P, axis=0)
             yield chunk, P
 
+    def hessian_at(self, theta):
+        """Return a function that multiplies the Hessian at theta by a direction.
+
+        (H d)_k = sum_i w_i p_ik (z_i d_k - sum_m p_im z_i d_m) z_i + ridge d_k.
+        """
+        is_one = len(self.chunks) == 1
+        kept = [(chunk, P.copy()) for chunk, P in self.probabilities(theta)] if is_one else None
+
+        def multiply(direction):
+            self.n_evaluations += 1
+            encoded, product = self.rows.encode(direction), np.zeros(self.shape)
+            for chunk, P in kept or self.probabilities(theta):
+                changes = np.empty_like(P)
+                self.rows.scores(chunk, encoded, changes)
+                changes -= np.einsum("ki,ki->i", P, changes)
+                changes *= P
+                changes *= self.weights[chunk]
+                self.rows.pull_back(chunk, changes, product)
+            return self.rows.decode(product) + self.ridge * direction
+
+        return multiply
+
+    def largest_change(self, direction):
+        """Return by how much the difference of two scores of a row changes along a direction."""
+        encoded, largest = self.rows.encode(direction), 0.0
+        for chunk in self.chunks:
+            changes = self._buffer(chunk)
+            self.rows.scores(chunk, encoded, changes)
+            largest = max(largest, float(np.ptp(changes, axis=0).max()))
+        return largest
+
     def curvatures(self, theta):
         """Yield each chunk with w_i p_ik (1 - p_ik), (n_classes, length)."""
         for chunk, P in self.probabilities(theta):
@@ -123,6 +157,53 @@ class LinearObjective:
             spread *= P
             spread *= self.weights[chunk]
             yield chunk, spread
+
+    @cached_property
+    def shares(self):
+        """The weight of each class, (n_classes,)."""
+        return np.bincount(self.codes, self.weights, minlength=self.n_classes)
+
+    @cached_property
+    def class_sums(self):
+        """sum_i w_i onehot(y_i) z_i, (n_classes, n_features): minus the gradient at theta = 0."""
+        _, gradient = self.value_and_gradient(np.zeros(self.shape))
+        return -gradient[:, :-1]
+
+    def duality_gap(self, theta, gradient):
+        """Return an upper bound of L(theta) - min L, by the gradient there; infinite if reg = 0.
+
+        Any probabilities q_i with sum_i w_i (q_i - onehot(y_i)) = r = 0 give a lower bound of
+        the objective, the dual one: sum_i w_i H(q_i) - ||G||^2 / 2 for the entropy H, with
+        G = sum_i w_i (q_i - onehot(y_i)) z_i and ||G||^2 = sum_kj G_kj^2 / ridge_j. For the
+        probabilities p at theta, G is the gradient less the penalty's, and L lies above that
+        bound by b r + ||dL/dW||^2 / 2. Their r, the gradient by the intercepts b, is not quite
+        zero; it is for q = (1 - s) p + s c, where the one row of probabilities
+        c = shares - r (1 - s) / s, and s = max_k r_k / shares_k. As H is concave,
+        sum w H(q) >= (1 - s) sum w H(p), so that the gap is at most
+
+            s log K + b r + ||dL/dW + s D||^2 / 2 - s <W, D>,  D = -class_sums - G.
+
+        (Without the intercepts that is the gap of Blondel, Martins and Niculae 2020, "Learning
+        with Fenchel-Young losses", JMLR 21(35), proposition 5.)
+        """
+        if not self.reg > 0:
+            return np.inf
+        r, b = gradient[:, -1], theta[:, -1]
+        is_empty = self.shares == 0  # its best probability, 0, takes r_k from the objective
+        s = float(np.max(r / np.where(is_empty, np.inf, self.shares)))
+        if not s < 1:
+            return np.inf
+        W, ridge = theta[:, :-1], self.ridge[:-1]
+        D = ridge * W - gradient[:, :-1] - self.class_sums
+        residual = gradient[:, :-1] + s * D
+        square = float(np.sum(residual**2 / ridge))
+        return (
+            s * np.log(self.n_classes)
+            + float(b @ r)
+            + 0.5 * square
+            - s * float(np.vdot(W, D))
+            + float(r[is_empty].sum())
+        )
 
     def on_every(self, step):
         """Return the same problem on every step-th row, or None where those have no weight."""

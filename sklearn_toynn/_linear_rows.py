@@ -1,7 +1,8 @@
-"""X as the linear solvers see it: columns of mean 0 and variance 1, of which no copy is made.
+"""X as the linear solvers see it: columns of mean 0 and of a common curvature, never copied.
 
 The columns' change of variables leaves the objective as it is; it only makes its curvature
-alike in all directions that a column spans by itself.
+alike in all directions that a column spans by itself. All is computed in float64, whatever X is:
+in float32 the rounding of a Hessian hides what its small eigenvalues say.
 """
 
 from abc import ABC, abstractmethod
@@ -10,6 +11,8 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
+from ._inputs import measure_columns
+
 __all__ = ["CHUNK_ELEMENTS", "StandardColumns", "make_rows", "slices"]
 
 # Entries of a chunk of rows that stays in the cache, and how many rows that may be.
@@ -17,6 +20,9 @@ CHUNK_ELEMENTS = 2**18
 MIN_CHUNK, MAX_CHUNK = 512, 4096
 # Entries of a dense chunk of sparse rows.
 SPARSE_CHUNK_ELEMENTS = 2**21
+# Columns whose mean is so many scales from zero are centred as they are read: to take the mean
+# from the products would leave too few digits.
+FAR = 1e3
 
 
 def slices(n_rows, length):
@@ -36,72 +42,45 @@ def pieces(chunk, n_columns):
 class StandardColumns:
     """The change of variables from coefficients to theta, (n_classes, n_features + 1).
 
-    theta[:, :-1] = W * std and theta[:, -1] = b + W mean: the weights of standardised columns,
-    in which the penalty is sum_j ridge_j theta_j^2 / 2 with ridge_j = reg / std_j^2. A column
-    without spread has 1 / std = 0: its weight is 0, as at the minimum.
+    theta[:, :-1] = W * scale and theta[:, -1] = b + W mean: the weights of z = (x - mean) / scale,
+    on which the penalty is sum_j ridge_j theta_j^2 / 2 with ridge_j = reg / scale_j^2.
 
     Parameters
     ----------
     mean, std : ndarray of shape (n_features,)
         Need not be exact: the objective is the same in any such variables.
+    floor : float
+        With scale^2 = std^2 + floor, no ridge is above reg / floor: a column of tiny spread is one
+        that says little, not one that is steeply penalised. A column with neither has
+        1 / scale = 0: its weight is 0, as at the minimum.
     """
 
-    def __init__(self, mean, std):
+    def __init__(self, mean, std, floor):
         self.mean = mean
-        self.std = std
-        self.inv_std = np.divide(1.0, std, out=np.zeros(len(std)), where=std > 0)
+        self.scale = np.hypot(std, np.sqrt(floor))
+        self.inv_scale = np.divide(1.0, self.scale, out=np.zeros(len(std)), where=self.scale > 0)
 
     def ridge(self, reg):
         """Return the penalty of each column of theta; that of the intercept is 0."""
-        return np.append(reg * self.inv_std**2, 0.0)
+        return np.append(reg * self.inv_scale**2, 0.0)
 
     def to_coefs(self, theta):
         """Return W (n_classes, n_features) and b (n_classes,)."""
-        W = theta[:, :-1] * self.inv_std
+        W = theta[:, :-1] * self.inv_scale
         return W, theta[:, -1] - W @ self.mean
 
     def from_coefs(self, W, b):
         """Return theta less its mean over the classes, which has no part in any probability."""
-        theta = np.column_stack([W * self.std, b + W @ self.mean])
+        theta = np.column_stack([W * self.scale, b + W @ self.mean])
         return theta - theta.mean(axis=0)
 
     @classmethod
-    def of(cls, X, weights):
-        """Measure the columns of X, dense or CSR, under weights that sum to 1."""
-        return (cls._of_sparse if sp.issparse(X) else cls._of_dense)(X, weights)
+    def of(cls, X, weights, reg, n_classes):
+        """Measure the columns of X, dense or CSR, under weights.
 
-    @classmethod
-    def _of_dense(cls, X, weights):
-        n_rows, n_features = X.shape
-        parts = pieces(slice(0, n_rows), n_features)
-        mean, variance, drift = np.zeros((3, n_features))
-        for part in parts:
-            mean += weights[part] @ X[part]
-        buffer = np.empty((parts[0].stop, n_features))
-        for part in parts:
-            centred = np.subtract(X[part], mean, out=buffer[: part.stop - part.start])
-            # of the mean, from its own rounding: without it, a constant column has a spread
-            drift += weights[part] @ centred
-            np.square(centred, out=centred)
-            variance += weights[part] @ centred
-        std = np.sqrt(np.maximum(variance - drift**2, 0.0))
-        std[std <= 8 * np.finfo(X.dtype).eps * np.abs(mean)] = 0.0  # constant to rounding
-        return cls(mean, std)
-
-    @classmethod
-    def _of_sparse(cls, X, weights):
-        n_features = X.shape[1]
-        mean, square = np.zeros((2, n_features))
-        for part in slices(X.shape[0], max(SPARSE_CHUNK_ELEMENTS // n_features, n_features)):
-            starts = X.indptr[part.start : part.stop + 1]
-            stored = slice(starts[0], starts[-1])
-            values = X.data[stored] * np.repeat(weights[part], np.diff(starts))
-            mean += np.bincount(X.indices[stored], values, minlength=n_features)
-            values *= X.data[stored]
-            square += np.bincount(X.indices[stored], values, minlength=n_features)
-        variance = square - mean**2
-        variance[variance <= 64 * np.finfo(X.dtype).eps * square] = 0.0
-        return cls(mean, np.sqrt(variance))
+        At theta = 0 the Hessian then has a diagonal of (K - 1) / K^2, penalty and all.
+        """
+        return cls(*measure_columns(X, weights), reg * n_classes**2 / (n_classes - 1))
 
 
 def make_rows(X, columns, n_classes):
@@ -115,14 +94,14 @@ def make_rows(X, columns, n_classes):
 
 
 class Rows(ABC):
-    """The rows z = [(x - mean) / std, 1], by chunks.
+    """The rows z = [(x - mean) / scale, 1], by chunks.
 
     Parameters
     ----------
     X : ndarray or CSR array of shape (n_rows, n_features)
         Only read.
     columns : StandardColumns
-        The mean and the std.
+        The mean and the scale.
     length : int
         Of a chunk.
     """
@@ -135,7 +114,7 @@ class Rows(ABC):
 
     @abstractmethod
     def encode(self, theta):
-        """Return theta as `scores` takes it, in the dtype of X."""
+        """Return theta as `scores` takes it."""
 
     @abstractmethod
     def scores(self, chunk, encoded, out):
@@ -160,14 +139,13 @@ class Rows(ABC):
             out += P[:, part.start - chunk.start : part.stop - chunk.start] @ (Z * Z)
 
     def _standardise(self, x, out):
-        dtype = self.X.dtype
-        np.subtract(x, self.columns.mean.astype(dtype, copy=False), out=out[:, :-1])
-        out[:, :-1] *= self.columns.inv_std.astype(dtype, copy=False)
+        np.subtract(x, self.columns.mean, out=out[:, :-1])
+        out[:, :-1] *= self.columns.inv_scale
         out[:, -1] = 1
         return out
 
     def _empty(self, n_rows):
-        return np.empty((n_rows, self.X.shape[1] + 1), self.X.dtype)
+        return np.empty((n_rows, self.X.shape[1] + 1))
 
 
 class CachedRows(Rows):
@@ -178,8 +156,8 @@ class CachedRows(Rows):
         return self._standardise(self.X, self._empty(self.length))
 
     def encode(self, theta):
-        """Cast theta."""
-        return theta.astype(self.X.dtype, copy=False)
+        """Leave theta as it is."""
+        return theta
 
     def scores(self, chunk, encoded, out):  # noqa: ARG002
         """Compute the scores from Z."""
@@ -199,17 +177,25 @@ class CachedRows(Rows):
 
 
 class ImplicitRows(Rows, ABC):
-    """Rows read as they are: mean and std go into the coefficients."""
+    """Rows read as they are but for a shift: the rest of the mean goes into the coefficients."""
+
+    #: What is taken from the columns as they are read.
+    _shift = 0.0
+
+    @cached_property
+    def _mean(self):
+        """The mean of the columns as they are read."""
+        return self.columns.mean - self._shift
 
     def encode(self, theta):
         """Return W and b, as a column."""
-        W, b = self.columns.to_coefs(theta)
-        return W.astype(self.X.dtype, copy=False), b.astype(self.X.dtype, copy=False)[:, None]
+        W = theta[:, :-1] * self.columns.inv_scale
+        return W, (theta[:, -1] - W @ self._mean)[:, None]
 
     def decode(self, gradient):
-        """Centre and scale: (P X - (P 1) mean^T) / std."""
-        gradient[:, :-1] -= gradient[:, -1:] * self.columns.mean
-        gradient[:, :-1] *= self.columns.inv_std
+        """Centre and scale: (P X - (P 1) mean^T) / scale."""
+        gradient[:, :-1] -= gradient[:, -1:] * self._mean
+        gradient[:, :-1] *= self.columns.inv_scale
         return gradient
 
 
@@ -220,10 +206,33 @@ class DenseRows(ImplicitRows):
     def _buffer(self):
         return self._empty(self.length)
 
+    @cached_property
+    def _shift(self):
+        is_far = np.abs(self.columns.mean) > FAR * self.columns.scale
+        return np.where(is_far, self.columns.mean, 0.0)
+
+    @cached_property
+    def _is_read_in_place(self):
+        """Whether BLAS takes X as it lies, with nothing to cast or shift."""
+        X = self.X
+        return X.dtype == float and X.itemsize in X.strides and not self._shift.any()
+
+    @cached_property
+    def _copies(self):
+        """A chunk of rows that can't be read in place, and where the chunk in it starts."""
+        return [np.empty((self.length, self.X.shape[1])), None]
+
     def _load(self, chunk):
-        """Return the rows of X, copied only where BLAS can't take them as they lie."""
+        """Return the rows less the shift; a copy stays for the next call."""
         x = self.X[chunk]
-        return x if x.itemsize in x.strides else np.ascontiguousarray(x)
+        if self._is_read_in_place:
+            return x
+        copies, start = self._copies
+        copy = copies[: len(x)]
+        if start != chunk.start:
+            np.subtract(x, self._shift, out=copy)
+            self._copies[1] = chunk.start
+        return copy
 
     def scores(self, chunk, encoded, out):
         """Compute W X^T + b."""
@@ -242,17 +251,24 @@ class DenseRows(ImplicitRows):
 
 
 class SparseRows(ImplicitRows):
-    """CSR X, whose chunks are views on its three arrays."""
+    """CSR X, whose chunks are views on its three arrays, or casts of them to float64."""
 
     @cached_property
     def _parts(self):
-        return {chunk.start: self._part(chunk) for chunk in self.chunks}
+        return {}
 
     def _part(self, rows):
+        place = rows.start, rows.stop
+        if place in self._parts:
+            return self._parts[place]
         X, starts = self.X, self.X.indptr[rows.start : rows.stop + 1]
         stored = slice(starts[0], starts[-1])
-        arrays = X.data[stored], X.indices[stored], starts - starts[0]
-        return sp.csr_array(arrays, shape=(len(starts) - 1, X.shape[1]))
+        values = X.data[stored].astype(float, copy=False)
+        arrays = values, X.indices[stored], starts - starts[0]
+        part = sp.csr_array(arrays, shape=(len(starts) - 1, X.shape[1]))
+        if X.dtype == float:
+            self._parts[place] = part
+        return part
 
     def encode(self, theta):
         """Return W^T, so that a stored value meets the weights of all classes side by side."""
@@ -262,11 +278,11 @@ class SparseRows(ImplicitRows):
     def scores(self, chunk, encoded, out):
         """Compute (X W^T)^T + b."""
         weights, b = encoded
-        np.add((self._parts[chunk.start] @ weights).T, b, out=out)
+        np.add((self._part(chunk) @ weights).T, b, out=out)
 
     def pull_back(self, chunk, P, gradient):
         """Add P X and P 1."""
-        gradient[:, :-1] += (self._parts[chunk.start].T @ np.ascontiguousarray(P.T)).T
+        gradient[:, :-1] += (self._part(chunk).T @ np.ascontiguousarray(P.T)).T
         gradient[:, -1] += np.add.reduce(P, axis=1)
 
     def standardised(self, rows):
@@ -275,11 +291,14 @@ class SparseRows(ImplicitRows):
         return self._standardise(x, self._empty(len(x)))
 
     def add_squares(self, chunk, P, out):
-        """Add sum p (x - mean)^2 = sum p x^2 - 2 mean sum p x + mean^2 sum p, over variance."""
-        x, transposed = self._parts[chunk.start], np.ascontiguousarray(P.T)
+        """Add sum p (x - mean)^2, over scale^2, as the stored entries' and the zeros' terms.
+
+        That is sum p (x^2 - 2 mean x) over the stored entries plus mean^2 sum p.
+        """
+        x, transposed = self._part(chunk), np.ascontiguousarray(P.T)
         totals, mean = np.add.reduce(P, axis=1), self.columns.mean
-        squared = sp.csr_array((x.data**2, x.indices, x.indptr), shape=x.shape)
-        squares = (squared.T @ transposed).T
-        squares -= 2 * mean * (x.T @ transposed).T - mean**2 * totals[:, None]
-        out[:, :-1] += np.maximum(squares, 0.0) * self.columns.inv_std**2
+        terms = x.data * (x.data - 2 * mean[x.indices])
+        stored = sp.csr_array((terms, x.indices, x.indptr), shape=x.shape)
+        squares = (stored.T @ transposed).T + mean**2 * totals[:, None]
+        out[:, :-1] += np.maximum(squares, 0.0) * self.columns.inv_scale**2
         out[:, -1] += totals

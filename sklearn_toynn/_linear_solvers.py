@@ -7,7 +7,13 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import lapack
 
-from ._curvature import MAX_ENTRIES, FullHessian, UniformFactor, choose_curvatures
+from ._curvature import (
+    MAX_ENTRIES,
+    Diagonal,
+    FullHessian,
+    UniformFactor,
+    choose_curvatures,
+)
 from ._linear_objective import LinearObjective
 from ._linear_rows import CHUNK_ELEMENTS, slices
 from ._quasi_newton import Descent, Goal
@@ -20,21 +26,29 @@ __all__ = ["LINEAR_SOLVERS", "LinearSolver"]
 STRIDE = 4
 #: The Hessian is renewed at every step where it costs no more than so many evaluations.
 CHEAPEST = 2
+#: The gap that is always enough: a few units of the last place of an objective of 1.
+ROUNDING = 8 * float(np.finfo(float).eps)
+#: The relative gap that float32 parameters can promise.
+SINGLE_GAP = 1e-5
 #: The most entries of a Hessian that is asked for by name: 3.2 GB.
 MAX_HESSIAN_ENTRIES = 400_000_000
 
 
 class RowSpace:
-    """X = Z Q with orthonormal rows of Q, for X with more columns than rows.
+    """X - mean = Z Q with orthonormal rows of Q, for X with more columns than rows.
 
-    At the minimum the weights lie in the span of the rows of X, W = V Q, and then the problem in
-    Z, penalty and all, is the problem in X. By the pivoted Cholesky factor of X X^T = Z Z^T: with
-    L the rows of Z at the pivots, X_pivots = L Q.
+    At the minimum the weights lie in the span of the centred rows, W = V Q, and then the problem
+    in Z, penalty and all, is the problem in X. By the pivoted Cholesky factor of
+    (X - mean) (X - mean)^T = Z Z^T: with L the rows of Z at the pivots, Q = L^-1 times the
+    centred rows at the pivots. The square hides what is below the root of the rounding of the
+    largest row, so that the minimum in Z is where the search in X begins, no more.
 
     Parameters
     ----------
     X : ndarray of shape (n_rows, n_features)
         Only read, by blocks of columns.
+    mean : ndarray of shape (n_features,)
+        Of the columns.
 
     Attributes
     ----------
@@ -42,48 +56,49 @@ class RowSpace:
         The rows in the basis Q.
     """
 
-    def __init__(self, X):
+    def __init__(self, X, mean):
         n_rows, n_features = X.shape
         gram = np.zeros((n_rows, n_rows), order="F")
         for columns in slices(n_features, max(n_rows, 256)):
-            gram = add_gram(gram, X[:, columns].astype(float).T)
-        tol = n_rows * np.finfo(X.dtype).eps * gram.diagonal().max()
+            gram = add_gram(gram, (X[:, columns] - mean[columns]).T)
+        tol = n_rows * np.finfo(float).eps * gram.diagonal().max()
         factor, pivots, rank, _ = lapack.dpstrf(gram, lower=1, tol=tol)
         rank = max(rank, 1)
         factor = np.tril(factor)[:, :rank]
-        self._X = X
+        self._X, self._mean = X, mean
         self._pivots = pivots[:rank] - 1
         self._L = factor[:rank]
-        self.Z = np.empty((n_rows, rank), X.dtype)
+        self.Z = np.empty((n_rows, rank))
         self.Z[pivots - 1] = factor
 
+    def from_weights(self, W):
+        """Return V = W Q^T, by the solution of L V^T = (X - mean)_pivots W^T."""
+        scores = (self._X @ W.T - self._mean @ W.T)[self._pivots]
+        return lapack.dtrtrs(self._L, scores, lower=1)[0].T
+
     def to_weights(self, V):
-        """Return W = V L^-1 X_pivots."""
-        solved, _ = lapack.dtrtrs(self._L, np.asarray(V, float).T, lower=1, trans=1)
+        """Return W = V L^-1 (X - mean)_pivots."""
+        solved, _ = lapack.dtrtrs(self._L, V.T, lower=1, trans=1)
         # zero beyond the pivots: to index X would copy it
         combination = np.zeros((len(V), len(self._X)), self._X.dtype)
         combination[:, self._pivots] = solved.T
-        return combination @ self._X
-
-    def from_weights(self, W):
-        """Return V = W Q^T, by the solution of L V^T = X_pivots W^T."""
-        scores = (self._X @ W.T)[self._pivots].astype(float)
-        return lapack.dtrtrs(self._L, scores, lower=1)[0].T
+        return combination @ self._X - np.outer(solved.sum(axis=0), self._mean)
 
 
 def rows_in_use(samples):
-    """Return X, codes and weights, which sum to 1, of the rows in use.
+    """Return X, codes and float64 weights, which sum to 1, of the rows in use.
 
     Few rows are copied. Where they are many, all stay, with a weight of 0 for the others.
     """
     X, codes, weights, rows = samples.X, samples.codes, samples.weights, samples.rows
-    scale = weights.dtype.type(samples.weight_scale / samples.n_samples)
+    scale = samples.weight_scale / samples.n_samples
     if rows is None:
-        return X, codes, weights * scale
+        return X, codes, np.multiply(weights, scale, dtype=float)
     if len(rows) * X.shape[1] <= CHUNK_ELEMENTS:
-        return X[rows], codes[rows], weights[rows] * scale
-    used = np.zeros_like(weights)
-    used[rows] = weights[rows] * scale
+        return X[rows], codes[rows], np.multiply(weights[rows], scale, dtype=float)
+    used = np.zeros(len(weights))
+    used[rows] = weights[rows]
+    used *= scale
     return X, codes, used
 
 
@@ -93,45 +108,66 @@ class LinearProblem:
     Parameters
     ----------
     objective : Objective
-        Of the stack; its network's parameters are the start, and set by `store`.
+        Of the stack.
     """
 
     def __init__(self, objective):
-        network, samples = objective.network, objective.samples
-        self._W, self._b = network.weights[0][0], network.biases[0][0, :, 0]
-        X, codes, weights = rows_in_use(samples)
-        n_rows, n_features = X.shape
-        wide = not sp.issparse(X) and n_rows < n_features and n_rows**2 <= MAX_ENTRIES
-        self._row_space = RowSpace(X) if wide else None
-        self.objective = LinearObjective(
-            self._row_space.Z if wide else X,
-            codes,
-            weights,
-            float(objective.reg[0, 0]),
-            network.widths[-1],
-        )
+        self.X, codes, weights = rows_in_use(objective.samples)
+        reg, n_classes = float(objective.reg[0, 0]), objective.network.widths[-1]
+        self._rest = codes, weights, reg, n_classes
+        self.objective = LinearObjective(self.X, *self._rest)
 
-    def load(self):
-        """Return the theta of the network's parameters, or None where they are zero."""
-        if not (self._W.any() or self._b.any()):
-            return None
-        W = self._W.astype(float)
-        if self._row_space is not None:
-            W = self._row_space.from_weights(W)
-        return self.objective.columns.from_coefs(W, self._b.astype(float))
+    def load(self, network):
+        """Return the theta of a network's parameters."""
+        W, b = network.weights[0][0], network.biases[0][0, :, 0]
+        return self.objective.columns.from_coefs(W.astype(float), b.astype(float))
 
-    def store(self, theta):
-        """Set the network's parameters; the mean of the intercepts, which is free, to zero."""
-        W, b = self.objective.columns.to_coefs(theta)
-        self._W[...] = W if self._row_space is None else self._row_space.to_weights(W)
-        self._b[...] = b - b.mean()
+    def store(self, theta, network):
+        """Set a network's parameters; the mean of the intercepts, which is free, to zero."""
+        W, _ = self.objective.columns.to_coefs(theta)
+        network.weights[0][0] = W
+        # of the weights as they were rounded, so that columns far from zero shift no score
+        b = theta[:, -1] - network.weights[0][0].astype(float) @ self.objective.columns.mean
+        network.biases[0][0, :, 0] = b - b.mean()
+
+    @property
+    def is_wide(self):
+        """Whether the span of the rows is smaller than that of the columns, and fits."""
+        n_rows, n_features = self.X.shape
+        return not sp.issparse(self.X) and n_rows < n_features and n_rows**2 <= MAX_ENTRIES
+
+    def in_row_space(self):
+        """Return the problem in the span of the rows."""
+        return ProblemInRowSpace(self.X, self.objective.columns, self._rest)
+
+
+class ProblemInRowSpace:
+    """The problem of X as one of fewer columns, and the way back."""
+
+    def __init__(self, X, columns, rest):
+        self._columns = columns
+        self._space = RowSpace(X, columns.mean)
+        self.objective = LinearObjective(self._space.Z, *rest)
+
+    def to_full(self, theta):
+        """Return theta in the columns of X."""
+        V, b = self.objective.columns.to_coefs(theta)
+        W = self._space.to_weights(V)
+        return self._columns.from_coefs(W, b - W @ self._columns.mean)
+
+    def from_full(self, theta):
+        """Return the part of theta in the span of the rows."""
+        W, b = self._columns.to_coefs(theta)
+        V = self._space.from_weights(W)
+        return self.objective.columns.from_coefs(V, b + W @ self._columns.mean)
 
 
 class LinearSolver(Solver, ABC):
     """A descent with models of the Hessian, on one linear net.
 
     Where there are many rows, it starts from the minimum of the problem on every fourth of them,
-    found likewise; the iterations there are not counted, as they are of another objective.
+    found likewise; the iterations there are not counted, as they are of another objective. Where
+    there are fewer rows than columns, it starts from the minimum in the span of the rows.
     """
 
     stops_on_gradient = False
@@ -144,43 +180,50 @@ class LinearSolver(Solver, ABC):
         """Return the model at theta = 0, and those to renew it by; see `choose_curvatures`."""
 
     def run(self, training):
-        """Minimise until the estimated gap is at most `tol` times the objective."""
-        problem = LinearProblem(training.objective)
+        """Minimise until the gap is proven to be at most `tol` times the objective."""
+        self._problem = problem = LinearProblem(training.objective)
+        self._training, self._least = training, -np.inf
         objective, tol = problem.objective, training.rule.tol
-        theta = problem.load()
-        if theta is None:
-            theta, model = self._warm_start(objective)
+        theta = problem.load(training.objective.network)
+        goal = Goal(relative=tol, absolute=ROUNDING, gradient=tol if objective.reg == 0 else 0.0)
+        if problem.is_wide:
+            reduced = problem.in_row_space()
+            descent = self._begin(reduced.objective, reduced.from_full(theta), goal)
+            self._follow(descent, reduced.to_full)
+            if not training.n_nets:
+                return
+            theta = reduced.to_full(descent.theta)
+            _, renewals = choose_curvatures(objective, may_be_exact=False)
+            descent = Descent(objective, theta, None, (Diagonal, *renewals), goal)
         else:
-            first, renewals = self.choose(objective)
-            model = (renewals[-1] if renewals else first)(objective, theta)
-        goal = Goal(
-            relative=tol,
-            absolute=float(np.finfo(objective.dtype).eps),
-            gradient=tol if objective.reg == 0 else 0.0,
-        )
-        descent = self._descend(objective, theta, model, goal)
+            descent = self._begin(objective, theta, goal)
+        self._follow(descent)
+        if training.n_nets and training.n_iter == 0:
+            problem.store(descent.theta, training.objective.network)
+            training.record(np.array([descent.loss]), self._describe_limit)
+        training.close(describe_end=self._describe_standstill)
 
-        def describe_limit(_):
-            end = f"max_iter={training.plan.max_iter} iterations ended the training"
-            return None if descent.has_converged else describe_end(end, descent, tol)
-
-        def describe_standstill(_):
-            end = f"After {training.n_iter} iterations, no step lowered the objective any more"
-            converged = descent.has_converged or descent.is_at_rounding
-            return None if converged else describe_end(end, descent, tol)
-
-        while not descent.has_converged:
+    def _follow(self, descent, to_full=None):
+        """Record the steps of a descent in theta, or in what `to_full` turns into it."""
+        training, self._descent = self._training, descent
+        while training.n_nets and not descent.has_converged:
             loss = descent.loss
             if not descent.advance():
                 break
-            problem.store(descent.theta)
-            training.record(np.array([loss]), describe_limit)
-            if not training.n_nets:
-                return
-        if training.n_iter == 0:
-            problem.store(descent.theta)
-            training.record(np.array([descent.loss]), describe_limit)
-        training.close(describe_end=describe_standstill)
+            theta = descent.theta
+            if to_full is None:
+                self._least = max(self._least, descent.least)
+            else:
+                theta = to_full(theta)
+            self._problem.store(theta, training.objective.network)
+            training.record(np.array([loss]), self._describe_limit)
+
+    def _begin(self, objective, theta, goal):
+        """Return a descent from theta, or where that is zero, from a better start."""
+        model = None
+        if not theta.any():
+            theta, model = self._warm_start(objective)
+        return self._descend(objective, theta, model, goal)
 
     def _descend(self, objective, theta, model, goal):
         _, renewals = self.choose(objective)
@@ -204,12 +247,56 @@ class LinearSolver(Solver, ABC):
             theta = np.zeros(objective.shape)
             return theta, first(objective, theta)
         theta, model = self._warm_start(smaller)
-        goal = Goal(relative=0.0, absolute=0.05 * n_free / smaller.n_rows, trusts_coarse=True)
+        goal = Goal(relative=0.0, absolute=0.05 * n_free / smaller.n_rows, is_rough=True)
         descent = self._descend(smaller, theta, model, goal)
         for _ in range(30):
             if descent.has_converged or not descent.advance():
                 break
         return descent.theta, (renewals[-1] if renewals else first)(smaller, descent.theta)
+
+    def value(self, objective):
+        """Return the objective at a network's parameters as they are, in float64."""
+        problem = self._problem
+        theta = problem.load(objective.network)
+        loss, gradient = problem.objective.value_and_gradient(theta)
+        self._least = max(self._least, loss - problem.objective.duality_gap(theta, gradient))
+        self._last = loss, float(np.abs(gradient).max())
+        return np.array([loss])
+
+    def gap(self, loss):
+        """Return the proven gap of an objective to the minimum, relative to it; NaN if reg = 0."""
+        gap = max(loss - self._least, 0.0)
+        return gap / loss if np.isfinite(gap) else np.nan
+
+    def _describe_limit(self, _):
+        max_iter = self._training.plan.max_iter
+        return self._describe(f"max_iter={max_iter} iterations ended the training")
+
+    def _describe_standstill(self, _):
+        n_iter = self._training.n_iter
+        return self._describe(f"After {n_iter} iterations, no step lowered the objective any more")
+
+    def _describe(self, end):
+        """Say how far from the minimum the descent has ended, and what to change, if too far."""
+        loss, largest = self._last
+        tol, gap = self._training.rule.tol, self.gap(loss)
+        has_bound = self._problem.objective.reg > 0
+        if self._descent.has_converged and (not has_bound or self._training.watches_validation):
+            return None
+        if not has_bound:
+            proof = "with reg=0 there is no bound of the gap to the minimum"
+        else:
+            enough = max(tol, SINGLE_GAP) if self._problem.X.dtype == np.float32 else tol
+            if gap * loss <= enough * loss + ROUNDING * (1 + loss):
+                return None
+            proof = (
+                f"the gap to the minimum was at most {gap:.3g} of the objective, above "
+                f"tol={tol:.3g}"
+            )
+        return (
+            f"{end}, where {proof}, and the largest entry of the gradient (for columns of unit "
+            f"variance) was {largest:.3g}. Raise max_iter, tol or reg, or pass X as float64."
+        )
 
 
 class Newton(LinearSolver):
@@ -243,17 +330,6 @@ class Auto(LinearSolver):
     def choose(self, objective):
         """Take the best model by the rule."""
         return choose_curvatures(objective, may_be_exact=True)
-
-
-def describe_end(end, descent, tol):
-    """Say how far from the minimum a descent has ended, and what to change."""
-    relative = descent.gap / descent.loss if descent.loss > 0 else np.inf
-    largest = np.abs(descent.gradient).max()
-    return (
-        f"{end}, where the estimated gap to the minimum was {relative:.3g} of the objective, "
-        f"above tol={tol:.3g}, and the largest entry of the gradient (for columns of unit "
-        f"variance) was {largest:.3g}. Raise max_iter, tol or reg, or pass X as float64."
-    )
 
 
 LINEAR_SOLVERS = {"auto": Auto, "newton": Newton, "lbfgs": PreconditionedLBFGS}

@@ -1,7 +1,8 @@
-"""A quasi-Newton descent on the linear objective, whose model of the Hessian is renewed.
+"""A descent on the linear objective: quasi-Newton steps, and an end that is proven.
 
 L-BFGS that starts from H_0 = M^-1, M a model of the Hessian, is L-BFGS in variables in which M
-is the identity, and Newton's method where M is the Hessian and new at every step.
+is the identity, and Newton's method where M is the Hessian and new at every step. The model
+chooses the steps; whether the end has come, it is not asked.
 """
 
 import math
@@ -11,11 +12,13 @@ import numpy as np
 
 __all__ = ["Descent", "Goal"]
 
-#: Evaluations that a check of the end by a better model may always take.
-CHEAP_CHECK = 8
 #: Evaluations between renewals, at least: they forget the L-BFGS pairs, which an inexact model
 #: needs.
 MIN_PERIOD = 5
+#: The most products with the Hessian for a step.
+MAX_PRODUCTS = 50
+#: Steps on end that bring neither the objective nor the gap down: rounding has ended the descent.
+PATIENCE = 8
 
 
 class Memory:
@@ -58,33 +61,6 @@ class Memory:
         return d.reshape(gradient.shape)
 
 
-class GapEstimate:
-    """The estimate of L - min L, from the decrement -g'd/2 of the quasi-Newton step d.
-
-    With the Hessian, the decrement is the gap up to third order. With another model it is off by
-    a factor, which changes slowly and can be measured: since an earlier iteration s, L fell by
-    L_s - L and the decrement by l_s - l, so gap / decrement was about (L_s - L) / (l_s - l). The
-    largest of these over the last 50 iterations with l_s >= 2 l is taken, at least 1, and half
-    as much again for safety.
-    """
-
-    WINDOW, SAFETY = 50, 1.5
-
-    def __init__(self):
-        self._trace = []
-
-    def update(self, loss, decrement, *, exact):
-        """Take in an iterate and return its gap; `exact` says that d is Newton's."""
-        factor = 1.0
-        if not exact:
-            for earlier, earlier_decrement in self._trace[-self.WINDOW :]:
-                if earlier_decrement >= 2 * decrement:
-                    fall = earlier_decrement - decrement
-                    factor = max(factor, (earlier - loss) / fall if fall > 0 else 1.0)
-        self._trace.append((loss, decrement))
-        return self.SAFETY * factor * decrement
-
-
 @dataclass(frozen=True)
 class Goal:
     """How near a descent is to come."""
@@ -95,8 +71,8 @@ class Goal:
     absolute: float
     #: Where the objective and the largest gradient entry are at most this, that will do too.
     gradient: float = 0.0
-    #: Whether a coarse model's word is taken for it that the end has come.
-    trusts_coarse: bool = False
+    #: Whether the model's word for the gap will do, as where only a start is sought.
+    is_rough: bool = False
 
     def gap(self, loss):
         """Return the gap to reach at an objective."""
@@ -130,6 +106,31 @@ def search_line(objective, theta, direction, loss, slope, noise):
     return None
 
 
+def conjugate_gradients(multiply, gradient, precondition, is_enough):
+    """Return a step d of H d = -g, and g + H d, as soon as `is_enough` of the two says so.
+
+    Hestenes and Stiefel 1952, "Methods of conjugate gradients for solving linear systems", J.
+    Res. NBS 49, 409; `precondition` approximates the product with -H^-1.
+    """
+    step, residual = np.zeros_like(gradient), gradient.copy()
+    ahead = precondition(residual)
+    square = -float(np.vdot(residual, ahead))
+    for _ in range(MAX_PRODUCTS):
+        product = multiply(ahead)
+        curvature = float(np.vdot(ahead, product))
+        if not curvature > 0:
+            break
+        step += square / curvature * ahead
+        residual += square / curvature * product
+        if is_enough(step, residual):
+            break
+        steepest = precondition(residual)
+        new_square = -float(np.vdot(residual, steepest))
+        ahead = steepest + new_square / square * ahead
+        square = new_square
+    return step, residual
+
+
 class Descent:
     """A descent from theta to a goal.
 
@@ -137,66 +138,75 @@ class Descent:
     time have cost as much as a renewal, so that neither takes more than half of the time. It is
     put off, by as much again at most, if at the present rate the end is nearer than that.
 
+    The end is claimed on a proof, `LinearObjective.duality_gap`, which knows of no model. Where
+    the model's decrement says that the end has come and the proof does not hold, the next step
+    is Newton's, by conjugate gradients on products with the Hessian itself, for which the model
+    is but the preconditioner: as many as are needed for the proof to hold after the step, if
+    the objective is as quadratic as that.
+
+    Without a penalty there is no such proof. Then those conjugate gradients give the decrement
+    of Newton's step d, and where no score changes by more than 1 along d, the gap is at most
+    -g'd: so far, no curvature changes by more than a factor of e (Bach 2010, "Self-concordant
+    analysis for logistic regression", Electron. J. Stat. 4, 384).
+
     Parameters
     ----------
     objective : LinearObjective
         What to minimise.
     theta : ndarray of shape (n_classes, n_features + 1)
         Where to begin; it sums to zero over the classes.
-    model : Curvature
-        A model of the Hessian.
+    model : Curvature or None
+        A model of the Hessian; None stands for one of `renewals`, there.
     renewals : tuple of type
         What it may be renewed by, the cheapest first.
     goal : Goal
         Where to end.
     always : bool
-        Whether to renew at every step, but where the model of the step before says that the end
-        has come.
+        Whether to renew at every step.
 
     Attributes
     ----------
     theta, loss, gradient : ndarray, float, ndarray
         Where it stands.
-    gap : float
-        The estimated gap there.
+    least : float
+        No objective is below that; -inf where there is no penalty.
+    has_converged : bool
+        Whether the goal is reached.
     """
 
     def __init__(self, objective, theta, model, renewals, goal, *, always=False):
         self.theta, self.model = theta, model
         self._objective, self._renewals, self._goal = objective, renewals, goal
         self._always = always
-        self._memory, self._estimate = Memory(), GapEstimate()
+        self._memory = Memory()
         self._n_evaluations_before = objective.n_evaluations
-        self._n_steps = 0
-        self._was_renewed = False
+        self._n_idle_steps = 0
+        self._is_fresh = False  # whether the model is of the Hessian at theta
+        self._best_loss = self._best_decrement = math.inf
+        self.least = -math.inf
+        self.has_converged = False
         self._begin_period()
         self.loss, self.gradient = objective.value_and_gradient(theta)
-        self._noise = 8 * float(np.finfo(objective.dtype).eps) * (1 + abs(self.loss))
+        self._noise = 8 * float(np.finfo(float).eps) * (1 + abs(self.loss))
         self._aim()
 
     def _begin_period(self):
         """Forget what was measured with another model."""
         self._memory.forget()
-        self._n_evaluations, self._n_period_steps, self._first_gap = 0, 0, None
+        self._n_evaluations, self._n_period_steps, self._first_decrement = 0, 0, None
 
     @property
-    def has_converged(self):
-        """Whether the goal is reached."""
-        goal = self._goal
-        return self.gap <= goal.gap(self.loss) or (
-            self.loss <= goal.gradient and np.abs(self.gradient).max() <= goal.gradient
-        )
-
-    @property
-    def is_at_rounding(self):
-        """Whether the estimated gap is within the rounding of the loss."""
-        return self.gap <= self._noise
+    def gap(self):
+        """The proven gap; infinite where there is no penalty."""
+        return self.loss - self.least
 
     def advance(self):
-        """Take a step; return False where none lowers the objective."""
+        """Take a step; return False where none lowers the objective any more."""
+        if self._n_idle_steps > PATIENCE:
+            return False
         step = self._search()
-        if step is None and self._renewals and (self._n_evaluations or not self._was_renewed):
-            self._renew(self._renewals[-1])
+        if step is None and not self._is_fresh:
+            self._renew(self._renewals[-1] if self._renewals else type(self.model))
             self._measure()
             step = self._search()
         if step is None:
@@ -205,15 +215,15 @@ class Descent:
         if not self._always:
             self._memory.add(theta - self.theta, gradient - self.gradient, self.model)
         self.theta, self.gradient = theta, gradient
-        self._n_steps += 1
+        self._is_fresh = False
         self._n_period_steps += 1
         self._aim()
         return True
 
     def _search(self):
         objective, before = self._objective, self._objective.n_evaluations
-        if self._first_gap is None:
-            self._first_gap = self.gap
+        if self._first_decrement is None:
+            self._first_decrement = self._decrement
         step = search_line(
             objective, self.theta, self._direction, self.loss, self._slope, self._noise
         )
@@ -221,28 +231,73 @@ class Descent:
         return step
 
     def _aim(self):
-        """Find the direction of the next step, with a new model where one is due."""
+        """See whether the end has come, and else find the direction of the next step."""
+        goal = self._goal.gap(self.loss)
+        if self.model is None:
+            if self._has_ended():
+                return
+            self._renew(self._affordable())
         self._measure()
-        if self._always:
-            if self._n_steps and not self.has_converged:
-                self._renew(self._renewals[-1])
-                self._measure()
-            return
-        due = self._affordable()
-        while due is not None and self._is_due(due):
+        due = self._due()
+        while due is not None and self._decrement > goal:
             self._renew(due)
             self._measure()
+            due = self._due()
+        if self._decrement <= goal and not self._has_ended():
+            self._take_newton_step()
+        is_lower = self.loss < self._best_loss - self._noise
+        is_progress = is_lower or self._decrement < 0.8 * self._best_decrement
+        self._n_idle_steps = 0 if is_progress else self._n_idle_steps + 1
+        self._best_loss = min(self._best_loss, self.loss)
+        self._best_decrement = min(self._best_decrement, self._decrement)
+
+    def _has_ended(self):
+        """See whether the end has come, on a proof if it is to be the end."""
+        gap = self._objective.duality_gap(self.theta, self.gradient)
+        self.least = max(self.least, self.loss - gap)
+        self.has_converged = (
+            self._goal.is_rough
+            or self.gap <= self._goal.gap(self.loss)
+            or max(self.loss, np.abs(self.gradient).max()) <= self._goal.gradient
+        )
+        return self.has_converged
 
     def _measure(self):
-        """Find the direction from here, and the gap that it tells of."""
-        self._direction = self._memory.direction(self.gradient, self.model)
+        """Find the direction from here."""
+        self._direction = self._precondition(self.gradient)
         self._slope = float(np.vdot(self.gradient, self._direction))
-        exact = self._was_renewed and self.model.is_exact and not self._memory.pairs
-        self.gap = self._estimate.update(self.loss, -0.5 * self._slope, exact=exact)
+        self._decrement = -0.5 * self._slope
+
+    def _precondition(self, gradient):
+        return self._memory.direction(gradient, self.model)
+
+    def _take_newton_step(self):
+        """Aim along Newton's step, near enough to prove the end, or to see that it has come."""
+        objective, goal = self._objective, self._goal.gap(self.loss)
+        if objective.reg > 0:
+
+            def is_enough(step, residual):
+                return objective.duality_gap(self.theta + step, residual) <= 0.2 * goal
+        else:
+
+            def is_enough(step, residual):
+                rest = -float(np.vdot(residual, self._precondition(residual)))
+                return rest <= -0.01 * float(np.vdot(self.gradient, step))
+
+        multiply = objective.hessian_at(self.theta)
+        before = objective.n_evaluations
+        self._direction, _ = conjugate_gradients(
+            multiply, self.gradient, self._precondition, is_enough
+        )
+        self._n_evaluations += objective.n_evaluations - before
+        self._slope = float(np.vdot(self.gradient, self._direction))
+        if objective.reg == 0:
+            is_near = objective.largest_change(self._direction) <= 1
+            self.has_converged = is_near and -self._slope <= goal
 
     def _renew(self, kind):
         self.model = kind(self._objective, self.theta)
-        self._was_renewed = True
+        self._is_fresh = True
         self._begin_period()
 
     @property
@@ -257,22 +312,20 @@ class Descent:
                 affordable = kind
         return affordable
 
-    def _is_due(self, due):
-        """Say whether to renew the model now by one that is affordable."""
+    def _due(self):
+        """Return the model to renew the present one by now, or None."""
+        if self._always:
+            return self._renewals[-1] if self._n_period_steps else None
+        due = self._affordable()
+        if due is None:
+            return None
         cost = due.cost(self._objective)
-        goal = self._goal.gap(self.loss)
-        doubtful = self.model.is_coarse and not self._was_renewed and self._n_steps > 0
-        if doubtful and not self._goal.trusts_coarse:
-            # the curvature elsewhere may hide slow directions: the end is declared on that found
-            # near it, or, where that would cost more than all so far, with three times the safety
-            if cost > max(self._n_spent, CHEAP_CHECK):
-                self.gap *= 3.0
-            elif self.gap <= goal:
-                return True
         cost = max(round(cost), 1 if due.is_exact else MIN_PERIOD)
-        if self.has_converged or self._n_evaluations < cost:
-            return False
+        if self._n_evaluations < cost:
+            return None
         if self._n_evaluations >= 2 * cost:
-            return True
-        rate = (self.gap / self._first_gap) ** (1 / self._n_period_steps)
-        return not (rate < 1 and math.log(goal / self.gap) / math.log(rate) <= cost)
+            return due
+        goal, decrement = self._goal.gap(self.loss), self._decrement
+        rate = (decrement / self._first_decrement) ** (1 / self._n_period_steps)
+        is_near = rate < 1 and math.log(goal / decrement) / math.log(rate) <= cost
+        return None if is_near else due

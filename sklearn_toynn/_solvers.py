@@ -84,6 +84,14 @@ class Solver(ABC):
         """Return a solver with the memory of the nets that a mask names."""
         return type(self)(self.slots[:, nets], self.n_steps)
 
+    def value(self, objective):
+        """Return the objective (n_nets,) at the end of a run."""
+        return objective.value()
+
+    def gap(self, loss):  # noqa: ARG002
+        """Return what is proven of the gap to the minimum, relative to a loss; None if nothing."""
+        return None
+
     @abstractmethod
     def run(self, training):
         """Change `training.objective.network.parameters` until every net has been let go."""

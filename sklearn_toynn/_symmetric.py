@@ -2,13 +2,12 @@
 
 import numpy as np
 from scipy.linalg import lapack
-from scipy.linalg.blas import dsyrk, ssyrk
+from scipy.linalg.blas import dsyrk
 
 __all__ = ["add_gram", "cholesky", "diagonal_of", "inverse"]
 
 #: The columns of a matrix that are transposed at once.
 BLOCK = 256
-SYRK = {"f": ssyrk, "d": dsyrk}
 
 
 def diagonal_of(A):
@@ -18,7 +17,7 @@ def diagonal_of(A):
 
 def add_gram(A, Z, sign=1.0):
     """Add sign Z^T Z to the lower triangle of A, in Fortran order, and return A."""
-    return SYRK[A.dtype.char](sign, Z.T, beta=1.0, c=A, trans=0, lower=1, overwrite_c=1)
+    return dsyrk(sign, Z.T, beta=1.0, c=A, trans=0, lower=1, overwrite_c=1)
 
 
 def mirror(A):
@@ -35,14 +34,15 @@ def cholesky(A):
     """Return the Cholesky factor of A, float64 in Fortran order; in its place if A is large.
 
     Collinear columns make A singular up to rounding: a multiple of its diagonal is added, a
-    rounding error's size, which grows until A is positive definite.
+    rounding error's size, which grows until A is positive definite. A row of zeros is taken for
+    one of the identity.
     """
     in_place = len(A) > BLOCK
     if in_place:
         mirror(A)  # the upper triangle keeps A for another attempt
     diagonal = diagonal_of(A)
-    plain = np.maximum(diagonal, 1e-16 * diagonal.max() + 1e-300)
-    jitter = 4 * np.finfo(A.dtype).eps
+    plain = np.where(diagonal > 0, diagonal, 1.0)
+    jitter = 4 * np.finfo(float).eps
     while jitter < 1e200:
         diagonal[:] = plain * (1 + jitter)
         factor, info = lapack.dpotrf(A, lower=1, clean=0, overwrite_a=in_place)

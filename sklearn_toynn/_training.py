@@ -67,6 +67,8 @@ class Outcome:
     solver: Solver
     streams: object
     loss: float
+    #: See `Solver.gap`.
+    gap: float | None
     n_iter: int
     history: History
     warning: str | None
@@ -111,6 +113,11 @@ class Training:
     def n_nets(self):
         """The number of nets that still train."""
         return len(self._histories)
+
+    @property
+    def watches_validation(self):
+        """Whether a validation set chooses the weights."""
+        return self._validation is not None
 
     @property
     def progress(self):
@@ -191,7 +198,7 @@ class Training:
         """
         if self._validation is not None:
             left.network.parameters[...] = self._best[leaving]
-        loss = left.value()
+        loss = self.solver.value(left)
         diverged = self._rescue(left, loss, leaving)
         columns = left.samples.columns
         trained = [left.network.select([index]) for index in range(left.network.n_nets)]
@@ -203,6 +210,7 @@ class Training:
                 solver=self.solver.select([net]),
                 streams=self.plan.streams,
                 loss=float(loss[index]),
+                gap=self.solver.gap(float(loss[index])),
                 n_iter=self.n_iter,
                 history=self._histories[net],
                 warning=self._describe_divergence(net, loss[index])
