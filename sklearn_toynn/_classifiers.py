@@ -3,6 +3,8 @@
 from numbers import Integral
 from typing import ClassVar
 
+import numpy as np
+
 from ._activations import ACTIVATIONS
 from ._base import NetClassifier
 from ._initializers import INITIALIZERS, zeros
@@ -219,8 +221,10 @@ class SoftmaxClassifier(NetClassifier):
 
     def _set_layers(self, weights, biases):
         self.coef_ = weights[0][0].copy()
-        # the objective leaves their mean free
-        self.intercept_ = biases[0][0] - biases[0][0].mean()
+        intercept = biases[0][0]
+        mean = intercept.mean()  # which the objective leaves free
+        is_rounding = abs(mean) <= np.finfo(mean.dtype).eps * abs(intercept).max()
+        self.intercept_ = intercept.copy() if is_rounding else intercept - mean
 
 
 class TwoLayerNetClassifier(NetClassifier):

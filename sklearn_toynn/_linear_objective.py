@@ -30,7 +30,7 @@ class LinearObjective:
     n_classes : int
         K.
     columns : StandardColumns, default=None
-        The change of variables; measured on these rows if None.
+        The change of variables; that which suits theta = 0 if None.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class LinearObjective:
         self.shape = n_classes, self.n_features + 1
         self.is_sparse = sp.issparse(X)
         if columns is None:
-            columns = StandardColumns.of(X, weights, reg, n_classes)
+            columns = StandardColumns.of(X, weights * ((n_classes - 1) / n_classes**2), reg)
         self.columns = columns
         self.ridge = self.columns.ridge(reg)
         self.rows = make_rows(X, self.columns, n_classes)
@@ -90,14 +90,20 @@ class LinearObjective:
             flat = scores.reshape(-1)
             own = flat[labels]
             np.exp(scores, out=scores)
-            totals = np.add.reduce(scores, axis=0)
+            own_exp = flat[labels]
+            # without the own class's, so that no digit is lost where its probability is nearly 1
+            flat[labels] = 0
+            rest = np.add.reduce(scores, axis=0)
+            totals = rest + own_exp
             # CE = log(sum_k exp(s_k - max)) - (s_y - max), its derivative p - onehot(y)
-            value += float(weights @ (np.log(totals) - own))
-            scores /= totals
+            value += float(weights @ (np.log1p(rest + (own_exp - 1)) - own))
             if len(self.chunks) == 1:
-                self._last = theta, scores.copy()
-            scores *= weights
-            flat[labels] -= weights
+                P = scores / totals
+                P.reshape(-1)[labels] = own_exp / totals
+                self._last = theta, P
+            np.divide(weights, totals, out=totals)
+            scores *= totals
+            flat[labels] = -rest * totals
             rows.pull_back(chunk, scores, gradient)
         gradient = rows.decode(gradient)
         pull = self.ridge * theta
@@ -205,6 +211,17 @@ class LinearObjective:
             + float(r[is_empty].sum())
         )
 
+    def with_columns_at(self, theta):
+        """Return the same problem in the variables that suit the curvature at theta."""
+        curvatures = np.empty(self.n_rows)
+        for chunk, spread in self.curvatures(theta):
+            np.mean(spread, axis=0, out=curvatures[chunk])
+        columns = StandardColumns.of(self.rows.X, curvatures, self.reg)
+        return self._like_this(self.rows.X, self.codes, self.weights, columns)
+
+    def _like_this(self, X, codes, weights, columns):
+        return LinearObjective(X, codes, weights, self.reg, self.n_classes, columns)
+
     def on_every(self, step):
         """Return the same problem on every step-th row, or None where those have no weight."""
         weights = self.weights[::step]
@@ -212,4 +229,4 @@ class LinearObjective:
         if not total > 0:
             return None
         X, codes = self.rows.X[::step], self.codes[::step]
-        return LinearObjective(X, codes, weights / total, self.reg, self.n_classes, self.columns)
+        return self._like_this(X, codes, weights / total, self.columns)

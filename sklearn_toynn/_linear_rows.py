@@ -75,12 +75,12 @@ class StandardColumns:
         return theta - theta.mean(axis=0)
 
     @classmethod
-    def of(cls, X, weights, reg, n_classes):
-        """Measure the columns of X, dense or CSR, under weights.
+    def of(cls, X, curvatures, reg):
+        """Measure the columns of X, dense or CSR, under the rows' curvatures w p (1 - p).
 
-        At theta = 0 the Hessian then has a diagonal of (K - 1) / K^2, penalty and all.
+        In these variables the Hessian, penalty and all, has a constant diagonal.
         """
-        return cls(*measure_columns(X, weights), reg * n_classes**2 / (n_classes - 1))
+        return cls(*measure_columns(X, curvatures), reg / curvatures.sum())
 
 
 def make_rows(X, columns, n_classes):

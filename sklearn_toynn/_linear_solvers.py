@@ -16,7 +16,7 @@ from ._curvature import (
 )
 from ._linear_objective import LinearObjective
 from ._linear_rows import CHUNK_ELEMENTS, slices
-from ._quasi_newton import Descent, Goal
+from ._quasi_newton import ROUNDING, Descent, Goal
 from ._solvers import Solver
 from ._symmetric import add_gram
 
@@ -26,8 +26,10 @@ __all__ = ["LINEAR_SOLVERS", "LinearSolver"]
 STRIDE = 4
 #: The Hessian is renewed at every step where it costs no more than so many evaluations.
 CHEAPEST = 2
-#: The gap that is always enough: a few units of the last place of an objective of 1.
-ROUNDING = 8 * float(np.finfo(float).eps)
+#: Steps until the variables are chosen anew, if the end has not come; then twice as many.
+PERIOD = 30
+#: How often they are chosen anew where no step lowers the objective any more.
+MAX_STANDSTILLS = 2
 #: The relative gap that float32 parameters can promise.
 SINGLE_GAP = 1e-5
 #: The most entries of a Hessian that is asked for by name: 3.2 GB.
@@ -130,6 +132,12 @@ class LinearProblem:
         b = theta[:, -1] - network.weights[0][0].astype(float) @ self.objective.columns.mean
         network.biases[0][0, :, 0] = b - b.mean()
 
+    def change_variables(self, theta):
+        """Take variables that suit the curvature at theta, and return theta in them."""
+        coefs = self.objective.columns.to_coefs(theta)
+        self.objective = self.objective.with_columns_at(theta)
+        return self.objective.columns.from_coefs(*coefs)
+
     @property
     def is_wide(self):
         """Whether the span of the rows is smaller than that of the columns, and fits."""
@@ -185,38 +193,46 @@ class LinearSolver(Solver, ABC):
         self._training, self._least = training, -np.inf
         objective, tol = problem.objective, training.rule.tol
         theta = problem.load(training.objective.network)
-        goal = Goal(relative=tol, absolute=ROUNDING, gradient=tol if objective.reg == 0 else 0.0)
+        goal = Goal(relative=max(tol, ROUNDING), gradient=tol if objective.reg == 0 else 0.0)
         if problem.is_wide:
             reduced = problem.in_row_space()
             descent = self._begin(reduced.objective, reduced.from_full(theta), goal)
-            self._follow(descent, reduced.to_full)
+            self._follow(descent, 4 * PERIOD, reduced.to_full)
             if not training.n_nets:
                 return
-            theta = reduced.to_full(descent.theta)
-            _, renewals = choose_curvatures(objective, may_be_exact=False)
-            descent = Descent(objective, theta, None, (Diagonal, *renewals), goal)
+            descent = self._finish(reduced.to_full(descent.theta), goal)
         else:
             descent = self._begin(objective, theta, goal)
-        self._follow(descent)
+        period, n_standstills = PERIOD, 0
+        while self._follow(descent, period) and n_standstills <= MAX_STANDSTILLS:
+            n_standstills += descent.stands_still
+            period *= 2
+            descent = self._finish(problem.change_variables(descent.theta), goal)
         if training.n_nets and training.n_iter == 0:
             problem.store(descent.theta, training.objective.network)
             training.record(np.array([descent.loss]), self._describe_limit)
         training.close(describe_end=self._describe_standstill)
 
-    def _follow(self, descent, to_full=None):
-        """Record the steps of a descent in theta, or in what `to_full` turns into it."""
+    def _follow(self, descent, n_steps, to_full=None):
+        """Record the steps of a descent in theta, or in what `to_full` turns into it.
+
+        Return whether it has come to no end, neither its own nor the training's.
+        """
         training, self._descent = self._training, descent
-        while training.n_nets and not descent.has_converged:
+        is_full = to_full is None
+        for _ in range(n_steps):
             loss = descent.loss
-            if not descent.advance():
-                break
-            theta = descent.theta
-            if to_full is None:
+            may_go_on = not descent.has_converged and descent.advance()
+            if is_full:
                 self._least = max(self._least, descent.least)
-            else:
-                theta = to_full(theta)
+            if not may_go_on:
+                break
+            theta = descent.theta if is_full else to_full(descent.theta)
             self._problem.store(theta, training.objective.network)
             training.record(np.array([loss]), self._describe_limit)
+            if not training.n_nets:
+                return False
+        return not descent.has_converged
 
     def _begin(self, objective, theta, goal):
         """Return a descent from theta, or where that is zero, from a better start."""
@@ -231,6 +247,12 @@ class LinearSolver(Solver, ABC):
             kind.is_exact and kind.cost(objective) <= CHEAPEST for kind in renewals
         )
         return Descent(objective, theta, model, renewals, goal, always=always)
+
+    def _finish(self, theta, goal):
+        """Return a descent by Newton steps whose directions need no dear model."""
+        objective = self._problem.objective
+        _, renewals = choose_curvatures(objective, may_be_exact=True)
+        return Descent(objective, theta, None, (Diagonal, *renewals), goal, is_newton=True)
 
     def _warm_start(self, objective):
         """Return a theta and a model of the Hessian from some of the rows, recursively.
@@ -247,7 +269,7 @@ class LinearSolver(Solver, ABC):
             theta = np.zeros(objective.shape)
             return theta, first(objective, theta)
         theta, model = self._warm_start(smaller)
-        goal = Goal(relative=0.0, absolute=0.05 * n_free / smaller.n_rows, is_rough=True)
+        goal = Goal(absolute=0.05 * n_free / smaller.n_rows, is_rough=True)
         descent = self._descend(smaller, theta, model, goal)
         for _ in range(30):
             if descent.has_converged or not descent.advance():
@@ -287,7 +309,7 @@ class LinearSolver(Solver, ABC):
             proof = "with reg=0 there is no bound of the gap to the minimum"
         else:
             enough = max(tol, SINGLE_GAP) if self._problem.X.dtype == np.float32 else tol
-            if gap * loss <= enough * loss + ROUNDING * (1 + loss):
+            if gap <= enough + ROUNDING:
                 return None
             proof = (
                 f"the gap to the minimum was at most {gap:.3g} of the objective, above "

@@ -12,11 +12,16 @@ import numpy as np
 
 __all__ = ["Descent", "Goal"]
 
+#: Relative differences of the objective that may be rounding.
+ROUNDING = 64 * float(np.finfo(float).eps)
 #: Evaluations between renewals, at least: they forget the L-BFGS pairs, which an inexact model
 #: needs.
 MIN_PERIOD = 5
 #: The most products with the Hessian for a step.
 MAX_PRODUCTS = 50
+#: A step of conjugate gradients is near Newton's where the residual's square has come to this
+#: share of the first.
+FORCING = 0.01
 #: Steps on end that bring neither the objective nor the gap down: rounding has ended the descent.
 PATIENCE = 8
 
@@ -66,9 +71,9 @@ class Goal:
     """How near a descent is to come."""
 
     #: The gap to reach, relative to the objective.
-    relative: float
+    relative: float = 0.0
     #: A gap that is enough in any case.
-    absolute: float
+    absolute: float = 0.0
     #: Where the objective and the largest gradient entry are at most this, that will do too.
     gradient: float = 0.0
     #: Whether the model's word for the gap will do, as where only a start is sought.
@@ -79,7 +84,7 @@ class Goal:
         return max(self.relative * loss, self.absolute)
 
 
-def search_line(objective, theta, direction, loss, slope, noise):
+def search_line(objective, theta, direction, loss, slope):
     """Return (theta, loss, gradient) at a step that lowers the objective enough, or None.
 
     Armijo's condition, by backtracking with Hermite's cubic. Within the rounding of the loss, the
@@ -92,7 +97,7 @@ def search_line(objective, theta, direction, loss, slope, noise):
         new_loss, gradient = objective.value_and_gradient(new)
         new_slope = float(np.vdot(gradient, direction))
         descends = new_loss <= loss + 1e-4 * t * slope
-        flat = new_loss <= loss + noise and abs(new_slope) <= 0.9 * abs(slope)
+        flat = new_loss <= loss * (1 + ROUNDING) and abs(new_slope) <= 0.9 * abs(slope)
         if descends or flat:
             return new, new_loss, gradient
         # the minimum of the cubic through both values and slopes
@@ -107,10 +112,11 @@ def search_line(objective, theta, direction, loss, slope, noise):
 
 
 def conjugate_gradients(multiply, gradient, precondition, is_enough):
-    """Return a step d of H d = -g, and g + H d, as soon as `is_enough` of the two says so.
+    """Return a step d of H d = -g, as soon as `is_enough` of it and its residual g + H d says so.
 
     Hestenes and Stiefel 1952, "Methods of conjugate gradients for solving linear systems", J.
-    Res. NBS 49, 409; `precondition` approximates the product with -H^-1.
+    Res. NBS 49, 409; `precondition` approximates the product with -H^-1. By that measure the
+    third argument of `is_enough` is the residual's square.
     """
     step, residual = np.zeros_like(gradient), gradient.copy()
     ahead = precondition(residual)
@@ -118,17 +124,17 @@ def conjugate_gradients(multiply, gradient, precondition, is_enough):
     for _ in range(MAX_PRODUCTS):
         product = multiply(ahead)
         curvature = float(np.vdot(ahead, product))
-        if not curvature > 0:
+        if not (square > 0 and curvature > 0):  # within rounding
             break
         step += square / curvature * ahead
         residual += square / curvature * product
-        if is_enough(step, residual):
-            break
         steepest = precondition(residual)
         new_square = -float(np.vdot(residual, steepest))
+        if is_enough(step, residual, new_square):
+            break
         ahead = steepest + new_square / square * ahead
         square = new_square
-    return step, residual
+    return step
 
 
 class Descent:
@@ -163,6 +169,8 @@ class Descent:
         Where to end.
     always : bool
         Whether to renew at every step.
+    is_newton : bool
+        Whether every step is to be Newton's, by conjugate gradients.
 
     Attributes
     ----------
@@ -172,22 +180,23 @@ class Descent:
         No objective is below that; -inf where there is no penalty.
     has_converged : bool
         Whether the goal is reached.
+    stands_still : bool
+        Whether no step lowered the objective any more.
     """
 
-    def __init__(self, objective, theta, model, renewals, goal, *, always=False):
+    def __init__(self, objective, theta, model, renewals, goal, *, always=False, is_newton=False):
         self.theta, self.model = theta, model
         self._objective, self._renewals, self._goal = objective, renewals, goal
-        self._always = always
+        self._always, self._is_newton = always, is_newton
         self._memory = Memory()
         self._n_evaluations_before = objective.n_evaluations
         self._n_idle_steps = 0
         self._is_fresh = False  # whether the model is of the Hessian at theta
         self._best_loss = self._best_decrement = math.inf
-        self.least = -math.inf
-        self.has_converged = False
+        self.least, self._newton_gap = -math.inf, math.inf
+        self.has_converged = self.stands_still = False
         self._begin_period()
         self.loss, self.gradient = objective.value_and_gradient(theta)
-        self._noise = 8 * float(np.finfo(float).eps) * (1 + abs(self.loss))
         self._aim()
 
     def _begin_period(self):
@@ -203,30 +212,36 @@ class Descent:
     def advance(self):
         """Take a step; return False where none lowers the objective any more."""
         if self._n_idle_steps > PATIENCE:
-            return False
+            return self._stand_still()
         step = self._search()
         if step is None and not self._is_fresh:
             self._renew(self._renewals[-1] if self._renewals else type(self.model))
             self._measure()
             step = self._search()
         if step is None:
-            return False
+            return self._stand_still()
         theta, self.loss, gradient = step
-        if not self._always:
+        if not (self._always or self._is_newton):
             self._memory.add(theta - self.theta, gradient - self.gradient, self.model)
         self.theta, self.gradient = theta, gradient
         self._is_fresh = False
+        self._newton_gap = math.inf
         self._n_period_steps += 1
         self._aim()
         return True
+
+    def _stand_still(self):
+        """Take the last Newton step's word for the gap, as rounding lets nothing be proven."""
+        self.stands_still = True
+        self.least = max(self.least, self.loss * (1 - ROUNDING) - self._newton_gap)
+        self.has_converged = self.gap <= self._goal.gap(self.loss)
+        return False
 
     def _search(self):
         objective, before = self._objective, self._objective.n_evaluations
         if self._first_decrement is None:
             self._first_decrement = self._decrement
-        step = search_line(
-            objective, self.theta, self._direction, self.loss, self._slope, self._noise
-        )
+        step = search_line(objective, self.theta, self._direction, self.loss, self._slope)
         self._n_evaluations += objective.n_evaluations - before
         return step
 
@@ -243,9 +258,11 @@ class Descent:
             self._renew(due)
             self._measure()
             due = self._due()
-        if self._decrement <= goal and not self._has_ended():
+        if self._decrement <= goal and self._has_ended():
+            return
+        if self._decrement <= goal or self._is_newton:
             self._take_newton_step()
-        is_lower = self.loss < self._best_loss - self._noise
+        is_lower = self.loss < self._best_loss * (1 - ROUNDING)
         is_progress = is_lower or self._decrement < 0.8 * self._best_decrement
         self._n_idle_steps = 0 if is_progress else self._n_idle_steps + 1
         self._best_loss = min(self._best_loss, self.loss)
@@ -274,26 +291,29 @@ class Descent:
     def _take_newton_step(self):
         """Aim along Newton's step, near enough to prove the end, or to see that it has come."""
         objective, goal = self._objective, self._goal.gap(self.loss)
-        if objective.reg > 0:
 
-            def is_enough(step, residual):
-                return objective.duality_gap(self.theta + step, residual) <= 0.2 * goal
-        else:
+        is_near = False
 
-            def is_enough(step, residual):
-                rest = -float(np.vdot(residual, self._precondition(residual)))
-                return rest <= -0.01 * float(np.vdot(self.gradient, step))
+        def is_enough(step, residual, square):
+            nonlocal is_near
+            slope = -float(np.vdot(self.gradient, step))
+            is_near = square <= FORCING * slope
+            if not is_near:
+                return False
+            if slope > 2 * goal or objective.reg == 0:
+                return True
+            return objective.duality_gap(self.theta + step, residual) <= 0.2 * goal
 
-        multiply = objective.hessian_at(self.theta)
         before = objective.n_evaluations
-        self._direction, _ = conjugate_gradients(
-            multiply, self.gradient, self._precondition, is_enough
+        self._direction = conjugate_gradients(
+            objective.hessian_at(self.theta), self.gradient, self._precondition, is_enough
         )
         self._n_evaluations += objective.n_evaluations - before
         self._slope = float(np.vdot(self.gradient, self._direction))
-        if objective.reg == 0:
-            is_near = objective.largest_change(self._direction) <= 1
-            self.has_converged = is_near and -self._slope <= goal
+        is_small = -self._slope <= goal
+        if is_near and is_small and objective.largest_change(self._direction) <= 1:
+            self._newton_gap = -self._slope
+            self.has_converged = objective.reg == 0
 
     def _renew(self, kind):
         self.model = kind(self._objective, self.theta)
@@ -321,7 +341,7 @@ class Descent:
             return None
         cost = due.cost(self._objective)
         cost = max(round(cost), 1 if due.is_exact else MIN_PERIOD)
-        if self._n_evaluations < cost:
+        if self._n_evaluations < cost or not self._n_period_steps:
             return None
         if self._n_evaluations >= 2 * cost:
             return due

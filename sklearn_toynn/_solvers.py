@@ -90,7 +90,7 @@ class Solver(ABC):
 
     def gap(self, loss):  # noqa: ARG002
         """Return what is proven of the gap to the minimum, relative to a loss; None if nothing."""
-        return None
+        return
 
     @abstractmethod
     def run(self, training):
