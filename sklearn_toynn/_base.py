@@ -1,13 +1,15 @@
 """What the classifiers share: validate -> train -> attributes, and prediction."""
 
+import sys
 import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
-from itertools import count, zip_longest
+from itertools import count, takewhile, zip_longest
 from numbers import Integral, Real
 from statistics import fmean
+from traceback import walk_stack
 from typing import ClassVar
 
 import numpy as np
@@ -34,6 +36,19 @@ from ._solvers import SOLVERS, MiniBatchSolver
 from ._stacks import train_in_stacks
 
 __all__ = ["NetClassifier", "fit_stack", "predict_stack"]
+
+
+def user_stacklevel():
+    """Return the `stacklevel` for a warning of the caller's to point at the user's line.
+
+    That is beyond this package and those by which it may have been called.
+    """
+    inner = {"sklearn_toynn", "sklearn", "joblib"}
+    packages = (
+        frame.f_globals.get("__name__", "").partition(".")[0]
+        for frame, _ in walk_stack(sys._getframe(1))
+    )
+    return 1 + sum(1 for _ in takewhile(inner.__contains__, packages))
 
 
 @contextmanager
@@ -439,7 +454,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         if described:
             many = f"{len(described)} of {len(outcomes)} nets, the first: "
             message = (many if self._n_nets > 1 else "") + described[0]
-            warnings.warn(message, ConvergenceWarning, stacklevel=4)
+            warnings.warn(message, ConvergenceWarning, stacklevel=user_stacklevel())
 
     def decision_function(self, X):
         """Return the scores of the classes.

@@ -1,11 +1,13 @@
 """Bad input, failed fits, divergence and Ctrl-C."""
 
+import inspect
 import pickle
 import re
 import signal
 import subprocess
 import sys
 import textwrap
+import warnings
 
 import numpy as np
 import pytest
@@ -14,11 +16,14 @@ from scipy.special import log_softmax
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._network import Network
 from sklearn_toynn._training import Training
+from sklearn_toynn.model_selection import FusedGridSearchCV
 
 MODEL_CLASSES = [SoftmaxClassifier, TwoLayerNetClassifier]
 
@@ -625,6 +630,40 @@ def test_columns_as_large_as_their_dtype_allows(model_class, solver, dtype, scal
     assert is_finite(model)
     assert np.isfinite(model.loss_)
     assert len(model.predict(X[:5])) == 5
+
+
+# ---- where a warning points
+
+
+WAYS_TO_FIT = {
+    "fit": lambda model, X, y: model.fit(X, y),
+    "partial_fit": lambda model, X, y: model.partial_fit(X, y, classes=[0, 1, 2]),
+    "fit of the class": lambda model, X, y: type(model).fit(model, X, y),
+    "fit without its wrapper": lambda model, X, y: type(model).fit.__wrapped__(model, X, y),
+    "partial_fit without its wrapper": lambda model, X, y: model.partial_fit.__wrapped__(
+        model, X, y, classes=[0, 1, 2]
+    ),
+    "pipeline": lambda model, X, y: make_pipeline(StandardScaler(), model).fit(X, y),
+    "search": lambda model, X, y: GridSearchCV(model, {"reg": [0.1]}, cv=2).fit(X, y),
+    "fused search": lambda model, X, y: FusedGridSearchCV(model, {"reg": [0, 1]}, cv=2).fit(X, y),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_TO_FIT)
+@every_class
+def test_a_warning_points_at_the_line_that_called(model_class, way):
+    X, y = wine()
+    fit = WAYS_TO_FIT[way]
+    model = model_class(solver="sgd", learning_rate=1e9, schedule="constant", random_state=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit(model, X, y)
+    _, first_line = inspect.getsourcelines(fit)
+    for warning in caught:
+        assert warning.category is ConvergenceWarning
+        assert warning.filename == __file__
+        assert warning.lineno == first_line
+    assert caught
 
 
 # ---- Ctrl-C
