@@ -2,15 +2,23 @@
 
 The number of threads changes the bits of a product, loky's workers have one where their
 parent has two, and small products are slower with two. The limit is process-wide, so
-overlapping fits share it: the first in sets it, the last out restores what was before.
+overlapping fits share it: the first in sets it, the last out restores what was before. A fork
+leaves the child with the thread that forked alone, and with its uses.
 """
 
+import os
 from contextlib import ContextDecorator
-from threading import Lock
+from threading import Lock, local
 
 from threadpoolctl import ThreadpoolController
 
 __all__ = ["single_threaded_blas"]
+
+
+class _OfThread(local):
+    """What each thread knows of itself."""
+
+    n_uses = 0
 
 
 class _SingleThreadedBLAS(ContextDecorator):
@@ -18,7 +26,8 @@ class _SingleThreadedBLAS(ContextDecorator):
 
     def __init__(self):
         self._lock = Lock()
-        self._n_users = 0
+        self._n_uses = 0  # by all threads
+        self._here = _OfThread()
         self._libraries = None  # looked for once, which takes 3 ms
         self._n_threads_before = []
 
@@ -30,17 +39,35 @@ class _SingleThreadedBLAS(ContextDecorator):
     def __enter__(self):
         with self._lock:
             libraries = self._get_libraries()
-            if self._n_users == 0:
+            if self._n_uses == 0:
                 self._n_threads_before = [library.num_threads for library in libraries]
             # in every thread, as some libraries have a limit for each
             self._limit([1] * len(libraries))
-            self._n_users += 1
+            self._count(1)
 
     def __exit__(self, *exc_info):
         with self._lock:
-            self._n_users -= 1
-            if self._n_users == 0:
+            self._count(-1)
+            if self._n_uses == 0:
                 self._limit(self._n_threads_before)
+
+    def register_at_fork(self):
+        """Have a fork wait until no thread is on its way in or out, and the child count anew."""
+        os.register_at_fork(
+            before=self._lock.acquire,
+            after_in_parent=self._lock.release,
+            after_in_child=self._begin_in_child,
+        )
+
+    def _begin_in_child(self):
+        was_used, self._n_uses = self._n_uses > 0, self._here.n_uses
+        if was_used and self._n_uses == 0:
+            self._limit(self._n_threads_before)
+        self._lock.release()
+
+    def _count(self, change):
+        self._n_uses += change
+        self._here.n_uses += change
 
     def _get_libraries(self):
         if self._libraries is None:
@@ -63,3 +90,5 @@ def release_control(library):
 
 
 single_threaded_blas = _SingleThreadedBLAS()
+if hasattr(os, "register_at_fork"):
+    single_threaded_blas.register_at_fork()

@@ -1,6 +1,7 @@
 """Bad input, failed fits, divergence and Ctrl-C."""
 
 import inspect
+import os
 import pickle
 import re
 import signal
@@ -664,6 +665,123 @@ def test_a_warning_points_at_the_line_that_called(model_class, way):
         assert warning.filename == __file__
         assert warning.lineno == first_line
     assert caught
+
+
+# ---- fork
+
+
+FORKING = """
+import os, signal, sys, threading
+import numpy as np
+from threadpoolctl import threadpool_info, threadpool_limits
+from sklearn_toynn import SoftmaxClassifier
+from sklearn_toynn._blas import single_threaded_blas
+
+X, y = np.random.RandomState(0).standard_normal((60, 3)), np.arange(60) % 3
+threadpool_limits(2, user_api="blas")
+
+def fit(during):
+    def schedule(progress):
+        during()
+        return 1.0
+    SoftmaxClassifier(solver="gd", max_iter=1, schedule=schedule).fit(X, y)
+
+def show(where):
+    blas = [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
+    print(where, *set(blas), flush=True)
+
+def in_child(call):
+    if os.fork() == 0:
+        signal.alarm(30)  # a lock that nobody holds would hold the child up
+        call()
+        os._exit(0)
+    _, status = os.wait()
+    assert status == 0, status
+
+def show_and_fit():
+    show("child")
+    fit(lambda: show("its fit"))
+    show("child")
+
+def while_a_thread_fits(inside):
+    done = threading.Event()
+    thread = threading.Thread(target=fit, args=[lambda: inside.set() or done.wait(60)])
+    thread.start()
+    inside.wait(60)
+    in_child(show_and_fit)
+    show("parent")
+    done.set()
+    thread.join()
+    show("parent")
+
+print("nobody fits")
+in_child(show_and_fit)
+show("parent")
+
+print("a thread fits")
+while_a_thread_fits(threading.Event())
+
+print("a thread is on its way into a fit")
+limit, inside = single_threaded_blas._limit, threading.Event()
+
+def slow_limit(n_threads):
+    if not inside.is_set():
+        inside.set()
+        threading.Event().wait(0.2)
+    limit(n_threads)
+
+single_threaded_blas._limit = slow_limit
+while_a_thread_fits(inside)
+del single_threaded_blas._limit
+
+print("a fit forks")
+fit(lambda: in_child(lambda: show("child")) or show("parent"))
+show("parent")
+
+print("a fit forks, and the child goes on with it", flush=True)
+fit(lambda: os.fork() == 0 or os.wait())
+show("either")
+"""
+FORKED = """
+nobody fits
+child 2
+its fit 1
+child 2
+parent 2
+a thread fits
+child 2
+its fit 1
+child 2
+parent 1
+parent 2
+a thread is on its way into a fit
+child 2
+its fit 1
+child 2
+parent 1
+parent 2
+a fit forks
+child 1
+parent 1
+parent 2
+a fit forks, and the child goes on with it
+either 2
+either 2
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_forked_child_has_the_blas_threads_of_its_thread():
+    # in a process of its own, as Python warns of a fork among threads
+    done = subprocess.run(
+        [sys.executable, "-u", "-W", "ignore::DeprecationWarning", "-c", FORKING],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n") == FORKED[1:].split("\n")
 
 
 # ---- Ctrl-C
