@@ -145,12 +145,11 @@ def fit_stack(
             )
         callbacks = FitCallbacks.of(estimators, problem, X, y, sample_weight)
         nets = [(e, start) for e, own in zip(estimators, starts, strict=True) for start in own]
-        outcomes = train_in_stacks(nets, problem, callbacks)
+        outcomes, interrupt = train_in_stacks(nets, problem, callbacks)
         for begin, estimator in zip(count(step=len(starts[0])), estimators, strict=False):
             own = outcomes[begin : begin + len(starts[0])]
-            if own:
+            if any(own):
                 estimator._set_fitted(problem, own, keeps_memory=estimator.warm_start)
-        interrupt = outcomes[-1].interrupt
         if callbacks is not None and interrupt is None:
             callbacks.end()
     return interrupt
@@ -355,13 +354,13 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
             )
             starts = self._go_on(problem, streams) if goes_on else self._start(problem, streams)
             nets = [(self, start) for start in starts]
-            outcomes = train_in_stacks(nets, problem, one_pass=True)
+            outcomes, interrupt = train_in_stacks(nets, problem, one_pass=True)
             passes, curve = (self.n_iter_, self.loss_curve_) if goes_on else (0, [])
             self._set_fitted(problem, outcomes, keeps_memory=True)
             self.n_iter_ += passes
             self.loss_curve_ = curve + self.loss_curve_
-        if outcomes[-1].interrupt is not None:
-            raise outcomes[-1].interrupt
+        if interrupt is not None:
+            raise interrupt
         return self
 
     def _begin(self, problem, streams):
@@ -428,8 +427,10 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     def _set_fitted(self, problem, outcomes, *, keeps_memory):
         """Set the fitted attributes, and warn of what went wrong in training.
 
-        There is an outcome for each net. Where asked for, what it takes to go on is kept.
+        There is an outcome for each net, or None for one that had not begun. Where asked for,
+        what it takes to go on is kept.
         """
+        outcomes = list(filter(None, outcomes))
         self.classes_ = problem.classes
         parameters = np.concatenate([outcome.network.parameters for outcome in outcomes])
         network = Network(self._get_widths(problem), self._activation, parameters)

@@ -1,6 +1,8 @@
 """What scikit-learn's callbacks are told of a fit, and what they ask for."""
 
 from copy import copy
+from dataclasses import replace
+from functools import partial
 
 from ._sklearn_compat import callback_context, has_callbacks
 from ._solvers import MiniBatchSolver
@@ -25,7 +27,7 @@ class FitCallbacks:
         self._estimator = estimators[0]
         #: Whether no other estimator is trained along.
         self.is_alone = len(estimators) == 1
-        self._problem, self._trainings = problem, []
+        self._problem = problem
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._told = {"estimator": estimators[0], "X": X, "y": y, "metadata": metadata}
         self._context = self._observer = None
@@ -35,9 +37,20 @@ class FitCallbacks:
         """Return the callbacks of estimators, or None if there are none."""
         return cls(estimators, *args) if has_callbacks(estimators[0]) else None
 
-    def observe(self, training, n_trainings):
-        """Have the callbacks called at each iteration of a training, one of `n_trainings`."""
-        self._trainings.append(training)
+    def observe(self, training, n_trainings, outcomes, places):
+        """Have the callbacks called at each iteration of a training.
+
+        Parameters
+        ----------
+        training : Training
+            About to begin.
+        n_trainings : int
+            How many there are, one after another.
+        outcomes : list of Outcome or None
+            Of all nets, None for those not yet trained.
+        places : sequence of int
+            Where in `outcomes` those of `training` will be.
+        """
         if self._context is None:
             self._estimator._forget_run()
             max_subtasks = n_trainings * training.plan.max_iter
@@ -51,7 +64,7 @@ class FitCallbacks:
             "epoch" if is_by_batches else "iteration",
             self._told,
             # which of the nets of a stack a callback means, nobody knows
-            self._reconstruct if self.is_alone else None,
+            partial(self._reconstruct, outcomes, places) if self.is_alone else None,
         )
         training.observer.begin_iteration(training)
 
@@ -66,12 +79,13 @@ class FitCallbacks:
         attributes = {} if self.is_alone else None
         self._context.call_on_fit_task_end(**self._told, reconstruction_attributes=attributes)
 
-    def _reconstruct(self):
-        """Return the attributes of the estimator as if the fit had ended now."""
+    def _reconstruct(self, outcomes, places, training):
+        """Return the attributes of the estimator as if the fit had ended now, unwarned."""
+        now = dict(enumerate(outcomes)) | dict(zip(places, training.peek(), strict=True))
         fitted = copy(self._estimator)
         fitted._set_fitted(
             self._problem,
-            [outcome for training in self._trainings for outcome in training.peek()],
+            [replace(outcome, warning=None) for outcome in now.values() if outcome is not None],
             keeps_memory=fitted.warm_start,
         )
         return vars(fitted)
@@ -89,26 +103,31 @@ class CallbackObserver:
     told : dict
         The arguments of the hooks.
     reconstruct : callable or None
-        Returns the fitted attributes as of now, if there are any to tell of.
+        Returns the fitted attributes as of now, by the training, if there are any to tell of.
     """
 
     def __init__(self, context, task_name, told, reconstruct):
         self._context, self._task_name = context, task_name
-        self._told = {**told, "reconstruction_attributes": reconstruct}
+        self._told, self._reconstruct = told, reconstruct
         self._task = None
         #: Whether a callback asked to stop.
         self.has_stopped = False
 
-    def begin_iteration(self, training):  # noqa: ARG002
+    def begin_iteration(self, training):
         """Tell of the beginning of an iteration."""
         self._task = self._context.subcontext(task_name=self._task_name)
-        self._task.call_on_fit_task_begin(**self._told)
+        self._task.call_on_fit_task_begin(**self._tell(training))
 
-    def end_iteration(self, training):  # noqa: ARG002
+    def end_iteration(self, training):
         """Tell of the end of an iteration; say whether a callback asks to stop."""
         task, self._task = self._task, None
-        self.has_stopped = bool(task.call_on_fit_task_end(**self._told))
+        self.has_stopped = bool(task.call_on_fit_task_end(**self._tell(training)))
         return self.has_stopped
+
+    def _tell(self, training):
+        # the training is not kept, as its buffers are to go when it is done
+        reconstruct = self._reconstruct and partial(self._reconstruct, training)
+        return {**self._told, "reconstruction_attributes": reconstruct}
 
     def close(self):
         """End the task of an iteration that never was, as where L-BFGS ended by itself."""

@@ -54,6 +54,14 @@ class RandomStreams:
         """Of the order of the rows."""
         return np.random.RandomState(self._seeds[1])
 
+    @property
+    def batches_state(self):
+        """What `batches` draws next, to compare and sort by; the same for all yet to draw."""
+        if "batches" not in vars(self):
+            return 0, b""
+        _, words, place, *_ = self.batches.get_state()
+        return place, words.tobytes()
+
     @cached_property
     def split(self):
         """Of the rows for validation."""
@@ -88,6 +96,11 @@ class Start:
     #: What the columns that the weights are on were scaled by; None for those of X as they are.
     columns: Columns | None = None
 
+    @property
+    def position(self):
+        """What the nets of a stack have in common: the steps taken, and the batches to come."""
+        return self.solver.n_steps, *self.streams.batches_state
+
 
 def make_training(estimators, problem, starts, *, one_pass=False):
     """Return the `Training` of a stack.
@@ -99,7 +112,7 @@ def make_training(estimators, problem, starts, *, one_pass=False):
     problem : Problem
         What they are trained on.
     starts : list of Start
-        Where each net begins.
+        Where each net begins, all in one `position`.
     one_pass : bool
         Whether this is one pass at a constant learning rate, as in `partial_fit`.
     """

@@ -4,7 +4,8 @@ import math
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from copy import deepcopy
 from dataclasses import replace
-from itertools import pairwise
+from itertools import groupby, pairwise
+from threading import Event
 
 from ._blas import single_threaded_blas
 from ._objective import chunk_length
@@ -34,73 +35,95 @@ def train_in_stacks(nets, problem, callbacks=None, *, one_pass=False):
         What they are trained on.
     callbacks : FitCallbacks or None
         Called in the course of the training, if given. Then there are no threads, and the nets of
-        one estimator are one stack, so that they come to each epoch together.
+        one estimator that may share a stack do, so that they come to each epoch together.
     one_pass : bool
         As in `make_training`.
 
     Returns
     -------
-    outcomes : list of Outcome
-        In the order of the nets. Those of stacks that had not begun on Ctrl-C, or when a callback
-        asked to stop, are missing.
+    outcomes : list of Outcome or None
+        In the order of the nets. Nets that had not begun on Ctrl-C, or when a callback asked to
+        stop, are left as an earlier fit had them, or else None.
+    interrupt : KeyboardInterrupt or None
+        What ended the training before its time, the caller's to raise.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        On Ctrl-C before any net had begun.
     """
     n_threads = 1 if callbacks else single_threaded_blas.n_threads()
     is_together = callbacks is not None and callbacks.is_alone
     stacks, n_threads = cut(nets, problem, n_threads, is_together=is_together)
-    trainings = []
+    outcomes, interrupt, stop = [None] * len(nets), None, Event()
+
+    def set_up(estimators, starts):
+        training = make_training(estimators, problem, starts, one_pass=one_pass)
+        training.stop = stop
+        return training
+
+    def finish(training, places):
+        results, interrupt = train(training)
+        for place, outcome in zip(places, results, strict=True):
+            outcomes[place] = outcome
+        if interrupt is not None:
+            raise interrupt
 
     def run(stack):
-        estimators, starts = zip(*stack, strict=True)
-        training = make_training(estimators, problem, starts, one_pass=one_pass)
-        trainings.append(training)
+        places, *members = stack
+        training = set_up(*members)
+        if stop.is_set():
+            return
         if callbacks:
-            callbacks.observe(training, len(stacks))
-        outcomes = train(training)
-        trainings.remove(training)  # and with it its buffers
-        return outcomes
+            callbacks.observe(training, len(stacks), outcomes, places)
+        finish(training, places)
 
-    if n_threads > 1:
-        return run_in_threads(run, stacks, trainings, n_threads)
-    outcomes = []
-    for stack in stacks:
-        outcomes += run(stack)
-        if outcomes[-1].interrupt is not None or (is_together and callbacks.have_stopped):
-            break
-    return outcomes
+    try:
+        if n_threads > 1:
+            run_in_threads(run, stacks, n_threads, stop)
+        else:
+            for stack in stacks:
+                run(stack)
+                if is_together and callbacks.have_stopped:
+                    break
+    except KeyboardInterrupt as error:
+        interrupt = error
+        if all(outcome is None for outcome in outcomes):
+            raise
+    stop.set()
+    for places, estimators, starts in stacks:
+        if outcomes[places[0]] is None and starts[0].is_fitted:
+            finish(set_up(estimators, starts), places)  # ends where it begins
+    return outcomes, interrupt
 
 
-def run_in_threads(run, stacks, trainings, n_threads):
-    """Return the outcomes of stacks that `run` trains; on Ctrl-C, of those that had begun.
-
-    `trainings` are those that go on at the time.
-    """
+def run_in_threads(run, stacks, n_threads, stop):
+    """Call `run` on stacks; on Ctrl-C, or where one fails, `stop` is set for those that go on."""
     with ThreadPoolExecutor(n_threads) as pool:
-        futures = [pool.submit(run, stack) for stack in stacks]
-        interrupt = KeyboardInterrupt()
         try:
-            _, unfinished = wait(futures, return_when=FIRST_EXCEPTION)
-        except KeyboardInterrupt as error:
-            interrupt, unfinished = error, futures
-        if unfinished:
-            for future in futures:
-                future.cancel()
-            for training in list(trainings):
-                training.interrupt = interrupt
-    begun = [future for future in futures if not future.cancelled()]
-    return [outcome for future in begun for outcome in future.result()]
+            futures = [pool.submit(run, stack) for stack in stacks]
+            wait(futures, return_when=FIRST_EXCEPTION)
+        finally:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+    for future in futures:
+        if not future.cancelled():
+            future.result()
 
 
 def cut(nets, problem, max_threads, *, is_together):
-    """Return nets as stacks of about the same size, and how many threads are to train them.
+    """Return stacks of about the same size, and how many threads are to train them.
 
-    Unless they are to be together, a stack is so large that what an update goes through stays in
-    the cache: each net's activations and their derivatives on a batch, and its parameters,
-    gradient and solver's memory.
+    A stack is three sequences: the places in `nets`, the estimators and the starts. All its nets
+    stand at the same step of the same batches. Unless they are to be together, it is so large
+    that what an update goes through stays in the cache: each net's activations and their
+    derivatives on a batch, and its parameters, gradient and solver's memory.
     """
     estimator, start = nets[0]
+    nets = [(place, *net) for place, net in enumerate(nets)]
     solver_class = type(start.solver)
-    if not solver_class.fuses:
-        return [[net] for net in nets], 1
+    if len(nets) == 1 or not solver_class.fuses:
+        return [list(zip(net)) for net in nets], 1
     widths = start.network.widths
     n_rows = chunk_length(widths)
     if issubclass(solver_class, MiniBatchSolver):
@@ -114,11 +137,21 @@ def cut(nets, problem, max_threads, *, is_together):
     n_stacks = math.ceil(len(nets) / width)
     n_stacks = min(math.ceil(n_stacks / n_threads) * n_threads, len(nets))
     ends = [len(nets) * place // n_stacks for place in range(n_stacks + 1)]
-    stacks = [nets[begin:end] for begin, end in pairwise(ends)]
+
+    def get_position(net):
+        return net[2].position
+
+    nets.sort(key=get_position)
+    stacks = [
+        tuple(zip(*stack, strict=True))
+        for begin, end in pairwise(ends)
+        for _, stack in groupby(nets[begin:end], get_position)
+    ]
     return [stacks[0], *map(with_own_streams, stacks[1:])], n_threads
 
 
 def with_own_streams(stack):
-    """Return a stack that draws its batches by itself, the same as the stack before."""
-    streams = deepcopy(stack[0][1].streams)
-    return [(estimator, replace(start, streams=streams)) for estimator, start in stack]
+    """Return a stack that draws its batches by itself, those that it would draw alone."""
+    places, estimators, starts = stack
+    streams = deepcopy(starts[0].streams)
+    return places, estimators, [replace(start, streams=streams) for start in starts]

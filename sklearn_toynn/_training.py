@@ -4,6 +4,7 @@ import math
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import compress
+from threading import Event
 
 import numpy as np
 
@@ -72,7 +73,6 @@ class Outcome:
     n_iter: int
     history: History
     warning: str | None
-    interrupt: KeyboardInterrupt | None
 
 
 class Training:
@@ -101,8 +101,8 @@ class Training:
         self.outcomes = [None] * n_nets
         #: Told where each iteration begins and ends, if not None; see `CallbackObserver`.
         self.observer = None
-        #: Ends the training after the iteration that goes on, if set, as from another thread.
-        self.interrupt = None
+        #: Ends the training after the iteration that goes on once set, as from another thread.
+        self.stop = Event()
         self._histories = [History(place) for place in range(n_nets)]
         self.rule, self._validation, self._verbose = rule, validation, verbose
         self._watch_validation()
@@ -156,18 +156,18 @@ class Training:
             self._let_go(at_end)
         if self.n_nets and self.n_iter == self.plan.max_iter:
             self._let_go(np.ones(self.n_nets, bool), describe_limit or self._describe_limit)
-        if self.interrupt is not None:
-            self.close(self.interrupt)
+        if self.stop.is_set():
+            self.close()
         if self.n_nets and self.observer is not None:
             self.observer.begin_iteration(self)
 
-    def close(self, interrupt=None, describe_end=lambda net: None):  # noqa: ARG005
+    def close(self, describe_end=lambda net: None):  # noqa: ARG005
         """Let go the nets that still train, with the weights that they have now."""
         if self.n_nets:
-            self._let_go(np.ones(self.n_nets, bool), describe_end, interrupt)
+            self._let_go(np.ones(self.n_nets, bool), describe_end)
 
     def peek(self):
-        """Return the outcomes that all nets would have if the training ended now, unwarned."""
+        """Return the outcomes that all nets would have if the training ended now."""
         outcomes = list(self.outcomes)
         if self.n_nets:
             nets = np.ones(self.n_nets, bool)
@@ -178,20 +178,20 @@ class Training:
                     history=deepcopy(outcome.history),
                     streams=deepcopy(outcome.streams),
                 )
-        return [replace(outcome, warning=None) for outcome in outcomes]
+        return outcomes
 
-    def _let_go(self, leaving, describe_end=lambda net: None, interrupt=None):  # noqa: ARG005
+    def _let_go(self, leaving, describe_end=lambda net: None):  # noqa: ARG005
         """Make the outcomes of the nets that a mask names, and go on without them."""
         # copies of the parameters where others stay
         left = self.objective if leaving.all() else self.objective.select(leaving)
-        for outcome in self._make_outcomes(left, leaving, describe_end, interrupt):
+        for outcome in self._make_outcomes(left, leaving, describe_end):
             self.outcomes[outcome.history.place] = outcome
-        staying = ~leaving
-        self._histories = list(compress(self._histories, staying))
-        if self._histories:
-            self._keep(staying)
+        if leaving.all():
+            self._histories = []
+        else:
+            self._keep(~leaving)
 
-    def _make_outcomes(self, left, leaving, describe_end, interrupt=None):
+    def _make_outcomes(self, left, leaving, describe_end):
         """Return the outcomes of the nets that a mask names.
 
         Their objective, `left`, may be left with other parameters; nothing else changes.
@@ -201,6 +201,8 @@ class Training:
         loss = self.solver.value(left)
         diverged = self._rescue(left, loss, leaving)
         columns = left.samples.columns
+        # those that stay draw on, and what has left is where a net alone would be
+        streams = self.plan.streams if leaving.all() else deepcopy(self.plan.streams)
         trained = [left.network.select([index]) for index in range(left.network.n_nets)]
         return [
             Outcome(
@@ -208,7 +210,7 @@ class Training:
                 trained=trained[index],
                 columns=columns,
                 solver=self.solver.select([net]),
-                streams=self.plan.streams,
+                streams=streams,
                 loss=float(loss[index]),
                 gap=self.solver.gap(float(loss[index])),
                 n_iter=self.n_iter,
@@ -216,19 +218,23 @@ class Training:
                 warning=self._describe_divergence(net, loss[index])
                 if diverged[index]
                 else describe_end(net),
-                interrupt=interrupt,
             )
             for index, net in enumerate(np.flatnonzero(leaving))
         ]
 
     def _keep(self, staying):
         """Go on with the nets that a mask names."""
-        self.objective = self.objective.select(staying)
-        self.solver = self.solver.select(staying)
-        self.plan = self.plan.select(staying)
-        self._initial, self._previous, self._best = (
+        objective, solver, plan = (
+            part.select(staying) for part in (self.objective, self.solver, self.plan)
+        )
+        initial, previous, best = (
             parameters[staying] for parameters in (self._initial, self._previous, self._best)
         )
+        histories = list(compress(self._histories, staying))
+        # no calls in between: Ctrl-C finds all of this done, or none
+        self.objective, self.solver, self.plan = objective, solver, plan
+        self._initial, self._previous, self._best = initial, previous, best
+        self._histories = histories
         self._watch_validation()
 
     def _watch_validation(self):
@@ -289,14 +295,27 @@ class Training:
 
 @single_threaded_blas
 def train(training):
-    """Run a training to its end and return its outcomes, net by net.
+    """Run a training to its end.
 
-    Ctrl-C ends it with the weights so far, and is the caller's to raise.
+    Parameters
+    ----------
+    training : Training
+        If its `stop` is set, it ends where it begins.
+
+    Returns
+    -------
+    outcomes : list of Outcome
+        Of each net; on Ctrl-C, with the weights so far.
+    interrupt : KeyboardInterrupt or None
+        What ended the training before its time, the caller's to raise.
     """
+    interrupt = None
     # overflow is how divergence shows; `Training` looks for it
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         try:
-            training.solver.run(training)
-        except KeyboardInterrupt as interrupt:
-            training.close(interrupt)
-    return training.outcomes
+            if not training.stop.is_set():
+                training.solver.run(training)
+        except KeyboardInterrupt as error:
+            interrupt = error
+        training.close()
+    return training.outcomes, interrupt

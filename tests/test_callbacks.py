@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -197,6 +198,42 @@ class TestFittedEstimator:
         assert {len(shown.coefs_[0]) for shown in recorder.models} == n_shown
         assert_same_model(recorder.models[-1], model)
 
+    @ends_early
+    @pytest.mark.parametrize("solver", ["adam", "sgd"])
+    def test_nets_that_go_on_from_different_steps_come_in_their_order(self, solver):
+        recorder = Recorder()
+        params = {"schedule": "constant", "max_iter": 100, "tol": 1e-2, "n_iter_no_change": 3}
+        model = make_model(
+            TwoLayerNetClassifier, solver, n_nets=3, warm_start=True, batch_size=50, **params
+        )
+        model.fit(X, y)
+        assert len({start.solver.n_steps for start in model._memory}) > 1
+        plain = pickle.loads(pickle.dumps(model)).fit(X, y)
+        model.set_callbacks(recorder).fit(X, y)
+        assert_same_model(model, plain)
+        assert_same_model(recorder.models[-1], model)
+
+    @ends_early
+    @pytest.mark.parametrize("n_nets", [1, 3])
+    def test_the_buffers_of_a_training_go_when_it_is_done(self, n_nets, monkeypatch):
+        alive, references, make_training = [], [], _stacks.make_training
+
+        def spy(*args, **kwargs):
+            alive.append(sum(reference() is not None for reference in references))
+            training = make_training(*args, **kwargs)
+            references.append(weakref.ref(training))
+            return training
+
+        class Last(Recorder):
+            def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+                self.alive = sum(reference() is not None for reference in references)
+
+        monkeypatch.setattr(_stacks, "make_training", spy)
+        model = make_model(TwoLayerNetClassifier, "lbfgs", n_nets=n_nets)
+        model.set_callbacks(Recorder(), last := Last()).fit(X, y)
+        assert alive == [0] * n_nets
+        assert last.alive == 0
+
     def test_it_keeps_nothing_of_an_earlier_fit(self):
         recorder = Recorder()
         model = make_model(SoftmaxClassifier, "adam", early_stopping=True).fit(X, y)
@@ -266,6 +303,13 @@ class TestStopping:
         # those of a solver that trains one at a time had not begun
         assert model.coefs_[0].shape == (n_left, 13, 5)
         assert_same_model(recorder.models[-1], model)
+
+    @ends_early
+    def test_fitted_nets_that_had_not_begun_stay_as_they_were(self):
+        model = make_model(TwoLayerNetClassifier, "lbfgs", n_nets=3, warm_start=True).fit(X, y)
+        before = model.coefs_[0].copy()
+        model.set_callbacks(Recorder(stop_at=2)).fit(X, y)
+        assert_array_equal((model.coefs_[0] != before).any(axis=(1, 2)), [1, 0, 0])
 
     def test_one_of_several_is_enough(self):
         one, other = Recorder(), Recorder(stop_at=1)

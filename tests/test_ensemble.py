@@ -3,6 +3,8 @@
 import pickle
 import threading
 import weakref
+from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import TwoLayerNetClassifier, _stacks
-from sklearn_toynn._solvers import SOLVERS
+from sklearn_toynn._solvers import SOLVERS, Plan
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
 pytestmark = pytest.mark.filterwarnings(
@@ -35,6 +37,8 @@ def standardized(load):
 
 X, y = standardized(load_wine)
 WEIGHTS = np.random.RandomState(0).uniform(0, 2, len(y))
+# each net ends where its validation loss stalls
+STALLS = {"early_stopping": True, "schedule": "constant", "max_iter": 1000, "batch_size": 50}
 
 
 class Starts:
@@ -174,6 +178,26 @@ def test_warm_start_goes_on(solver):
     assert_array_equal(again.coefs_[0], halves.fit(X, y).coefs_[0])
 
 
+@pytest.mark.parametrize("stacking", ["one", "several", "threads"])
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("params", [{}, {"tol": 1e-2, "early_stopping": False}])
+def test_warm_start_goes_on_net_by_net(request, monkeypatch, solver, params, stacking):
+    if stacking == "threads":
+        request.getfixturevalue("threads")
+    elif stacking == "several":
+        monkeypatch.setattr(_stacks, "CACHE_BYTES", 1)
+    params = STALLS | {"solver": solver, "warm_start": True, "n_iter_no_change": 3} | params
+    together = ensemble(**params, n_nets=4, init=Starts()).fit(X, y)
+    alone = [fit_alone(place, params, X, y) for place in range(4)]
+    assert len({net.n_iter_ for net in alone}) > 2
+    for fit in ("fit", "fit", "partial_fit", "fit"):
+        for net in (together, *alone):
+            net.set_params(early_stopping=params["early_stopping"] and fit == "fit")
+            getattr(net, fit)(X, y)
+        for layer in range(2):
+            assert_array_equal(together.coefs_[layer], [net.coefs_[layer] for net in alone])
+
+
 def test_partial_fit():
     first, second = slice(0, None, 2), slice(1, None, 2)
     together = ensemble(init=Starts())
@@ -226,10 +250,18 @@ def threads(monkeypatch):
 
 
 @pytest.mark.parametrize("solver", ["adam", "gd"])
-def test_threads_change_no_bit(threads, solver):
+def test_threads_change_no_bit(threads, monkeypatch, solver):
     parts = train_test_split(X, y, stratify=y, random_state=0)
     model = ensemble(n_nets=7, solver=solver, early_stopping=True, max_iter=20)
-    in_threads = clone(model).fit(parts[0], parts[2])
+    train, both = _stacks.train, threading.Barrier(2)
+
+    def train_in_pairs(training):
+        both.wait(60)  # a busy machine might leave all four stacks to one thread
+        return train(training)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_stacks, "train", train_in_pairs)
+        in_threads = clone(model).fit(parts[0], parts[2])
     assert len(threads) == 2
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_stacks, "CACHE_BYTES", 2**30)
@@ -248,16 +280,18 @@ def test_warm_start_in_threads():
     assert_array_equal(halves.coefs_[0], whole.coefs_[0])
 
 
-def test_ctrl_c_while_threads_train(threads, monkeypatch):
-    has_begun = threading.Event()
+@pytest.mark.usefixtures("threads")
+def test_ctrl_c_while_threads_train(monkeypatch):
+    all_are_there, here = threading.Barrier(3), threading.local()
 
     def schedule(progress):
-        if progress > 0.001:
-            has_begun.set()
+        if progress > 0.001 and not hasattr(here, "has_begun"):
+            here.has_begun = True
+            all_are_there.wait(60)
         return 1.0
 
     def interrupted(futures, return_when):
-        has_begun.wait()
+        all_are_there.wait(60)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(_stacks, "wait", interrupted)
@@ -284,6 +318,154 @@ def test_ctrl_c_in_the_second_of_two_stacks(monkeypatch):
         model.fit(X, y)
     assert model.coefs_[0].shape == (4, 13, 5)
     assert model.n_iter_ == 8
+
+
+def interrupt_call(monkeypatch, owner, name, number):
+    """Have the call of that number of a function raise KeyboardInterrupt, once."""
+    function, numbers = getattr(owner, name), count(1)
+
+    def interrupted(*args, **kwargs):
+        if next(numbers) == number:
+            raise KeyboardInterrupt
+        return function(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, interrupted)
+
+
+@pytest.fixture
+def stopped(monkeypatch):
+    """Return an event that is set where a run tells its stacks to stop."""
+    stopped = threading.Event()
+
+    class Watched(threading.Event):
+        def set(self):
+            super().set()
+            stopped.set()
+
+    monkeypatch.setattr(_stacks, "Event", Watched)
+    return stopped
+
+
+@pytest.mark.parametrize(("solver", "seed"), [("adam", 4), ("sgd", 1)])
+def test_ctrl_c_after_the_last_net_has_ended(monkeypatch, solver, seed):
+    model = ensemble(solver=solver, random_state=seed, tol=0, warm_start=True, **STALLS)
+    *others, last = [start.solver.n_steps for start in clone(model).fit(X, y)._memory]
+    assert last < max(others)
+    interrupt_call(monkeypatch, SOLVERS[solver], "update", max(others))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert [start.solver.n_steps for start in model._memory] == [*others, last]
+
+
+def test_ctrl_c_in_a_search_after_the_last_candidate_has_ended(monkeypatch):
+    model = ensemble(n_nets=1, n_iter_no_change=2, **STALLS)
+    search = FusedGridSearchCV(model, {"learning_rate": [0.01, 1e-9]}, cv=2)
+    interrupt_call(monkeypatch, SOLVERS["adam"], "update", 20)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X, y)
+
+
+@pytest.mark.usefixtures("threads")
+def test_ctrl_c_after_the_last_stack_of_several_threads_has_ended(monkeypatch):
+    last_has_ended, calls, train = threading.Event(), count(), _stacks.train
+
+    def init(rng, fan_in, fan_out):
+        return np.full((fan_in, fan_out), 0.1 if next(calls) < 4 else -0.1)
+
+    def spy(training):
+        is_last = training.objective.network.parameters[0, 0] < 0
+        if is_last:
+            training.plan = replace(training.plan, max_iter=3)
+        outcomes = train(training)
+        if is_last:
+            last_has_ended.set()
+        return outcomes
+
+    def interrupted(futures, return_when):
+        last_has_ended.wait(60)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_stacks, "train", spy)
+    monkeypatch.setattr(_stacks, "wait", interrupted)
+    model = ensemble(n_nets=4, init=init, schedule="constant", max_iter=3000, tol=0)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert model.coefs_[0].shape == (4, 13, 5)
+    assert model.n_iter_ < 3000
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("n_begun", [0, 1])
+def test_ctrl_c_while_stacks_are_set_up_in_threads(monkeypatch, stopped, n_begun):
+    earlier = ensemble(n_nets=4).fit(X, y)
+    model, calls, lock = clone(earlier).fit(X, y), count(), threading.Lock()
+    are_there, make_training = threading.Barrier(3), _stacks.make_training
+
+    def slow(*args, **kwargs):
+        with lock:
+            goes_on = next(calls) < n_begun
+        if goes_on:
+            return make_training(*args, **kwargs)
+        are_there.wait(60)
+        assert stopped.wait(60)
+        return make_training(*args, **kwargs)
+
+    def schedule(progress):
+        if progress == 0:
+            are_there.wait(60)
+        return 1.0
+
+    def interrupted(futures, return_when):
+        are_there.wait(60)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_stacks, "make_training", slow)
+    monkeypatch.setattr(_stacks, "wait", interrupted)
+    model.set_params(schedule=schedule, max_iter=3000, tol=0)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert model.n_iter_ < 3000
+    if n_begun:
+        assert model.coefs_[0].shape == (2, 13, 5)
+    else:
+        assert_array_equal(model.coefs_[0], earlier.coefs_[0])
+
+
+@pytest.mark.parametrize("n_begun", [0, 1, 2])
+def test_ctrl_c_while_a_stack_is_set_up(monkeypatch, n_begun):
+    monkeypatch.setattr(_stacks, "CACHE_BYTES", 1)
+    model = ensemble(n_nets=6).fit(X[::2], y[::2])
+    before = [layer.copy() for layer in model.coefs_]
+    interrupt_call(monkeypatch, _stacks, "make_training", n_begun + 1)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    expected = before if n_begun == 0 else ensemble(n_nets=2 * n_begun).fit(X, y).coefs_
+    for layer, other in zip(model.coefs_, expected, strict=True):
+        assert_array_equal(layer, other)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_ctrl_c_leaves_fitted_nets_that_had_not_begun_as_they_were(monkeypatch, method):
+    monkeypatch.setattr(_stacks, "CACHE_BYTES", 1)
+    model = ensemble(n_nets=6, batch_size=50, warm_start=True)
+    go_on = getattr(model.fit(X, y), method)
+    before = model.coefs_[0].copy()
+    updates = {"fit": 8 * 4, "partial_fit": 4}[method]
+    interrupt_call(monkeypatch, SOLVERS["adam"], "update", updates + 2)
+    with pytest.raises(KeyboardInterrupt):
+        go_on(X, y)
+    assert_array_equal((model.coefs_[0] != before).any(axis=(1, 2)), [1, 1, 1, 1, 0, 0])
+    go_on(X, y)
+    assert model.coefs_[0].shape == (6, 13, 5)
+
+
+def test_ctrl_c_while_a_net_leaves(monkeypatch):
+    model = ensemble(tol=0, **STALLS)
+    interrupt_call(monkeypatch, Plan, "select", 1)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert model.coefs_[0].shape == (N_NETS, 13, 5)
+    assert len(model.loss_curve_) == model.n_iter_
 
 
 def test_the_buffers_of_a_stack_go_when_it_is_trained(monkeypatch):

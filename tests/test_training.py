@@ -1090,7 +1090,9 @@ def train_stack(models, X, y, X_val=None, y_val=None):
         for model, stream in zip(models, streams, strict=True)
         for start in model._start(problem, stream)
     ]
-    return problem, train(make_training(models, problem, starts))
+    outcomes, interrupt = train(make_training(models, problem, starts))
+    assert interrupt is None
+    return problem, outcomes
 
 
 def assert_stack_equals_nets(models, X, y, X_val=None, y_val=None):
