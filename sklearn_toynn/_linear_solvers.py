@@ -59,32 +59,41 @@ class RowSpace:
     """
 
     def __init__(self, X, mean):
-        n_rows, n_features = X.shape
+        n_rows = len(X)
+        self._X, self._mean = X, mean
         gram = np.zeros((n_rows, n_rows), order="F")
-        for columns in slices(n_features, max(n_rows, 256)):
-            gram = add_gram(gram, (X[:, columns] - mean[columns]).T)
+        for columns, block in self._blocks():
+            gram = add_gram(gram, (block - mean[columns]).T)
         tol = n_rows * np.finfo(float).eps * gram.diagonal().max()
         factor, pivots, rank, _ = lapack.dpstrf(gram, lower=1, tol=tol)
         rank = max(rank, 1)
         factor = np.tril(factor)[:, :rank]
-        self._X, self._mean = X, mean
         self._pivots = pivots[:rank] - 1
         self._L = factor[:rank]
         self.Z = np.empty((n_rows, rank))
         self.Z[pivots - 1] = factor
 
+    def _blocks(self):
+        """Yield blocks of columns of X, in float64."""
+        n_rows, n_features = self._X.shape
+        for columns in slices(n_features, max(n_rows, 256)):
+            yield columns, self._X[:, columns].astype(float, copy=False)
+
     def from_weights(self, W):
         """Return V = W Q^T, by the solution of L V^T = (X - mean)_pivots W^T."""
-        scores = (self._X @ W.T - self._mean @ W.T)[self._pivots]
-        return lapack.dtrtrs(self._L, scores, lower=1)[0].T
+        scores = sum(block @ W[:, columns].T for columns, block in self._blocks())
+        scores -= self._mean @ W.T
+        return lapack.dtrtrs(self._L, scores[self._pivots], lower=1)[0].T
 
     def to_weights(self, V):
         """Return W = V L^-1 (X - mean)_pivots."""
         solved, _ = lapack.dtrtrs(self._L, V.T, lower=1, trans=1)
         # zero beyond the pivots: to index X would copy it
-        combination = np.zeros((len(V), len(self._X)), self._X.dtype)
+        combination = np.zeros((len(V), len(self._X)))
         combination[:, self._pivots] = solved.T
-        return combination @ self._X - np.outer(solved.sum(axis=0), self._mean)
+        W = np.concatenate([combination @ block for _, block in self._blocks()], axis=1)
+        W -= np.outer(combination.sum(axis=1), self._mean)
+        return W
 
 
 def rows_in_use(samples):
