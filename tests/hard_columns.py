@@ -165,14 +165,22 @@ KINDS = {
 
 
 def draw_size(rng):
-    """Draw rows, columns and classes of a problem that takes milliseconds."""
+    """Draw rows, columns and classes of a problem that takes milliseconds.
+
+    Some have fewer rows than columns, and some so many that they are taken in chunks.
+    """
     n_classes = rng.choice([2, 3, 4, rng.randint(5, 11), rng.randint(11, 51)], p=SHARES)
     most_columns = 60 if n_classes <= 4 else 25 if n_classes <= 10 else 8
     n_columns = int(decades(rng, 0.2, np.log10(most_columns + 1)))
     n_rows = int(decades(rng, np.log10(max(20, 3 * n_classes)), np.log10(400)))
-    if n_classes <= 4 and rng.uniform() < 0.15:
-        n_rows = rng.randint(20, 50)
-        n_columns = rng.randint(n_rows, 90)
+    if n_classes <= 4:
+        form = rng.choice(["", "wide", "long"], p=[0.8, 0.15, 0.05])
+        if form == "wide":
+            n_rows = rng.randint(20, 50)
+            n_columns = rng.randint(n_rows, 90)
+        elif form == "long":
+            n_rows = int(decades(rng, 2.7, 3.8))
+            n_columns = rng.randint(1, 7)
     return n_rows, n_columns, int(n_classes)
 
 
