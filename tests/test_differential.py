@@ -111,6 +111,7 @@ def test_no_silent_miss(chunk):
         for fault in find_faults(seed, solver)
     ]
     assert not faults, "\n".join(faults)
+    assert max(solve(seed).gap for seed in seeds_of(chunk)) <= UNPROVEN
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -226,10 +227,6 @@ class TestReference:
             value = polish(problem, minimum)
             below = 1 - float(value / Decimal(minimum.value))
         assert -1e-15 <= below <= minimum.gap + 1e-15
-
-    @pytest.mark.parametrize("chunk", range(N_CHUNKS))
-    def test_it_proves_nearly_all(self, chunk):
-        assert all(solve(seed).gap <= UNPROVEN for seed in seeds_of(chunk))
 
 
 def round_reference(seed):
