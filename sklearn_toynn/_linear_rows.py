@@ -74,6 +74,11 @@ class StandardColumns:
         theta = np.column_stack([W * self.scale, b + W @ self.mean])
         return theta - theta.mean(axis=0)
 
+    def rounding(self, theta):
+        """Return what rounding may add to scores by the change of variables, and by the mean."""
+        means = np.abs(self.mean * self.inv_scale)
+        return 4 * np.finfo(float).eps * float(np.max(np.abs(theta[:, :-1]) @ means))
+
     @classmethod
     def of(cls, X, curvatures, reg):
         """Measure the columns of X, dense or CSR, under the rows' curvatures w p (1 - p).

@@ -287,16 +287,19 @@ class LinearSolver(Solver, ABC):
 
     def value(self, objective):
         """Return the objective at a network's parameters as they are, in float64."""
-        problem = self._problem
-        theta = problem.load(objective.network)
-        loss, gradient = problem.objective.value_and_gradient(theta)
-        self._least = max(self._least, loss - problem.objective.duality_gap(theta, gradient))
+        theta, problem = self._problem.load(objective.network), self._problem.objective
+        loss, gradient = problem.value_and_gradient(theta)
+        self._least = max(self._least, loss - problem.duality_gap(theta, gradient))
         self._last = loss, float(np.abs(gradient).max())
+        self._rounding = ROUNDING * loss + problem.columns.rounding(theta)
         return np.array([loss])
 
     def gap(self, loss):
-        """Return the proven gap of an objective to the minimum, relative to it; NaN if reg = 0."""
-        gap = max(loss - self._least, 0.0)
+        """Return the proven gap of an objective to the minimum, relative to it; NaN if reg = 0.
+
+        What rounding may have taken from it is added.
+        """
+        gap = max(loss - self._least, 0.0) + self._rounding
         return gap / loss if np.isfinite(gap) else np.nan
 
     def _describe_limit(self, _):
@@ -318,7 +321,7 @@ class LinearSolver(Solver, ABC):
             proof = "with reg=0 there is no bound of the gap to the minimum"
         else:
             enough = max(tol, SINGLE_GAP) if self._problem.X.dtype == np.float32 else tol
-            if gap <= enough + ROUNDING:
+            if gap <= enough + 2 * ROUNDING:
                 return None
             proof = (
                 f"the gap to the minimum was at most {gap:.3g} of the objective, above "
