@@ -34,6 +34,8 @@ class LinearObjective:
 
     Attributes
     ----------
+    square : ndarray of shape (n_features,)
+        sum_i w_i z_ij^2 over all rows.
     n_evaluations : int
         How often `value_and_gradient` has been called.
     work : float
@@ -42,7 +44,7 @@ class LinearObjective:
         speed, a sparse one at a twentieth.
     """
 
-    def __init__(self, X, codes, weights, reg, n_classes, columns=None):
+    def __init__(self, X, codes, weights, reg, n_classes, columns=None, square=None):
         self.codes = codes
         self.weights = weights
         self.reg = reg
@@ -52,7 +54,8 @@ class LinearObjective:
         self.is_sparse = sp.issparse(X)
         if columns is None:
             columns = StandardColumns.of(X, weights * ((n_classes - 1) / n_classes**2), reg)
-        self.columns = columns
+            square = (columns.std * columns.inv_scale) ** 2
+        self.columns, self.square = columns, square
         self.ridge = self.columns.ridge(reg)
         self.rows = make_rows(X, self.columns, n_classes)
         self.chunks = self.rows.chunks
@@ -130,8 +133,8 @@ class LinearObjective:
 
         (H d)_k = sum_i w_i p_ik (z_i d_k - sum_m p_im z_i d_m) z_i + ridge d_k.
         """
-        is_one = len(self.chunks) == 1
-        kept = [(chunk, P.copy()) for chunk, P in self.probabilities(theta)] if is_one else None
+        # of one chunk, they stay as they are until the next evaluation
+        kept = list(self.probabilities(theta)) if len(self.chunks) == 1 else None
 
         def multiply(direction):
             self.n_evaluations += 1
@@ -170,27 +173,27 @@ class LinearObjective:
         return np.bincount(self.codes, self.weights, minlength=self.n_classes)
 
     @cached_property
-    def class_sums(self):
-        """sum_i w_i onehot(y_i) z_i, (n_classes, n_features): minus the gradient at theta = 0."""
-        _, gradient = self.value_and_gradient(np.zeros(self.shape))
-        return -gradient[:, :-1]
+    def _inverse_ridge(self):
+        return 1 / self.ridge[:-1]
 
     def duality_gap(self, theta, gradient):
         """Return an upper bound of L(theta) - min L, by the gradient there; infinite if reg = 0.
 
-        Any probabilities q_i with sum_i w_i (q_i - onehot(y_i)) = r = 0 give a lower bound of
-        the objective, the dual one: sum_i w_i H(q_i) - ||G||^2 / 2 for the entropy H, with
-        G = sum_i w_i (q_i - onehot(y_i)) z_i and ||G||^2 = sum_kj G_kj^2 / ridge_j. For the
-        probabilities p at theta, G is the gradient less the penalty's, and L lies above that
-        bound by b r + ||dL/dW||^2 / 2. Their r, the gradient by the intercepts b, is not quite
-        zero; it is for q = (1 - s) p + s c, where the one row of probabilities
-        c = shares - r (1 - s) / s, and s = max_k r_k / shares_k. As H is concave,
+        Any probabilities q_i with sum_i w_i (q_i - onehot(y_i)) = 0 give a lower bound of the
+        objective, the dual one: sum_i w_i H(q_i) - |G|^2 / 2 for the entropy H, with
+        G = sum_i w_i (q_i - onehot(y_i)) z_i and |G|^2 = sum_kj G_kj^2 / ridge_j. For the
+        probabilities p at theta, G is the gradient g by the weights W less the penalty's, and
+        L lies above that bound by |g|^2 / 2, if the gradient r by the intercepts b is zero.
+        (That is the gap of Blondel, Martins and Niculae 2020, "Learning with Fenchel-Young
+        losses", JMLR 21(35), proposition 5.)
+
+        It is not quite zero, and q = (1 - s) p + s c takes the place of p, with one row c for
+        all, c = shares - r (1 - s) / s, and s = max_k r_k / shares_k. As H is concave,
         sum w H(q) >= (1 - s) sum w H(p), so that the gap is at most
 
-            s log K + b r + ||dL/dW + s D||^2 / 2 - s <W, D>,  D = -class_sums - G.
+            s log K + b r + |g + s D|^2 / 2 - s <W, D>,  D = ridge W - g - S,
 
-        (Without the intercepts that is the gap of Blondel, Martins and Niculae 2020, "Learning
-        with Fenchel-Young losses", JMLR 21(35), proposition 5.)
+        where S_kj = sum_i w_i onehot(y_i)_k z_ij <= (shares_k v_j)^(1/2), v_j = sum_i w_i z_ij^2.
         """
         if not self.reg > 0:
             return np.inf
@@ -199,28 +202,43 @@ class LinearObjective:
         s = float(np.max(r / np.where(is_empty, np.inf, self.shares)))
         if not s < 1:
             return np.inf
-        W, ridge = theta[:, :-1], self.ridge[:-1]
-        D = ridge * W - gradient[:, :-1] - self.class_sums
-        residual = gradient[:, :-1] + s * D
-        square = float(np.sum(residual**2 / ridge))
-        return (
-            s * np.log(self.n_classes)
-            + float(b @ r)
-            + 0.5 * square
-            - s * float(np.vdot(W, D))
-            + float(r[is_empty].sum())
-        )
+        W, g, inverse = theta[:, :-1], gradient[:, :-1], self._inverse_ridge
+        length = np.sqrt(np.vdot(g, g * inverse))
+        penalty = np.vdot(W, W * self.ridge[:-1])
+        farthest = length + np.sqrt(penalty) + np.sqrt(self.square @ inverse)
+        product = abs(np.vdot(W, g)) + np.sqrt(self.shares) @ np.abs(W) @ np.sqrt(self.square)
+        gap = s * (np.log(self.n_classes) + product) + b @ r + 0.5 * (length + s * farthest) ** 2
+        return float(gap + r[is_empty].sum())
+
+    def duality_gap_by(self, theta, gradient, step, residual, enough):
+        """Return such a bound, the tighter the nearer to Newton's a step d is.
+
+        Its residual is g + H d. With p + p c, the first-order change of p along d, in the place
+        of p, L lies above the dual bound by sum_i w_i KL(p_i + p_i c_i, p_i) more, which is at
+        most (d'Hd - |d|^2) / 2 (1 - t), for |d|^2 the penalty's part of d'Hd and t the largest
+        change of the difference of two scores along d; and g is the residual less ridge d.
+        Where the bound is not going to be `enough`, t is not looked for, and it is infinite.
+        """
+        pull = self.ridge * step
+        change = 0.5 * float(np.vdot(step, residual - gradient - pull))
+        rest = self.duality_gap(theta, residual - pull)
+        t = self.largest_change(step) if rest + change <= enough else 1.0
+        return rest + change / (1 - t) if t < 1 else np.inf
 
     def with_columns_at(self, theta):
         """Return the same problem in the variables that suit the curvature at theta."""
         curvatures = np.empty(self.n_rows)
         for chunk, spread in self.curvatures(theta):
             np.mean(spread, axis=0, out=curvatures[chunk])
-        columns = StandardColumns.of(self.rows.X, curvatures, self.reg)
-        return self._like_this(self.rows.X, self.codes, self.weights, columns)
+        old, new = self.columns, StandardColumns.of(self.rows.X, curvatures, self.reg)
+        # an upper bound, whichever mean the old ones are about
+        square = self.square * (old.scale * new.inv_scale) ** 2
+        square = (np.sqrt(square) + np.abs(old.mean - new.mean) * new.inv_scale) ** 2
+        return self._like_this(self.rows.X, self.codes, self.weights, new, square)
 
-    def _like_this(self, X, codes, weights, columns):
-        return LinearObjective(X, codes, weights, self.reg, self.n_classes, columns)
+    def _like_this(self, *rows):
+        X, codes, weights, *columns = rows
+        return LinearObjective(X, codes, weights, self.reg, self.n_classes, *columns)
 
     def on_every(self, step):
         """Return the same problem on every step-th row, or None where those have no weight."""
@@ -229,4 +247,4 @@ class LinearObjective:
         if not total > 0:
             return None
         X, codes = self.rows.X[::step], self.codes[::step]
-        return self._like_this(X, codes, weights / total, self.columns)
+        return self._like_this(X, codes, weights / total, self.columns, self.square)

@@ -56,7 +56,7 @@ class StandardColumns:
     """
 
     def __init__(self, mean, std, floor):
-        self.mean = mean
+        self.mean, self.std = mean, std
         self.scale = np.hypot(std, np.sqrt(floor))
         self.inv_scale = np.divide(1.0, self.scale, out=np.zeros(len(std)), where=self.scale > 0)
 

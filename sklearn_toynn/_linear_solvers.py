@@ -27,7 +27,7 @@ STRIDE = 4
 #: The Hessian is renewed at every step where it costs no more than so many evaluations.
 CHEAPEST = 2
 #: Steps until the variables are chosen anew, if the end has not come; then twice as many.
-PERIOD = 30
+PERIOD = 100
 #: How often they are chosen anew where no step lowers the objective any more.
 MAX_STANDSTILLS = 2
 #: The relative gap that float32 parameters can promise.
@@ -135,11 +135,11 @@ class LinearProblem:
 
     def store(self, theta, network):
         """Set a network's parameters; the mean of the intercepts, which is free, to zero."""
-        W, _ = self.objective.columns.to_coefs(theta)
-        network.weights[0][0] = W
+        columns, W = self.objective.columns, network.weights[0][0]
+        np.multiply(theta[:, :-1], columns.inv_scale, out=W, casting="same_kind")
         # of the weights as they were rounded, so that columns far from zero shift no score
-        b = theta[:, -1] - network.weights[0][0].astype(float) @ self.objective.columns.mean
-        network.biases[0][0, :, 0] = b - b.mean()
+        b = theta[:, -1] - W.astype(float, copy=False) @ columns.mean
+        network.biases[0][0, :, 0] = b - np.add.reduce(b) / len(b)
 
     def change_variables(self, theta):
         """Take variables that suit the curvature at theta, and return theta in them."""
@@ -206,7 +206,7 @@ class LinearSolver(Solver, ABC):
         if problem.is_wide:
             reduced = problem.in_row_space()
             descent = self._begin(reduced.objective, reduced.from_full(theta), goal)
-            self._follow(descent, 4 * PERIOD, reduced.to_full)
+            self._follow(descent, PERIOD, reduced.to_full)
             if not training.n_nets:
                 return
             descent = self._finish(reduced.to_full(descent.theta), goal)
@@ -289,10 +289,17 @@ class LinearSolver(Solver, ABC):
         """Return the objective at a network's parameters as they are, in float64."""
         theta, problem = self._problem.load(objective.network), self._problem.objective
         loss, gradient = problem.value_and_gradient(theta)
-        self._least = max(self._least, loss - problem.duality_gap(theta, gradient))
-        self._last = loss, float(np.abs(gradient).max())
         self._rounding = ROUNDING * loss + problem.columns.rounding(theta)
+        self._last = loss, float(np.abs(gradient).max())
+        if not self._is_proven(loss):
+            self._least = max(self._least, loss - problem.duality_gap(theta, gradient))
         return np.array([loss])
+
+    def _is_proven(self, loss):
+        """Say whether the gap of an objective is at most `tol`, or what float32 can promise."""
+        tol = self._training.rule.tol
+        enough = max(tol, SINGLE_GAP) if self._problem.X.dtype == np.float32 else tol
+        return self.gap(loss) <= enough + 2 * ROUNDING
 
     def gap(self, loss):
         """Return the proven gap of an objective to the minimum, relative to it; NaN if reg = 0.
@@ -320,8 +327,7 @@ class LinearSolver(Solver, ABC):
         if not has_bound:
             proof = "with reg=0 there is no bound of the gap to the minimum"
         else:
-            enough = max(tol, SINGLE_GAP) if self._problem.X.dtype == np.float32 else tol
-            if gap <= enough + 2 * ROUNDING:
+            if self._is_proven(loss):
                 return None
             proof = (
                 f"the gap to the minimum was at most {gap:.3g} of the objective, above "

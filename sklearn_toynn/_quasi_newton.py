@@ -111,32 +111,6 @@ def search_line(objective, theta, direction, loss, slope):
     return None
 
 
-def conjugate_gradients(multiply, gradient, precondition, is_enough):
-    """Return a step d of H d = -g, as soon as `is_enough` of it and its residual g + H d says so.
-
-    Hestenes and Stiefel 1952, "Methods of conjugate gradients for solving linear systems", J.
-    Res. NBS 49, 409; `precondition` approximates the product with -H^-1. By that measure the
-    third argument of `is_enough` is the residual's square.
-    """
-    step, residual = np.zeros_like(gradient), gradient.copy()
-    ahead = precondition(residual)
-    square = -float(np.vdot(residual, ahead))
-    for _ in range(MAX_PRODUCTS):
-        product = multiply(ahead)
-        curvature = float(np.vdot(ahead, product))
-        if not (square > 0 and curvature > 0):  # within rounding
-            break
-        step += square / curvature * ahead
-        residual += square / curvature * product
-        steepest = precondition(residual)
-        new_square = -float(np.vdot(residual, steepest))
-        if is_enough(step, residual, new_square):
-            break
-        ahead = steepest + new_square / square * ahead
-        square = new_square
-    return step
-
-
 class Descent:
     """A descent from theta to a goal.
 
@@ -145,15 +119,16 @@ class Descent:
     put off, by as much again at most, if at the present rate the end is nearer than that.
 
     The end is claimed on a proof, `LinearObjective.duality_gap`, which knows of no model. Where
-    the model's decrement says that the end has come and the proof does not hold, the next step
-    is Newton's, by conjugate gradients on products with the Hessian itself, for which the model
-    is but the preconditioner: as many as are needed for the proof to hold after the step, if
-    the objective is as quadratic as that.
+    the model's decrement says that the end has come and the proof does not hold, Newton's step is
+    found by conjugate gradients on products with the Hessian itself, for which the model is but
+    the preconditioner, until the tighter proof that such a step gives holds, or the step says
+    that the end has not come: then it is taken.
 
-    Without a penalty there is no such proof. Then those conjugate gradients give the decrement
-    of Newton's step d, and where no score changes by more than 1 along d, the gap is at most
-    -g'd: so far, no curvature changes by more than a factor of e (Bach 2010, "Self-concordant
-    analysis for logistic regression", Electron. J. Stat. 4, 384).
+    Without a penalty there is no such proof, and where no step lowers the objective any more,
+    rounding may be in its way. Then those conjugate gradients give the decrement of Newton's step
+    d, and where the difference of two scores changes by no more than 1 along d, -g'd is taken for
+    the gap: so far, no curvature changes by more than a factor of e (Bach 2010,
+    "Self-concordant analysis for logistic regression", Electron. J. Stat. 4, 384).
 
     Parameters
     ----------
@@ -191,7 +166,7 @@ class Descent:
         self._memory = Memory()
         self._n_evaluations_before = objective.n_evaluations
         self._n_idle_steps = 0
-        self._is_fresh = False  # whether the model is of the Hessian at theta
+        self._is_fresh = model is not None  # whether the model is of the Hessian at theta
         self._best_loss = self._best_decrement = math.inf
         self.least, self._newton_gap = -math.inf, math.inf
         self.has_converged = self.stands_still = False
@@ -249,7 +224,8 @@ class Descent:
         """See whether the end has come, and else find the direction of the next step."""
         goal = self._goal.gap(self.loss)
         if self.model is None:
-            if self._has_ended():
+            self._prove(self._objective.duality_gap(self.theta, self.gradient))
+            if self.has_converged:
                 return
             self._renew(self._affordable())
         self._measure()
@@ -258,9 +234,9 @@ class Descent:
             self._renew(due)
             self._measure()
             due = self._due()
-        if self._decrement <= goal and self._has_ended():
-            return
-        if self._decrement <= goal or self._is_newton:
+        if self._has_vanished() or (self._goal.is_rough and self._decrement <= goal):
+            self.has_converged = True
+        elif self._decrement <= goal or self._is_newton:
             self._take_newton_step()
         is_lower = self.loss < self._best_loss * (1 - ROUNDING)
         is_progress = is_lower or self._decrement < 0.8 * self._best_decrement
@@ -268,16 +244,15 @@ class Descent:
         self._best_loss = min(self._best_loss, self.loss)
         self._best_decrement = min(self._best_decrement, self._decrement)
 
-    def _has_ended(self):
-        """See whether the end has come, on a proof if it is to be the end."""
-        gap = self._objective.duality_gap(self.theta, self.gradient)
+    def _has_vanished(self):
+        """Say whether the objective is next to nothing, where it may have no minimum."""
+        limit = self._goal.gradient
+        return self.loss <= limit and np.abs(self.gradient).max() <= limit
+
+    def _prove(self, gap):
+        """Take in an upper bound of the gap here."""
         self.least = max(self.least, self.loss - gap)
-        self.has_converged = (
-            self._goal.is_rough
-            or self.gap <= self._goal.gap(self.loss)
-            or max(self.loss, np.abs(self.gradient).max()) <= self._goal.gradient
-        )
-        return self.has_converged
+        self.has_converged = self.gap <= self._goal.gap(self.loss)
 
     def _measure(self):
         """Find the direction from here."""
@@ -289,29 +264,38 @@ class Descent:
         return self._memory.direction(gradient, self.model)
 
     def _take_newton_step(self):
-        """Aim along Newton's step, near enough to prove the end, or to see that it has come."""
+        """Aim along Newton's step, or see by it that the end has come.
+
+        By conjugate gradients (Hestenes and Stiefel 1952, J. Res. NBS 49, 409): step and residual
+        are d and g + H d, `square` is the residual's by the measure of the preconditioner.
+        """
         objective, goal = self._objective, self._goal.gap(self.loss)
-
-        is_near = False
-
-        def is_enough(step, residual, square):
-            nonlocal is_near
-            slope = -float(np.vdot(self.gradient, step))
-            is_near = square <= FORCING * slope
-            if not is_near:
-                return False
-            if slope > 2 * goal or objective.reg == 0:
-                return True
-            return objective.duality_gap(self.theta + step, residual) <= 0.2 * goal
-
-        before = objective.n_evaluations
-        self._direction = conjugate_gradients(
-            objective.hessian_at(self.theta), self.gradient, self._precondition, is_enough
-        )
+        multiply, before = objective.hessian_at(self.theta), objective.n_evaluations
+        step, residual = np.zeros_like(self.gradient), self.gradient.copy()
+        ahead, square, is_near = self._direction, 2 * self._decrement, False
+        for _ in range(MAX_PRODUCTS):
+            product = multiply(ahead)
+            curvature = float(np.vdot(ahead, product))
+            if not (square > 0 and curvature > 0):  # within rounding
+                break
+            step += square / curvature * ahead
+            residual += square / curvature * product
+            slope = float(np.vdot(self.gradient, step))
+            if objective.reg > 0 and -slope <= 2 * goal:
+                self._prove(
+                    objective.duality_gap_by(self.theta, self.gradient, step, residual, goal)
+                )
+                if self.has_converged:
+                    return
+            steepest = self._precondition(residual)
+            before_square, square = square, -float(np.vdot(residual, steepest))
+            is_near = square <= -FORCING * slope
+            if is_near and (objective.reg == 0 or -slope > 2 * goal):
+                break
+            ahead = steepest + square / before_square * ahead
         self._n_evaluations += objective.n_evaluations - before
-        self._slope = float(np.vdot(self.gradient, self._direction))
-        is_small = -self._slope <= goal
-        if is_near and is_small and objective.largest_change(self._direction) <= 1:
+        self._direction, self._slope = step, float(np.vdot(self.gradient, step))
+        if is_near and -self._slope <= goal and objective.largest_change(step) <= 1:
             self._newton_gap = -self._slope
             self.has_converged = objective.reg == 0
 
@@ -335,7 +319,7 @@ class Descent:
     def _due(self):
         """Return the model to renew the present one by now, or None."""
         if self._always:
-            return self._renewals[-1] if self._n_period_steps else None
+            return None if self._is_fresh else self._renewals[-1]
         due = self._affordable()
         if due is None:
             return None
