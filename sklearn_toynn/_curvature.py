@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.linalg import lapack
 
-from ._symmetric import add_gram, cholesky, diagonal_of, inverse
+from ._symmetric import add_gram, cholesky, diagonal_of, inverse, multiply
 
 __all__ = [
     "ClassFactors",
@@ -115,7 +115,7 @@ class UniformFactor(Curvature):
 
     def solve(self, g):
         """Multiply by the inverse, the same for every class."""
-        return zero_sum(g @ self._inverse)
+        return zero_sum(multiply(self._inverse, g))
 
     @classmethod
     def cost(cls, objective):
@@ -147,7 +147,7 @@ class SharedFactor(Curvature):
 
     def solve(self, g):
         """Scale, multiply by the inverse, scale."""
-        return zero_sum(((g * self._scale) @ self._inverse) * self._scale)
+        return zero_sum(multiply(self._inverse, g * self._scale) * self._scale)
 
     @classmethod
     def cost(cls, objective):
@@ -164,7 +164,7 @@ class ClassFactors(Curvature):
 
     def _build(self, objective, theta):
         n_classes, size = objective.shape
-        self._inverses = np.zeros((n_classes, size, size))
+        grams = [np.zeros((size, size), order="F") for _ in range(n_classes)]
         for chunk, P in objective.probabilities(theta):
             Z, weights = objective.rows.standardised(chunk), objective.weights[chunk]
             spread = P * (1 - P)
@@ -173,15 +173,18 @@ class ClassFactors(Curvature):
                 keep = np.flatnonzero(spread[k] > floor[k])
                 R = Z[keep]
                 R *= np.sqrt(spread[k, keep] * weights[keep])[:, None]
-                A = self._inverses[k].T
-                A[...] = add_gram(A, R)
-        for A in self._inverses:
+                grams[k] = add_gram(grams[k], R)
+        self._inverses = []
+        while grams:  # so that no two of a class are held at once
+            A = grams.pop(0)
             diagonal_of(A)[:] += objective.ridge
-            A.T[...] = inverse(A.T)
+            self._inverses.append(inverse(A))
 
     def solve(self, g):
         """Multiply each class's part by its inverse."""
-        return zero_sum(np.matmul(g[:, None], self._inverses)[:, 0])
+        return zero_sum(
+            np.array([multiply(A, row[None])[0] for A, row in zip(self._inverses, g, strict=True)])
+        )
 
     @classmethod
     def cost(cls, objective):

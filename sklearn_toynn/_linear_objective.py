@@ -210,20 +210,18 @@ class LinearObjective:
         gap = s * (np.log(self.n_classes) + product) + b @ r + 0.5 * (length + s * farthest) ** 2
         return float(gap + r[is_empty].sum())
 
-    def duality_gap_by(self, theta, gradient, step, residual, enough):
-        """Return such a bound, the tighter the nearer to Newton's a step d is.
+    def duality_gap_by(self, theta, gradient, step, residual):
+        """Return the parts a and b of another such bound, a + b / (1 - `largest_change(step)`).
 
-        Its residual is g + H d. With p + p c, the first-order change of p along d, in the place
-        of p, L lies above the dual bound by sum_i w_i KL(p_i + p_i c_i, p_i) more, which is at
-        most (d'Hd - |d|^2) / 2 (1 - t), for |d|^2 the penalty's part of d'Hd and t the largest
-        change of the difference of two scores along d; and g is the residual less ridge d.
-        Where the bound is not going to be `enough`, t is not looked for, and it is infinite.
+        It is the tighter the nearer to Newton's the step d is; its residual is g + H d. With
+        p + p c, the first-order change of p along d, in the place of p, L lies above the dual
+        bound by sum_i w_i KL(p_i + p_i c_i, p_i) more, at most (d'Hd - |d|^2) / 2 (1 - t) for
+        |d|^2 the penalty's part of d'Hd and t < 1 the largest change of the difference of two
+        scores along d; and g becomes the residual less ridge d.
         """
         pull = self.ridge * step
         change = 0.5 * float(np.vdot(step, residual - gradient - pull))
-        rest = self.duality_gap(theta, residual - pull)
-        t = self.largest_change(step) if rest + change <= enough else 1.0
-        return rest + change / (1 - t) if t < 1 else np.inf
+        return self.duality_gap(theta, residual - pull), change
 
     def with_columns_at(self, theta):
         """Return the same problem in the variables that suit the curvature at theta."""

@@ -1,6 +1,7 @@
 """The solvers of the linear model, whose objective is convex: they find its minimum."""
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -205,11 +206,14 @@ class LinearSolver(Solver, ABC):
         goal = Goal(relative=max(tol, ROUNDING), gradient=tol if objective.reg == 0 else 0.0)
         if problem.is_wide:
             reduced = problem.in_row_space()
-            descent = self._begin(reduced.objective, reduced.from_full(theta), goal)
+            nearer = replace(goal, relative=0.5 * goal.relative)  # so that it holds in X as well
+            descent = self._begin(reduced.objective, reduced.from_full(theta), nearer)
             self._follow(descent, PERIOD, reduced.to_full)
             if not training.n_nets:
                 return
-            descent = self._finish(reduced.to_full(descent.theta), goal)
+            step = descent.newton_step
+            step = None if step is None else reduced.to_full(step)
+            descent = self._finish(reduced.to_full(descent.theta), goal, step)
         else:
             descent = self._begin(objective, theta, goal)
         period, n_standstills = PERIOD, 0
@@ -257,11 +261,13 @@ class LinearSolver(Solver, ABC):
         )
         return Descent(objective, theta, model, renewals, goal, always=always)
 
-    def _finish(self, theta, goal):
+    def _finish(self, theta, goal, step=None):
         """Return a descent by Newton steps whose directions need no dear model."""
         objective = self._problem.objective
         _, renewals = choose_curvatures(objective, may_be_exact=True)
-        return Descent(objective, theta, None, (Diagonal, *renewals), goal, is_newton=True)
+        return Descent(
+            objective, theta, None, (Diagonal, *renewals), goal, is_newton=True, step=step
+        )
 
     def _warm_start(self, objective):
         """Return a theta and a model of the Hessian from some of the rows, recursively.

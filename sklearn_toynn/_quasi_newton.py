@@ -18,7 +18,9 @@ ROUNDING = 64 * float(np.finfo(float).eps)
 #: needs.
 MIN_PERIOD = 5
 #: The most products with the Hessian for a step.
-MAX_PRODUCTS = 50
+MAX_PRODUCTS = 25
+#: Where the decrement is this share of the gap to reach, it is worth while to ask for a proof.
+NEAR = 0.1
 #: A step of conjugate gradients is near Newton's where the residual's square has come to this
 #: share of the first.
 FORCING = 0.01
@@ -146,6 +148,8 @@ class Descent:
         Whether to renew at every step.
     is_newton : bool
         Whether every step is to be Newton's, by conjugate gradients.
+    step : ndarray of the shape of theta, default=None
+        What is about Newton's step there, if that is known.
 
     Attributes
     ----------
@@ -155,11 +159,15 @@ class Descent:
         No objective is below that; -inf where there is no penalty.
     has_converged : bool
         Whether the goal is reached.
+    newton_step : ndarray of the shape of theta or None
+        The step by which the end was proven.
     stands_still : bool
         Whether no step lowered the objective any more.
     """
 
-    def __init__(self, objective, theta, model, renewals, goal, *, always=False, is_newton=False):
+    def __init__(
+        self, objective, theta, model, renewals, goal, *, always=False, is_newton=False, step=None
+    ):
         self.theta, self.model = theta, model
         self._objective, self._renewals, self._goal = objective, renewals, goal
         self._always, self._is_newton = always, is_newton
@@ -169,6 +177,7 @@ class Descent:
         self._is_fresh = model is not None  # whether the model is of the Hessian at theta
         self._best_loss = self._best_decrement = math.inf
         self.least, self._newton_gap = -math.inf, math.inf
+        self.newton_step = step
         self.has_converged = self.stands_still = False
         self._begin_period()
         self.loss, self.gradient = objective.value_and_gradient(theta)
@@ -225,24 +234,40 @@ class Descent:
         goal = self._goal.gap(self.loss)
         if self.model is None:
             self._prove(self._objective.duality_gap(self.theta, self.gradient))
+            if not self.has_converged and self.newton_step is not None:
+                multiply = self._objective.hessian_at(self.theta)
+                self._prove_by(step := self.newton_step, self.gradient + multiply(step))
             if self.has_converged:
                 return
             self._renew(self._affordable())
         self._measure()
+        if self._has_vanished() or (self._goal.is_rough and self._decrement <= goal):
+            self.has_converged = True
+            return
         due = self._due()
-        while due is not None and self._decrement > goal:
+        while due is not None and self._decrement > NEAR * goal:
             self._renew(due)
             self._measure()
             due = self._due()
-        if self._has_vanished() or (self._goal.is_rough and self._decrement <= goal):
-            self.has_converged = True
-        elif self._decrement <= goal or self._is_newton:
+        if self._decrement <= NEAR * goal or self._is_newton:
             self._take_newton_step()
         is_lower = self.loss < self._best_loss * (1 - ROUNDING)
         is_progress = is_lower or self._decrement < 0.8 * self._best_decrement
         self._n_idle_steps = 0 if is_progress else self._n_idle_steps + 1
         self._best_loss = min(self._best_loss, self.loss)
         self._best_decrement = min(self._best_decrement, self._decrement)
+
+    def _prove_by(self, step, residual):
+        """Ask a step for its proof; return False where that can't be enough."""
+        objective = self._objective
+        rest, change = objective.duality_gap_by(self.theta, self.gradient, step, residual)
+        if rest + change > self._goal.gap(self.loss):
+            return False
+        largest = objective.largest_change(step)
+        if largest < 1:
+            self.newton_step = step
+            self._prove(rest + change / (1 - largest))
+        return True
 
     def _has_vanished(self):
         """Say whether the objective is next to nothing, where it may have no minimum."""
@@ -282,11 +307,11 @@ class Descent:
             residual += square / curvature * product
             slope = float(np.vdot(self.gradient, step))
             if objective.reg > 0 and -slope <= 2 * goal:
-                self._prove(
-                    objective.duality_gap_by(self.theta, self.gradient, step, residual, goal)
-                )
+                has_tried = self._prove_by(step, residual)
                 if self.has_converged:
                     return
+                if has_tried:
+                    break
             steepest = self._precondition(residual)
             before_square, square = square, -float(np.vdot(residual, steepest))
             is_near = square <= -FORCING * slope

@@ -2,9 +2,9 @@
 
 import numpy as np
 from scipy.linalg import lapack
-from scipy.linalg.blas import dsyrk
+from scipy.linalg.blas import dsymm, dsyrk
 
-__all__ = ["add_gram", "cholesky", "diagonal_of", "inverse"]
+__all__ = ["add_gram", "cholesky", "diagonal_of", "inverse", "multiply"]
 
 #: The columns of a matrix that are transposed at once.
 BLOCK = 256
@@ -56,10 +56,14 @@ def cholesky(A):
 
 
 def inverse(A):
-    """Return the inverse of A, given by its lower triangle; in its place if A is large.
+    """Return the lower triangle of the inverse of A, given by its own; in its place if A is large.
 
     For few right-hand sides, a product with it takes a fifth of two triangular solves' time.
     """
     inverted, _ = lapack.dpotri(cholesky(A), lower=1, overwrite_c=1)
-    mirror(inverted)
     return inverted
+
+
+def multiply(A, vectors):
+    """Return each of vectors (n_vectors, size) times A, given by its lower triangle."""
+    return dsymm(1.0, A, vectors.T, lower=1).T
