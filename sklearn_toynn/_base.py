@@ -22,7 +22,7 @@ from ._callbacks import FitCallbacks
 from ._initializers import INITIALIZERS, make_initializer
 from ._network import Network
 from ._prediction import keep_scores, log_softmax, predict_scores, softmax
-from ._problem import DTYPES, validate_problem
+from ._problem import DTYPES, naming, validate_problem
 from ._schedules import SCHEDULES
 from ._setup import RandomStreams, Start, draw_parameters, flatten, is_auto
 from ._sklearn_compat import (
@@ -99,7 +99,8 @@ def known_classes(estimator, classes):
         if fitted is None:
             raise ValueError("classes must be given in the first call of partial_fit, got None.")
         return fitted
-    classes = np.unique(classes)
+    with naming("classes"):
+        classes = np.unique(classes)
     if fitted is not None and not np.array_equal(classes, fitted):
         raise ValueError(
             f"classes={classes.tolist()} are not those of the first call of partial_fit or of "
@@ -316,8 +317,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Go through the given rows once, with a constant learning rate.
 
-        The solver's memory is kept from call to call. After `fit` it begins anew, from the
-        fitted weights.
+        The solver's memory is kept from call to call. After `fit`, and where the fitted weights
+        or intercepts have been edited since, it begins anew, from the weights as they are.
 
         Parameters
         ----------
@@ -372,14 +373,25 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         """Return where training begins anew."""
         widths = self._get_widths(problem)
         initializer = self._auto_initializer if is_auto(self.init) else make_initializer(self.init)
-        parameters = [
-            draw_parameters(widths, initializer, streams, problem.dtype)
-            for _ in range(self._n_nets)
-        ]
-        return self._make_starts(np.concatenate(parameters), problem, streams)
+        with np.errstate(over="ignore"):
+            parameters = np.concatenate(
+                [
+                    draw_parameters(widths, initializer, streams, problem.dtype)
+                    for _ in range(self._n_nets)
+                ]
+            )
+            is_finite = np.isfinite(np.vdot(parameters, parameters))
+        if not is_finite:
+            raise ValueError(
+                f"init={self.init!r} gives weights whose squares exceed {problem.dtype}. Lower it."
+            )
+        return self._make_starts(parameters, problem, streams)
 
     def _go_on(self, problem, streams):
-        """Return the fitted weights as where training begins, with the solver's memory if kept."""
+        """Return the fitted weights as where training begins.
+
+        With the solver's memory, if that was kept and the weights are those it goes with.
+        """
         weights, biases = self._get_layers()
         widths = self._get_widths(problem)
         fitted_widths = [weights[0].shape[2], *(bias.shape[1] for bias in biases)]
@@ -391,17 +403,36 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
                 f"the classes {self.classes_.tolist()}, now asked for are {self._n_nets} with "
                 f"{widths} and {problem.classes.tolist()}. Set warm_start=False, or fit a clone."
             )
+        parameters = flatten(weights, biases)
+        with np.errstate(over="ignore"):
+            now = parameters.astype(problem.dtype)
+        if not np.isfinite(now).all():
+            raise ValueError(
+                "warm_start=True and partial_fit go on from the fitted weights and intercepts, "
+                f"and those hold NaN or infinity as {problem.dtype}. Set them anew, or fit a "
+                "clone."
+            )
+        starts = self._make_starts(now, problem, streams, is_fitted=True)
         memory = vars(self).get("_memory")
+        if memory is None:
+            return starts
+        # copies, as a fit that fails is not to draw from them
+        copies = deepcopy([start.streams for start in memory])
         if (
-            memory is not None
-            and type(memory[0].solver) is self._solver_class
+            type(memory[0].solver) is self._solver_class
             and memory[0].network.parameters.dtype == problem.dtype
+            # else they were edited
+            and np.array_equal(parameters, self._remembered)
         ):
-            # copies, as a fit that fails is not to draw from them
-            copies = deepcopy([start.streams for start in memory])
-            return [replace(start, streams=own) for start, own in zip(memory, copies, strict=True)]
-        parameters = flatten(weights, biases).astype(problem.dtype)
-        return self._make_starts(parameters, problem, streams, is_fitted=True)
+            starts = memory
+        return [
+            replace(
+                start,
+                network=Network(widths, self._activation, start.network.parameters),
+                streams=own,
+            )
+            for start, own in zip(starts, copies, strict=True)
+        ]
 
     def _make_starts(self, parameters, problem, streams, *, is_fitted=False):
         """Return a `Start` for each row of parameters (n_nets, n_parameters)."""
@@ -421,7 +452,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
 
     def _forget_run(self):
         """Drop the attributes of an earlier fit that the next may not set."""
-        for name in ("validation_loss_curve_", "best_iter_", "gap_", "_memory"):
+        for name in ("validation_loss_curve_", "best_iter_", "gap_", "_memory", "_remembered"):
             vars(self).pop(name, None)
 
     def _set_fitted(self, problem, outcomes, *, keeps_memory):
@@ -435,6 +466,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         parameters = np.concatenate([outcome.network.parameters for outcome in outcomes])
         network = Network(self._get_widths(problem), self._activation, parameters)
         self._set_layers(network.weights, [bias[:, :, 0] for bias in network.biases])
+        self._fitted_activation = self._activation
         self.n_iter_ = max(outcome.n_iter for outcome in outcomes)
         self.loss_ = fmean(outcome.loss for outcome in outcomes)
         self.loss_curve_ = mean_curve([outcome.history.loss_curve for outcome in outcomes])
@@ -451,6 +483,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
                 Start(o.trained, o.solver, o.streams, is_fitted=True, columns=o.columns)
                 for o in outcomes
             ]
+            self._remembered = flatten(*self._get_layers())
         described = [outcome.warning for outcome in outcomes if outcome.warning]
         if described:
             many = f"{len(described)} of {len(outcomes)} nets, the first: "
@@ -525,4 +558,6 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         return self._predict_checked(X, transform)
 
     def _predict_checked(self, X, transform):
-        return predict_scores(X, *self._get_layers(), self._activation, transform)
+        # that of the fit, whatever is set now; weights may have been set without a fit
+        activation = getattr(self, "_fitted_activation", self._activation)
+        return predict_scores(X, *self._get_layers(), activation, transform)

@@ -418,7 +418,7 @@ class TwoLayerNetClassifier(NetClassifier):
 
     @property
     def _hidden_sizes(self):
-        return (self.hidden_size,)
+        return (int(self.hidden_size),)
 
     @property
     def _activation(self):
@@ -430,7 +430,7 @@ class TwoLayerNetClassifier(NetClassifier):
 
     @property
     def _n_nets(self):
-        return self.n_nets
+        return int(self.n_nets)
 
     def _get_layers(self):
         if self.intercepts_[0].ndim == 2:

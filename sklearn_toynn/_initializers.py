@@ -4,9 +4,12 @@ To add one, write such a function and enter it in `INITIALIZERS`.
 """
 
 import math
+import reprlib
 from functools import partial
 
 import numpy as np
+
+from ._problem import naming
 
 __all__ = ["INITIALIZERS", "make_initializer", "zeros"]
 
@@ -42,15 +45,19 @@ INITIALIZERS = {"he": he, "lecun": lecun, "glorot": glorot}
 def make_initializer(init):
     """Return the function for a name in `INITIALIZERS`, a standard deviation or a callable.
 
-    A user's callable is held to the shape that it was asked for.
+    A user's callable is held to finite numbers in the shape that it was asked for.
     """
     if isinstance(init, str):
         return INITIALIZERS[init]
     if not callable(init):
-        return partial(normal, std=init)
+        return partial(normal, std=float(init))
 
     def checked(rng, fan_in, fan_out):
-        weights = np.asarray(init(rng, fan_in, fan_out), dtype=float)
+        returned = init(rng, fan_in, fan_out)
+        with naming("init"):
+            weights = np.asarray(returned)
+        if weights.dtype.kind not in "biuf":
+            raise ValueError(f"init must return real numbers, got {reprlib.repr(returned)}.")
         if weights.shape != (fan_in, fan_out):
             raise ValueError(
                 f"init must return an array of shape (fan_in, fan_out) = {(fan_in, fan_out)}, "
@@ -58,6 +65,6 @@ def make_initializer(init):
             )
         if not np.isfinite(weights).all():
             raise ValueError("init must return finite weights, got NaN or infinity.")
-        return weights
+        return weights.astype(float)
 
     return checked

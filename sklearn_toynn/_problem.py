@@ -1,5 +1,7 @@
 """From what a user passes to `fit` to the samples that training runs over."""
 
+import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Real
 
@@ -12,7 +14,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from ._objective import Samples, row_chunk_length
 
-__all__ = ["Problem", "validate_problem"]
+__all__ = ["Problem", "naming", "validate_problem"]
 
 DTYPES = (np.float64, np.float32)
 
@@ -34,6 +36,17 @@ class Problem:
     def dtype(self):
         """The dtype of X, and so of the parameters."""
         return self.samples.X.dtype
+
+
+@contextmanager
+def naming(name):
+    """Turn an error that does not say which argument it is about into a ValueError that does."""
+    try:
+        yield
+    except (ValueError, TypeError, OverflowError) as error:
+        if re.search(rf"\b{name}\b", str(error)):
+            raise
+        raise ValueError(f"{name}: {error}") from error
 
 
 def validate_problem(
@@ -65,9 +78,11 @@ def validate_problem(
     X, y, sample_weight = data
     X, y = validate_data(estimator, X, y, accept_sparse="csr", dtype=DTYPES, reset=reset)
     if y.dtype.kind not in "biuSU":  # those are labels without a look at each
-        check_classification_targets(y)
+        with naming("y"):
+            check_classification_targets(y)
     if classes is None:
-        classes, codes = np.unique(y, return_inverse=True)
+        with naming("y"):
+            classes, codes = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(
                 f"y must hold at least 2 classes, got one class alone: {classes.tolist()}."
@@ -75,8 +90,9 @@ def validate_problem(
     else:
         codes = encode(y, classes, "y")
     weights = check_weights(sample_weight, X.shape[0], "sample_weight")
-    class_weights = weigh_classes(estimator.class_weight, classes, codes, weights)
-    weights *= class_weights[codes]
+    with naming("class_weight"):
+        class_weights = weigh_classes(estimator.class_weight, classes, codes, weights)
+    weights = weigh_rows(weights, codes, class_weights)
     check_total_weight(weights, estimator.class_weight, "X")
     rows = None if weights.all() else np.flatnonzero(weights)
     validation = None
@@ -88,42 +104,64 @@ def validate_problem(
         raise ValueError("sample_weight_val was given without X_val and y_val: pass all three.")
     if X_val is not None:
         X_val = check_validation_rows(estimator, X_val, X)
-        y_val = column_or_1d(y_val, warn=True)
-        check_consistent_length(X_val, y_val)
+        with naming("y_val"):
+            y_val = column_or_1d(y_val, warn=True)
+            check_consistent_length(X_val, y_val)
         codes_val = encode(y_val, classes, "y_val")
         weights_val = check_weights(sample_weight_val, X_val.shape[0], "sample_weight_val")
-        weights_val *= class_weights[codes_val]
+        weights_val = weigh_rows(weights_val, codes_val, class_weights)
         check_total_weight(weights_val, estimator.class_weight, "X_val")
-        validation = Samples(X_val, codes_val, to_dtype(weights_val, X.dtype))
+        validation = Samples(X_val, codes_val, weights_val.astype(X.dtype, copy=False))
     rows_val = None
     if X_val is None and estimator.early_stopping:
-        fraction = estimator.validation_fraction
+        fraction = float(estimator.validation_fraction)
         rows = np.arange(len(codes)) if rows is None else rows
         rows, rows_val = split_rows(rows, codes, classes, fraction, streams.split)
+        for part in (rows, rows_val):  # one may be too light for the dtype beside the other
+            weights[part] = scale_to_one(weights[part])
     if estimator._solver_class.merges_equal_rows:
         rows, weights = merge_equal_rows(X, codes, weights, rows)
-    weights = to_dtype(weights, X.dtype)
+    weights = weights.astype(X.dtype, copy=False)
     if rows_val is not None:
         validation = Samples(X, codes, weights, rows_val)
     return Problem(classes, Samples(X, codes, weights, rows), validation)
 
 
-def to_dtype(weights, dtype):
-    """Return float64 weights in the dtype of X, by a power of 2 within its range."""
+def scale_to_one(weights):
+    """Return weights by the power of 2 that brings the largest into [1/2, 1)."""
     _, exponent = np.frexp(weights.max())
-    return np.ldexp(weights, -exponent, out=weights).astype(dtype, copy=False)
+    return np.ldexp(weights, -exponent)
+
+
+def weigh_rows(weights, codes, class_weights):
+    """Return the weights of rows times those of their classes, (n_samples,), in place.
+
+    All by the power of 2 that brings the largest into [1/4, 1): a common factor has no effect on
+    the objective, and so no product leaves the range of float64.
+    """
+    class_mantissas, class_exponents = class_weights
+    exponents = np.empty(len(weights), np.intc)
+    np.frexp(weights, out=(weights, exponents))
+    weights *= class_mantissas[codes]
+    exponents += class_exponents[codes]
+    exponents -= np.max(exponents, where=weights > 0, initial=np.iinfo(np.intc).min // 2)
+    return np.ldexp(weights, exponents, out=weights)
 
 
 def check_validation_rows(estimator, X_val, X):
-    """Return X_val checked against the X of the training, in its dtype."""
-    checked = check_array(X_val, accept_sparse="csr", dtype=X.dtype, input_name="X_val")
+    """Return X_val checked against the X of the training, in its dtype and its container."""
+    with naming("X_val"):
+        checked = check_array(X_val, accept_sparse="csr", dtype=X.dtype, input_name="X_val")
     if checked.shape[1] != X.shape[1]:
         raise ValueError(
             f"X_val has {checked.shape[1]} features, but X has {X.shape[1]} features: they need "
             "the same."
         )
-    validate_data(estimator, X_val, reset=False, skip_check_array=True)  # names of columns
-    return checked
+    with naming("X_val"):
+        validate_data(estimator, X_val, reset=False, skip_check_array=True)  # names of columns
+    if sparse.issparse(X) == sparse.issparse(checked):
+        return checked
+    return type(X)(checked) if sparse.issparse(X) else checked.toarray()
 
 
 def check_total_weight(weights, class_weight, name):
@@ -134,7 +172,13 @@ def check_total_weight(weights, class_weight, name):
 
 def encode(y, classes, name):
     """Return the index in the sorted `classes` of each label of y."""
-    codes = np.searchsorted(classes, y)
+    try:
+        codes = np.searchsorted(classes, y)
+    except TypeError as error:
+        raise ValueError(
+            f"{name} must hold labels among the classes {classes.tolist()}, got some that do not "
+            f"compare with them: {error}."
+        ) from error
     codes[codes == len(classes)] = 0
     unseen = classes[codes] != y
     if unseen.any():
@@ -151,7 +195,10 @@ def check_weights(weights, n_samples, name):
         return np.ones(n_samples)
     if isinstance(weights, Real):
         weights = np.full(n_samples, weights)
-    weights = check_array(weights, ensure_2d=False, dtype=np.float64, copy=True, input_name=name)
+    with naming(name):
+        weights = check_array(
+            weights, ensure_2d=False, dtype=np.float64, copy=True, input_name=name
+        )
     if weights.shape != (n_samples,):
         raise ValueError(f"{name} must have shape ({n_samples},), got {weights.shape}.")
     if weights.min() < 0:
@@ -162,24 +209,33 @@ def check_weights(weights, n_samples, name):
 
 
 def weigh_classes(class_weight, classes, codes, weights):
-    """Return the weight of each class, (n_classes,).
+    """Return the weights m_k 2^e_k of the classes as mantissas and exponents, (n_classes,) each.
 
     "balanced" gives a class of total sample weight W_k the weight W / (K W_k), with W their
-    sum and K their number, over the classes that have any weight.
+    sum and K their number, over the classes that have any weight. That is up to a power of 2,
+    and each W_k is summed by a power of 2 of its own, so that nothing overflows.
     """
     if class_weight is None:
-        return np.ones(len(classes))
+        return np.frexp(np.ones(len(classes)))
     if class_weight == "balanced":
-        totals = np.bincount(codes, weights=weights, minlength=len(classes))
-        present = totals > 0
-        mean = totals.sum() / present.sum()
-        return np.divide(mean, totals, where=present, out=np.ones(len(classes)))
+        largest = np.zeros(len(classes))
+        np.maximum.at(largest, codes, weights)
+        present = largest > 0
+        _, exponents = np.frexp(largest)
+        top = exponents[present].max()
+        exponents[~present] = top
+        scaled = np.ldexp(weights, -exponents[codes])
+        totals = np.bincount(codes, weights=scaled, minlength=len(classes))
+        mean = np.ldexp(totals, exponents - top).sum() / present.sum()
+        factors = np.divide(mean, totals, where=present, out=np.ones(len(classes)))
+        mantissas, factor_exponents = np.frexp(factors)
+        return mantissas, factor_exponents + top - exponents
     class_weights = compute_class_weight(class_weight, classes=classes, y=classes)
     if not (np.isfinite(class_weights).all() and class_weights.min() >= 0):
         raise ValueError(
             f"class_weight must hold finite weights of at least 0, got {class_weight!r}."
         )
-    return class_weights
+    return np.frexp(class_weights)
 
 
 def split_rows(rows, codes, classes, fraction, rng):
@@ -204,8 +260,9 @@ def split_rows(rows, codes, classes, fraction, rng):
     exact = n_validation * counts / len(rows)
     n_per_class = np.clip(np.floor(exact).astype(int), present, counts - present)
     n_missing = n_validation - n_per_class.sum()
-    for k in np.argsort(n_per_class - exact, kind="stable")[: max(n_missing, 0)]:
-        n_per_class[k] += 1
+    for _ in range(n_missing):  # to the class that is farthest below its share
+        shortfall = np.where(n_per_class < counts - present, exact - n_per_class, -np.inf)
+        n_per_class[shortfall.argmax()] += 1
     is_validation = np.zeros(len(rows), bool)
     codes = codes[rows]
     for k in np.flatnonzero(present):

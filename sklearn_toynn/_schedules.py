@@ -4,7 +4,9 @@ To add one, write a final subclass of `Schedule` and enter it in `SCHEDULES`.
 """
 
 import math
+import reprlib
 from abc import ABC, abstractmethod
+from numbers import Real
 
 import numpy as np
 
@@ -86,13 +88,15 @@ class Custom(Schedule):
 
     def factor(self, progress):
         """Return function(p)."""
-        factor = self.function(progress)
-        if not 0 <= factor < math.inf:
+        returned = self.function(progress)
+        # a NumPy function may return an array without axes
+        factor = returned[()] if isinstance(returned, np.ndarray) else returned
+        if not (isinstance(factor, Real) and 0 <= factor < math.inf):
             raise ValueError(
-                f"schedule must return a finite factor of at least 0, got {factor!r} "
-                f"at progress {progress:.3g}."
+                "schedule must return a finite factor of at least 0, got "
+                f"{reprlib.repr(returned)} at progress {progress:.3g}."
             )
-        return factor
+        return float(factor)
 
 
 SCHEDULES = {"constant": Constant, "inverse": Inverse, "cosine": Cosine, "plateau": Plateau}

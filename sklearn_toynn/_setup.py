@@ -142,8 +142,8 @@ def make_training(estimators, problem, starts, *, one_pass=False):
     watches = problem.validation is not None
     follows_loss = solver_class.stops_on_loss and not (one_pass or plan.schedule.ends)
     rule = StoppingRule(
-        tol=first.tol,
-        n_iter_no_change=first.n_iter_no_change,
+        tol=float(first.tol),
+        n_iter_no_change=int(first.n_iter_no_change),
         stops_on_stall=watches or follows_loss,
     )
     samples, validation, columns = problem.samples, problem.validation, None
@@ -154,18 +154,18 @@ def make_training(estimators, problem, starts, *, one_pass=False):
     if first_start.is_fitted:
         network = change_columns(network, first_start.columns, columns)
     objective = Objective(network, samples, column(e.reg for e in estimators))
-    return Training(objective, solver, plan, rule, validation, first.verbose)
+    return Training(objective, solver, plan, rule, validation, int(first.verbose))
 
 
 def get_batch_size(estimator):
     """Return the rows per update, where there are as many."""
-    return either(estimator.batch_size, BATCH_SIZE)
+    return int(either(estimator.batch_size, BATCH_SIZE))
 
 
 def get_max_iter(estimator, problem):
     """Return the most iterations, or epochs."""
     default = estimator._solver_class.get_max_iter(problem.samples.n_samples)
-    return either(estimator.max_iter, default)
+    return int(either(estimator.max_iter, default))
 
 
 def is_auto(value):

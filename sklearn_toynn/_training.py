@@ -246,19 +246,48 @@ class Training:
     def _rescue(self, left, loss, leaving):
         """Put the best weights in place of those that training has only made worse.
 
-        That is where the objective is not finite, or well above both that of weights of zero
-        and that of the start or the best iteration. `left` and `loss` are changed in place.
+        That is where the loss that is watched is not finite, or well above both that of weights
+        of zero and that of the start or the best iteration; where no weights have a finite
+        objective, it is the start. `left` and `loss` are changed in place.
+
+        Returns
+        -------
+        diverged : ndarray of shape (n_nets,)
+            Where that is so, be it of the objective alone, or training ended at a loss not finite.
         """
-        hopeful = loss <= math.log(left.network.widths[-1])
-        rescued = np.zeros_like(hopeful)
-        if not hopeful.all():
+        of_zero, parameters = math.log(left.network.widths[-1]), left.network.parameters
+
+        def is_well_above(losses, others):
+            return np.isfinite(others) & ~(losses <= np.maximum(of_zero, 1.001 * others))
+
+        watched = self._watched_losses(left, parameters, loss)
+        ends = (
+            (*history.loss_curve[-1:], *history.watched_curve[-1:])
+            for history in compress(self._histories, leaving)
+        )
+        diverged = np.array([not all(map(math.isfinite, end)) for end in ends])
+        if not (np.maximum(loss, watched) <= of_zero).all():
             for candidates in (self._best[leaving], self._initial[leaving]):
                 candidate_loss = left.value_at(candidates)
-                better = ~hopeful & np.isfinite(candidate_loss) & ~(loss <= 1.001 * candidate_loss)
-                left.network.parameters[better] = candidates[better]
-                loss[better] = candidate_loss[better]
-                rescued |= better
-        return rescued
+                candidate_watched = self._watched_losses(left, candidates, candidate_loss)
+                diverged |= is_well_above(loss, candidate_loss)
+                better = is_well_above(watched, candidate_watched)
+                parameters[better], loss[better] = candidates[better], candidate_loss[better]
+                watched[better] = candidate_watched[better]
+            lost = ~np.isfinite(watched)
+            parameters[lost], loss[lost] = candidates[lost], candidate_loss[lost]  # the start
+            diverged |= lost
+        return diverged
+
+    def _watched_losses(self, left, parameters, loss):
+        """Return the watched losses of nets, NaN where their objective `loss` is not finite.
+
+        `left` is the objective of the nets that leave.
+        """
+        if self._validation is None:
+            return loss
+        validation = Objective(left.network, self._validation, np.zeros_like(left.reg))
+        return validation.value_at(parameters) + 0 * loss
 
     def _largest_gradient_entries(self):
         gradient = self.objective.gradient
