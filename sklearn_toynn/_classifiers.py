@@ -109,7 +109,7 @@ class SoftmaxClassifier(NetClassifier):
         Determines initial weights, batches and the validation split, each by a stream of its
         own. The same int gives the same bits.
     warm_start : bool, default=False
-        Whether `fit` goes on from the earlier fit.
+        Whether `fit` goes on from the earlier fit's weights, as they are now.
     verbose : int, default=0
         Print the loss of every `verbose`-th iteration; 0 for silence.
 
@@ -255,6 +255,7 @@ class TwoLayerNetClassifier(NetClassifier):
     activation : {"relu", "leaky_relu", "logistic", "tanh", "gelu", "silu"}, default="relu"
         The f of the hidden units: max(z, 0); max(z, z / 100); 1 / (1 + exp(-z)); tanh(z);
         z Phi(z), with Phi the normal distribution function; z / (1 + exp(-z)).
+        Training takes the one that is set, prediction the one of the last training.
     solver : {"adam", "sgd", "gd", "lbfgs"}, default="adam"
         - "adam": mini-batches with Adam;
         - "sgd": mini-batches with Nesterov's momentum;
@@ -317,7 +318,7 @@ class TwoLayerNetClassifier(NetClassifier):
         Determines initial weights, batches and the validation split, each by a stream of its
         own. The same int gives the same bits.
     warm_start : bool, default=False
-        Whether `fit` goes on from the earlier fit.
+        Whether `fit` goes on from the earlier fit's weights, as they are now.
     verbose : int, default=0
         Print the loss of every `verbose`-th iteration; 0 for silence.
 

@@ -357,7 +357,8 @@ class Newton(LinearSolver):
         if order**2 > MAX_HESSIAN_ENTRIES:
             raise ValueError(
                 f"solver='newton' needs the {order} x {order} Hessian of {n_classes} classes and "
-                f"{size - 1} columns, {8e-9 * order**2:.1f} GB. Take solver='lbfgs' or 'auto'."
+                f"rows that span {size - 1} dimensions, {8e-9 * order**2:.1f} GB. Take "
+                "solver='lbfgs' or 'auto'."
             )
         return UniformFactor, (FullHessian,)
 
