@@ -246,14 +246,14 @@ class Training:
     def _rescue(self, left, loss, leaving):
         """Put the best weights in place of those that training has only made worse.
 
-        That is where the loss that is watched is not finite, or well above both that of weights
-        of zero and that of the start or the best iteration; where no weights have a finite
-        objective, it is the start. `left` and `loss` are changed in place.
+        That is where the objective is not finite, or well above both that of weights of zero and
+        that of the start or the best iteration, and so is the loss that is watched. Where no
+        objective is finite, the start is put in place. `left` and `loss` are changed in place.
 
         Returns
         -------
         diverged : ndarray of shape (n_nets,)
-            Where that is so, be it of the objective alone, or training ended at a loss not finite.
+            Where that is so of the objective, or training ended at a loss that is not finite.
         """
         of_zero, parameters = math.log(left.network.widths[-1]), left.network.parameters
 
@@ -266,14 +266,15 @@ class Training:
             for history in compress(self._histories, leaving)
         )
         diverged = np.array([not all(map(math.isfinite, end)) for end in ends])
-        if not (np.maximum(loss, watched) <= of_zero).all():
+        if not (loss + 0 * watched <= of_zero).all():
             for candidates in (self._best[leaving], self._initial[leaving]):
                 candidate_loss = left.value_at(candidates)
                 candidate_watched = self._watched_losses(left, candidates, candidate_loss)
-                diverged |= is_well_above(loss, candidate_loss)
-                better = is_well_above(watched, candidate_watched)
+                worse = is_well_above(loss, candidate_loss)
+                better = worse & is_well_above(watched, candidate_watched)
                 parameters[better], loss[better] = candidates[better], candidate_loss[better]
                 watched[better] = candidate_watched[better]
+                diverged |= worse
             lost = ~np.isfinite(watched)
             parameters[lost], loss[lost] = candidates[lost], candidate_loss[lost]  # the start
             diverged |= lost

@@ -1075,6 +1075,15 @@ class TestBestByValidationLoss:
         assert best < np.log(3)
         assert log_loss(y_val, model.predict_proba(X_val)) == pytest.approx(best, rel=1e-5)
 
+    @every_solver
+    def test_a_validation_set_of_other_labels(self, model_class, solver):
+        X, y = wine()
+        other = (y + 1) % 3
+        model = model_class(solver=solver, random_state=0).fit(X, y, X_val=X, y_val=other)
+        best = min(model.validation_loss_curve_)
+        assert best > np.log(3)
+        assert log_loss(other, model.predict_proba(X)) == pytest.approx(best, rel=1e-9)
+
     @pytest.mark.parametrize("solver", ["sgd", "gd"])
     @every_class
     def test_divergence_after_it_is_warned_of(self, model_class, solver):
