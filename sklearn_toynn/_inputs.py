@@ -11,9 +11,17 @@ __all__ = ["Columns", "change_columns", "measure_columns", "multiply", "multiply
 CHUNK_ELEMENTS = 2**17
 
 
+#: No value of a scaled column is beyond this. Columns of a few values, which for most are one, end
+#: up with weights too large for what they say where this is 20 and more.
+LARGEST_VALUE = 10
+
+#: The deviations from a constant that may be rounding, over the epsilon of the dtype.
+ROUNDING = 8
+
+
 def multiply(weights, X, out):
-    """Write W_g X^T of each net, (n_nets, fan_out, n_samples); X may be sparse."""
-    if not sparse.issparse(X):
+    """Write W_g X^T of each net, (n_nets, fan_out, n_samples); X may be CSR or `CentredRows`."""
+    if isinstance(X, np.ndarray):
         np.matmul(weights, X.T, out=out)
         return
     for net_weights, net_out in zip(weights, out, strict=True):
@@ -21,12 +29,46 @@ def multiply(weights, X, out):
 
 
 def multiply_transposed(delta, X, out):
-    """Write d_g X of each net, (n_nets, fan_out, n_features); X may be sparse."""
-    if not sparse.issparse(X):
+    """Write d_g X of each net, (n_nets, fan_out, n_features); X as in `multiply`."""
+    if isinstance(X, np.ndarray):
         np.matmul(delta, X, out=out)
         return
+    transposed = X.T
     for net_delta, net_out in zip(delta, out, strict=True):
-        net_out[...] = (X.T @ net_delta.T).T
+        net_out[...] = (transposed @ net_delta.T).T
+
+
+class CentredRows:
+    """X + 1 c^T for CSR X, which is not made dense, and a row c of which few entries are not 0.
+
+    Parameters
+    ----------
+    X : CSR array of shape (n_samples + 1, n_features)
+        The last row is c.
+    """
+
+    def __init__(self, X):
+        self._X = X
+
+    def __matmul__(self, weights):
+        product = self._X @ weights
+        product[:-1] += product[-1]
+        return product[:-1]
+
+    @property
+    def T(self):  # noqa: N802
+        """Its transpose, to multiply arrays (n_samples, fan_out) by."""
+        return TransposedCentredRows(self._X.T)
+
+
+class TransposedCentredRows:
+    """The transpose of `CentredRows`."""
+
+    def __init__(self, X):
+        self._X = X
+
+    def __matmul__(self, delta):
+        return self._X @ np.concatenate([delta, delta.sum(axis=0, keepdims=True)])
 
 
 @dataclass(frozen=True)
@@ -37,8 +79,12 @@ class Columns:
     V_j = W_j scale_j and c = b + W mean. The objective stays as it is: what was a penalty
     reg on W_j is one of reg / scale_j^2 on V_j.
 
-    Columns whose mean is at most 1/2 and whose standard deviation lies in [1/2, 2] are left as
-    they are: on standardised data nothing changes.
+    The scale is the standard deviation, or where that is more a tenth of the largest deviation
+    from the mean: the few entries of a column that hardly has any are not blown up. Columns that
+    may be rounding, beside their own mean or beside the widest column, are not blown up at all:
+    their scale is at least 1. Means within half the scale stay. Columns whose mean is at most 1/2
+    and whose standard deviation lies in [1/2, 2] are left as they are: on standardised data
+    nothing changes.
     """
 
     mean: np.ndarray
@@ -46,25 +92,29 @@ class Columns:
 
     @classmethod
     def of(cls, samples):
-        """Return the columns' means and spreads over weighted samples; None if all are fine.
+        """Return what suits weighted samples; None if all columns are fine.
 
-        Sparse columns are left as they are: a spread of theirs is small where most entries are
-        zero, and dividing by it would blow up those that are not.
+        That goes by the values alone: for sparse X it is what it is for dense.
         """
-        if sparse.issparse(samples.X):
-            return None
+        X = samples.X
         with np.errstate(over="ignore", invalid="ignore"):
-            mean, spread = measure_columns(samples.X, samples.weights, samples.rows)
-        is_fine = (np.abs(mean) <= 0.5) & (((spread >= 0.5) & (spread <= 2)) | (spread == 0))
-        is_fine |= ~np.isfinite(spread)  # near the end of the dtype's range
-        if is_fine.all():
+            mean, std, largest = describe_columns(X, samples.weights, samples.rows)
+        is_finite = np.isfinite(std)  # not near the end of the dtype's range
+        size = np.maximum(np.abs(mean), std.max(initial=0, where=is_finite))
+        is_rounding = std <= ROUNDING * np.finfo(X.dtype).eps * size
+        scale = np.maximum(std, largest / LARGEST_VALUE)
+        scale[is_rounding] = np.maximum(scale[is_rounding], 1)
+        is_fine = (np.abs(mean) <= 0.5) & (std >= 0.5) & (std <= 2)
+        scale[is_fine | ~is_finite] = 1
+        mean[~is_finite | (np.abs(mean) <= scale / 2)] = 0
+        if (scale == 1).all() and not mean.any():
             return None
-        mean[is_fine] = 0
-        spread[is_fine | (spread == 0)] = 1
-        return cls(mean.astype(samples.X.dtype), spread.astype(samples.X.dtype))
+        # the squares of their inverses are within the dtype's range
+        np.maximum(scale, np.finfo(X.dtype).tiny ** 0.4, out=scale)
+        return cls(mean.astype(X.dtype), scale.astype(X.dtype))
 
     def standardize(self, X, out):
-        """Write z for rows of X, and return it."""
+        """Write z for dense rows of X, and return it."""
         np.subtract(X, self.mean, out=out)
         out /= self.scale
         return out
@@ -85,12 +135,57 @@ class Columns:
         bias -= (weights @ self.mean)[:, :, None]
         return network
 
-    def penalty_factors(self, network):
-        """Return what reg is multiplied by for each weight, (n_weights,)."""
-        factors = np.ones(network.n_weights, self.scale.dtype)
-        n_units = network.widths[1]
-        factors[: n_units * len(self.scale)] = np.tile(1 / self.scale**2, n_units)
-        return factors
+    def ridge(self, reg):
+        """Return the penalty on V, (n_nets, 1, n_features), for one on W of reg (n_nets, 1)."""
+        return (reg / self.scale**2)[:, None]
+
+    def begin(self, network, reg):
+        """Shrink the first layers as drawn where the penalty on V is steep, in place.
+
+        Their variance is divided by 1 + fan_out ridge. So He's 2 / fan_in makes a penalty of at
+        most 1 in all, whatever the scales; and a weight is at most 1 / sqrt(fan_out reg) times as
+        large as on the columns as they are, where the data say nothing.
+        """
+        weights = network.weights[0]
+        weights /= np.sqrt(1 + weights.shape[1] * self.ridge(reg))
+
+
+class SparseColumns:
+    """Columns of CSR rows brought to a common scale, with what is not stored left so.
+
+    A column that all rows store is centred value by value, so that an offset takes no digits.
+    The others have values of 0, from which their mean is not far: it goes into `CentredRows`.
+
+    Parameters
+    ----------
+    columns : Columns
+        The means and scales.
+    X : CSR matrix of shape (n_samples, n_features)
+        In canonical form.
+    rows : ndarray of int or None
+        The rows in use, all if None.
+    """
+
+    def __init__(self, columns, X, rows):
+        mean, self._scale = columns.mean, columns.scale
+        counts = np.bincount((X if rows is None else X[rows]).indices, minlength=X.shape[1])
+        is_full = counts == (X.shape[0] if rows is None else len(rows))
+        self._mean = np.where(is_full, mean, 0)
+        self._centred = np.flatnonzero(mean * ~is_full).astype(X.indices.dtype)
+        self._centre = -mean[self._centred] / self._scale[self._centred]
+
+    def standardize(self, x):
+        """Return z for CSR rows, which are not changed."""
+        values = x.data - self._mean[x.indices]
+        values /= self._scale[x.indices]
+        if not len(self._centred):
+            return sparse.csr_array((values, x.indices, x.indptr), shape=x.shape)
+        arrays = (
+            np.concatenate([values, self._centre]),
+            np.concatenate([x.indices, self._centred]),
+            np.append(x.indptr, len(values) + len(self._centre)),
+        )
+        return CentredRows(sparse.csr_array(arrays, shape=(x.shape[0] + 1, x.shape[1])))
 
 
 def measure_columns(X, weights, rows=None):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from scipy import sparse
 
+from ._inputs import SparseColumns
 from ._network import Network, Workspace
 
 __all__ = ["Objective", "Samples", "chunk_length"]
@@ -58,6 +59,8 @@ class Samples:
         self._is_row_major = not self._is_sparse and X.flags.c_contiguous
         # else BLAS takes slices as they are
         self._has_gaps = not self._is_sparse and X.itemsize not in X.strides
+        if self._is_sparse and columns is not None:
+            self._sparse_columns = SparseColumns(columns, X, rows)
 
     def with_columns(self, columns):
         """Return the samples with their columns brought to a common scale."""
@@ -92,7 +95,11 @@ class Samples:
             self.weights.take(rows, out=space.coefs[:, 0], mode="clip")
             space.coefs *= scale
         if self.columns is not None:
-            space.inputs = self.columns.standardize(space.inputs, out=space.buffer)
+            space.inputs = (
+                self._sparse_columns.standardize(space.inputs)
+                if self._is_sparse
+                else self.columns.standardize(space.inputs, out=space.buffer)
+            )
         elif self._has_gaps:
             space.buffer[...] = space.inputs
             space.inputs = space.buffer
@@ -121,21 +128,25 @@ class Objective:
     reg : ndarray of shape (n_nets, 1)
         Each net's penalty.
 
-    Where the columns are brought to a common scale, the first layers are in those variables.
+    Where the columns are brought to a common scale, the first layers are in those variables, V.
+    What the solvers see is V sqrt(1 + ridge), for a penalty of ridge = reg / scale^2 on V: as
+    the loss has a curvature of about 1 in V, that of the objective is about 1 in these, however
+    small the scale.
 
     Attributes
     ----------
     gradient : ndarray of shape (n_nets, n_parameters)
-        Of what `on_batch` or `on_all` was last called for.
+        Of what `on_batch` or `on_all` was last called for, in the solvers' variables.
     """
 
     def __init__(self, network, samples, reg):
         self.network = network
         self.samples = samples
         self.reg = reg.astype(network.parameters.dtype)
-        columns = samples.columns
-        #: The penalty's curvature, (n_nets, 1) or (n_nets, n_weights).
-        self.ridge = self.reg if columns is None else self.reg * columns.penalty_factors(network)
+        self._is_scaled = samples.columns is not None
+        if self._is_scaled:
+            self._ridge = samples.columns.ridge(self.reg)
+            self._unit = 1 / np.sqrt(1 + self._ridge)
         self.gradient, self._total = np.empty((2, *network.parameters.shape), self.reg.dtype)
         self._gradient_views = network.split(self.gradient)
         n_weights = network.n_weights
@@ -143,6 +154,7 @@ class Objective:
         self._weights_gradient = self.gradient[:, :n_weights]
         self._decay = np.empty_like(self._weights)
         self._weights_row, self._decay_column = self._weights[:, None, :], self._decay[:, :, None]
+        self._first_decay = self._first_layer(self._decay)
         self._spaces = {}
 
     def select(self, nets):
@@ -154,23 +166,28 @@ class Objective:
         network = Network(self.network.widths, self.network.activation, parameters)
         return Objective(network, self.samples, self.reg).value()
 
-    def damp(self, step):
-        """Divide a step's entries by 1 + their ridge, where columns have been scaled.
+    def unit(self):
+        """Return the parameters over the solvers' variables, (n_nets, n_parameters)."""
+        unit = np.ones_like(self.network.parameters)
+        if self._is_scaled:
+            self._first_layer(unit)[...] *= self._unit
+        return unit
 
-        The penalty on a column of tiny scale is so steep that a step which suits the others
-        would overshoot its minimum.
+    def step(self, step):
+        """Subtract a step in the solvers' variables, (n_nets, n_parameters), from the parameters.
+
+        The step is changed.
         """
-        if self.samples.columns is not None:
-            step[:, : self.network.n_weights] /= 1 + self.ridge
+        if self._is_scaled:
+            self._first_layer(step)[...] *= self._unit
+        self.network.parameters -= step
 
     def on_batch(self, rows):
         """Return the loss (n_nets,) on rows, an unbiased estimate of `on_all`; set `gradient`."""
         space = self._space(len(rows))
         self.samples.load(rows, space, 1 / len(rows))
         loss = self.network.loss_and_gradient(space, *self._gradient_views)
-        loss += self._penalty()
-        self._weights_gradient += self._decay
-        return loss
+        return loss + self._add_penalty()
 
     def on_all(self):
         """Return the objective (n_nets,) and set `gradient`, chunk by chunk."""
@@ -180,9 +197,7 @@ class Objective:
             loss += self.network.loss_and_gradient(space, *self._gradient_views)
             self._total += self.gradient
         self.gradient[...] = self._total
-        loss += self._penalty()
-        self._weights_gradient += self._decay
-        return loss
+        return loss + self._add_penalty()
 
     def value(self):
         """Return the objective (n_nets,) alone."""
@@ -204,7 +219,22 @@ class Objective:
             self._spaces[n_samples] = Workspace(self.network, n_samples)
         return self._spaces[n_samples]
 
+    def _first_layer(self, flat):
+        """Return a view of the first layers' weights on (n_nets, n_parameters or n_weights)."""
+        weights = self.network.weights[0]
+        return flat[:, : weights[0].size].reshape(weights.shape)
+
+    def _add_penalty(self):
+        """Return the penalty, and finish the gradient: its part, and the solvers' variables."""
+        penalty = self._penalty()
+        self._weights_gradient += self._decay
+        if self._is_scaled:
+            self._gradient_views[0][0][...] *= self._unit
+        return penalty
+
     def _penalty(self):
         """Return reg/2 ||weights||^2, (n_nets,), leaving its gradient in `_decay`."""
-        np.multiply(self._weights, self.ridge, out=self._decay)
+        np.multiply(self._weights, self.reg, out=self._decay)
+        if self._is_scaled:
+            np.multiply(self.network.weights[0], self._ridge, out=self._first_decay)
         return 0.5 * np.matmul(self._weights_row, self._decay_column)[:, 0, 0]

@@ -151,9 +151,12 @@ def make_training(estimators, problem, starts, *, one_pass=False):
         columns = Columns.of(samples)
         samples = samples.with_columns(columns)
         validation = None if validation is None else validation.with_columns(columns)
+    reg = column(e.reg for e in estimators).astype(problem.dtype)
     if first_start.is_fitted:
         network = change_columns(network, first_start.columns, columns)
-    objective = Objective(network, samples, column(e.reg for e in estimators))
+    elif columns is not None:
+        columns.begin(network, reg)
+    objective = Objective(network, samples, reg)
     return Training(objective, solver, plan, rule, validation, int(first.verbose))
 
 

@@ -126,8 +126,7 @@ class GradientDescent(FirstOrderSolver):
         (step,) = self.slots
         rate = plan.learning_rate * plan.schedule.factor(progress)
         np.multiply(objective.gradient, rate.astype(step.dtype), out=step)
-        objective.damp(step)
-        objective.network.parameters -= step
+        objective.step(step)
         return loss
 
 
@@ -145,23 +144,23 @@ class MiniBatchSolver(FirstOrderSolver):
 
     def iterate(self, objective, plan, progress):
         """Go through the batches of an epoch; the loss is the mean over them as they went by."""
-        parameters, gradient = objective.network.parameters, objective.gradient
+        gradient = objective.gradient
         momentum = plan.momentum.astype(gradient.dtype)
         order = objective.samples.epoch_order(plan.streams.batches if plan.shuffle else None)
         n_samples = len(order)
-        epoch_loss = np.zeros(len(parameters))
+        epoch_loss = np.zeros(len(gradient))
         for start in range(0, n_samples, plan.batch_size):
             rows = order[start : start + plan.batch_size]
             epoch_loss += objective.on_batch(rows) * (len(rows) / n_samples)
-            objective.damp(gradient)
             factor = plan.schedule.factor(progress + start / n_samples / plan.max_iter)
             self.n_steps += 1
-            self.update(parameters, gradient, plan.learning_rate * factor, momentum)
+            self.update(gradient, plan.learning_rate * factor, momentum)
+            objective.step(gradient)
         return epoch_loss
 
     @abstractmethod
-    def update(self, parameters, gradient, learning_rate, momentum):
-        """Take step `n_steps` in place; `gradient` may be overwritten."""
+    def update(self, gradient, learning_rate, momentum):
+        """Turn the gradient, in place, into step `n_steps`, to be subtracted."""
 
 
 class SGD(MiniBatchSolver):
@@ -174,15 +173,14 @@ class SGD(MiniBatchSolver):
     learning_rate = 0.1
     n_slots = 2
 
-    def update(self, parameters, gradient, learning_rate, momentum):
-        """Take a step."""
+    def update(self, gradient, learning_rate, momentum):
+        """Make a step of the gradient."""
         velocity, ahead = self.slots
         gradient *= learning_rate.astype(gradient.dtype)
         velocity *= momentum
         velocity -= gradient
         np.multiply(velocity, momentum, out=ahead)
-        parameters += ahead
-        parameters -= gradient
+        gradient -= ahead
 
 
 class Adam(MiniBatchSolver):
@@ -199,9 +197,9 @@ class Adam(MiniBatchSolver):
     n_slots = 3
     beta1, beta2, epsilon = 0.9, 0.999, 1e-8
 
-    def update(self, parameters, gradient, learning_rate, momentum):  # noqa: ARG002
-        """Take a step."""
-        first, second, step = self.slots
+    def update(self, gradient, learning_rate, momentum):  # noqa: ARG002
+        """Make a step of the gradient."""
+        first, second, root_square = self.slots
         root = math.sqrt(1 - self.beta2)
         unbiased = math.sqrt(1 - self.beta2**self.n_steps) / (1 - self.beta1**self.n_steps)
         scale = learning_rate * (unbiased * (1 - self.beta1) / root)
@@ -210,11 +208,10 @@ class Adam(MiniBatchSolver):
         gradient *= gradient
         second *= self.beta2
         second += gradient
-        np.sqrt(second, out=step)
-        step += self.epsilon / root
-        np.divide(first, step, out=step)
-        step *= scale.astype(step.dtype)
-        parameters -= step
+        np.sqrt(second, out=root_square)
+        root_square += self.epsilon / root
+        np.divide(first, root_square, out=gradient)
+        gradient *= scale.astype(gradient.dtype)
 
 
 class LBFGS(Solver):
@@ -233,9 +230,7 @@ class LBFGS(Solver):
         """Minimise until `training` has let the net go, or the loss stands still in its dtype."""
         objective = training.objective
         parameters = objective.network.parameters
-        damping = np.ones_like(parameters)
-        objective.damp(damping)
-        unit = np.sqrt(damping[0].astype(float))
+        unit = objective.unit()[0].astype(float)
         accepted = parameters[0] / unit
         loss = None  # at `accepted`
 
@@ -245,7 +240,7 @@ class LBFGS(Solver):
             (value,) = objective.on_all()
             if loss is None:
                 loss = value
-            return value, objective.gradient[0] * unit
+            return value, objective.gradient[0].astype(float)
 
         def after_iteration(intermediate_result):
             nonlocal accepted, loss
