@@ -22,7 +22,7 @@ from ._callbacks import FitCallbacks
 from ._initializers import INITIALIZERS, make_initializer
 from ._network import Network
 from ._prediction import keep_scores, log_softmax, predict_scores, softmax
-from ._problem import DTYPES, naming, validate_problem
+from ._problem import DTYPES, canonical, naming, validate_problem
 from ._schedules import SCHEDULES
 from ._setup import RandomStreams, Start, draw_parameters, flatten, is_auto
 from ._sklearn_compat import (
@@ -177,7 +177,9 @@ def mean_curve(curves):
 def predict_stack(estimators, X):
     """Return what each of several estimators that were fitted together predicts for X."""
     check_is_fitted(estimators[0])
-    X = validate_data(estimators[0], X, accept_sparse="csr", dtype=DTYPES, reset=False)
+    X = validate_data(
+        estimators[0], canonical(X), accept_sparse="csr", dtype=DTYPES, reset=False
+    )
     return [
         estimator.classes_[estimator._predict_checked(X, keep_scores).argmax(axis=1)]
         for estimator in estimators
@@ -554,7 +556,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
 
     def _predict(self, X, transform):
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
+        X = validate_data(self, canonical(X), accept_sparse="csr", dtype=DTYPES, reset=False)
         return self._predict_checked(X, transform)
 
     def _predict_checked(self, X, transform):

@@ -14,7 +14,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from ._objective import Samples, row_chunk_length
 
-__all__ = ["Problem", "naming", "validate_problem"]
+__all__ = ["DTYPES", "Problem", "canonical", "naming", "validate_problem"]
 
 DTYPES = (np.float64, np.float32)
 
@@ -76,6 +76,7 @@ def validate_problem(
         Whether X may have other columns than before.
     """
     X, y, sample_weight = data
+    X = canonical(X)
     X, y = validate_data(estimator, X, y, accept_sparse="csr", dtype=DTYPES, reset=reset)
     if y.dtype.kind not in "biuSU":  # those are labels without a look at each
         with naming("y"):
@@ -127,6 +128,14 @@ def validate_problem(
     return Problem(classes, Samples(X, codes, weights, rows), validation)
 
 
+def canonical(X):
+    """Return X, or for CSR with duplicate or unsorted entries a copy that has none."""
+    if sparse.issparse(X) and X.format == "csr" and not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
 def scale_to_one(weights):
     """Return weights by the power of 2 that brings the largest into [1/2, 1)."""
     _, exponent = np.frexp(weights.max())
@@ -150,6 +159,7 @@ def weigh_rows(weights, codes, class_weights):
 
 def check_validation_rows(estimator, X_val, X):
     """Return X_val checked against the X of the training, in its dtype and its container."""
+    X_val = canonical(X_val)
     with naming("X_val"):
         checked = check_array(X_val, accept_sparse="csr", dtype=X.dtype, input_name="X_val")
     if checked.shape[1] != X.shape[1]:
