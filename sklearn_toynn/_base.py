@@ -177,9 +177,7 @@ def mean_curve(curves):
 def predict_stack(estimators, X):
     """Return what each of several estimators that were fitted together predicts for X."""
     check_is_fitted(estimators[0])
-    X = validate_data(
-        estimators[0], canonical(X), accept_sparse="csr", dtype=DTYPES, reset=False
-    )
+    X = validate_data(estimators[0], canonical(X), accept_sparse="csr", dtype=DTYPES, reset=False)
     return [
         estimator.classes_[estimator._predict_checked(X, keep_scores).argmax(axis=1)]
         for estimator in estimators

@@ -145,6 +145,7 @@ def make_training(estimators, problem, starts, *, one_pass=False):
         tol=float(first.tol),
         n_iter_no_change=int(first.n_iter_no_change),
         stops_on_stall=watches or follows_loss,
+        is_one_pass=one_pass,
     )
     samples, validation, columns = problem.samples, problem.validation, None
     if solver_class.scales_columns and is_auto(first.init) and not one_pass:

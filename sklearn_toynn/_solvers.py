@@ -220,8 +220,9 @@ class LBFGS(Solver):
     On a net, rounding errors grow until two runs end in different minima. Merging equal rows
     keeps weights and repeated rows, and any order of the rows, equal to the bit.
 
-    The variables are theta / sqrt(damping): a penalty that is steep on the weights of columns
-    of tiny scale, is then as steep as on the others.
+    Where SciPy stops by itself, its reason is warned of, unless no entry g of the gradient is
+    above `tol` or its rounding: g^2 / 2, what a step along it gains at a curvature of 1, is then
+    less than the rounding of the loss.
     """
 
     merges_equal_rows = True
@@ -251,8 +252,20 @@ class LBFGS(Solver):
             if not training.n_nets:
                 raise StopIteration
 
+        def describe_stop(_):
+            eps, tol = np.finfo(parameters.dtype).eps, training.rule.tol
+            largest = np.abs(result.jac).max()
+            if largest <= max(tol, 10 * eps + math.sqrt(eps * result.fun)):
+                return None
+            return (
+                f"L-BFGS-B stopped by itself after {training.n_iter} iterations, "
+                f"{result.message!r}, where the largest entry of the gradient was {largest:.3g}, "
+                f"above tol={tol:.3g}. Raise tol or reg, pass X as float64, or bring the columns "
+                "of X to a common scale, as StandardScaler does."
+            )
+
         try:
-            minimize(
+            result = minimize(
                 evaluate,
                 accepted,
                 jac=True,
@@ -270,7 +283,7 @@ class LBFGS(Solver):
             parameters[0] = accepted * unit
         if training.n_iter == 0:
             training.record(np.array([loss]))
-        training.close()
+        training.close(describe_end=describe_stop)
 
 
 SOLVERS = {"lbfgs": LBFGS, "gd": GradientDescent, "sgd": SGD, "adam": Adam}

@@ -25,6 +25,8 @@ class StoppingRule:
     n_iter_no_change: int
     #: Whether `n_iter_no_change` iterations without an improvement by `tol` end the training.
     stops_on_stall: bool
+    #: Whether this is a pass of `partial_fit`, which is no end to be judged.
+    is_one_pass: bool = False
 
 
 @dataclass
@@ -215,9 +217,12 @@ class Training:
                 gap=self.solver.gap(float(loss[index])),
                 n_iter=self.n_iter,
                 history=self._histories[net],
-                warning=self._describe_divergence(net, loss[index])
-                if diverged[index]
-                else describe_end(net),
+                warning=self._compare_with_zero(
+                    loss[index],
+                    self._describe_divergence(net, loss[index])
+                    if diverged[index]
+                    else describe_end(net),
+                ),
             )
             for index, net in enumerate(np.flatnonzero(leaving))
         ]
@@ -290,6 +295,22 @@ class Training:
         validation = Objective(left.network, self._validation, np.zeros_like(left.reg))
         return validation.value_at(parameters) + 0 * loss
 
+    def _compare_with_zero(self, loss, warning):
+        """Add to a warning, or to None, where zero weights have a lower objective at the end.
+
+        Without weights and biases, all classes are alike: the objective is log K.
+        """
+        n_classes = self.objective.network.widths[-1]
+        zero_loss = math.log(n_classes)
+        if self.rule.is_one_pass or self.stop.is_set() or loss <= zero_loss * (1 + 1e-6):
+            return warning
+        comparison = (
+            f"loss_ is {loss:.6g}, above the {zero_loss:.6g} of weights of zero, log {n_classes}. "
+            "Raise max_iter, lower learning_rate, reg or what init draws, or bring the columns of "
+            "X to a common scale, as StandardScaler does."
+        )
+        return comparison if warning is None else f"{warning} {comparison}"
+
     def _largest_gradient_entries(self):
         gradient = self.objective.gradient
         return np.maximum(gradient.max(axis=1), -gradient.min(axis=1))
@@ -347,5 +368,6 @@ def train(training):
                 training.solver.run(training)
         except KeyboardInterrupt as error:
             interrupt = error
+            training.stop.set()
         training.close()
     return training.outcomes, interrupt
