@@ -139,7 +139,7 @@ class Columns:
 
     def ridge(self, reg):
         """Return the penalty on V, (n_nets, 1, n_features), for one on W of reg (n_nets, 1)."""
-        return (reg / self.scale**2)[:, None]
+        return (reg * (1 / self.scale) ** 2)[:, None]
 
     def begin(self, network, reg):
         """Shrink the first layers as drawn where the penalty on V is steep, in place.

@@ -260,8 +260,8 @@ class LBFGS(Solver):
             return (
                 f"L-BFGS-B stopped by itself after {training.n_iter} iterations, "
                 f"{result.message!r}, where the largest entry of the gradient was {largest:.3g}, "
-                f"above tol={tol:.3g}. Raise tol or reg, pass X as float64, or bring the columns "
-                "of X to a common scale, as StandardScaler does."
+                f"above tol={tol:.3g}. Raise tol or reg, pass X as float64, or take an activation "
+                "without kinks, such as 'tanh'."
             )
 
         try:

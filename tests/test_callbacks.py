@@ -294,6 +294,7 @@ class TestStopping:
         assert_same_model(model, shorter)
 
     @pytest.mark.parametrize(("solver", "n_left"), [("adam", 3), ("lbfgs", 1)])
+    @ends_early
     def test_several_nets_stop_together(self, solver, n_left, monkeypatch):
         monkeypatch.setattr(_stacks, "CACHE_BYTES", 1)
         recorder = Recorder(stop_at=2)
@@ -364,6 +365,7 @@ class TestProgressBar:
         [(GridSearchCV, 1), (FusedGridSearchCV, 1), (FusedGridSearchCV, 2)],
     )
     @pytest.mark.parametrize("in_pipeline", [False, True])
+    @ends_early
     def test_searches(self, bar, capsys, search_class, in_pipeline, n_jobs):
         net = make_model(TwoLayerNetClassifier, "adam")
         grid = {"reg": [1e-3, 1e-2], "hidden_size": [2, 3]}
@@ -400,6 +402,7 @@ class TestFusedSearch:
         assert len(recorder.models) == 8
         assert not hasattr(search.best_estimator_, "_parent_callback_ctx")
 
+    @ends_early
     def test_estimators_with_callbacks_are_fitted_one_by_one(self):
         recorder = Recorder(stop_at=3)
         net = make_model(TwoLayerNetClassifier, "adam").set_callbacks(recorder)
