@@ -1,19 +1,30 @@
 """Nets on columns as they are: trained as well as behind a StandardScaler, in the same terms."""
 
+import warnings
 from functools import cache
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
 from scipy.special import log_softmax, softmax
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_wine, make_classification
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_digits,
+    load_iris,
+    load_wine,
+    make_classification,
+)
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
-from sklearn_toynn._inputs import Columns
+from sklearn_toynn._base import fit_stack
+from sklearn_toynn._inputs import Columns, describe_columns, measure_columns
 from sklearn_toynn._problem import validate_problem
 
 # for fits whose end at `max_iter` is beside the point
@@ -155,6 +166,158 @@ class TestOddColumns:
         one = clone(net).fit(X, y).predict_proba(X)
         other = clone(net).fit(X * scales, y).predict_proba(X * scales)
         assert_allclose(other, one, atol=1e-6)
+
+
+class TestMeasureColumns:
+    """Means and deviations without cancellation, and one rule for what is constant."""
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("with_rows", [False, True])
+    def test_against_extended_precision(self, dtype, with_rows):
+        rng = np.random.RandomState(0)
+        X = rng.standard_normal((2000, 7))
+        X[:, 1] = X[:, 1] + 1e5
+        X[:, 2] *= 1e-30 if dtype == np.float32 else 1e-250
+        X[:, 3] *= 1e30 if dtype == np.float32 else 1e250
+        X[:, 4] = np.where(rng.uniform(size=2000) < 0.01, X[:, 4], 0)
+        X[:, 5] = 1000 * np.exp(3 * X[:, 5])
+        X = X.astype(dtype)
+        weights = 3e7 * rng.randint(0, 3, 2000).astype(dtype)
+        rows = rng.permutation(2000)[:1500] if with_rows else None
+        used = np.arange(2000) if rows is None else rows
+        exact, w = X[used].astype(np.longdouble), weights[used].astype(np.longdouble)
+        w /= w.sum()
+        mean = w @ exact
+        std = np.sqrt(w @ (exact - mean) ** 2)
+        largest = np.abs(exact - mean)[w > 0].max(axis=0)
+        for as_kind in (np.asarray, np.asfortranarray, lambda X: X[::-1][::-1], csr_array):
+            found = describe_columns(as_kind(X), weights, rows)
+            for values, desired in zip(found, (mean, std, largest), strict=True):
+                assert values.dtype == np.float64
+                assert_allclose(values, desired.astype(float), rtol=1e-9)
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("as_kind", [np.asarray, csr_array])
+    def test_constant_is_what_has_one_value(self, as_kind, dtype):
+        X = np.empty((3000, 5), dtype)
+        X[:] = [0.1, 1e6 + 0.3, 0, -3, 0.1]
+        weights = np.random.RandomState(0).uniform(0, 1, 3000).astype(dtype)
+        weights[-1] = 0
+        X[-1] = 7  # plays no part
+        X[5, 4] = np.nextafter(X[5, 4], dtype(1))
+        mean, std = measure_columns(as_kind(X), weights)
+        assert_array_equal(mean[:4], X[0, :4])
+        assert_array_equal(std[:4], 0)
+        assert 0 < std[4] < 1e-8
+        X[0, 2] = 1e-30
+        assert measure_columns(as_kind(X), weights)[1][2] > 0
+
+
+class TestStart:
+    """What is drawn on scaled columns is harmless in X's own variables."""
+
+    @every_solver
+    @pytest.mark.parametrize("spread", [0.1, 1e-2, 1e-4, 1e-6, 1e-12, 1e-30])
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_small_spreads(self, solver, spread, dtype):
+        X, y = make_classification(150, 30, n_informative=8, random_state=0)
+        X = (spread * StandardScaler().fit_transform(X)).astype(dtype)
+        net = TwoLayerNetClassifier(solver=solver, max_iter=40, random_state=0).fit(X, y)
+        plain = clone(net).set_params(init="he").fit(X, y)
+        assert net.loss_curve_[0] < 3
+        assert net.loss_ <= plain.loss_ * 1.01
+
+    @every_solver
+    def test_nearly_constant_pixels(self, solver):
+        X, y = load_digits(return_X_y=True)
+        net = TwoLayerNetClassifier(20, solver=solver, max_iter=12, random_state=0)
+        net.fit(X / 16, y)
+        assert net.loss_curve_[0] < 4
+        assert net.loss_curve_[-1] < 1.5
+
+    @every_solver
+    @pytest.mark.parametrize("reg", [1e-3, 1e-8, 0])
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_rounding_that_is_none_in_the_test(self, solver, reg, dtype):
+        X, y = load("wine")
+        X = StandardScaler().fit_transform(X)
+        noise = np.random.RandomState(0).standard_normal((len(X), 1))
+        net = TwoLayerNetClassifier(16, reg=reg, solver=solver, max_iter=40, random_state=0)
+        X_train = np.column_stack([X, 1e-16 * noise]).astype(dtype)
+        net.fit(X_train, y)
+        assert np.abs(net.coefs_[0][-1]).max() < 2
+        X_test = np.column_stack([X, 1e-10 * noise[::-1]]).astype(dtype)
+        assert_allclose(net.predict_proba(X_test), net.predict_proba(X_train), atol=1e-5)
+
+    @every_solver
+    @pytest.mark.parametrize("scaled", [False, True])
+    def test_principal_components_in_float32(self, solver, scaled):
+        X, y = load_digits(n_class=4, return_X_y=True)
+        if scaled:
+            X = StandardScaler().fit_transform(X)
+        X = PCA().fit_transform(X.astype(np.float32))
+        net = TwoLayerNetClassifier(20, solver=solver, max_iter=30, random_state=0).fit(X, y)
+        assert net.loss_curve_[0] < 4
+        assert net.score(X, y) > 0.95
+
+    def test_weights_of_each_net_go_by_its_own_penalty(self):
+        X, y = load("wine")
+        X = 1e-3 * X
+        nets = [TwoLayerNetClassifier(8, reg, max_iter=5, random_state=0) for reg in (1e-5, 1.0)]
+        fit_stack(nets, X, y)
+        for net in nets:
+            alone = clone(net).fit(X, y)
+            for one, other in zip(net.coefs_, alone.coefs_, strict=True):
+                assert_array_equal(one, other)
+
+
+class TestEnd:
+    """No end without a word where it is a bad one."""
+
+    @every_solver
+    @pytest.mark.parametrize("model", [TwoLayerNetClassifier(5), SoftmaxClassifier()])
+    def test_above_weights_of_zero(self, solver, model):
+        X, y = load("wine")
+        model = clone(model).set_params(solver=solver, max_iter=1, init=3.0, random_state=0)
+        if solver == "lbfgs":
+            model = TwoLayerNetClassifier(5, 10.0, init=3.0, solver=solver, max_iter=1)
+        with pytest.warns(ConvergenceWarning, match="loss_ is .* above the 1.09861 .* Raise"):
+            model.fit(StandardScaler().fit_transform(X), y)
+        assert model.loss_ > np.log(3)
+
+    @pytest.mark.parametrize("solver", ["adam", "sgd"])
+    def test_one_pass_is_not_judged(self, solver):
+        X, y = load("wine")
+        net = TwoLayerNetClassifier(5, init=3.0, learning_rate=1e-6, solver=solver)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            net.partial_fit(StandardScaler().fit_transform(X), y, classes=[0, 1, 2])
+        assert net.loss_ > np.log(3)
+
+    @every_solver
+    def test_below_weights_of_zero(self, solver):
+        X, y = load("wine")
+        net = TwoLayerNetClassifier(5, solver=solver, max_iter=40, random_state=0)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert net.fit(X, y).loss_ < np.log(3)
+        assert not any("above the" in str(warning.message) for warning in caught)
+
+    def test_lbfgs_that_stops_by_itself(self):
+        X, y = load_iris(return_X_y=True)
+        net = TwoLayerNetClassifier(20, solver="lbfgs", random_state=0)
+        with pytest.warns(
+            ConvergenceWarning, match=r"L-BFGS-B stopped .* 'CONVERGENCE.* largest .* was 0\.0"
+        ):
+            net.fit(X.astype(np.float32), y)
+
+    def test_lbfgs_at_the_rounding_of_its_loss(self):
+        X, y = load("wine")
+        X = StandardScaler().fit_transform(X)
+        net = TwoLayerNetClassifier(5, activation="tanh", solver="lbfgs", tol=0, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert net.fit(X, y).n_iter_ < 1000
 
 
 def test_only_the_init_auto_scales():

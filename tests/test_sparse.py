@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn._inputs import Columns
+from sklearn_toynn._objective import Samples
 
 # for fits whose end at `max_iter` is beside the point
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -56,7 +59,7 @@ def draw_weights(rng, fan_in, fan_out):
 
 
 def make_model(model_class, solver, **params):
-    """A model whose start knows nothing of X: init="auto" scales dense columns alone."""
+    """A model whose start knows nothing of X; see `TestCommonScale` for one that does."""
     params = {"init": draw_weights, "max_iter": 12, "random_state": 0, **params}
     if model_class is TwoLayerNetClassifier:
         params.setdefault("hidden_size", 6)
@@ -216,6 +219,142 @@ class TestLikeDense:
             params = {"init": "auto", "max_iter": 40}
         model = make_model(model_class, solver, **params).fit(sparse.csr_array(X), y)
         assert model.score(sparse.csr_array(X_val), y_val) > 0.85
+
+
+class TestCommonScale:
+    """Under init="auto" columns are brought to a common scale by one rule for both containers."""
+
+    @pytest.fixture(params=[np.float64, np.float32])
+    def columns(self, request):
+        """Rare, wide, tiny, far from zero, full, constant, nearly constant and rounding alone."""
+        rng = np.random.RandomState(0)
+        X = np.where(rng.uniform(size=(300, 12)) < 0.3, rng.standard_normal((300, 12)), 0)
+        y = np.digitize(X[:, :3].sum(axis=1), [-0.5, 0.5])
+        X[:, 1] *= 1e3
+        X[:, 2] *= 1e-3
+        X[:, 3] = rng.standard_normal(300) + 500
+        X[:, 4] = np.arange(300) == 7
+        X[:, 5] = 3
+        X[:, 6] = 0
+        X[:, 7] = np.where(np.arange(300) == 9, 0, 0.25)
+        X[:, 8] = rng.standard_normal(300)
+        X[:, 9] *= 1e-16
+        return X.astype(request.param), y
+
+    def make(self, model_class, solver, **params):
+        return make_model(model_class, solver, **{"init": "auto", "max_iter": 4, **params})
+
+    def tolerance(self, X):
+        # float32 takes a rounding of the values far from zero, at 500
+        return 1e-3 if X.dtype == np.float32 else 1e-8
+
+    @pytest.mark.parametrize("early_stopping", [False, True])
+    @batch_cases
+    def test_mini_batches(self, columns, model_class, solver, early_stopping):
+        X, y = columns
+        model = self.make(model_class, solver, early_stopping=early_stopping)
+        dense = clone(model).fit(X, y)
+        model.fit(sparse.csr_array(X), y)
+        assert_same_fit(model, dense, self.tolerance(X))
+
+    @pytest.mark.parametrize("model", [SoftmaxClassifier, TwoLayerNetClassifier])
+    @pytest.mark.parametrize("given", ["sparse", "dense"])
+    def test_whole_batches_and_a_validation_set(self, columns, model, given):
+        X, y = columns
+        X_val = X[::3].copy()
+        X_val[0, [3, 5, 7]] = 0  # which are full in X
+        model = self.make(model, "gd")
+        dense = clone(model).fit(X, y, X_val=X_val, y_val=y[::3])
+        model.fit(
+            sparse.csr_array(X),
+            y,
+            X_val=sparse.csr_array(X_val) if given == "sparse" else X_val,
+            y_val=y[::3],
+        )
+        assert_same_fit(model, dense, self.tolerance(X))
+        assert_allclose(
+            model.validation_loss_curve_, dense.validation_loss_curve_, rtol=self.tolerance(X)
+        )
+
+    @pytest.mark.parametrize("activation", ["relu", "tanh"])
+    def test_lbfgs(self, columns, activation):
+        X, y = columns
+        model = self.make(TwoLayerNetClassifier, "lbfgs", activation=activation)
+        dense = clone(model).fit(X, y, np.arange(300) % 3)
+        model.fit(sparse.csr_array(X), y, np.arange(300) % 3)
+        assert_same_fit(model, dense, self.tolerance(X))
+
+    def test_ensemble_and_warm_start(self, columns):
+        X, y = columns
+        params = {"n_nets": 3, "warm_start": True, "schedule": "constant"}
+        model = self.make(TwoLayerNetClassifier, "sgd", **params)
+        dense = clone(model)
+        for part in (slice(None), slice(1, None)):
+            dense.fit(X[part], y[part])
+            model.fit(sparse.csr_array(X[part]), y[part])
+        assert_same_fit(model, dense, self.tolerance(X))
+        dense.partial_fit(X[:50], y[:50])
+        model.partial_fit(sparse.csr_array(X[:50]), y[:50])
+        assert_same_fit(model, dense, self.tolerance(X))
+
+    def test_rare_entries_are_not_blown_up(self):
+        rng = np.random.RandomState(0)
+        rows = sparse.random_array((20_000, 50), density=0.002, format="csr", random_state=rng)
+        rows = sparse.csr_array(sparse.hstack([rows, np.arange(20_000)[:, None] == 5]))
+        columns = Columns.of(Samples(rows, None, np.ones(20_000)))
+        scaled = np.abs(rows.toarray() - columns.mean) / columns.scale
+        assert scaled.max() < 11
+        assert scaled.max(axis=0).min() > 1
+        assert not columns.mean.any()
+
+
+class TestDuplicates:
+    """Entries of the same place add up, as in the bag of words of SciPy's csr_matrix."""
+
+    @pytest.fixture
+    def words(self):
+        """The csr_matrix docstring's loop over documents, made longer."""
+        rng = np.random.RandomState(0)
+        indptr, indices, data, vocabulary, y = [0], [], [], {}, []
+        for _ in range(90):
+            topic = rng.randint(3)
+            for word in rng.randint(6, size=12) + 3 * topic:
+                indices.append(vocabulary.setdefault(int(word), len(vocabulary)))
+                data.append(1)
+            indptr.append(len(indices))
+            y.append(topic)
+        rows = sparse.csr_matrix((data, indices, indptr), dtype=int)
+        assert not rows.has_canonical_format
+        return rows, np.array(y)
+
+    @every_case
+    def test_same_as_dense(self, model_class, solver, words):
+        rows, y = words
+        before = [array.copy() for array in (rows.data, rows.indices, rows.indptr)]
+        model = make_model(model_class, solver, init="auto", max_iter=6)
+        if model_class is SoftmaxClassifier and solver in LINEAR_SOLVERS:
+            model.set_params(tol=1e-10, max_iter=500, reg=0.1)
+            dense = clone(model).fit(rows.toarray(), y)
+            model.fit(rows, y)
+        else:
+            dense = clone(model).fit(rows.toarray(), y, X_val=rows.toarray()[::2], y_val=y[::2])
+            model.fit(rows, y, X_val=rows[::2], y_val=y[::2])
+        assert_allclose(model.loss_, dense.loss_, rtol=1e-7)
+        assert_allclose(model.predict_proba(rows), dense.predict_proba(rows.toarray()), atol=1e-5)
+        for array, was in zip((rows.data, rows.indices, rows.indptr), before, strict=True):
+            assert_array_equal(array, was)
+
+    @batch_cases
+    def test_partial_fit(self, model_class, solver, words):
+        rows, y = words
+        model, dense = make_model(model_class, solver), make_model(model_class, solver)
+        model.partial_fit(rows, y, classes=[0, 1, 2])
+        assert_same_fit(model, dense.partial_fit(rows.toarray(), y, classes=[0, 1, 2]))
+
+    def test_a_sum_beyond_the_range_is_refused(self):
+        rows = sparse.csr_array(([1e308, 1e308, 1.0], [0, 0, 1], [0, 2, 3]), shape=(2, 2))
+        with pytest.raises(ValueError, match="infinity"):
+            SoftmaxClassifier().fit(rows, [0, 1])
 
 
 class TestInput:
