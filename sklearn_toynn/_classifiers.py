@@ -311,7 +311,8 @@ class TwoLayerNetClassifier(NetClassifier):
         - a float: N(0, init^2);
         - a callable `(rng, fan_in, fan_out)` that returns an array (fan_in, fan_out), with
           `rng` a `RandomState`;
-        - "auto": "glorot" for "tanh" and "logistic", "he" for the others.
+        - "auto": "glorot" for "tanh" and "logistic", "he" for the others, on columns of X brought
+          to a common scale; less where such a scale makes the penalty steep.
     shuffle : bool, default=True
         Whether "sgd" and "adam" draw the batches anew in every epoch.
     random_state : int, RandomState instance or None, default=None
@@ -338,7 +339,8 @@ class TwoLayerNetClassifier(NetClassifier):
     n_iter_ : int
         The number of iterations or epochs; the most that a net took.
     loss_ : float
-        The objective at the fitted weights; the mean of the nets.
+        The objective at the fitted weights; the mean of the nets. Where that of one is above
+        log n_classes, the objective of weights of zero, `fit` says so by a `ConvergenceWarning`.
     loss_curve_ : list of float, n_iter_ long
         The objective of each iteration: for "gd" and "lbfgs" before the iteration's step, for
         "sgd" and "adam" the mean over the epoch's batches as they went by. With several nets
