@@ -119,6 +119,11 @@ class Objective:
 
     L(theta) = sum_i w_i CE(y_i, softmax(scores_i)) / sum_i w_i + reg/2 ||weights||^2
 
+    Where the columns are brought to a common scale, the first layers are in those variables, V.
+    What the solvers see is V sqrt(1 + ridge), for a penalty of ridge = reg / scale^2 on V: as
+    the loss has a curvature of about 1 in V, that of the objective is about 1 in these, however
+    small the scale.
+
     Parameters
     ----------
     network : Network
@@ -127,11 +132,6 @@ class Objective:
         The data.
     reg : ndarray of shape (n_nets, 1)
         Each net's penalty.
-
-    Where the columns are brought to a common scale, the first layers are in those variables, V.
-    What the solvers see is V sqrt(1 + ridge), for a penalty of ridge = reg / scale^2 on V: as
-    the loss has a curvature of about 1 in V, that of the objective is about 1 in these, however
-    small the scale.
 
     Attributes
     ----------
@@ -143,10 +143,6 @@ class Objective:
         self.network = network
         self.samples = samples
         self.reg = reg.astype(network.parameters.dtype)
-        self._is_scaled = samples.columns is not None
-        if self._is_scaled:
-            self._ridge = samples.columns.ridge(self.reg)
-            self._unit = 1 / np.sqrt(1 + self._ridge)
         self.gradient, self._total = np.empty((2, *network.parameters.shape), self.reg.dtype)
         self._gradient_views = network.split(self.gradient)
         n_weights = network.n_weights
@@ -154,7 +150,14 @@ class Objective:
         self._weights_gradient = self.gradient[:, :n_weights]
         self._decay = np.empty_like(self._weights)
         self._weights_row, self._decay_column = self._weights[:, None, :], self._decay[:, :, None]
-        self._first_decay = self._first_layer(self._decay)
+        self._is_scaled = samples.columns is not None
+        if self._is_scaled:
+            self._ridge = samples.columns.ridge(self.reg)
+            self._unit = 1 / np.sqrt(1 + self._ridge)
+            n_first = network.weights[0][0].size
+            self._first_decay = self._first_layer(self._decay)
+            self._upper_decay = self._decay[:, n_first:]
+            self._upper_weights = self._weights[:, n_first:]
         self._spaces = {}
 
     def select(self, nets):
@@ -170,7 +173,7 @@ class Objective:
         """Return the parameters over the solvers' variables, (n_nets, n_parameters)."""
         unit = np.ones_like(self.network.parameters)
         if self._is_scaled:
-            self._first_layer(unit)[...] *= self._unit
+            self._first_layer(unit)[...] = self._unit
         return unit
 
     def step(self, step):
@@ -179,7 +182,8 @@ class Objective:
         The step is changed.
         """
         if self._is_scaled:
-            self._first_layer(step)[...] *= self._unit
+            first_step = self._first_layer(step)
+            first_step *= self._unit
         self.network.parameters -= step
 
     def on_batch(self, rows):
@@ -229,12 +233,15 @@ class Objective:
         penalty = self._penalty()
         self._weights_gradient += self._decay
         if self._is_scaled:
-            self._gradient_views[0][0][...] *= self._unit
+            first_gradient = self._first_layer(self.gradient)
+            first_gradient *= self._unit
         return penalty
 
     def _penalty(self):
         """Return reg/2 ||weights||^2, (n_nets,), leaving its gradient in `_decay`."""
-        np.multiply(self._weights, self.reg, out=self._decay)
         if self._is_scaled:
             np.multiply(self.network.weights[0], self._ridge, out=self._first_decay)
+            np.multiply(self._upper_weights, self.reg, out=self._upper_decay)
+        else:
+            np.multiply(self._weights, self.reg, out=self._decay)
         return 0.5 * np.matmul(self._weights_row, self._decay_column)[:, 0, 0]
