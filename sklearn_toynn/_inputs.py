@@ -217,11 +217,10 @@ def measure_columns(X, weights, rows=None):
 
 def describe_columns(X, weights, rows=None):
     """Return what `measure_columns` does, and each column's largest deviation from its mean."""
-    if rows is not None:
-        rows = rows[weights[rows] > 0]
-    elif not weights.all():
-        rows = np.flatnonzero(weights)
-    used = (weights if rows is None else weights[rows]).astype(float)
+    used = weights.astype(float) if rows is None else weights[rows].astype(float, copy=False)
+    if not used.all():
+        rows = np.flatnonzero(used) if rows is None else rows[used > 0]
+        used = used[used > 0]
     used /= used.max()  # their sum may be beyond the range
     used /= used.sum()
     describe = _describe_sparse if sparse.issparse(X) else _describe_dense

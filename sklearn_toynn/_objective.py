@@ -1,6 +1,7 @@
 """The objective, and the rows of data that it runs over."""
 
 import math
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -143,7 +144,7 @@ class Objective:
         self.network = network
         self.samples = samples
         self.reg = reg.astype(network.parameters.dtype)
-        self.gradient, self._total = np.empty((2, *network.parameters.shape), self.reg.dtype)
+        self.gradient = np.empty(network.parameters.shape, self.reg.dtype)
         self._gradient_views = network.split(self.gradient)
         n_weights = network.n_weights
         self._weights = network.parameters[:, :n_weights]
@@ -159,6 +160,11 @@ class Objective:
             self._upper_decay = self._decay[:, n_first:]
             self._upper_weights = self._weights[:, n_first:]
         self._spaces = {}
+
+    @cached_property
+    def _total(self):
+        """Of the gradients of chunks, which mini-batches have no use for."""
+        return np.empty_like(self.gradient)
 
     def select(self, nets):
         """Return the objective of copies of the nets that a mask names."""
