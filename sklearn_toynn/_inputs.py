@@ -170,8 +170,11 @@ class SparseColumns:
 
     def __init__(self, columns, X, rows):
         mean, self._scale = columns.mean, columns.scale
-        counts = np.bincount((X if rows is None else X[rows]).indices, minlength=X.shape[1])
-        is_full = counts == (X.shape[0] if rows is None else len(rows))
+        n_rows = X.shape[0] if rows is None else len(rows)
+        counts = np.zeros(X.shape[1], int)
+        for _, x in _chunks(X, rows, n_rows, _sparse_length(X)):
+            counts += np.bincount(x.indices, minlength=X.shape[1])
+        is_full = counts == n_rows
         self._mean = np.where(is_full, mean, 0)
         self._centred = np.flatnonzero(mean * ~is_full).astype(X.indices.dtype)
         self._centre = -mean[self._centred] / self._scale[self._centred]
@@ -227,62 +230,67 @@ def describe_columns(X, weights, rows=None):
     return describe(X, used, rows)
 
 
-def _chunks(X, weights, rows, length):
-    """Yield chunks of the rows in use with their weights."""
-    for start in range(0, len(weights), length):
+def _chunks(X, rows, n_rows, length):
+    """Yield slices of the `n_rows` in use, and the rows of X there."""
+    for start in range(0, n_rows, length):
         part = slice(start, start + length)
-        yield X[part if rows is None else rows[part]], weights[part]
+        yield part, X[part if rows is None else rows[part]]
+
+
+def _sparse_length(X):
+    """Return how many rows have as many entries as a chunk, or as X has columns."""
+    return max(X.shape[0] * max(CHUNK_ELEMENTS, X.shape[1]) // max(X.nnz, 1), 1)
 
 
 def _describe_dense(X, weights, rows):
     length = max(CHUNK_ELEMENTS // X.shape[1], 16)
     shift = X[0 if rows is None else rows[0]].astype(float)
     mean, lowest, highest = np.zeros((3, X.shape[1]))  # of the differences from `shift`
-    for chunk, w in _chunks(X, weights, rows, length):
+    for part, chunk in _chunks(X, rows, len(weights), length):
         x = chunk - shift
-        mean += w @ x
+        mean += weights[part] @ x
         np.minimum(lowest, np.minimum.reduce(x), out=lowest)
         np.maximum(highest, np.maximum.reduce(x), out=highest)
     largest = np.maximum(highest - mean, mean - lowest)
     unit = _power_of_two(largest)
     drift, square = np.zeros((2, X.shape[1]))
-    for chunk, w in _chunks(X, weights, rows, length):
+    for part, chunk in _chunks(X, rows, len(weights), length):
         x = chunk - shift
         x -= mean
         x /= unit
-        drift += w @ x  # of the mean, from its own rounding
+        drift += weights[part] @ x  # of the mean, from its own rounding
         np.square(x, out=x)
-        square += w @ x
+        square += weights[part] @ x
     return shift + (mean + drift * unit), _deviation(square, drift, unit), largest
 
 
 def _describe_sparse(X, weights, rows):
     n_features = X.shape[1]
-    length = max(X.shape[0] * max(CHUNK_ELEMENTS, n_features) // max(X.nnz, 1), 1)
+    length = _sparse_length(X)
 
     def sums(values, entries):
         return np.bincount(entries, values, minlength=n_features)
 
-    mean, weight, count = np.zeros((3, n_features))
+    mean, stored, count = np.zeros((3, n_features))
     lowest, highest = np.full(n_features, np.inf), np.full(n_features, -np.inf)
-    for x, row_weights in _chunks(X, weights, rows, length):
-        w = np.repeat(row_weights, np.diff(x.indptr))
+    for part, x in _chunks(X, rows, len(weights), length):
+        w = np.repeat(weights[part], np.diff(x.indptr))
         mean += sums(w * x.data, x.indices)
-        weight += sums(w, x.indices)
+        stored += sums(w, x.indices)
         count += np.bincount(x.indices, minlength=n_features)
         np.minimum.at(lowest, x.indices, x.data.astype(float, copy=False))
         np.maximum.at(highest, x.indices, x.data.astype(float, copy=False))
     is_full = count == len(weights)
     np.minimum(lowest, 0, out=lowest, where=~is_full)
     np.maximum(highest, 0, out=highest, where=~is_full)
-    weight = np.where(is_full, 0, np.maximum(1 - weight, 0))  # of what is not stored
+    absent = np.where(is_full, 0, np.maximum(1 - stored, 0))  # the weight of what is not stored
     is_constant = lowest == highest
     mean[is_constant] = lowest[is_constant]
     largest = np.maximum(highest - mean, mean - lowest)
     unit = _power_of_two(largest)
-    drift, square = -mean / unit * weight, (mean / unit) ** 2 * weight
-    for x, row_weights in _chunks(X, weights, rows, length):
-        w = np.repeat(row_weights, np.diff(x.indptr))
+    drift, square = -mean / unit * absent, (mean / unit * np.sqrt(absent)) ** 2
+    for part, x in _chunks(X, rows, len(weights), length):
+        w = np.repeat(weights[part], np.diff(x.indptr))
         values = (x.data - mean[x.indices]) / unit[x.indices]
         w *= values
         drift += sums(w, x.indices)

@@ -199,16 +199,16 @@ class TestMeasureColumns:
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     @pytest.mark.parametrize("as_kind", [np.asarray, csr_array])
     def test_constant_is_what_has_one_value(self, as_kind, dtype):
-        X = np.empty((3000, 5), dtype)
-        X[:] = [0.1, 1e6 + 0.3, 0, -3, 0.1]
+        X = np.empty((3000, 6), dtype)
+        X[:] = [0.1, 1e6 + 0.3, 0, -3, 1e30 if dtype == np.float32 else 1e200, 0.1]
         weights = np.random.RandomState(0).uniform(0, 1, 3000).astype(dtype)
         weights[-1] = 0
         X[-1] = 7  # plays no part
-        X[5, 4] = np.nextafter(X[5, 4], dtype(1))
+        X[5, 5] = np.nextafter(X[5, 5], dtype(1))
         mean, std = measure_columns(as_kind(X), weights)
-        assert_array_equal(mean[:4], X[0, :4])
-        assert_array_equal(std[:4], 0)
-        assert 0 < std[4] < 1e-8
+        assert_array_equal(mean[:5], X[0, :5])
+        assert_array_equal(std[:5], 0)
+        assert 0 < std[5] < 1e-8
         X[0, 2] = 1e-30
         assert measure_columns(as_kind(X), weights)[1][2] > 0
 
