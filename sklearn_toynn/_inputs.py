@@ -106,9 +106,10 @@ class Columns:
         is_rounding = std <= np.maximum(8 * eps * np.abs(mean), BESIDE_WIDEST[X.dtype] * widest)
         scale = np.maximum(std, largest / LARGEST_VALUE)
         scale[is_rounding] = np.maximum(scale[is_rounding], 1)
-        is_fine = (np.abs(mean) <= 0.5) & (std >= 0.5) & (std <= 2)
+        half = 0.5 + 1e-9  # shares of 1/2 and 1/5 are on the edge, on one side for both containers
+        is_fine = (np.abs(mean) <= half) & (std >= 1 - half) & (std <= 4 * half)
         scale[is_fine | ~is_finite] = 1
-        mean[~is_finite | (np.abs(mean) <= scale / 2)] = 0
+        mean[~is_finite | (np.abs(mean) <= half * scale)] = 0
         if (scale == 1).all() and not mean.any():
             return None
         # the squares of their inverses are within the dtype's range

@@ -320,6 +320,49 @@ class TestEnd:
             assert net.fit(X, y).n_iter_ < 1000
 
 
+def draw_hard_problem(seed):
+    """Columns of any scale and offset, copied, heavy-tailed, rare, constant or nearly so."""
+    rng = np.random.RandomState(seed)
+    n_samples, n_features, n_classes = rng.choice([20, 60, 200]), rng.choice([3, 10, 80]), 3
+    X = rng.standard_normal((n_samples, n_features))
+    for j, kind in enumerate(rng.randint(10, size=n_features)):
+        column = X[:, j]
+        X[:, j] = (
+            column,
+            column * 10 ** rng.uniform(-14, -2),
+            column * 10 ** rng.uniform(2, 8),
+            column + 10 ** rng.uniform(0, 6),
+            X[:, rng.randint(n_features)],
+            np.exp(2 * column),
+            (np.arange(n_samples) == rng.randint(n_samples)) * 10 ** rng.uniform(-3, 3),
+            column > 1,
+            np.full(n_samples, 10 ** rng.uniform(-8, 8)),
+            np.arange(n_samples) % rng.choice([2, 5]) == 0,
+        )[kind]
+    y = rng.randint(n_classes, size=n_samples)
+    weights = rng.randint(1 if seed % 2 else 0, 3, size=n_samples).astype(float)
+    y[:n_classes], weights[:n_classes] = range(n_classes), 1
+    params = {"hidden_size": rng.choice([5, 50]).item(), "reg": 10 ** rng.uniform(-8, 0)}
+    return X.astype([np.float32, np.float64][seed // 2 % 2]), y, weights, params
+
+
+@every_solver
+@pytest.mark.parametrize("seed", range(20))
+def test_any_columns(solver, seed):
+    X, y, weights, params = draw_hard_problem(seed)
+    net = TwoLayerNetClassifier(**params, solver=solver, activation="tanh", random_state=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        net.set_params(max_iter=40).fit(X, y, weights)
+    assert net.loss_curve_[0] < 8
+    told = any("above the" in str(warning.message) for warning in caught)
+    assert told == (net.loss_ > np.log(3) * (1 + 1e-6))
+    assert {warning.category for warning in caught} <= {ConvergenceWarning}
+    dense = net.set_params(max_iter=4).fit(X, y, weights).loss_curve_
+    stored = net.fit(csr_array(X), y, weights).loss_curve_
+    assert_allclose(stored, dense, rtol=1e-3 if X.dtype == np.float32 else 1e-7)
+
+
 def test_only_the_init_auto_scales():
     X, y = load("wine")
     net = TwoLayerNetClassifier(8, max_iter=3, learning_rate=1e-5, random_state=0)
