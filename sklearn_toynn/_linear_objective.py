@@ -53,7 +53,7 @@ class LinearObjective:
         self.shape = n_classes, self.n_features + 1
         self.is_sparse = sp.issparse(X)
         if columns is None:
-            columns = StandardColumns.of(X, weights * ((n_classes - 1) / n_classes**2), reg)
+            columns = StandardColumns.of(X, weights, reg * n_classes**2 / (n_classes - 1))
             square = (columns.std * columns.inv_scale) ** 2
         self.columns, self.square = columns, square
         self.ridge = self.columns.ridge(reg)
@@ -228,7 +228,10 @@ class LinearObjective:
         curvatures = np.empty(self.n_rows)
         for chunk, spread in self.curvatures(theta):
             np.mean(spread, axis=0, out=curvatures[chunk])
-        old, new = self.columns, StandardColumns.of(self.rows.X, curvatures, self.reg)
+        total = curvatures.sum()
+        if not total > np.finfo(float).tiny:  # no class is in doubt on any row
+            return self
+        old, new = self.columns, StandardColumns.of(self.rows.X, curvatures, self.reg / total)
         # an upper bound, whichever mean the old ones are about
         square = self.square * (old.scale * new.inv_scale) ** 2
         square = (np.sqrt(square) + np.abs(old.mean - new.mean) * new.inv_scale) ** 2

@@ -80,12 +80,13 @@ class StandardColumns:
         return 4 * np.finfo(float).eps * float(np.max(np.abs(theta[:, :-1]) @ means))
 
     @classmethod
-    def of(cls, X, curvatures, reg):
-        """Measure the columns of X, dense or CSR, under the rows' curvatures w p (1 - p).
+    def of(cls, X, weights, floor):
+        """Measure the columns of X, dense or CSR, under weights of any sum.
 
-        In these variables the Hessian, penalty and all, has a constant diagonal.
+        With those of the rows in the Hessian, w p (1 - p), and a floor of reg over their sum, the
+        Hessian, penalty and all, has a constant diagonal.
         """
-        return cls(*measure_columns(X, curvatures), reg / curvatures.sum())
+        return cls(*measure_columns(X, weights), floor)
 
 
 def make_rows(X, columns, n_classes):
@@ -207,6 +208,9 @@ class ImplicitRows(Rows, ABC):
 class DenseRows(ImplicitRows):
     """Dense X in several chunks."""
 
+    #: Where the chunk starts of which the buffer holds a copy.
+    _loaded = None
+
     @cached_property
     def _buffer(self):
         return self._empty(self.length)
@@ -222,21 +226,15 @@ class DenseRows(ImplicitRows):
         X = self.X
         return X.dtype == float and X.itemsize in X.strides and not self._shift.any()
 
-    @cached_property
-    def _copies(self):
-        """A chunk of rows that can't be read in place, and where the chunk in it starts."""
-        return [np.empty((self.length, self.X.shape[1])), None]
-
     def _load(self, chunk):
-        """Return the rows less the shift; a copy stays for the next call."""
+        """Return the rows less the shift; a copy stays in the buffer for the next call."""
         x = self.X[chunk]
         if self._is_read_in_place:
             return x
-        copies, start = self._copies
-        copy = copies[: len(x)]
-        if start != chunk.start:
+        copy = self._buffer[: len(x), :-1]
+        if self._loaded != chunk.start:
             np.subtract(x, self._shift, out=copy)
-            self._copies[1] = chunk.start
+            self._loaded = chunk.start
         return copy
 
     def scores(self, chunk, encoded, out):
@@ -252,6 +250,7 @@ class DenseRows(ImplicitRows):
 
     def standardised(self, rows):
         """Standardise into the buffer."""
+        self._loaded = None
         return self._standardise(self.X[rows], self._buffer[: rows.stop - rows.start])
 
 

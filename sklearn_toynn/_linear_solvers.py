@@ -192,6 +192,7 @@ class LinearSolver(Solver, ABC):
     scales_columns = False  # it has variables of its own
     #: Whether the model of the Hessian is renewed at every step.
     renews_always: ClassVar[bool] = False
+    _problem = None
 
     @abstractmethod
     def choose(self, objective):
@@ -249,10 +250,15 @@ class LinearSolver(Solver, ABC):
 
     def _begin(self, objective, theta, goal):
         """Return a descent from theta, or where that is zero, from a better start."""
-        model = None
-        if not theta.any():
+        if theta.any():
+            model = self._last_model(objective)
+        else:
             theta, model = self._warm_start(objective)
         return self._descend(objective, theta, model, goal)
+
+    def _last_model(self, objective):
+        first, renewals = self.choose(objective)
+        return renewals[-1] if renewals else first
 
     def _descend(self, objective, theta, model, goal):
         _, renewals = self.choose(objective)
@@ -266,7 +272,7 @@ class LinearSolver(Solver, ABC):
         objective = self._problem.objective
         _, renewals = choose_curvatures(objective, may_be_exact=True)
         return Descent(
-            objective, theta, None, (Diagonal, *renewals), goal, is_newton=True, step=step
+            objective, theta, Diagonal, (Diagonal, *renewals), goal, is_newton=True, step=step
         )
 
     def _warm_start(self, objective):
@@ -275,7 +281,7 @@ class LinearSolver(Solver, ABC):
         The minimum on m rows lies within about P / 2m of that on all in the objective, P the
         number of free parameters; it is not sought closer than a tenth of that.
         """
-        first, renewals = self.choose(objective)
+        first, _ = self.choose(objective)
         n_classes, size = objective.shape
         n_free = (n_classes - 1) * size
         many = not objective.is_sparse and objective.n_rows >= STRIDE * max(10 * n_free, 1000)
@@ -289,10 +295,12 @@ class LinearSolver(Solver, ABC):
         for _ in range(30):
             if descent.has_converged or not descent.advance():
                 break
-        return descent.theta, (renewals[-1] if renewals else first)(smaller, descent.theta)
+        return descent.theta, self._last_model(smaller)(smaller, descent.theta)
 
     def value(self, objective):
         """Return the objective at a network's parameters as they are, in float64."""
+        if self._problem is None:  # it has not run yet
+            return super().value(objective)
         theta, problem = self._problem.load(objective.network), self._problem.objective
         loss, gradient = problem.value_and_gradient(theta)
         self._rounding = ROUNDING * loss + problem.columns.rounding(theta)
@@ -312,8 +320,9 @@ class LinearSolver(Solver, ABC):
 
         What rounding may have taken from it is added.
         """
-        gap = max(loss - self._least, 0.0) + self._rounding
-        return gap / loss if np.isfinite(gap) else np.nan
+        if self._problem is None or not np.isfinite(self._least):
+            return np.nan
+        return (max(loss - self._least, 0.0) + self._rounding) / loss if loss > 0 else 0.0
 
     def _describe_limit(self, _):
         max_iter = self._training.plan.max_iter

@@ -138,8 +138,8 @@ class Descent:
         What to minimise.
     theta : ndarray of shape (n_classes, n_features + 1)
         Where to begin; it sums to zero over the classes.
-    model : Curvature or None
-        A model of the Hessian; None stands for one of `renewals`, there.
+    model : Curvature or type
+        A model of the Hessian, or the class of one to be built there, if it is needed.
     renewals : tuple of type
         What it may be renewed by, the cheapest first.
     goal : Goal
@@ -174,7 +174,9 @@ class Descent:
         self._memory = Memory()
         self._n_evaluations_before = objective.n_evaluations
         self._n_idle_steps = 0
-        self._is_fresh = model is not None  # whether the model is of the Hessian at theta
+        self._is_fresh = not isinstance(
+            model, type
+        )  # whether the model is of the Hessian at theta
         self._best_loss = self._best_decrement = math.inf
         self.least, self._newton_gap = -math.inf, math.inf
         self.newton_step = step
@@ -232,14 +234,14 @@ class Descent:
     def _aim(self):
         """See whether the end has come, and else find the direction of the next step."""
         goal = self._goal.gap(self.loss)
-        if self.model is None:
+        if isinstance(self.model, type):
             self._prove(self._objective.duality_gap(self.theta, self.gradient))
             if not self.has_converged and self.newton_step is not None:
                 multiply = self._objective.hessian_at(self.theta)
                 self._prove_by(step := self.newton_step, self.gradient + multiply(step))
             if self.has_converged:
                 return
-            self._renew(self._affordable())
+            self._renew(self.model)
         self._measure()
         if self._has_vanished() or (self._goal.is_rough and self._decrement <= goal):
             self.has_converged = True

@@ -1364,7 +1364,7 @@ class TestErrorsNameTheArgument:
 
     def test_rows_are_not_called_columns(self):
         X = np.random.RandomState(0).standard_normal((300, 400))
-        with pytest.raises(ValueError, match=r"rows that span 300 dimensions"):
+        with pytest.raises(ValueError, match=r"rows that span 299 dimensions"):
             SoftmaxClassifier(solver="newton").fit(X, np.arange(300) % 75)
 
 
