@@ -258,7 +258,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     @classmethod
     def fuses(cls, solver):
         """Say whether a value of `solver` is that of one that can train several nets at once."""
-        return solver in cls._solvers and cls._solvers[solver].fuses
+        return isinstance(solver, str) and solver in cls._solvers and cls._solvers[solver].fuses
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):

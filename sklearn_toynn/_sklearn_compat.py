@@ -4,9 +4,12 @@
 """
 
 from contextlib import nullcontext
+from inspect import signature
 
+from sklearn import get_config
 from sklearn.base import _fit_context as fit_context
 from sklearn.metrics._scorer import _MultimetricScorer
+from sklearn.model_selection._validation import _fit_and_score
 from sklearn.model_selection._validation import (
     _insert_error_scores as insert_error_scores,
 )
@@ -17,6 +20,7 @@ from sklearn.model_selection._validation import (
     _warn_or_raise_about_fit_failures as report_fit_failures,
 )
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils._user_interface import _print_elapsed_time
 from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _check_method_params as check_method_params
 
@@ -36,6 +40,8 @@ __all__ = [
     "callback_context",
     "check_method_params",
     "check_parameters",
+    "fit_and_score",
+    "fit_before_last",
     "fit_context",
     "has_callbacks",
     "insert_error_scores",
@@ -44,6 +50,7 @@ __all__ = [
     "report_fit_failures",
     "safe_split",
     "score_with",
+    "timed_last_step",
     "validate_params",
 ]
 
@@ -75,21 +82,65 @@ class NoCallbacks:
     def call_on_fit_task_end(self, **of_task):
         """Call nothing."""
 
+    def propagate_callback_context(self, estimator):  # noqa: ARG002
+        """Return a block in which an estimator calls nothing either."""
+        return nullcontext()
+
 
 def has_callbacks(estimator):
     """Say whether `set_callbacks`, which scikit-learn has from 1.9 on, has set any."""
     return bool(getattr(estimator, "_skl_callbacks", []))
 
 
-def callback_context(estimator, max_subtasks):
-    """Return the context of an estimator's `fit`, for its callbacks."""
-    if not has_callbacks(estimator):
+def callback_context(estimator, max_subtasks, *, is_watched=False):
+    """Return the context of an estimator's `fit`, for its callbacks.
+
+    Where it `is_watched`, estimators within it have callbacks, that see where they are.
+    """
+    if not (is_watched or has_callbacks(estimator)):
         return NoCallbacks()
     return estimator._init_callback_context(max_subtasks=max_subtasks)
 
 
 def propagated_callbacks(context, estimator):
     """Return a block in which an estimator calls a context's callbacks too, if it can."""
-    if isinstance(context, NoCallbacks) or not hasattr(estimator, "set_callbacks"):
-        return nullcontext()
     return context.propagate_callback_context(estimator)
+
+
+def fit_and_score(estimator, X, y, *, caller, context, **how):
+    """Return what `GridSearchCV` keeps of a fit, `how` as it is asked for there."""
+    if not isinstance(context, NoCallbacks):
+        how |= {"caller": caller, "callback_ctx": context}
+    return _fit_and_score(estimator, X, y, **how)
+
+
+def fit_before_last(pipeline, X, y, params):
+    """Fit the steps of a pipeline before the last, as its `fit` does.
+
+    Returns
+    -------
+    X : array-like
+        The rows as those steps have transformed them.
+    params : dict
+        What the last step gets of the fit parameters.
+    """
+    check_parameters(pipeline)
+    if pipeline.transform_input is not None and not get_config()["enable_metadata_routing"]:
+        raise ValueError("transform_input needs enable_metadata_routing=True, got False.")
+    routed = pipeline._check_method_params(method="fit", props=params)
+    has_context = "callback_ctx" in signature(pipeline._fit).parameters  # from 1.9 on
+    told = {"callback_ctx": NoCallbacks()} if has_context else {}
+    X = pipeline._fit(X, y, routed, raw_params=params, **told)
+    for_last = pipeline._get_metadata_for_step(
+        step_idx=len(pipeline) - 1,
+        step_params=routed[pipeline.steps[-1][0]],
+        all_params=params,
+    )
+    return X, for_last["fit"]
+
+
+def timed_last_step(pipeline):
+    """Return a block after which a verbose pipeline, or None, prints the time of its last step."""
+    if pipeline is None:
+        return nullcontext()
+    return _print_elapsed_time("Pipeline", pipeline._log_message(len(pipeline) - 1))

@@ -1,17 +1,18 @@
 """Searches over hyperparameters that train their candidates together.
 
-`FusedSearchMixin.fit` says what a search does. Its candidates (`Candidate`) are sorted into
-tasks by what they share (`make_tasks`). A task on one split is `Evaluation.run`: it fits the
-steps before the last once (`Preparation`), trains the last steps stack by stack, scores them,
-and returns results as `GridSearchCV` has them.
+`FusedSearchMixin.fit` says what a search does. Those of its candidates (`Candidate`) that share
+something are sorted into tasks by what that is (`make_tasks`). A task on one split is
+`Evaluation.run`: it fits the steps before the last once (`Preparation`), trains the last steps
+stack by stack, scores them, and returns results as `GridSearchCV` has them. All others, and what
+turns out to be none to share, goes through scikit-learn's own `_fit_and_score`.
 """
 
 import math
 import time
 from abc import ABC, abstractmethod
-from contextlib import suppress
 from copy import copy, deepcopy
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from numbers import Number
 from traceback import format_exc
@@ -33,10 +34,14 @@ from sklearn.utils import indexable
 from sklearn.utils.parallel import Parallel, delayed
 
 from ._base import NetClassifier, fit_stack, predict_stack
+from ._classifiers import SoftmaxClassifier
+from ._setup import is_auto
 from ._sklearn_compat import (
     callback_context,
     check_method_params,
     check_parameters,
+    fit_and_score,
+    fit_before_last,
     fit_context,
     has_callbacks,
     insert_error_scores,
@@ -45,9 +50,24 @@ from ._sklearn_compat import (
     report_fit_failures,
     safe_split,
     score_with,
+    timed_last_step,
 )
+from ._solvers import MiniBatchSolver
 
 __all__ = ["FusedGridSearchCV", "FusedRandomizedSearchCV"]
+
+#: What a net goes through from its clone to its score. A subclass with one of its own is fitted,
+#: and scored, as it wishes.
+OWN_METHODS = (
+    "__getstate__",
+    "__setstate__",
+    "__sklearn_clone__",
+    "fit",
+    "get_params",
+    "predict",
+    "score",
+    "set_params",
+)
 
 
 class Candidate:
@@ -76,7 +96,7 @@ class Candidate:
     """
 
     def __init__(self, index, setting, estimator, *, has_fit_params):
-        self.index, self.setting = index, setting
+        self.index, self.setting, self.estimator = index, setting, estimator
         self.pipeline, self.before = None, {}
         self.last_step, self.last = estimator, setting
         # a subclass may do anything with its steps
@@ -100,18 +120,55 @@ class Candidate:
                 self.before[key] = value
 
     @property
+    def is_ours(self):
+        """Whether the last step is known to do no more than `NetClassifier` does."""
+        return isinstance(self.last_step, NetClassifier) and all(
+            getattr(type(self.last_step), name) is getattr(NetClassifier, name)
+            for name in OWN_METHODS
+        )
+
+    @property
     def is_fusible(self):
         """Whether `fit_stack` does what the last step's own `fit` would do."""
-        step = self.last_step
-        return (
-            isinstance(step, NetClassifier)
-            and not has_callbacks(step)  # each fit calls them by itself
-            and all(
-                getattr(type(step), name) is getattr(NetClassifier, name)
-                for name in ("fit", "predict", "score")
-            )
-            and step.fuses(self.last.get("solver", step.solver))
+        return self.is_ours and self.last_step.fuses(
+            self.last.get("solver", self.last_step.solver)
         )
+
+    @property
+    def draws_globally(self):
+        """Whether a fit of the last step may draw from NumPy's global stream."""
+        params = {**self.last_step.get_params(), **self.last}
+        if self.is_ours and not self._needs_draws(**params):
+            return False
+        return any(
+            name.split("__")[-1] == "random_state" and value is None
+            for name, value in params.items()
+        )
+
+    def _needs_draws(self, *, solver, init, shuffle, early_stopping, **_):
+        """Whether a net's weights, batches or validation split are drawn."""
+        step = self.last_step
+        has_batches = step.fuses(solver) and issubclass(step._solvers[solver], MiniBatchSolver)
+        starts_at_zero = isinstance(step, SoftmaxClassifier) and is_auto(init)
+        return bool(early_stopping or (has_batches and shuffle) or not starts_at_zero)
+
+    def is_shareable(self, *, in_order, is_watched):
+        """Say whether others may share something with it, without a difference to any.
+
+        Parameters
+        ----------
+        in_order : bool
+            Whether `GridSearchCV` would draw from NumPy's global stream in a known order.
+        is_watched : bool
+            Whether the search has callbacks, which are told what a pipeline does.
+        """
+        has_own_callbacks = any(map(has_callbacks_within, self.setting.values()))
+        if has_own_callbacks or (in_order and self.draws_globally):
+            return False
+        has_steps = self.pipeline is not None and len(self.pipeline) > 1
+        # another's `fit` may write to what it gets, of which rows alone are copied
+        takes_rows_alone = self.is_ours or not self._has_fit_params
+        return self.is_fusible or (has_steps and takes_rows_alone and not is_watched)
 
     @property
     def preparation_key(self):
@@ -129,6 +186,12 @@ class Candidate:
         )
 
 
+def has_callbacks_within(value):
+    """Say whether an estimator, or one within it, has callbacks; no other value has."""
+    parts = value.get_params().values() if isinstance(value, BaseEstimator) else ()
+    return any(map(has_callbacks, [value, *parts]))
+
+
 def freeze(parameters):
     """Return a key that parameters share only if they are the same to an estimator."""
     return tuple(
@@ -142,20 +205,25 @@ def without_none(X, y):
     return (X,) if y is None else (X, y)
 
 
-class FitArguments(BaseEstimator):
-    """In the place of a pipeline's last step, keeps what that would be fitted to."""
+@dataclass(frozen=True)
+class Split:
+    """A split of all rows into "train" and "test"."""
 
-    def __init__(self, step):
-        self.step = step
+    index: int
+    X: object
+    y: object
+    train: np.ndarray
+    test: np.ndarray
 
-    def fit(self, *args, **fit_params):
-        """Keep the arguments."""
-        self.args_, self.fit_params_ = args, fit_params
-        return self
+    def cut(self, estimator, name):
+        """Return X and y of the rows of that name, afresh."""
+        if name == "train":
+            return safe_split(estimator, self.X, self.y, self.train)
+        return safe_split(estimator, self.X, self.y, self.test, self.train)
 
-    def get_metadata_routing(self):
-        """Ask for what the step asks for."""
-        return self.step.get_metadata_routing()
+    def cut_params(self, params, name):
+        """Return what goes along with those rows."""
+        return check_method_params(self.X, params=params, indices=getattr(self, name))
 
 
 class Preparation:
@@ -165,58 +233,89 @@ class Preparation:
     ----------
     candidate : Candidate
         One of those candidates.
+    split : Split
+        The split.
 
     Attributes
     ----------
-    estimator : estimator
-        What X and y are cut up for: the pipeline, or the last step where there is none.
+    X, y : array-like
+        The training rows, as the fit has left them.
+    has_steps : bool
+        Whether there are steps before the last.
     """
 
-    def __init__(self, candidate):
-        self._pipeline = None
+    def __init__(self, candidate, split):
+        self.split = split
+        self._estimator, self._pipeline = candidate.last_step, None
         if candidate.pipeline is not None:
             pipeline = clone(candidate.pipeline).set_params(**clone(candidate.before, safe=False))
             self._last_name = pipeline.steps[-1][0]
-            last = FitArguments(candidate.last_step)
-            self._pipeline = pipeline.set_params(**{self._last_name: last})
-        self.estimator = candidate.last_step if self._pipeline is None else self._pipeline
-        self._transformed = {}
+            # what fit parameters are routed to
+            pipeline.set_params(**{self._last_name: clone(candidate.last_step)})
+            self._estimator = self._pipeline = pipeline
+        self.has_steps = self._pipeline is not None and len(self._pipeline) > 1
+        self.X, self.y = split.cut(self._estimator, "train")
+        self._scored = {}
 
-    def fit(self, X, y, fit_params):
+    def fit(self, fit_params):
         """Fit the steps before the last, and keep what the last one is to be fitted to."""
-        args = without_none(X, y)
         if self._pipeline is None:
-            self._args, self._fit_params = args, fit_params
+            self._args, self._fit_params = without_none(self.X, self.y), fit_params
             return
-        self._pipeline.fit(*args, **fit_params)
-        last = self._pipeline.steps[-1][1]
-        self._args, self._fit_params = last.args_, last.fit_params_
+        X, self._fit_params = fit_before_last(self._pipeline, self.X, self.y, fit_params)
+        self._args = X, self.y
+
+    def with_own_rows(self):
+        """Return the same with copies of the training rows, for a step that may write to them."""
+        own = copy(self)
+        own.X, own.y, own._args = deepcopy((self.X, self.y, self._args))
+        return own
 
     def fit_last_step(self, step):
         """Fit a last step by itself."""
-        return step.fit(*self._args, **self._fit_params)
+        with timed_last_step(self._pipeline):
+            step.fit(*self._args, **self._fit_params)
 
     def fit_stack(self, steps):
         """Fit last steps together."""
-        interrupt = fit_stack(steps, *self._args, **self._fit_params)
+        with timed_last_step(self._pipeline):
+            interrupt = fit_stack(steps, *self._args, **self._fit_params)
         if interrupt is not None:
             raise interrupt
 
-    def model(self, last_step):
-        """Return the whole model that ends in a fitted last step."""
+    def copy_steps(self):
+        """Return copies of the fitted steps before the last."""
+        return deepcopy(self._pipeline.steps[:-1]) if self.has_steps else []
+
+    def model(self, last_step, steps_before=None):
+        """Return the whole model that ends in a fitted last step; without copies, on the steps."""
         if self._pipeline is None:
             return last_step
         model = copy(self._pipeline)
-        model.steps = [*model.steps[:-1], (self._last_name, last_step)]
+        before = self._pipeline.steps[:-1] if steps_before is None else steps_before
+        model.steps = [*before, (self._last_name, last_step)]
         return model
 
-    def transform(self, X, name):
-        """Return what the last step gets of X, kept under a name."""
-        if self._pipeline is None or len(self._pipeline) == 1:
-            return X
-        if name not in self._transformed:
-            self._transformed[name] = self._pipeline[:-1].transform(X)
-        return self._transformed[name]
+    def shared_rows(self, name):
+        """Return X, as the last steps get it, and y; None where the transformation fails."""
+        if name not in self._scored:
+            self._scored[name] = self._make_shared_rows(name)
+        return self._scored[name]
+
+    def own_rows(self, name):
+        """Return X and y to score a whole model on that nobody else gets."""
+        if name == "train":
+            return deepcopy((self.X, self.y))
+        return self.split.cut(self._estimator, name)
+
+    def _make_shared_rows(self, name):
+        if not self.has_steps:
+            return (self.X, self.y) if name == "train" else self.own_rows(name)
+        X, y = self.own_rows(name)
+        try:
+            return self._pipeline[:-1].transform(X), y
+        except Exception:
+            return None
 
 
 def make_last_steps(stack):
@@ -246,16 +345,6 @@ def check_stack(steps):
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Rows to score on, named "test" or "train"."""
-
-    name: str
-    X: object
-    y: object
-    score_params: dict
-
-
-@dataclass(frozen=True)
 class Evaluation:
     """How the candidates of a search are fitted and scored; the attributes are the search's."""
 
@@ -268,10 +357,34 @@ class Evaluation:
     verbose: int
     n_candidates: int
     n_splits: int
+    #: Whether `GridSearchCV` would draw from NumPy's global stream in a known order.
+    in_order: bool
     #: The search, for its callbacks, or None without any.
     caller: object
 
-    def run(self, X, y, stacks, contexts, split, train, test):
+    def run_alone(self, X, y, candidate, context, index, train, test):
+        """Return what `GridSearchCV` keeps of the fit of a candidate on the split of an index."""
+        return fit_and_score(
+            clone(candidate.estimator),
+            X,
+            y,
+            scorer=self.scorer,
+            train=train,
+            test=test,
+            verbose=self.verbose,
+            parameters=candidate.setting,
+            fit_params=self.fit_params,
+            score_params=self.score_params,
+            return_train_score=self.return_train_score,
+            return_times=True,
+            error_score=self.error_score,
+            split_progress=(index, self.n_splits),
+            candidate_progress=(candidate.index, self.n_candidates),
+            caller=self.caller,
+            context=context,
+        )
+
+    def run(self, X, y, stacks, contexts, index, train, test):
         """Fit and score stacks that share their preparation, on one split.
 
         Parameters
@@ -280,9 +393,9 @@ class Evaluation:
             All rows.
         stacks : list of list of Candidate
             What to fit.
-        contexts : list of callback contexts
-            One per stack.
-        split : int
+        contexts : list of list of callback contexts
+            One per candidate.
+        index : int
             The number of the split.
         train, test : array-like of int
             Its rows.
@@ -290,42 +403,77 @@ class Evaluation:
         Returns
         -------
         results : dict of (int, int) to dict
-            What `GridSearchCV` keeps of a fit, by candidate and split.
+            What `GridSearchCV` keeps of a fit, by candidate and split. Nothing where the
+            preparation turns out to be none to share.
         """
         start = time.time()
-        train, test = np.asarray(train), np.asarray(test)
-        preparation = Preparation(stacks[0][0])
-        X_train, y_train = safe_split(preparation.estimator, X, y, train)
-        X_test, y_test = safe_split(preparation.estimator, X, y, test, train)
-        scored = [Rows("test", X_test, y_test, self._cut(self.score_params, X, test))]
-        if self.return_train_score:
-            params = self._cut(self.score_params, X, train)
-            scored.append(Rows("train", X_train, y_train, params))
-        fit_params = self._cut(self.fit_params, X, train)
-        error = self._attempt(preparation.fit, X_train, y_train, fit_params)
+        split = Split(index, X, y, np.asarray(train), np.asarray(test))
+        preparation = Preparation(stacks[0][0], split)
+        if not self._prepare(preparation):
+            return {}
         preparation_time = (time.time() - start) / sum(map(len, stacks))
+        return {
+            (candidate.index, index): outcome
+            for stack, own_contexts in zip(stacks, contexts, strict=True)
+            for candidate, outcome in zip(
+                stack,
+                self._run_stack(preparation, stack, own_contexts, preparation_time),
+                strict=True,
+            )
+        }
 
-        results = {}
-        for stack, context in zip(stacks, contexts, strict=True):
-            for candidate in stack:
-                self._print_start(candidate, split)
-            start = time.time()
-            steps = make_last_steps(stack)
-            with propagated_callbacks(context, steps[0]):
-                context.call_on_fit_task_begin(estimator=self.caller, X=X_train, y=y_train)
-                steps, errors = self._fit_stack(preparation, stack, steps, error)
+    def _prepare(self, preparation):
+        """Fit the steps before the last; say whether candidates can share them.
+
+        They can't where that fails, as each is to fail by itself; where it draws from NumPy's
+        global stream, as each is to draw; and where scorers get models that can't be copied.
+        """
+        stream = np.random.get_state()
+        try:
+            preparation.fit(preparation.split.cut_params(self.fit_params, "train"))
+            if not self._asks_once:
+                preparation.copy_steps()
+        except Exception:
+            is_shareable = False
+        else:
+            is_shareable = all(map(np.array_equal, stream, np.random.get_state()))
+            is_shareable |= not self.in_order
+        if self.in_order and not is_shareable:
+            np.random.set_state(stream)
+        return is_shareable
+
+    def _run_stack(self, preparation, stack, contexts, preparation_time):
+        """Return what `GridSearchCV` keeps of each candidate."""
+        split = preparation.split
+        for candidate in stack:
+            self._print_start(candidate, split.index)
+        start = time.time()
+        if not stack[0].is_ours:
+            preparation = preparation.with_own_rows()
+        steps = make_last_steps(stack)
+        told = {
+            "estimator": self.caller,
+            "X": preparation.X,
+            "y": preparation.y,
+            "metadata": callback_metadata(split.cut_params(self.fit_params, "train")),
+        }
+        try:
+            with propagated_callbacks(contexts[0], steps[0]):
+                begin_errors = [
+                    self._attempt(partial(context.call_on_fit_task_begin, **told))
+                    for context in contexts
+                ]
+                steps, errors = self._fit_stack(preparation, stack, steps)
+            errors = [one or other for one, other in zip(begin_errors, errors, strict=True)]
             fit_time = preparation_time + (time.time() - start) / len(stack)
-            outcomes = self._score_stack(preparation, steps, errors, scored)
-            for candidate, outcome in zip(stack, outcomes, strict=True):
-                outcome["fit_time"] = fit_time
-                self._print_end(candidate, split, outcome)
-                results[candidate.index, split] = outcome
-            context.call_on_fit_task_end(estimator=self.caller, X=X_train, y=y_train)
-        return results
-
-    @staticmethod
-    def _cut(params, X, rows):
-        return check_method_params(X, params=params, indices=rows)
+            outcomes = self._score_stack(preparation, stack, steps, errors)
+        finally:
+            for context in contexts:
+                context.call_on_fit_task_end(**told)
+        for candidate, outcome in zip(stack, outcomes, strict=True):
+            outcome["fit_time"] = fit_time
+            self._print_end(candidate, split.index, outcome)
+        return outcomes
 
     def _attempt(self, call, *args):
         """Return None, or the call's traceback where `error_score` lets it fail."""
@@ -337,10 +485,8 @@ class Evaluation:
             return format_exc()
         return None
 
-    def _fit_stack(self, preparation, stack, steps, error):
+    def _fit_stack(self, preparation, stack, steps):
         """Return the last step of each candidate, and its traceback or None."""
-        if error is not None:
-            return steps, [error] * len(steps)
         if len(steps) > 1:
             try:
                 check_stack(steps)
@@ -352,14 +498,21 @@ class Evaluation:
                 return steps, [None] * len(steps)
         return steps, [self._attempt(preparation.fit_last_step, step) for step in steps]
 
-    def _score_stack(self, preparation, steps, errors, scored):
+    def _score_stack(self, preparation, stack, steps, errors):
         """Return what `GridSearchCV` keeps of each step's scores."""
         fitted = [step for step, error in zip(steps, errors, strict=True) if error is None]
-        start = time.time()
+        if self._shares_rows(stack):
+            score = partial(self._score_shared, preparation, fitted, is_ours=stack[0].is_ours)
+        else:
+            # those of a stack share arrays
+            own = map(deepcopy, fitted) if stack[0].is_ours else fitted
+            models = [preparation.model(step, preparation.copy_steps()) for step in own]
+            score = partial(self._score_own, preparation, models)
         scores = {}
-        for rows in scored:
-            scores[f"{rows.name}_scores"] = iter(self._score(preparation, fitted, rows))
-            if rows.name == "test":
+        for name in ("test", "train") if self.return_train_score else ("test",):
+            start = time.time()
+            scores[f"{name}_scores"] = iter(score(name))
+            if name == "test":
                 score_time = (time.time() - start) / max(len(fitted), 1)
         return [
             {
@@ -373,28 +526,48 @@ class Evaluation:
             for error in errors
         ]
 
-    def _score(self, preparation, steps, rows):
-        """Return what the scorer says of each fitted last step."""
-        if not steps:
-            return []
-        models, X = [preparation.model(step) for step in steps], rows.X
-        # scorers by name ask for predictions alone, and unless more arguments are routed those
-        # are the last step's of transformed rows; where transforming fails, the scorer will too
-        is_routed = rows.score_params or get_config()["enable_metadata_routing"]
-        if names_only(self.scoring) and not is_routed:
-            with suppress(Exception):
-                models, X = steps, preparation.transform(rows.X, rows.name)
+    @property
+    def _asks_once(self):
+        """Whether a scorer does no more with a pipeline than to ask once for predictions."""
+        is_routed = self.score_params or get_config()["enable_metadata_routing"]
+        return (self.scoring is None or isinstance(self.scoring, str)) and not is_routed
 
-        def score(model):
-            return score_with(model, X, rows.y, self.scorer, rows.score_params, self.error_score)
+    def _shares_rows(self, stack):
+        """Whether all last steps of a stack can be scored on the same rows, transformed once."""
+        if stack[0].pipeline is None:
+            return names_only(self.scoring)
+        # rows that another's `fit` has changed are no longer those of the others
+        return self._asks_once and (stack[0].is_ours or not self.return_train_score)
 
-        first = score(models[0])
-        if len(models) > 1 and models is steps and self.scoring in (None, "accuracy"):
+    def _score(self, model, X, y, score_params):
+        return score_with(model, X, y, self.scorer, score_params, self.error_score)
+
+    def _score_own(self, preparation, models, name):
+        """Return the scores of whole models, each on rows of its own."""
+        return [
+            self._score(
+                model,
+                *preparation.own_rows(name),
+                preparation.split.cut_params(self.score_params, name),
+            )
+            for model in models
+        ]
+
+    def _score_shared(self, preparation, steps, name, *, is_ours):
+        """Return the scores of last steps."""
+        rows = preparation.shared_rows(name)
+        if rows is None:  # the scorer will say why
+            return self._score_own(preparation, list(map(preparation.model, steps)), name)
+        params = preparation.split.cut_params(self.score_params, name)
+        if not is_ours:
+            return [self._score(step, *deepcopy(rows), params) for step in steps]
+        first = self._score(steps[0], *rows, params) if steps else None
+        if len(steps) > 1 and self.scoring in (None, "accuracy"):
             fails = not math.isfinite(first) or first == self.error_score
-            accuracies = [] if fails else stack_accuracies(steps, X, rows.y)
+            accuracies = [] if fails else stack_accuracies(steps, *rows)
             if accuracies[:1] == [first]:
                 return accuracies
-        return [first, *map(score, models[1:])]
+        return [first, *(self._score(step, *rows, params) for step in steps[1:])]
 
     def _failure_score(self):
         if is_multimetric(self.scorer):
@@ -488,6 +661,12 @@ def deal(stacks, n_parts):
     return [part for first in range(n_parts) if (part := pieces[first::n_parts])]
 
 
+def callback_metadata(fit_params):
+    """Return what callbacks are told of the arguments of a fit beyond X and y."""
+    weights = fit_params.get("sample_weight")
+    return None if weights is None else {"sample_weight": weights}
+
+
 class FusedSearchMixin(ABC):
     """`fit` of a search whose candidates are trained in stacks."""
 
@@ -517,20 +696,33 @@ class FusedSearchMixin(ABC):
         X, y = indexable(X, y)
         params = check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
+        told = {"estimator": self, "X": X, "y": y, "metadata": callback_metadata(params)}
+        context = callback_context(
+            self,
+            max_subtasks=1 + (self.refit is not False),
+            is_watched=has_callbacks_within(self.estimator),
+        )
+        context.call_on_fit_task_begin(**told)
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         self.n_splits_ = cv.get_n_splits(X, y, **routed.splitter.split)
-        context = callback_context(self, max_subtasks=self.n_splits_ + bool(self.refit))
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        settings = list(self._make_settings())
-        results = self._evaluate(X, y, settings, cv, scorer, routed, context)
+        settings = self._make_settings()
+        search_context = context.subcontext(
+            task_name="search",
+            max_subtasks=len(settings) * self.n_splits_,
+            sequential_subtasks=False,
+        )
+        search_context.call_on_fit_task_begin(estimator=self)
+        settings = list(settings)
+        results = self._evaluate(X, y, settings, cv, scorer, routed, search_context)
         report_fit_failures(results, self.error_score)
         if callable(self.scoring):
             insert_error_scores(results, self.error_score)
+        self.cv_results_ = self._format_results(settings, self.n_splits_, results)
+        search_context.call_on_fit_task_end(estimator=self)
         self.multimetric_ = isinstance(results[0]["test_scores"], dict)
         if callable(self.scoring) and self.multimetric_:
             self._check_refit_for_multimetric(results[0]["test_scores"])
             refit_metric = self.refit
-        self.cv_results_ = self._format_results(settings, self.n_splits_, results)
         self.scorer_ = scorer._scorers if is_multimetric(scorer) else scorer
         if self.refit or not self.multimetric_:
             self.best_index_ = self._select_best_index(self.refit, refit_metric, self.cv_results_)
@@ -538,8 +730,8 @@ class FusedSearchMixin(ABC):
             if not callable(self.refit):
                 self.best_score_ = self.cv_results_[f"mean_test_{refit_metric}"][self.best_index_]
         if self.refit:
-            self._refit(X, y, routed.estimator.fit, context)
-        context.call_on_fit_task_end(estimator=self, X=X, y=y)
+            self._refit(told, routed.estimator.fit, context)
+        context.call_on_fit_task_end(**told)
         return self
 
     def _evaluate(self, X, y, settings, cv, scorer, routed, context):
@@ -547,23 +739,28 @@ class FusedSearchMixin(ABC):
         splits = list(cv.split(X, y, **routed.splitter.split))
         if len(splits) != self.n_splits_:
             raise ValueError(
-                f"cv must give as many splits as its get_n_splits says: {self.n_splits_}, "
-                f"got {len(splits)}."
-            )
-        if not (settings and splits):
-            raise ValueError(
-                f"Nothing to fit: {len(settings)} candidates and {len(splits)} splits. Check "
-                "the parameter grid and cv."
+                "cv.split and cv.get_n_splits return inconsistent results. "
+                f"Expected {self.n_splits_} splits, got {len(splits)}"
             )
         if self.verbose > 0:
             print(  # noqa: T201
                 f"Fitting {len(splits)} folds for each of {len(settings)} candidates, "
                 f"totalling {len(splits) * len(settings)} fits"
             )
+        if not (settings and splits):
+            raise ValueError(
+                "No fits were performed. Was the CV iterator empty? Were there no candidates?"
+            )
         estimator, fit_params = clone(self.estimator), routed.estimator.fit
         candidates = [
             Candidate(index, setting, estimator, has_fit_params=bool(fit_params))
             for index, setting in enumerate(settings)
+        ]
+        is_watched, in_order = has_callbacks(self), effective_n_jobs(self.n_jobs) == 1
+        shareable = [
+            candidate
+            for candidate in ([] if has_callbacks_within(estimator) else candidates)
+            if candidate.is_shareable(in_order=in_order, is_watched=is_watched)
         ]
         evaluation = Evaluation(
             scoring=self.scoring,
@@ -575,44 +772,65 @@ class FusedSearchMixin(ABC):
             verbose=self.verbose,
             n_candidates=len(settings),
             n_splits=self.n_splits_,
-            caller=self if has_callbacks(self) else None,
+            in_order=in_order,
+            caller=self if is_watched else None,
         )
-        tasks = make_tasks(candidates, len(splits), self.n_jobs)
-        folds = [
-            context.subcontext(task_name="fold", max_subtasks=sum(map(len, tasks))) for _ in splits
-        ]
         # all before the first task, as workers get copies of the tree
         contexts = [
-            [[fold.subcontext(task_name="stack") for _ in stacks] for stacks in tasks]
-            for fold in folds
+            [
+                context.subcontext(
+                    task_name="candidate-split-evaluation",
+                    task_id=candidate.index * len(splits) + index,
+                )
+                for index in range(len(splits))
+            ]
+            for candidate in candidates
         ]
-        for fold in folds:
-            fold.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        outputs = Parallel(n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch)(
-            delayed(evaluation.run)(X, y, stacks, contexts[split][task], split, train, test)
-            for (split, (train, test)), (task, stacks) in product(
-                enumerate(splits), enumerate(tasks)
+        with Parallel(n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch) as parallel:
+            outputs = parallel(
+                delayed(evaluation.run)(
+                    X,
+                    y,
+                    stacks,
+                    [[contexts[one.index][index] for one in stack] for stack in stacks],
+                    index,
+                    *split,
+                )
+                for (index, split), stacks in product(
+                    enumerate(splits), make_tasks(shareable, len(splits), self.n_jobs)
+                )
             )
-        )
-        for fold in folds:
-            fold.call_on_fit_task_end(estimator=self, X=X, y=y)
-        by_place = {place: result for output in outputs for place, result in output.items()}
-        return [by_place[place] for place in sorted(by_place)]
+            results = {place: result for output in outputs for place, result in output.items()}
+            # in the order in which `GridSearchCV` draws from NumPy's global stream
+            rest = [
+                (candidate, index)
+                for candidate, index in product(candidates, range(len(splits)))
+                if (candidate.index, index) not in results
+            ]
+            outputs = parallel(
+                delayed(evaluation.run_alone)(
+                    X, y, candidate, contexts[candidate.index][index], index, *splits[index]
+                )
+                for candidate, index in rest
+            )
+        for (candidate, index), result in zip(rest, outputs, strict=True):
+            results[candidate.index, index] = result
+        return [results[place] for place in sorted(results)]
 
-    def _refit(self, X, y, fit_params, context):
-        """Fit the best candidate to all rows."""
+    def _refit(self, told, fit_params, context):
+        """Fit the best candidate to all rows, `told` to the callbacks."""
         self.best_estimator_ = clone(self.estimator).set_params(
             **clone(self.best_params_, safe=False)
         )
         context = context.subcontext(task_name="refit-with-best-params")
         with propagated_callbacks(context, self.best_estimator_):
-            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            context.call_on_fit_task_begin(**told)
             start = time.time()
-            self.best_estimator_.fit(*without_none(X, y), **fit_params)
+            self.best_estimator_.fit(*without_none(told["X"], told["y"]), **fit_params)
             self.refit_time_ = time.time() - start
         if hasattr(self.best_estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.best_estimator_.feature_names_in_
-        context.call_on_fit_task_end(estimator=self, X=X, y=y)
+        context.call_on_fit_task_end(**told)
 
 
 class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
