@@ -152,7 +152,7 @@ class Candidate:
         starts_at_zero = isinstance(step, SoftmaxClassifier) and is_auto(init)
         return bool(early_stopping or (has_batches and shuffle) or not starts_at_zero)
 
-    def is_shareable(self, *, in_order, is_watched):
+    def is_shareable(self, *, in_order, is_watched, scores_train):
         """Say whether others may share something with it, without a difference to any.
 
         Parameters
@@ -161,14 +161,16 @@ class Candidate:
             Whether `GridSearchCV` would draw from NumPy's global stream in a known order.
         is_watched : bool
             Whether the search has callbacks, which are told what a pipeline does.
+        scores_train : bool
+            Whether the training rows are scored on, as the fit has left them.
         """
         has_own_callbacks = any(map(has_callbacks_within, self.setting.values()))
         if has_own_callbacks or (in_order and self.draws_globally):
             return False
         has_steps = self.pipeline is not None and len(self.pipeline) > 1
-        # another's `fit` may write to what it gets, of which rows alone are copied
-        takes_rows_alone = self.is_ours or not self._has_fit_params
-        return self.is_fusible or (has_steps and takes_rows_alone and not is_watched)
+        # another's `fit` may write to what it gets, of which X and y alone are copied
+        may_write = not self.is_ours and (self._has_fit_params or scores_train)
+        return self.is_fusible or (has_steps and not (may_write or is_watched))
 
     @property
     def preparation_key(self):
@@ -534,10 +536,7 @@ class Evaluation:
 
     def _shares_rows(self, stack):
         """Whether all last steps of a stack can be scored on the same rows, transformed once."""
-        if stack[0].pipeline is None:
-            return names_only(self.scoring)
-        # rows that another's `fit` has changed are no longer those of the others
-        return self._asks_once and (stack[0].is_ours or not self.return_train_score)
+        return names_only(self.scoring) if stack[0].pipeline is None else self._asks_once
 
     def _score(self, model, X, y, score_params):
         return score_with(model, X, y, self.scorer, score_params, self.error_score)
@@ -760,7 +759,9 @@ class FusedSearchMixin(ABC):
         shareable = [
             candidate
             for candidate in ([] if has_callbacks_within(estimator) else candidates)
-            if candidate.is_shareable(in_order=in_order, is_watched=is_watched)
+            if candidate.is_shareable(
+                in_order=in_order, is_watched=is_watched, scores_train=self.return_train_score
+            )
         ]
         evaluation = Evaluation(
             scoring=self.scoring,
@@ -844,6 +845,20 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     one job, per task).
 
     Parameters and attributes are those of :class:`~sklearn.model_selection.GridSearchCV`.
+
+    Notes
+    -----
+    Set `random_state`. A net whose `random_state` is None draws from NumPy's global stream. With
+    one job such candidates, and those behind a step whose fit draws from it, are fitted one by
+    one in `GridSearchCV`'s order, so that after ``np.random.seed`` they are equal too, and take
+    as long. With more jobs there is no order, `GridSearchCV` gives what it gives, and they are
+    trained together. What a scorer draws from the global stream is left out of account.
+
+    Nothing is shared where that could be told: candidates of a subclass with a `fit`, `predict`,
+    `score`, `get_params` or `set_params` of its own, of an estimator with callbacks, or behind a
+    step whose fit fails are fitted by themselves. Scorers that are callables, and several
+    scorers at a time, get a copy of the pipeline's steps and rows of their own for each
+    candidate, so that they, and steps that write to their rows, change no other's score.
 
     See Also
     --------

@@ -12,6 +12,7 @@ import pytest
 import sklearn
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.pipeline import Pipeline
 from sklearn.utils.fixes import parse_version
 
 import sklearn_toynn
@@ -22,6 +23,24 @@ HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
 # module, name -> how it is called here: positional arguments, and names of keywords
 FUNCTIONS = {
     ("sklearn.base", "_fit_context"): ([], ["prefer_skip_nested_validation"]),
+    ("sklearn.model_selection._validation", "_fit_and_score"): (
+        ["estimator", "X", "y"],
+        [
+            "scorer",
+            "train",
+            "test",
+            "verbose",
+            "parameters",
+            "fit_params",
+            "score_params",
+            "return_train_score",
+            "return_times",
+            "error_score",
+            "split_progress",
+            "candidate_progress",
+            *(["caller", "callback_ctx"] if HAS_CALLBACKS else []),
+        ],
+    ),
     ("sklearn.model_selection._validation", "_insert_error_scores"): (["results", "error"], []),
     ("sklearn.model_selection._validation", "_score"): (
         ["estimator", "X", "y", "scorer", "score_params", "error_score"],
@@ -35,6 +54,7 @@ FUNCTIONS = {
         ["constraints"],
         ["prefer_skip_nested_validation"],
     ),
+    ("sklearn.utils._user_interface", "_print_elapsed_time"): (["source", "message"], []),
     ("sklearn.utils.metaestimators", "_safe_split"): (
         ["estimator", "X", "y", "indices", "train_indices"],
         [],
@@ -46,6 +66,12 @@ CLASSES = [
     ("sklearn.utils._param_validation", "Interval"),
     ("sklearn.utils._param_validation", "StrOptions"),
 ]
+PIPELINE_METHODS = {
+    "_check_method_params": (0, ["method", "props"]),
+    "_fit": (3, ["raw_params", *(["callback_ctx"] if HAS_CALLBACKS else [])]),
+    "_get_metadata_for_step": (0, ["step_idx", "step_params", "all_params"]),
+    "_log_message": (1, []),
+}
 SEARCH_METHODS = {
     "_get_scorers": 0,
     "_get_routed_params_for_fit": 1,
@@ -77,6 +103,14 @@ def test_function(module, name):
 @pytest.mark.parametrize(("module", "name"), CLASSES)
 def test_class(module, name):
     assert inspect.isclass(look_up(module, name)), f"{module}.{name} is no class any more"
+
+
+@pytest.mark.parametrize("name", PIPELINE_METHODS)
+def test_method_of_pipelines(name):
+    method = getattr(Pipeline, name, None)
+    assert method is not None, f"Pipeline.{name} is gone"
+    n_positional, keywords = PIPELINE_METHODS[name]
+    check_call(method, f"Pipeline.{name}", 1 + n_positional, keywords)
 
 
 @pytest.mark.parametrize("search_class", [GridSearchCV, RandomizedSearchCV])
@@ -139,8 +173,9 @@ def test_contexts_of_callbacks():
     assert _sklearn_compat.has_callbacks(search), "set_callbacks sets no _skl_callbacks any more"
     context = _sklearn_compat.callback_context(search, max_subtasks=2)
     for call in (context.call_on_fit_task_begin, context.call_on_fit_task_end):
-        check_call(call, call.__name__, 0, ["estimator", "X", "y"])
-    check_call(context.subcontext, "subcontext", 0, ["task_name", "max_subtasks"])
+        check_call(call, call.__name__, 0, ["estimator", "X", "y", "metadata"])
+    keywords = ["task_name", "task_id", "max_subtasks", "sequential_subtasks"]
+    check_call(context.subcontext, "subcontext", 0, keywords)
     with _sklearn_compat.propagated_callbacks(context, search):
         pass
 
