@@ -453,7 +453,7 @@ class TestTaskTreeOfSearches:
             ({}, {"sample_weight": weights}),
             ({}, {"sample_weight": None}),
         ],
-        ids=str,
+        ids=["default", "no refit", "scorers", "own scorer", "weights", "no weights"],
     )
     @pytest.mark.parametrize("in_pipeline", [False, True])
     def test_is_that_of_grid_search(self, in_pipeline, args, fit_params):
