@@ -303,10 +303,13 @@ class LinearSolver(Solver, ABC):
             return super().value(objective)
         theta, problem = self._problem.load(objective.network), self._problem.objective
         loss, gradient = problem.value_and_gradient(theta)
-        self._rounding = ROUNDING * loss + problem.columns.rounding(theta)
+        # a change of scores by c changes the objective by 2c times the mean of 1 - p_y, at most
+        self._rounding = ROUNDING * loss + 2 * min(loss, 1.0) * problem.columns.rounding(theta)
         self._last = loss, float(np.abs(gradient).max())
+        self._least_at_end = self._least
         if not self._is_proven(loss):
-            self._least = max(self._least, loss - problem.duality_gap(theta, gradient))
+            least = loss - problem.duality_gap(theta, gradient)
+            self._least_at_end = max(self._least, least)
         return np.array([loss])
 
     def _is_proven(self, loss):
@@ -320,9 +323,9 @@ class LinearSolver(Solver, ABC):
 
         What rounding may have taken from it is added.
         """
-        if self._problem is None or not np.isfinite(self._least):
+        if self._problem is None or not np.isfinite(self._least_at_end):
             return np.nan
-        return (max(loss - self._least, 0.0) + self._rounding) / loss if loss > 0 else 0.0
+        return (max(loss - self._least_at_end, 0.0) + self._rounding) / loss if loss > 0 else 0.0
 
     def _describe_limit(self, _):
         max_iter = self._training.plan.max_iter
