@@ -217,10 +217,16 @@ class Descent:
         return True
 
     def _stand_still(self):
-        """Take the last Newton step's word for the gap, as rounding lets nothing be proven."""
+        """Take the last Newton step's word for it, as rounding lets nothing be proven.
+
+        Within rounding that word is rough: what it says to be far below the gap to reach, is
+        taken to be that.
+        """
         self.stands_still = True
-        self.least = max(self.least, self.loss * (1 - ROUNDING) - self._newton_gap)
-        self.has_converged = self.gap <= self._goal.gap(self.loss)
+        goal = self._goal.gap(self.loss)
+        if self._newton_gap <= NEAR * goal:
+            self.least = max(self.least, self.loss - goal)
+            self.has_converged = True
         return False
 
     def _search(self):
