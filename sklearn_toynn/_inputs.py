@@ -215,20 +215,34 @@ def measure_columns(X, weights, rows=None):
     mean, std : ndarray of shape (n_features,), dtype float64
         Not finite where the differences of a column's values are not.
     """
-    mean, std, _ = describe_columns(X, weights, rows)
+    used, rows = _rows_in_use(weights, rows)
+    if not sparse.issparse(X):
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, std, is_exact = _measure_dense(X, used, rows)
+        if is_exact:
+            return mean, std
+    mean, std, _ = _describe(X, used, rows)
     return mean, std
 
 
 def describe_columns(X, weights, rows=None):
     """Return what `measure_columns` does, and each column's largest deviation from its mean."""
+    return _describe(X, *_rows_in_use(weights, rows))
+
+
+def _rows_in_use(weights, rows):
+    """Return the weights above 0, of sum 1, and their rows, None for all."""
     used = weights.astype(float) if rows is None else weights[rows].astype(float, copy=False)
     if not used.all():
         rows = np.flatnonzero(used) if rows is None else rows[used > 0]
         used = used[used > 0]
     used /= used.max()  # their sum may be beyond the range
     used /= used.sum()
-    describe = _describe_sparse if sparse.issparse(X) else _describe_dense
-    return describe(X, used, rows)
+    return used, rows
+
+
+def _describe(X, weights, rows):
+    return (_describe_sparse if sparse.issparse(X) else _describe_dense)(X, weights, rows)
 
 
 def _chunks(X, rows, n_rows, length):
@@ -241,6 +255,29 @@ def _chunks(X, rows, n_rows, length):
 def _sparse_length(X):
     """Return how many rows have as many entries as a chunk, or as X has columns."""
     return max(X.shape[0] * max(CHUNK_ELEMENTS, X.shape[1]) // max(X.nnz, 1), 1)
+
+
+def _measure_dense(X, weights, rows):
+    """Return means and deviations by one pass, and whether it lost no digits that matter.
+
+    It does where squares leave the range, or the first row is far from the others.
+    """
+    length = max(CHUNK_ELEMENTS // X.shape[1], 16)
+    shift = X[0 if rows is None else rows[0]].astype(float)
+    mean, square = np.zeros((2, X.shape[1]))  # of the differences from `shift`
+    for part, chunk in _chunks(X, rows, len(weights), length):
+        x = chunk - shift
+        mean += weights[part] @ x
+        np.square(x, out=x)
+        square += weights[part] @ x
+    variance = square - mean**2
+    may_be_constant = square == 0
+    is_exact = np.isfinite(square) & ((variance > 1e-6 * square) | may_be_constant)
+    if may_be_constant.any():
+        same = shift[may_be_constant]
+        for _, chunk in _chunks(X, rows, len(weights), length):
+            is_exact[may_be_constant] &= (chunk[:, may_be_constant] == same).all(axis=0)
+    return shift + mean, np.sqrt(np.maximum(variance, 0)), is_exact.all()
 
 
 def _describe_dense(X, weights, rows):

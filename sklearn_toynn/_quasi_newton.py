@@ -169,7 +169,7 @@ class Descent:
         self, objective, theta, model, renewals, goal, *, always=False, is_newton=False, step=None
     ):
         self.theta, self.model = theta, model
-        self._objective, self._renewals, self._goal = objective, renewals, goal
+        self.objective, self._renewals, self._goal = objective, renewals, goal
         self._always, self._is_newton = always, is_newton
         self._memory = Memory()
         self._n_evaluations_before = objective.n_evaluations
@@ -230,7 +230,7 @@ class Descent:
         return False
 
     def _search(self):
-        objective, before = self._objective, self._objective.n_evaluations
+        objective, before = self.objective, self.objective.n_evaluations
         if self._first_decrement is None:
             self._first_decrement = self._decrement
         step = search_line(objective, self.theta, self._direction, self.loss, self._slope)
@@ -241,9 +241,9 @@ class Descent:
         """See whether the end has come, and else find the direction of the next step."""
         goal = self._goal.gap(self.loss)
         if isinstance(self.model, type):
-            self._prove(self._objective.duality_gap(self.theta, self.gradient))
+            self._prove(self.objective.duality_gap(self.theta, self.gradient))
             if not self.has_converged and self.newton_step is not None:
-                multiply = self._objective.hessian_at(self.theta)
+                multiply = self.objective.hessian_at(self.theta)
                 self._prove_by(step := self.newton_step, self.gradient + multiply(step))
             if self.has_converged:
                 return
@@ -267,7 +267,7 @@ class Descent:
 
     def _prove_by(self, step, residual):
         """Ask a step for its proof; return False where that can't be enough."""
-        objective = self._objective
+        objective = self.objective
         rest, change = objective.duality_gap_by(self.theta, self.gradient, step, residual)
         if rest + change > self._goal.gap(self.loss):
             return False
@@ -302,7 +302,7 @@ class Descent:
         By conjugate gradients (Hestenes and Stiefel 1952, J. Res. NBS 49, 409): step and residual
         are d and g + H d, `square` is the residual's by the measure of the preconditioner.
         """
-        objective, goal = self._objective, self._goal.gap(self.loss)
+        objective, goal = self.objective, self._goal.gap(self.loss)
         multiply, before = objective.hessian_at(self.theta), objective.n_evaluations
         step, residual = np.zeros_like(self.gradient), self.gradient.copy()
         ahead, square, is_near = self._direction, 2 * self._decrement, False
@@ -333,19 +333,19 @@ class Descent:
             self.has_converged = objective.reg == 0
 
     def _renew(self, kind):
-        self.model = kind(self._objective, self.theta)
+        self.model = kind(self.objective, self.theta)
         self._is_fresh = True
         self._begin_period()
 
     @property
     def _n_spent(self):
-        return self._objective.n_evaluations - self._n_evaluations_before
+        return self.objective.n_evaluations - self._n_evaluations_before
 
     def _affordable(self):
         """Return the best model that costs no more than was spent so far, or the cheapest."""
         affordable = None
         for kind in self._renewals:
-            if affordable is None or kind.cost(self._objective) <= self._n_spent:
+            if affordable is None or kind.cost(self.objective) <= self._n_spent:
                 affordable = kind
         return affordable
 
@@ -356,7 +356,7 @@ class Descent:
         due = self._affordable()
         if due is None:
             return None
-        cost = due.cost(self._objective)
+        cost = due.cost(self.objective)
         cost = max(round(cost), 1 if due.is_exact else MIN_PERIOD)
         if self._n_evaluations < cost or not self._n_period_steps:
             return None
