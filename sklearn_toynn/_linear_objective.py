@@ -127,55 +127,19 @@ class LinearObjective:
             softmax(P)
             yield chunk, P
 
-    def hessian_at(self, theta):
-        """Return a function that multiplies the Hessian at theta by a direction.
-
-        (H d)_k = sum_i w_i p_ik (z_i d_k - sum_m p_im z_i d_m) z_i + ridge d_k.
-        """
-        changes_along = self._changes_of_one_chunk if len(self.chunks) == 1 else self._changes
-        changes_along = changes_along(theta)
-
-        def multiply(direction):
-            self.n_evaluations += 1
-            product = np.zeros(self.shape)
-            for chunk, P, along in changes_along(direction):
-                pull = along - np.einsum("ki,ki->i", P, along)
-                pull *= P
-                pull *= self.weights[chunk]
-                self.rows.pull_back(chunk, pull, product)
-            return self.rows.decode(product) + self.ridge * direction
-
-        return multiply
-
-    def _changes_of_one_chunk(self, theta):
-        """Return a function that yields probabilities at theta and changes of scores from it."""
-        ((chunk, P),) = self.probabilities(theta)  # they stay until the next evaluation
-
-        def changes_along(direction):
-            changes = np.empty_like(P)
-            self.rows.scores(chunk, self.rows.encode(direction), changes)
-            yield chunk, P, changes
-
-        return changes_along
-
-    def _changes(self, theta):
-        """Return the same for many chunks, whose probabilities are made anew each time.
+    def probabilities_and_changes(self, theta, direction):
+        """Yield each chunk with probabilities at theta and changes of scores along a direction.
 
         A product with twice as many rows takes little longer than with few.
         """
-        buffer = np.empty(2 * self._scores.size)
-
-        def changes_along(direction):
-            encoded = self.rows.encode(np.concatenate([theta, direction]))
-            for chunk in self.chunks:
-                both = buffer[: 2 * self.n_classes * (chunk.stop - chunk.start)]
-                both = both.reshape(2 * self.n_classes, -1)
-                self.rows.scores(chunk, encoded, both)
-                P, changes = both[: self.n_classes], both[self.n_classes :]
-                softmax(P)
-                yield chunk, P, changes
-
-        return changes_along
+        n_classes, both = self.n_classes, np.empty(2 * self._scores.size)
+        encoded = self.rows.encode(np.concatenate([theta, direction]))
+        for chunk in self.chunks:
+            scores = both[: 2 * n_classes * (chunk.stop - chunk.start)]
+            scores = scores.reshape(2 * n_classes, -1)
+            self.rows.scores(chunk, encoded, scores)
+            softmax(scores[:n_classes])
+            yield chunk, scores[:n_classes], scores[n_classes:]
 
     def largest_change(self, direction):
         """Return by how much the difference of two scores of a row changes along a direction."""
@@ -237,19 +201,6 @@ class LinearObjective:
         gap = s * (np.log(self.n_classes) + product) + b @ r + 0.5 * (length + s * farthest) ** 2
         return float(gap + r[is_empty].sum())
 
-    def duality_gap_by(self, theta, gradient, step, residual):
-        """Return the parts a and b of another such bound, a + b / (1 - `largest_change(step)`).
-
-        It is the tighter the nearer to Newton's the step d is; its residual is g + H d. With
-        p + p c, the first-order change of p along d, in the place of p, L lies above the dual
-        bound by sum_i w_i KL(p_i + p_i c_i, p_i) more, at most (d'Hd - |d|^2) / 2 (1 - t) for
-        |d|^2 the penalty's part of d'Hd and t < 1 the largest change of the difference of two
-        scores along d; and g becomes the residual less ridge d.
-        """
-        pull = self.ridge * step
-        change = 0.5 * float(np.vdot(step, residual - gradient - pull))
-        return self.duality_gap(theta, residual - pull), change
-
     def with_columns_at(self, theta):
         """Return the same problem in the variables that suit the curvature at theta."""
         curvatures = np.empty(self.n_rows)
@@ -276,3 +227,79 @@ class LinearObjective:
             return None
         X, codes = self.rows.X[::step], self.codes[::step]
         return self._like_this(X, codes, weights / total, self.columns, self.square)
+
+
+class Hessian:
+    """Products with the Hessian at theta, and what they prove.
+
+    (H d)_k = sum_i w_i p_ik (z_i d_k - sum_m p_im z_i d_m) z_i + ridge d_k.
+
+    Parameters
+    ----------
+    objective : LinearObjective
+        L.
+    theta : ndarray of shape (n_classes, n_features + 1)
+        Where.
+    gradient : ndarray of shape (n_classes, n_features + 1)
+        That of L there, g.
+    """
+
+    def __init__(self, objective, theta, gradient):
+        self._objective, self._theta, self._gradient = objective, theta, gradient
+        # the probabilities of one chunk stay as they are until the next evaluation
+        is_one = len(objective.chunks) == 1
+        self._only = next(objective.probabilities(theta)) if is_one else None
+        self._intercepts = None  # the block of H for them, made by the first product
+
+    def _changes(self, direction):
+        objective = self._objective
+        if self._only is None:
+            return objective.probabilities_and_changes(self._theta, direction)
+        chunk, P = self._only
+        changes = np.empty_like(P)
+        objective.rows.scores(chunk, objective.rows.encode(direction), changes)
+        return [(chunk, P, changes)]
+
+    def multiply(self, direction):
+        """Return H d; one pass over X."""
+        objective = self._objective
+        objective.n_evaluations += 1
+        product, block = np.zeros(objective.shape), self._intercepts is None
+        if block:
+            self._intercepts = np.zeros((objective.n_classes, objective.n_classes))
+        for chunk, P, changes in self._changes(direction):
+            weights = objective.weights[chunk]
+            pull = changes - np.einsum("ki,ki->i", P, changes)
+            pull *= P
+            pull *= weights
+            objective.rows.pull_back(chunk, pull, product)
+            if block:
+                weighted = P * weights
+                self._intercepts += np.diag(np.add.reduce(weighted, axis=1)) - weighted @ P.T
+        return objective.rows.decode(product) + objective.ridge * direction
+
+    def promise(self, step, residual):
+        """Return the gap that `prove` is going to find at best, by a step and g + H d."""
+        pull = self._objective.ridge * step
+        rest = residual[:, :-1] - pull[:, :-1]
+        stiff = 0.5 * float(np.vdot(rest, rest / self._objective.ridge[:-1]))
+        return stiff + 0.5 * float(np.vdot(step, residual - self._gradient - pull))
+
+    def prove(self, step, residual):
+        """Return an upper bound of L(theta) - min L, the tighter the nearer to Newton's d is.
+
+        That is `LinearObjective.duality_gap` for q = p + p c, the first-order change of p along d,
+        in the place of p. Then L lies above the dual bound by sum_i w_i KL(q_i, p_i) more, which
+        is at most (d'Hd - |d|^2) / 2 (1 - t) for |d|^2 the penalty's part of d'Hd and t < 1 the
+        largest change of the difference of two scores along d; and its g and r are the residual
+        g + H d less ridge d. The intercepts are moved first, so that r is zero.
+        """
+        objective = self._objective
+        shift = np.zeros_like(step)
+        shift[:, -1] = -np.linalg.lstsq(self._intercepts, residual[:, -1])[0]
+        step, residual = step + shift, residual + self.multiply(shift)
+        pull = objective.ridge * step
+        change = 0.5 * float(np.vdot(step, residual - self._gradient - pull))
+        t = objective.largest_change(step)
+        rest = objective.duality_gap(self._theta, residual - pull)
+        return rest + change / (1 - t) if t < 1 else np.inf

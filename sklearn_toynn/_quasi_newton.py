@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._linear_objective import Hessian
+
 __all__ = ["Descent", "Goal"]
 
 #: Relative differences of the objective that may be rounding.
@@ -20,7 +22,9 @@ MIN_PERIOD = 5
 #: The most products with the Hessian for a step.
 MAX_PRODUCTS = 25
 #: Where the decrement is this share of the gap to reach, it is worth while to ask for a proof.
-NEAR = 0.1
+NEAR = 0.3
+#: A proof is worth its pass where it is going to be this share of the gap to reach, or less.
+PROMISING = 0.7
 #: A step of conjugate gradients is near Newton's where the residual's square has come to this
 #: share of the first.
 FORCING = 0.01
@@ -243,8 +247,9 @@ class Descent:
         if isinstance(self.model, type):
             self._prove(self.objective.duality_gap(self.theta, self.gradient))
             if not self.has_converged and self.newton_step is not None:
-                multiply = self.objective.hessian_at(self.theta)
-                self._prove_by(step := self.newton_step, self.gradient + multiply(step))
+                hessian = Hessian(self.objective, self.theta, self.gradient)
+                step = self.newton_step
+                self._prove_by(hessian, step, self.gradient + hessian.multiply(step))
             if self.has_converged:
                 return
             self._renew(self.model)
@@ -265,16 +270,12 @@ class Descent:
         self._best_loss = min(self._best_loss, self.loss)
         self._best_decrement = min(self._best_decrement, self._decrement)
 
-    def _prove_by(self, step, residual):
+    def _prove_by(self, hessian, step, residual):
         """Ask a step for its proof; return False where that can't be enough."""
-        objective = self.objective
-        rest, change = objective.duality_gap_by(self.theta, self.gradient, step, residual)
-        if rest + change > self._goal.gap(self.loss):
+        if hessian.promise(step, residual) > PROMISING * self._goal.gap(self.loss):
             return False
-        largest = objective.largest_change(step)
-        if largest < 1:
-            self.newton_step = step
-            self._prove(rest + change / (1 - largest))
+        self.newton_step = step
+        self._prove(hessian.prove(step, residual))
         return True
 
     def _has_vanished(self):
@@ -303,19 +304,20 @@ class Descent:
         are d and g + H d, `square` is the residual's by the measure of the preconditioner.
         """
         objective, goal = self.objective, self._goal.gap(self.loss)
-        multiply, before = objective.hessian_at(self.theta), objective.n_evaluations
+        hessian, before = Hessian(objective, self.theta, self.gradient), objective.n_evaluations
         step, residual = np.zeros_like(self.gradient), self.gradient.copy()
         ahead, square, is_near = self._direction, 2 * self._decrement, False
         for _ in range(MAX_PRODUCTS):
-            product = multiply(ahead)
+            product = hessian.multiply(ahead)
             curvature = float(np.vdot(ahead, product))
             if not (square > 0 and curvature > 0):  # within rounding
                 break
             step += square / curvature * ahead
             residual += square / curvature * product
             slope = float(np.vdot(self.gradient, step))
-            if objective.reg > 0 and -slope <= 2 * goal:
-                has_tried = self._prove_by(step, residual)
+            may_end = -slope <= 2 * PROMISING * goal
+            if objective.reg > 0 and may_end:
+                has_tried = self._prove_by(hessian, step, residual)
                 if self.has_converged:
                     return
                 if has_tried:
@@ -323,7 +325,7 @@ class Descent:
             steepest = self._precondition(residual)
             before_square, square = square, -float(np.vdot(residual, steepest))
             is_near = square <= -FORCING * slope
-            if is_near and (objective.reg == 0 or -slope > 2 * goal):
+            if is_near and (objective.reg == 0 or not may_end):
                 break
             ahead = steepest + square / before_square * ahead
         self._n_evaluations += objective.n_evaluations - before
