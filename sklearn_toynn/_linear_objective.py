@@ -8,7 +8,11 @@ import scipy.sparse as sp
 from ._linear_rows import StandardColumns, make_rows
 from ._prediction import softmax
 
-__all__ = ["LinearObjective"]
+__all__ = ["Hessian", "LinearObjective"]
+
+#: The probabilities of all rows are kept for products with the Hessian where they are no more
+#: than so many entries for each of X.
+MAX_KEPT = 0.25
 
 
 class LinearObjective:
@@ -65,8 +69,9 @@ class LinearObjective:
         self._places = np.arange(self.rows.length)
         self._last = None, None  # what was evaluated last, and the probabilities there
         self.n_evaluations = 0
-        size = self.n_rows * self.n_features
-        per_feature = 40.0 * X.nnz / size if self.is_sparse else 4.0
+        #: The entries of X, or of those that are stored.
+        self.size = X.nnz if self.is_sparse else X.size
+        per_feature = 40.0 * X.nnz / (self.n_rows * self.n_features) if self.is_sparse else 4.0
         passes = self.n_rows * n_classes * (per_feature * self.n_features + 150.0)
         self.work = passes + 3e5 * len(self.chunks) + 6e5
 
@@ -246,19 +251,24 @@ class Hessian:
 
     def __init__(self, objective, theta, gradient):
         self._objective, self._theta, self._gradient = objective, theta, gradient
-        # the probabilities of one chunk stay as they are until the next evaluation
-        is_one = len(objective.chunks) == 1
-        self._only = next(objective.probabilities(theta)) if is_one else None
+        self._kept = None
+        if len(objective.chunks) == 1:  # they stay as they are until the next evaluation
+            self._kept = list(objective.probabilities(theta))
+        elif objective.n_rows * objective.n_classes <= MAX_KEPT * objective.size:
+            self._kept = [(chunk, P.copy()) for chunk, P in objective.probabilities(theta)]
         self._intercepts = None  # the block of H for them, made by the first product
 
     def _changes(self, direction):
+        """Yield each chunk with probabilities and changes of scores."""
         objective = self._objective
-        if self._only is None:
-            return objective.probabilities_and_changes(self._theta, direction)
-        chunk, P = self._only
-        changes = np.empty_like(P)
-        objective.rows.scores(chunk, objective.rows.encode(direction), changes)
-        return [(chunk, P, changes)]
+        if self._kept is None:
+            yield from objective.probabilities_and_changes(self._theta, direction)
+            return
+        encoded = objective.rows.encode(direction)
+        for chunk, P in self._kept:
+            changes = np.empty_like(P)
+            objective.rows.scores(chunk, encoded, changes)
+            yield chunk, P, changes
 
     def multiply(self, direction):
         """Return H d; one pass over X."""
