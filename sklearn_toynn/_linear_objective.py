@@ -184,7 +184,7 @@ class LinearObjective:
         losses", JMLR 21(35), proposition 5.)
 
         It is not quite zero, and q = (1 - s) p + s c takes the place of p, with one row c for
-        all, c = shares - r (1 - s) / s, and s = max_k r_k / shares_k. As H is concave,
+        all, c = shares - r (1 - s) / s, and s = max_k |r_k| / shares_k. As H is concave,
         sum w H(q) >= (1 - s) sum w H(p), so that the gap is at most
 
             s log K + b r + |g + s D|^2 / 2 - s <W, D>,  D = ridge W - g - S,
@@ -195,7 +195,7 @@ class LinearObjective:
             return np.inf
         r, b = gradient[:, -1], theta[:, -1]
         is_empty = self.shares == 0  # its best probability, 0, takes r_k from the objective
-        s = float(np.max(r / np.where(is_empty, np.inf, self.shares)))
+        s = float(np.max(np.abs(r) / np.where(is_empty, np.inf, self.shares)))
         if not s < 1:
             return np.inf
         W, g, inverse = theta[:, :-1], gradient[:, :-1], self._inverse_ridge
@@ -203,7 +203,9 @@ class LinearObjective:
         penalty = np.vdot(W, W * self.ridge[:-1])
         farthest = length + np.sqrt(penalty) + np.sqrt(self.square @ inverse)
         product = abs(np.vdot(W, g)) + np.sqrt(self.shares) @ np.abs(W) @ np.sqrt(self.square)
-        gap = s * (np.log(self.n_classes) + product) + b @ r + 0.5 * (length + s * farthest) ** 2
+        # r by its size, as within rounding its signs say nothing
+        gap = s * (np.log(self.n_classes) + product) + abs(b @ r)
+        gap += 0.5 * (length + s * farthest) ** 2
         return float(gap + r[is_empty].sum())
 
     def with_columns_at(self, theta):
@@ -309,7 +311,7 @@ class Hessian:
         shift[:, -1] = -np.linalg.lstsq(self._intercepts, residual[:, -1])[0]
         step, residual = step + shift, residual + self.multiply(shift)
         pull = objective.ridge * step
-        change = 0.5 * float(np.vdot(step, residual - self._gradient - pull))
+        change = 0.5 * abs(float(np.vdot(step, residual - self._gradient - pull)))
         t = objective.largest_change(step)
         rest = objective.duality_gap(self._theta, residual - pull)
         return rest + change / (1 - t) if t < 1 else np.inf
