@@ -214,9 +214,10 @@ class LinearObjective:
         for chunk, spread in self.curvatures(theta):
             np.mean(spread, axis=0, out=curvatures[chunk])
         total = curvatures.sum()
-        if not total > np.finfo(float).tiny:  # no class is in doubt on any row
-            return self
-        old, new = self.columns, StandardColumns.of(self.rows.X, curvatures, self.reg / total)
+        if self.reg == 0 or not total > np.finfo(float).tiny:
+            return self  # some columns may have no curvature left
+        old, floor = self.columns, self.reg / total
+        new = StandardColumns.of(self.rows.X, curvatures, floor, old.is_constant)
         # an upper bound, whichever mean the old ones are about
         square = self.square * (old.scale * new.inv_scale) ** 2
         square = (np.sqrt(square) + np.abs(old.mean - new.mean) * new.inv_scale) ** 2

@@ -51,18 +51,21 @@ class StandardColumns:
         Need not be exact: the objective is the same in any such variables.
     floor : float
         With scale^2 = std^2 + floor, no ridge is above reg / floor: a column of tiny spread is one
-        that says little, not one that is steeply penalised. A column with neither has
-        1 / scale = 0: its weight is 0, as at the minimum.
+        that says little, not one that is steeply penalised.
+    is_constant : ndarray of shape (n_features,)
+        Columns of one value have z = 0: their weight is 0, as at the minimum.
     """
 
-    def __init__(self, mean, std, floor):
-        self.mean, self.std = mean, std
+    def __init__(self, mean, std, floor, is_constant):
+        self.mean, self.std, self.is_constant = mean, std, is_constant
         self.scale = np.hypot(std, np.sqrt(floor))
-        self.inv_scale = np.divide(1.0, self.scale, out=np.zeros(len(std)), where=self.scale > 0)
+        self.inv_scale = np.divide(1.0, self.scale, out=np.zeros(len(std)), where=~is_constant)
 
     def ridge(self, reg):
         """Return the penalty of each column of theta; that of the intercept is 0."""
-        return np.append(reg * self.inv_scale**2, 0.0)
+        ridge = reg * self.inv_scale**2
+        ridge[self.is_constant] = reg  # any will do
+        return np.append(ridge, 0.0)
 
     def to_coefs(self, theta):
         """Return W (n_classes, n_features) and b (n_classes,)."""
@@ -80,13 +83,14 @@ class StandardColumns:
         return 4 * np.finfo(float).eps * float(np.max(np.abs(theta[:, :-1]) @ means))
 
     @classmethod
-    def of(cls, X, weights, floor):
+    def of(cls, X, weights, floor, is_constant=None):
         """Measure the columns of X, dense or CSR, under weights of any sum.
 
         With those of the rows in the Hessian, w p (1 - p), and a floor of reg over their sum, the
         Hessian, penalty and all, has a constant diagonal.
         """
-        return cls(*measure_columns(X, weights), floor)
+        mean, std = measure_columns(X, weights)
+        return cls(mean, std, floor, std == 0 if is_constant is None else is_constant)
 
 
 def make_rows(X, columns, n_classes):
