@@ -129,9 +129,12 @@ def validate_problem(
 
 
 def canonical(X):
-    """Return X, or for CSR with duplicate or unsorted entries a copy that has none."""
-    if sparse.issparse(X) and X.format == "csr" and not X.has_canonical_format:
-        X = X.copy()
+    """Return X, or for CSR or CSC with duplicate or unsorted entries a CSR copy that has none.
+
+    Other formats lose theirs on their way to CSR, and duplicates are summed before X is checked.
+    """
+    if sparse.issparse(X) and X.format in ("csr", "csc") and not X.has_canonical_format:
+        X = X.tocsr(copy=True)
         X.sum_duplicates()
     return X
 

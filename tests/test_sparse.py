@@ -351,8 +351,20 @@ class TestDuplicates:
         model.partial_fit(rows, y, classes=[0, 1, 2])
         assert_same_fit(model, dense.partial_fit(rows.toarray(), y, classes=[0, 1, 2]))
 
-    def test_a_sum_beyond_the_range_is_refused(self):
-        rows = sparse.csr_array(([1e308, 1e308, 1.0], [0, 0, 1], [0, 2, 3]), shape=(2, 2))
+    @every_case
+    def test_those_of_compressed_columns(self, model_class, solver, words):
+        columns, y = words[0].tocsc(), words[1]
+        arrays = 9.0 * columns.data, columns.indices, columns.indptr
+        rows = sparse.csc_array(arrays, shape=columns.shape)
+        model = make_model(model_class, solver, init="auto", max_iter=6)
+        if model_class is SoftmaxClassifier and solver in LINEAR_SOLVERS:
+            model.set_params(tol=1e-10, max_iter=500, reg=0.1)
+        dense = clone(model).fit(rows.toarray(), y)
+        assert_allclose(model.fit(rows, y).loss_, dense.loss_, rtol=1e-7)
+
+    @pytest.mark.parametrize("container", [sparse.csr_array, sparse.csc_array])
+    def test_a_sum_beyond_the_range_is_refused(self, container):
+        rows = container(([1e308, 1e308, 1.0], [0, 0, 1], [0, 2, 3]), shape=(2, 2))
         with pytest.raises(ValueError, match="infinity"):
             SoftmaxClassifier().fit(rows, [0, 1])
 
