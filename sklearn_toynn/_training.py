@@ -370,4 +370,5 @@ def train(training):
             interrupt = error
             training.stop.set()
         training.close()
+    training.solver = None  # else one that knows its training keeps X, in a circle
     return training.outcomes, interrupt

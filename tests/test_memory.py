@@ -1,6 +1,8 @@
 """What `fit` holds beyond X: the activations of a chunk, the parameters, 64 bytes a row."""
 
+import gc
 import tracemalloc
+import weakref
 from functools import cache
 
 import numpy as np
@@ -197,3 +199,18 @@ def test_predict_holds_a_chunk_at_most(name):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak <= budget(X) < X.nbytes
+
+
+@pytest.mark.parametrize(("name", "solver"), CASES)
+def test_rows_go_with_their_last_name(name, solver):
+    """No circle of references keeps them, which would have to wait for a collection."""
+    rng = np.random.RandomState(0)
+    X, y = rng.standard_normal((60, 4)), rng.randint(3, size=60)
+    is_alive = weakref.ref(X)
+    gc.disable()
+    try:
+        make_model(name, solver, warm_start=True).fit(X, y)
+        del X
+        assert is_alive() is None
+    finally:
+        gc.enable()
