@@ -137,17 +137,22 @@ class Candidate:
     @property
     def draws_globally(self):
         """Whether a fit of the last step may draw from NumPy's global stream."""
-        params = {**self.last_step.get_params(), **self.last}
-        if self.is_ours and not self._needs_draws(**params):
+        if self.is_ours and not self._needs_draws():
             return False
+        params = {**self.last_step.get_params(), **self.last}
         return any(
             name.split("__")[-1] == "random_state" and value is None
             for name, value in params.items()
         )
 
-    def _needs_draws(self, *, solver, init, shuffle, early_stopping, **_):
+    def _needs_draws(self):
         """Whether a net's weights, batches or validation split are drawn."""
         step = self.last_step
+        # a subclass's own `__init__` may have fewer parameters
+        solver, init, shuffle, early_stopping = (
+            self.last.get(name, getattr(step, name))
+            for name in ("solver", "init", "shuffle", "early_stopping")
+        )
         has_batches = step.fuses(solver) and issubclass(step._solvers[solver], MiniBatchSolver)
         starts_at_zero = isinstance(step, SoftmaxClassifier) and is_auto(init)
         return bool(early_stopping or (has_batches and shuffle) or not starts_at_zero)

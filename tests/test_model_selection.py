@@ -584,6 +584,14 @@ def test_parameters_that_are_set_in_a_way_of_its_own():
         compare(model, {"reg": [-4, -2, 1]} if net_class is LogNet else {"reg": REGS})
 
 
+def test_a_constructor_with_fewer_parameters():
+    class SmallNet(TwoLayerNetClassifier):
+        def __init__(self, reg=1e-3, *, random_state=0):
+            super().__init__(3, reg, max_iter=4, random_state=random_state)
+
+    compare(SmallNet(), {"reg": REGS})
+
+
 def noisy(X):
     return X + np.random.normal(size=X.shape)
 
