@@ -5,7 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-__all__ = ["Columns", "change_columns", "measure_columns", "multiply", "multiply_transposed"]
+__all__ = [
+    "Columns",
+    "are_scaled_alike",
+    "change_columns",
+    "measure_columns",
+    "multiply",
+    "multiply_transposed",
+]
 
 # The entries of X that are copied at once where its columns are measured.
 CHUNK_ELEMENTS = 2**17
@@ -347,16 +354,15 @@ def _deviation(square, drift, unit):
     return np.sqrt(np.maximum(square - drift**2, 0)) * unit
 
 
-def change_columns(network, old, new):
-    """Return nets on columns scaled as in `old` as nets on columns scaled as in `new`.
+def are_scaled_alike(old, new):
+    """Say whether two changes of columns are the same; None stands for the columns as they are."""
+    if old is None or new is None:
+        return old is new
+    return np.array_equal(old.mean, new.mean) and np.array_equal(old.scale, new.scale)
 
-    None stands for the columns as they are.
-    """
-    same = old is None or (
-        new is not None
-        and np.array_equal(old.mean, new.mean)
-        and np.array_equal(old.scale, new.scale)
-    )
-    if old is not None and not same:
-        network, old = old.to_original(network), None
-    return new.to_scaled(network) if old is None and new is not None else network
+
+def change_columns(network, old, new):
+    """Return nets on columns scaled as in `old` as nets on columns scaled as in `new`."""
+    if old is not None:
+        network = old.to_original(network)
+    return network if new is None else new.to_scaled(network)

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from ._initializers import zeros
-from ._inputs import Columns, change_columns
+from ._inputs import Columns, are_scaled_alike, change_columns
 from ._network import Network
 from ._objective import Objective
 from ._schedules import make_schedule
@@ -154,7 +154,9 @@ def make_training(estimators, problem, starts, *, one_pass=False):
         validation = None if validation is None else validation.with_columns(columns)
     reg = column(e.reg for e in estimators).astype(problem.dtype)
     if first_start.is_fitted:
-        network = change_columns(network, first_start.columns, columns)
+        if not are_scaled_alike(first_start.columns, columns):
+            network = change_columns(network, first_start.columns, columns)
+            solver = solver_class.start(network.parameters)  # its memory is of other variables
     elif columns is not None:
         columns.begin(network, reg)
     objective = Objective(network, samples, reg)

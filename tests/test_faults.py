@@ -1031,6 +1031,17 @@ class TestWeightsEditedBetweenFits:
         assert_array_equal(model.predict_proba(X), undisturbed.predict_proba(X))
 
     @every_class
+    def test_the_memory_goes_with_the_scale_of_the_columns(self, model_class):
+        X, y = wine()
+        X = 100 * X
+        model = model_class(solver="sgd", max_iter=3, warm_start=True, random_state=0).fit(X, y)
+        expected = [a.copy() for a in parameters(model)]
+        # a velocity in scaled columns says nothing of the steps of partial_fit, in raw ones
+        model.set_params(learning_rate=1e-300).partial_fit(X, y)
+        for now, then in zip(parameters(model), expected, strict=True):
+            assert_allclose(now, then, rtol=1e-12)
+
+    @every_class
     def test_the_order_of_the_batches_goes_on(self, model_class):
         X, y = wine()
         model = model_class(solver="sgd", batch_size=40, random_state=0)
