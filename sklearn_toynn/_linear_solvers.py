@@ -31,6 +31,8 @@ CHEAPEST = 2
 PERIOD = 100
 #: How often they are chosen anew where no step lowers the objective any more.
 MAX_STANDSTILLS = 2
+#: A start whose objective is so many times that of zero is left for zero.
+FAR_OFF = 4.0
 #: The relative gap that float32 parameters can promise.
 SINGLE_GAP = 1e-5
 #: The most entries of a Hessian that is asked for by name: 3.2 GB.
@@ -250,7 +252,9 @@ class LinearSolver(Solver, ABC):
 
     def _begin(self, objective, theta, goal):
         """Return a descent from theta, or where that is zero, from a better start."""
-        if theta.any():
+        # from far above the objective of zero, log K, the way is long, or lost in rounding
+        farthest = FAR_OFF * np.log(objective.n_classes)
+        if theta.any() and objective.value_and_gradient(theta)[0] <= farthest:
             model = self._last_model(objective)
         else:
             theta, model = self._warm_start(objective)
@@ -334,7 +338,8 @@ class LinearSolver(Solver, ABC):
         """
         if self._problem is None or not np.isfinite(self._least_at_end):
             return np.nan
-        return (max(loss - self._least_at_end, 0.0) + self._rounding) / loss if loss > 0 else 0.0
+        least = max(self._least_at_end, 0.0)  # no objective is negative
+        return (max(loss - least, 0.0) + self._rounding) / loss if loss > 0 else 0.0
 
     def _describe_limit(self, _):
         max_iter = self._training.plan.max_iter

@@ -257,11 +257,9 @@ class Descent:
         if self._has_vanished() or (self._goal.is_rough and self._decrement <= goal):
             self.has_converged = True
             return
-        due = self._due()
-        while due is not None and self._decrement > NEAR * goal:
+        while self._decrement > NEAR * goal and (due := self._due()) is not None:
             self._renew(due)
             self._measure()
-            due = self._due()
         if self._decrement <= NEAR * goal or self._is_newton:
             self._take_newton_step()
         is_lower = self.loss < self._best_loss * (1 - ROUNDING)
@@ -279,9 +277,12 @@ class Descent:
         return True
 
     def _has_vanished(self):
-        """Say whether the objective is next to nothing, where it may have no minimum."""
-        limit = self._goal.gradient
-        return self.loss <= limit and np.abs(self.gradient).max() <= limit
+        """Say whether the gradient is zero, or the objective and it next to nothing.
+
+        The latter where it may have no minimum.
+        """
+        limit, largest = self._goal.gradient, np.abs(self.gradient).max()
+        return largest == 0 or max(self.loss, largest) <= limit
 
     def _prove(self, gap):
         """Take in an upper bound of the gap here."""

@@ -317,10 +317,12 @@ class Training:
 
     def _describe_divergence(self, net, loss):
         (rate,) = self.plan.learning_rate[net]
+        has_rate = not math.isnan(rate)
+        change = f"Lower learning_rate (it was {rate:.3g}), or bring" if has_rate else "Bring"
         return (
             f"Training diverged within {self.n_iter} iterations; the best weights so far are "
-            f"kept, with an objective of {loss:.4g}. Lower learning_rate (it was {rate:.3g}), or "
-            "bring the columns of X to a common scale, as StandardScaler does."
+            f"kept, with an objective of {loss:.4g}. {change} the columns of X to a common "
+            "scale, as StandardScaler does."
         )
 
     def _describe_limit(self, net):

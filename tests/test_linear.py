@@ -450,6 +450,27 @@ def test_any_start_ends_in_the_minimum(solver, shape):
     assert_allclose(drawn.coef_, from_zero.coef_, atol=1e-4)
 
 
+@pytest.mark.parametrize("init", [10.0, 1e3, 1e5])
+@pytest.mark.parametrize("name", ["wine", "scaled iris", "40 x 60 x 3"])
+@every_solver
+def test_a_start_far_off(solver, name, init):
+    X, y = load(name)
+    model = SoftmaxClassifier(solver=solver, init=init, random_state=0).fit(X, y)
+    from_zero = SoftmaxClassifier(solver=solver).fit(X, y)
+    assert_allclose(model.loss_, from_zero.loss_, rtol=2e-6)
+
+
+@pytest.mark.parametrize("reg", [0, 1e-3])
+@every_solver
+def test_where_zero_is_the_minimum(solver, reg):
+    xor = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
+    for X, y in ((np.ones((4, 2)), [0, 1, 0, 1]), (xor, [0, 1, 1, 0])):
+        model = SoftmaxClassifier(reg, solver=solver).fit(X, y)
+        assert_array_equal(model.coef_, 0)
+        assert model.n_iter_ == 1
+        assert_allclose(model.loss_, np.log(2))
+
+
 # ---- searches
 
 
