@@ -308,7 +308,7 @@ class LinearSolver(Solver, ABC):
         theta, problem = self._problem.load(objective.network), self._problem.objective
         loss, gradient = self._evaluate(theta)
         # a change of scores by c changes the objective by 2c times the mean of 1 - p_y, at most
-        self._rounding = ROUNDING * loss + 2 * min(loss, 1.0) * problem.columns.rounding(theta)
+        self._rounding = 4 * ROUNDING * loss + 2 * min(loss, 1.0) * problem.columns.rounding(theta)
         self._last = loss, float(np.abs(gradient).max())
         self._least_at_end = self._least
         if not self._is_proven(loss):
@@ -329,7 +329,7 @@ class LinearSolver(Solver, ABC):
         """Say whether the gap of an objective is at most `tol`, or what float32 can promise."""
         tol = self._training.rule.tol
         enough = max(tol, SINGLE_GAP) if self._problem.X.dtype == np.float32 else tol
-        return self.gap(loss) <= enough + 2 * ROUNDING
+        return self.gap(loss) <= enough + 8 * ROUNDING
 
     def gap(self, loss):
         """Return the proven gap of an objective to the minimum, relative to it; NaN if reg = 0.
