@@ -10,7 +10,7 @@ from ._prediction import softmax
 
 __all__ = ["Hessian", "LinearObjective"]
 
-#: The probabilities of all rows are kept for products with the Hessian where they are no more
+#: The probabilities of all rows are kept, for products with the Hessian, where they are no more
 #: than so many entries for each of X.
 MAX_KEPT = 0.25
 
@@ -67,10 +67,11 @@ class LinearObjective:
         self._scores = np.empty(n_classes * self.rows.length)
         self._labels = np.empty(self.rows.length, np.intp)
         self._places = np.arange(self.rows.length)
-        self._last = None, None  # what was evaluated last, and the probabilities there
         self.n_evaluations = 0
-        #: The entries of X, or of those that are stored.
-        self.size = X.nnz if self.is_sparse else X.size
+        size = X.nnz if self.is_sparse else X.size
+        self._last = self._kept = None  # theta and probabilities of the last evaluation
+        if len(self.chunks) == 1 or self.n_rows * n_classes <= MAX_KEPT * size:
+            self._kept = [np.empty((n_classes, chunk.stop - chunk.start)) for chunk in self.chunks]
         per_feature = 40.0 * X.nnz / (self.n_rows * self.n_features) if self.is_sparse else 4.0
         passes = self.n_rows * n_classes * (per_feature * self.n_features + 150.0)
         self.work = passes + 3e5 * len(self.chunks) + 6e5
@@ -91,9 +92,10 @@ class LinearObjective:
         self.n_evaluations += 1
         rows, encoded = self.rows, self.rows.encode(theta)
         value, gradient = 0.0, np.zeros(self.shape)
-        for chunk in self.chunks:
-            scores, labels, weights = self._buffer(chunk), self._locate_labels(chunk), self.weights
-            weights = weights[chunk]
+        self._last = theta
+        for place, chunk in enumerate(self.chunks):
+            scores, labels = self._buffer(chunk), self._locate_labels(chunk)
+            weights = self.weights[chunk]
             rows.scores(chunk, encoded, scores)
             scores -= np.maximum.reduce(scores, axis=0)
             flat = scores.reshape(-1)
@@ -106,10 +108,9 @@ class LinearObjective:
             totals = rest + own_exp
             # CE = log(sum_k exp(s_k - max)) - (s_y - max), its derivative p - onehot(y)
             value += float(weights @ (np.log1p(rest + (own_exp - 1)) - own))
-            if len(self.chunks) == 1:
-                P = scores / totals
+            if self.keeps_probabilities:
+                P = np.divide(scores, totals, out=self._kept[place])
                 P.reshape(-1)[labels] = own_exp / totals
-                self._last = theta, P
             np.divide(weights, totals, out=totals)
             scores *= totals
             flat[labels] = -rest * totals
@@ -118,16 +119,19 @@ class LinearObjective:
         pull = self.ridge * theta
         return value + 0.5 * float(np.vdot(pull, theta)), pull + gradient
 
+    @property
+    def keeps_probabilities(self):
+        """Whether those of the last evaluation are kept, until the next."""
+        return self._kept is not None
+
     def probabilities(self, theta):
-        """Yield each chunk with its probabilities, (n_classes, length), which may be changed."""
-        last_theta, P = self._last
-        if last_theta is theta:
-            self._last = None, None
-            yield self.chunks[0], P
+        """Yield each chunk with its probabilities, (n_classes, length), not to be changed."""
+        if self.keeps_probabilities and self._last is theta:
+            yield from zip(self.chunks, self._kept, strict=True)
             return
-        encoded = self.rows.encode(theta)
-        for chunk in self.chunks:
-            P = self._buffer(chunk)
+        encoded, self._last = self.rows.encode(theta), theta
+        for place, chunk in enumerate(self.chunks):
+            P = self._kept[place] if self.keeps_probabilities else self._buffer(chunk)
             self.rows.scores(chunk, encoded, P)
             softmax(P)
             yield chunk, P
@@ -254,11 +258,8 @@ class Hessian:
 
     def __init__(self, objective, theta, gradient):
         self._objective, self._theta, self._gradient = objective, theta, gradient
-        self._kept = None
-        if len(objective.chunks) == 1:  # they stay as they are until the next evaluation
-            self._kept = list(objective.probabilities(theta))
-        elif objective.n_rows * objective.n_classes <= MAX_KEPT * objective.size:
-            self._kept = [(chunk, P.copy()) for chunk, P in objective.probabilities(theta)]
+        kept = objective.keeps_probabilities
+        self._kept = list(objective.probabilities(theta)) if kept else None
         self._intercepts = None  # the block of H for them, made by the first product
 
     def _changes(self, direction):
@@ -291,6 +292,18 @@ class Hessian:
                 self._intercepts += np.diag(np.add.reduce(weighted, axis=1)) - weighted @ P.T
         return objective.rows.decode(product) + objective.ridge * direction
 
+    def _move_intercepts(self, shift):
+        """Return H d for a d that changes the intercepts alone, by `shift` (n_classes,)."""
+        objective = self._objective
+        objective.n_evaluations += 1
+        product = np.zeros(objective.shape)
+        for chunk, P in self._kept or objective.probabilities(self._theta):
+            pull = shift[:, None] - shift @ P
+            pull *= P
+            pull *= objective.weights[chunk]
+            objective.rows.pull_back(chunk, pull, product)
+        return objective.rows.decode(product)
+
     def promise(self, step, residual):
         """Return the gap that `prove` is going to find at best, by a step and g + H d."""
         pull = self._objective.ridge * step
@@ -308,9 +321,10 @@ class Hessian:
         g + H d less ridge d. The intercepts are moved first, so that r is zero.
         """
         objective = self._objective
-        shift = np.zeros_like(step)
-        shift[:, -1] = -np.linalg.lstsq(self._intercepts, residual[:, -1])[0]
-        step, residual = step + shift, residual + self.multiply(shift)
+        shift = -np.linalg.lstsq(self._intercepts, residual[:, -1])[0]
+        residual = residual + self._move_intercepts(shift)
+        step = step.copy()
+        step[:, -1] += shift
         pull = objective.ridge * step
         change = 0.5 * abs(float(np.vdot(step, residual - self._gradient - pull)))
         t = objective.largest_change(step)

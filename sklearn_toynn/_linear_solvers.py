@@ -339,7 +339,7 @@ class LinearSolver(Solver, ABC):
         if self._problem is None or not np.isfinite(self._least_at_end):
             return np.nan
         least = max(self._least_at_end, 0.0)  # no objective is negative
-        return (max(loss - least, 0.0) + self._rounding) / loss if loss > 0 else 0.0
+        return float((max(loss - least, 0.0) + self._rounding) / loss) if loss > 0 else 0.0
 
     def _describe_limit(self, _):
         max_iter = self._training.plan.max_iter
@@ -365,9 +365,10 @@ class LinearSolver(Solver, ABC):
                 f"the gap to the minimum was at most {gap:.3g} of the objective, above "
                 f"tol={tol:.3g}"
             )
+        other = ", or pass X as float64" if self._problem.X.dtype == np.float32 else ""
         return (
             f"{end}, where {proof}, and the largest entry of the gradient (for columns of unit "
-            f"variance) was {largest:.3g}. Raise max_iter, tol or reg, or pass X as float64."
+            f"variance) was {largest:.3g}. Raise max_iter, tol or reg{other}."
         )
 
 
