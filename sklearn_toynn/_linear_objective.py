@@ -11,7 +11,7 @@ from ._prediction import softmax
 __all__ = ["Hessian", "LinearObjective"]
 
 #: The probabilities of all rows are kept, for products with the Hessian, where they are no more
-#: than so many entries for each of X.
+#: than so many entries for each of X; where X is cast to float64, its chunks take that room.
 MAX_KEPT = 0.25
 
 
@@ -70,7 +70,8 @@ class LinearObjective:
         self.n_evaluations = 0
         size = X.nnz if self.is_sparse else X.size
         self._last = self._kept = None  # theta and probabilities of the last evaluation
-        if len(self.chunks) == 1 or self.n_rows * n_classes <= MAX_KEPT * size:
+        is_small = X.dtype == float and self.n_rows * n_classes <= MAX_KEPT * size
+        if is_small or len(self.chunks) == 1:
             self._kept = [np.empty((n_classes, chunk.stop - chunk.start)) for chunk in self.chunks]
         per_feature = 40.0 * X.nnz / (self.n_rows * self.n_features) if self.is_sparse else 4.0
         passes = self.n_rows * n_classes * (per_feature * self.n_features + 150.0)
