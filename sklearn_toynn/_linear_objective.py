@@ -322,7 +322,7 @@ class Hessian:
         g + H d less ridge d. The intercepts are moved first, so that r is zero.
         """
         objective = self._objective
-        shift = -np.linalg.lstsq(self._intercepts, residual[:, -1])[0]
+        shift = -np.linalg.lstsq(self._intercepts, residual[:, -1], rcond=None)[0]
         residual = residual + self._move_intercepts(shift)
         step = step.copy()
         step[:, -1] += shift

@@ -178,9 +178,8 @@ class Descent:
         self._memory = Memory()
         self._n_evaluations_before = objective.n_evaluations
         self._n_idle_steps = 0
-        self._is_fresh = not isinstance(
-            model, type
-        )  # whether the model is of the Hessian at theta
+        #: Whether the model is of the Hessian at theta.
+        self._is_fresh = not isinstance(model, type)
         self._best_loss = self._best_decrement = math.inf
         self.least, self._newton_gap = -math.inf, math.inf
         self.newton_step = step
