@@ -19,12 +19,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._callbacks import FitCallbacks
-from ._initializers import INITIALIZERS, make_initializer
-from ._network import Network
-from ._prediction import keep_scores, log_softmax, predict_scores, softmax
-from ._problem import DTYPES, canonical, naming, validate_problem
-from ._schedules import SCHEDULES
-from ._setup import RandomStreams, Start, draw_parameters, flatten, is_auto
+from ._nets.initializers import INITIALIZERS, make_initializer
+from ._nets.network import Network
+from ._nets.prediction import keep_scores, log_softmax, predict_scores, softmax
 from ._sklearn_compat import (
     CALLBACK_STATE,
     CallbackSupportMixin,
@@ -32,8 +29,11 @@ from ._sklearn_compat import (
     StrOptions,
     fit_context,
 )
-from ._solvers import SOLVERS, MiniBatchSolver
-from ._stacks import train_in_stacks
+from ._training.first_order import SOLVERS, MiniBatchSolver
+from ._training.options import RandomStreams, Start, draw_parameters, flatten, is_auto
+from ._training.schedules import SCHEDULES
+from ._training.stacks import train_in_stacks
+from ._validation import DTYPES, canonical, naming, validate_problem
 
 __all__ = ["NetClassifier", "fit_stack", "predict_stack"]
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from ._sklearn_compat import callback_context, has_callbacks
-from ._solvers import MiniBatchSolver
+from ._training.first_order import MiniBatchSolver
 
 __all__ = ["CallbackObserver", "FitCallbacks"]
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ._blas import single_threaded_blas
-from ._inputs import multiply
-from ._objective import chunk_length
+from .._blas import single_threaded_blas
+from .columns import multiply
+from .objective import chunk_length
 
 __all__ = ["keep_scores", "log_softmax", "predict_scores", "softmax"]
 

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from ._problem import naming
+from .._validation import naming
 
 __all__ = ["INITIALIZERS", "make_initializer", "zeros"]
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.optimize import minimize
 
-from ._schedules import Schedule
+from .schedules import Schedule
 
 __all__ = ["SOLVERS", "MiniBatchSolver", "Plan", "Solver"]
 

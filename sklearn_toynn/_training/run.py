@@ -8,11 +8,11 @@ from threading import Event
 
 import numpy as np
 
-from ._blas import single_threaded_blas
-from ._inputs import Columns
-from ._network import Network
-from ._objective import Objective
-from ._solvers import Solver
+from .._blas import single_threaded_blas
+from .._nets.columns import Columns
+from .._nets.network import Network
+from .._nets.objective import Objective
+from .first_order import Solver
 
 __all__ = ["Outcome", "StoppingRule", "train"]
 

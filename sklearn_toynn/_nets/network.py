@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ._inputs import multiply, multiply_transposed
+from .columns import multiply, multiply_transposed
 
 __all__ = ["Network", "Workspace"]
 

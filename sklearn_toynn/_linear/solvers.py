@@ -8,18 +8,12 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import lapack
 
-from ._curvature import (
-    MAX_ENTRIES,
-    Diagonal,
-    FullHessian,
-    UniformFactor,
-    choose_curvatures,
-)
-from ._linear_objective import LinearObjective
-from ._linear_rows import CHUNK_ELEMENTS, slices
-from ._quasi_newton import ROUNDING, Descent, Goal
-from ._solvers import Solver
-from ._symmetric import add_gram
+from .._training.first_order import Solver
+from .descent import ROUNDING, Descent, Goal
+from .hessian_models import MAX_ENTRIES, Diagonal, FullHessian, UniformFactor, choose_curvatures
+from .objective import LinearObjective
+from .rows import CHUNK_ELEMENTS, slices
+from .symmetric import add_gram
 
 __all__ = ["LINEAR_SOLVERS", "LinearSolver"]
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.linalg import lapack
 
-from ._symmetric import add_gram, cholesky, diagonal_of, inverse, multiply
+from .symmetric import add_gram, cholesky, diagonal_of, inverse, multiply
 
 __all__ = [
     "ClassFactors",

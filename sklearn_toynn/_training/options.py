@@ -7,13 +7,13 @@ from itertools import pairwise
 import numpy as np
 from sklearn.utils import check_random_state
 
-from ._initializers import zeros
-from ._inputs import Columns, are_scaled_alike, change_columns
-from ._network import Network
-from ._objective import Objective
-from ._schedules import make_schedule
-from ._solvers import Plan, Solver
-from ._training import StoppingRule, Training
+from .._nets.columns import Columns, are_scaled_alike, change_columns
+from .._nets.initializers import zeros
+from .._nets.network import Network
+from .._nets.objective import Objective
+from .first_order import Plan, Solver
+from .run import StoppingRule, Training
+from .schedules import make_schedule
 
 __all__ = [
     "RandomStreams",

@@ -6,8 +6,8 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from ._inputs import SparseColumns
-from ._network import Network, Workspace
+from .columns import SparseColumns
+from .network import Network, Workspace
 
 __all__ = ["Objective", "Samples", "chunk_length"]
 

@@ -33,10 +33,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import indexable
 from sklearn.utils.parallel import Parallel, delayed
 
-from ._base import NetClassifier, fit_stack, predict_stack
-from ._classifiers import SoftmaxClassifier
-from ._setup import is_auto
-from ._sklearn_compat import (
+from .._base import NetClassifier, fit_stack, predict_stack
+from .._sklearn_compat import (
     callback_context,
     check_method_params,
     check_parameters,
@@ -52,7 +50,9 @@ from ._sklearn_compat import (
     score_with,
     timed_last_step,
 )
-from ._solvers import MiniBatchSolver
+from .._training.first_order import MiniBatchSolver
+from .._training.options import is_auto
+from .._two_layer_net import SoftmaxClassifier
 
 __all__ = ["FusedGridSearchCV", "FusedRandomizedSearchCV"]
 

@@ -5,8 +5,8 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
-from ._linear_rows import StandardColumns, make_rows
-from ._prediction import softmax
+from .._nets.prediction import softmax
+from .rows import StandardColumns, make_rows
 
 __all__ = ["Hessian", "LinearObjective"]
 

@@ -12,7 +12,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from ._objective import Samples, row_chunk_length
+from ._nets.objective import Samples, row_chunk_length
 
 __all__ = ["DTYPES", "Problem", "canonical", "naming", "validate_problem"]
 

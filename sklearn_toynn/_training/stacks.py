@@ -7,11 +7,11 @@ from dataclasses import replace
 from itertools import groupby, pairwise
 from threading import Event
 
-from ._blas import single_threaded_blas
-from ._objective import chunk_length
-from ._setup import get_batch_size, make_training
-from ._solvers import MiniBatchSolver
-from ._training import train
+from .._blas import single_threaded_blas
+from .._nets.objective import chunk_length
+from .first_order import MiniBatchSolver
+from .options import get_batch_size, make_training
+from .run import train
 
 __all__ = ["train_in_stacks"]
 

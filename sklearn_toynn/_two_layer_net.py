@@ -5,12 +5,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from ._activations import ACTIVATIONS
 from ._base import NetClassifier
-from ._initializers import INITIALIZERS, zeros
-from ._linear_solvers import LINEAR_SOLVERS
+from ._linear.solvers import LINEAR_SOLVERS
+from ._nets.activations import ACTIVATIONS
+from ._nets.initializers import INITIALIZERS, zeros
 from ._sklearn_compat import Interval, StrOptions
-from ._solvers import SOLVERS
+from ._training.first_order import SOLVERS
 
 __all__ = ["SoftmaxClassifier", "TwoLayerNetClassifier"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._linear_objective import Hessian
+from .objective import Hessian
 
 __all__ = ["Descent", "Goal"]
 

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
-from ._inputs import measure_columns
+from .._nets.columns import measure_columns
 
 __all__ = ["CHUNK_ELEMENTS", "StandardColumns", "make_rows", "slices"]
 
