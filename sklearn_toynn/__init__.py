@@ -1,6 +1,7 @@
 """Small neural nets as scikit-learn classifiers."""
 
-from ._two_layer_net import SoftmaxClassifier, TwoLayerNetClassifier
+from ._softmax import SoftmaxClassifier
+from ._two_layer_net import TwoLayerNetClassifier
 
 __all__ = ["SoftmaxClassifier", "TwoLayerNetClassifier"]
 __version__ = "0.1.0"

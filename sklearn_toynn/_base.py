@@ -1,15 +1,13 @@
 """What the classifiers share: validate -> train -> attributes, and prediction."""
 
-import sys
 import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
-from itertools import count, takewhile, zip_longest
+from itertools import count, zip_longest
 from numbers import Integral, Real
 from statistics import fmean
-from traceback import walk_stack
 from typing import ClassVar
 
 import numpy as np
@@ -19,6 +17,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._callbacks import FitCallbacks
+from ._errors import naming, user_stacklevel
 from ._nets.initializers import INITIALIZERS, make_initializer
 from ._nets.network import Network
 from ._nets.prediction import keep_scores, log_softmax, predict_scores, softmax
@@ -29,26 +28,14 @@ from ._sklearn_compat import (
     StrOptions,
     fit_context,
 )
-from ._training.first_order import SOLVERS, MiniBatchSolver
-from ._training.options import RandomStreams, Start, draw_parameters, flatten, is_auto
+from ._training.first_order import MiniBatchSolver
+from ._training.net_state import Start, draw_parameters, flatten
+from ._training.options import is_auto
+from ._training.random_streams import RandomStreams
 from ._training.schedules import SCHEDULES
+from ._training.solvers import SOLVERS
 from ._training.stacks import train_in_stacks
-from ._validation import DTYPES, canonical, naming, validate_problem
-
-__all__ = ["NetClassifier", "fit_stack", "predict_stack"]
-
-
-def user_stacklevel():
-    """Return the `stacklevel` for a warning of the caller's to point at the user's line.
-
-    That is beyond this package and those by which it may have been called.
-    """
-    inner = {"sklearn_toynn", "sklearn", "joblib"}
-    packages = (
-        frame.f_globals.get("__name__", "").partition(".")[0]
-        for frame, _ in walk_stack(sys._getframe(1))
-    )
-    return 1 + sum(1 for _ in takewhile(inner.__contains__, packages))
+from ._validation import DTYPES, canonical, validate_problem
 
 
 @contextmanager

@@ -12,8 +12,6 @@ from threading import Lock, local
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["single_threaded_blas"]
-
 
 class _OfThread(local):
     """What each thread knows of itself."""

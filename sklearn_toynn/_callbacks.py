@@ -7,8 +7,6 @@ from functools import partial
 from ._sklearn_compat import callback_context, has_callbacks
 from ._training.first_order import MiniBatchSolver
 
-__all__ = ["CallbackObserver", "FitCallbacks"]
-
 
 class FitCallbacks:
     """The callbacks of an estimator while it is fitted, alone or as the first of a stack.

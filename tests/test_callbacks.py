@@ -18,7 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
-from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier, _stacks
+from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn._training import stacks
 from sklearn_toynn.model_selection import FusedGridSearchCV, FusedRandomizedSearchCV
 
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
@@ -217,7 +218,7 @@ class TestFittedEstimator:
     @ends_early
     @pytest.mark.parametrize("n_nets", [1, 3])
     def test_the_buffers_of_a_training_go_when_it_is_done(self, n_nets, monkeypatch):
-        alive, references, make_training = [], [], _stacks.make_training
+        alive, references, make_training = [], [], stacks.make_training
 
         def spy(*args, **kwargs):
             alive.append(sum(reference() is not None for reference in references))
@@ -229,7 +230,7 @@ class TestFittedEstimator:
             def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
                 self.alive = sum(reference() is not None for reference in references)
 
-        monkeypatch.setattr(_stacks, "make_training", spy)
+        monkeypatch.setattr(stacks, "make_training", spy)
         model = make_model(TwoLayerNetClassifier, "lbfgs", n_nets=n_nets)
         model.set_callbacks(Recorder(), last := Last()).fit(X, y)
         assert alive == [0] * n_nets
@@ -297,7 +298,7 @@ class TestStopping:
     @pytest.mark.parametrize(("solver", "n_left"), [("adam", 3), ("lbfgs", 1)])
     @ends_early
     def test_several_nets_stop_together(self, solver, n_left, monkeypatch):
-        monkeypatch.setattr(_stacks, "CACHE_BYTES", 1)
+        monkeypatch.setattr(stacks, "CACHE_BYTES", 1)
         recorder = Recorder(stop_at=2)
         model = make_model(TwoLayerNetClassifier, solver, n_nets=3).set_callbacks(recorder)
         model.fit(X, y)

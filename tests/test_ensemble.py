@@ -19,8 +19,10 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict, train_test_
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_toynn import TwoLayerNetClassifier, _stacks
-from sklearn_toynn._solvers import SOLVERS, Plan
+from sklearn_toynn import TwoLayerNetClassifier
+from sklearn_toynn._training import stacks
+from sklearn_toynn._training.solver import Plan
+from sklearn_toynn._training.solvers import SOLVERS
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
 pytestmark = pytest.mark.filterwarnings(
@@ -185,7 +187,7 @@ def test_warm_start_goes_on_net_by_net(request, monkeypatch, solver, params, sta
     if stacking == "threads":
         request.getfixturevalue("threads")
     elif stacking == "several":
-        monkeypatch.setattr(_stacks, "CACHE_BYTES", 1)
+        monkeypatch.setattr(stacks, "CACHE_BYTES", 1)
     params = STALLS | {"solver": solver, "warm_start": True, "n_iter_no_change": 3} | params
     together = ensemble(**params, n_nets=4, init=Starts()).fit(X, y)
     alone = [fit_alone(place, params, X, y) for place in range(4)]
@@ -236,16 +238,16 @@ def test_fused_search(n_jobs, early_stopping):
 @pytest.fixture
 def threads(monkeypatch):
     """Train every stack of two nets in a thread of its own; collect the threads."""
-    used, train = set(), _stacks.train
+    used, train = set(), stacks.train
 
     def spy(training):
         used.add(threading.current_thread().name)
         return train(training)
 
-    monkeypatch.setattr(_stacks, "train", spy)
-    monkeypatch.setattr(_stacks, "CACHE_BYTES", 1)
-    monkeypatch.setattr(_stacks, "THREAD_BYTES", 1)
-    monkeypatch.setattr(_stacks.single_threaded_blas, "n_threads", lambda: 2)
+    monkeypatch.setattr(stacks, "train", spy)
+    monkeypatch.setattr(stacks, "CACHE_BYTES", 1)
+    monkeypatch.setattr(stacks, "THREAD_BYTES", 1)
+    monkeypatch.setattr(stacks.single_threaded_blas, "n_threads", lambda: 2)
     return used
 
 
@@ -253,19 +255,19 @@ def threads(monkeypatch):
 def test_threads_change_no_bit(threads, monkeypatch, solver):
     parts = train_test_split(X, y, stratify=y, random_state=0)
     model = ensemble(n_nets=7, solver=solver, early_stopping=True, max_iter=20)
-    train, both = _stacks.train, threading.Barrier(2)
+    train, both = stacks.train, threading.Barrier(2)
 
     def train_in_pairs(training):
         both.wait(60)  # a busy machine might leave all four stacks to one thread
         return train(training)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_stacks, "train", train_in_pairs)
+        patch.setattr(stacks, "train", train_in_pairs)
         in_threads = clone(model).fit(parts[0], parts[2])
     assert len(threads) == 2
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_stacks, "CACHE_BYTES", 2**30)
-        patch.setattr(_stacks.single_threaded_blas, "n_threads", lambda: 1)
+        patch.setattr(stacks, "CACHE_BYTES", 2**30)
+        patch.setattr(stacks.single_threaded_blas, "n_threads", lambda: 1)
         in_one = clone(model).fit(parts[0], parts[2])
     for layer in range(2):
         assert_array_equal(in_threads.coefs_[layer], in_one.coefs_[layer])
@@ -294,7 +296,7 @@ def test_ctrl_c_while_threads_train(monkeypatch):
         all_are_there.wait(60)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_stacks, "wait", interrupted)
+    monkeypatch.setattr(stacks, "wait", interrupted)
     model = ensemble(n_nets=8, schedule=schedule, max_iter=10**6, tol=0)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
@@ -305,7 +307,7 @@ def test_ctrl_c_while_threads_train(monkeypatch):
 
 
 def test_ctrl_c_in_the_second_of_two_stacks(monkeypatch):
-    monkeypatch.setattr(_stacks, "CACHE_BYTES", 1)
+    monkeypatch.setattr(stacks, "CACHE_BYTES", 1)
     calls = iter(range(1000))
 
     def schedule(progress):
@@ -342,7 +344,7 @@ def stopped(monkeypatch):
             super().set()
             stopped.set()
 
-    monkeypatch.setattr(_stacks, "Event", Watched)
+    monkeypatch.setattr(stacks, "Event", Watched)
     return stopped
 
 
@@ -367,7 +369,7 @@ def test_ctrl_c_in_a_search_after_the_last_candidate_has_ended(monkeypatch):
 
 @pytest.mark.usefixtures("threads")
 def test_ctrl_c_after_the_last_stack_of_several_threads_has_ended(monkeypatch):
-    last_has_ended, calls, train = threading.Event(), count(), _stacks.train
+    last_has_ended, calls, train = threading.Event(), count(), stacks.train
 
     def init(rng, fan_in, fan_out):
         return np.full((fan_in, fan_out), 0.1 if next(calls) < 4 else -0.1)
@@ -385,8 +387,8 @@ def test_ctrl_c_after_the_last_stack_of_several_threads_has_ended(monkeypatch):
         last_has_ended.wait(60)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_stacks, "train", spy)
-    monkeypatch.setattr(_stacks, "wait", interrupted)
+    monkeypatch.setattr(stacks, "train", spy)
+    monkeypatch.setattr(stacks, "wait", interrupted)
     model = ensemble(n_nets=4, init=init, schedule="constant", max_iter=3000, tol=0)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
@@ -399,7 +401,7 @@ def test_ctrl_c_after_the_last_stack_of_several_threads_has_ended(monkeypatch):
 def test_ctrl_c_while_stacks_are_set_up_in_threads(monkeypatch, stopped, n_begun):
     earlier = ensemble(n_nets=4).fit(X, y)
     model, calls, lock = clone(earlier).fit(X, y), count(), threading.Lock()
-    are_there, make_training = threading.Barrier(3), _stacks.make_training
+    are_there, make_training = threading.Barrier(3), stacks.make_training
 
     def slow(*args, **kwargs):
         with lock:
@@ -419,8 +421,8 @@ def test_ctrl_c_while_stacks_are_set_up_in_threads(monkeypatch, stopped, n_begun
         are_there.wait(60)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_stacks, "make_training", slow)
-    monkeypatch.setattr(_stacks, "wait", interrupted)
+    monkeypatch.setattr(stacks, "make_training", slow)
+    monkeypatch.setattr(stacks, "wait", interrupted)
     model.set_params(schedule=schedule, max_iter=3000, tol=0)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
@@ -433,10 +435,10 @@ def test_ctrl_c_while_stacks_are_set_up_in_threads(monkeypatch, stopped, n_begun
 
 @pytest.mark.parametrize("n_begun", [0, 1, 2])
 def test_ctrl_c_while_a_stack_is_set_up(monkeypatch, n_begun):
-    monkeypatch.setattr(_stacks, "CACHE_BYTES", 1)
+    monkeypatch.setattr(stacks, "CACHE_BYTES", 1)
     model = ensemble(n_nets=6).fit(X[::2], y[::2])
     before = [layer.copy() for layer in model.coefs_]
-    interrupt_call(monkeypatch, _stacks, "make_training", n_begun + 1)
+    interrupt_call(monkeypatch, stacks, "make_training", n_begun + 1)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
     expected = before if n_begun == 0 else ensemble(n_nets=2 * n_begun).fit(X, y).coefs_
@@ -446,7 +448,7 @@ def test_ctrl_c_while_a_stack_is_set_up(monkeypatch, n_begun):
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_ctrl_c_leaves_fitted_nets_that_had_not_begun_as_they_were(monkeypatch, method):
-    monkeypatch.setattr(_stacks, "CACHE_BYTES", 1)
+    monkeypatch.setattr(stacks, "CACHE_BYTES", 1)
     model = ensemble(n_nets=6, batch_size=50, warm_start=True)
     go_on = getattr(model.fit(X, y), method)
     before = model.coefs_[0].copy()
@@ -469,7 +471,7 @@ def test_ctrl_c_while_a_net_leaves(monkeypatch):
 
 
 def test_the_buffers_of_a_stack_go_when_it_is_trained(monkeypatch):
-    alive, references, make_training = [], [], _stacks.make_training
+    alive, references, make_training = [], [], stacks.make_training
 
     def spy(*args, **kwargs):
         alive.append(sum(reference() is not None for reference in references))
@@ -477,8 +479,8 @@ def test_the_buffers_of_a_stack_go_when_it_is_trained(monkeypatch):
         references.append(weakref.ref(training))
         return training
 
-    monkeypatch.setattr(_stacks, "CACHE_BYTES", 1)
-    monkeypatch.setattr(_stacks, "make_training", spy)
+    monkeypatch.setattr(stacks, "CACHE_BYTES", 1)
+    monkeypatch.setattr(stacks, "make_training", spy)
     ensemble(n_nets=8).fit(X, y)
     assert alive == [0, 0, 0, 0]
 

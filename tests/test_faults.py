@@ -24,9 +24,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
-from sklearn_toynn._network import Network
-from sklearn_toynn._problem import split_rows
-from sklearn_toynn._training import Training
+from sklearn_toynn._nets.network import Network
+from sklearn_toynn._training.run import Training
+from sklearn_toynn._validation import split_rows
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
 MODEL_CLASSES = [SoftmaxClassifier, TwoLayerNetClassifier]

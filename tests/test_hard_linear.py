@@ -21,10 +21,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from softmax_reference import excess, find_minimum
 
-from sklearn_toynn import SoftmaxClassifier, _curvature
-from sklearn_toynn._curvature import ClassFactors, FullHessian
-from sklearn_toynn._linear_objective import LinearObjective
-from sklearn_toynn._quasi_newton import Descent, Goal
+from sklearn_toynn import SoftmaxClassifier
+from sklearn_toynn._linear import hessian_models
+from sklearn_toynn._linear.descent import Descent, Goal
+from sklearn_toynn._linear.hessian_models import ClassFactors, FullHessian
+from sklearn_toynn._linear.objective import LinearObjective
 
 every_solver = pytest.mark.parametrize("solver", ["auto", "newton", "lbfgs"])
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -389,8 +390,8 @@ class TestParts:
         theta, g = (rng.standard_normal(objective.shape) for _ in range(2))
         theta, g = theta - theta.mean(axis=0), g - g.mean(axis=0)
         expected = ClassFactors(objective, theta).solve(g)
-        add_gram = _curvature.add_gram
+        add_gram = hessian_models.add_gram
         monkeypatch.setattr(
-            _curvature, "add_gram", lambda A, *args: add_gram(A.copy(order="F"), *args)
+            hessian_models, "add_gram", lambda A, *args: add_gram(A.copy(order="F"), *args)
         )
         assert_array_equal(ClassFactors(objective, theta).solve(g), expected)

@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import SoftmaxClassifier
-from sklearn_toynn._curvature import (
+from sklearn_toynn._linear.hessian_models import (
     ClassFactors,
     Diagonal,
     FullHessian,
@@ -25,8 +25,8 @@ from sklearn_toynn._curvature import (
     UniformFactor,
     choose_curvatures,
 )
-from sklearn_toynn._linear_objective import LinearObjective
-from sklearn_toynn._linear_solvers import RowSpace
+from sklearn_toynn._linear.objective import LinearObjective
+from sklearn_toynn._linear.row_space import RowSpace
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
 LOADERS = {

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
-from sklearn_toynn._objective import chunk_length
+from sklearn_toynn._nets.samples import chunk_length
 
 # one or two iterations are enough to see what is held
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -43,10 +43,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier, _stacks, model_selection
+from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._base import NetClassifier
-from sklearn_toynn._solvers import SOLVERS
-from sklearn_toynn.model_selection import FusedGridSearchCV, FusedRandomizedSearchCV
+from sklearn_toynn._training import stacks
+from sklearn_toynn._training.solvers import SOLVERS
+from sklearn_toynn.model_selection import FusedGridSearchCV, FusedRandomizedSearchCV, _search
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning"  # short fits, as this is about equality
@@ -988,9 +989,9 @@ def test_preprocessing_is_fitted_once_per_fold_and_setting(calls, grid, n_settin
 @pytest.fixture
 def stack_widths(monkeypatch):
     """Collect how many estimators are fitted together, call by call."""
-    widths, original = [], model_selection.fit_stack
+    widths, original = [], _search.fit_stack
     monkeypatch.setattr(
-        model_selection,
+        _search,
         "fit_stack",
         lambda steps, *args, **kwargs: (
             widths.append(len(steps)) or original(steps, *args, **kwargs)
@@ -1040,8 +1041,8 @@ def test_drawn_settings_share_a_stack(stack_widths):
 @pytest.fixture
 def trained_widths(monkeypatch):
     """Collect how many nets are trained together, stack by stack."""
-    widths, train = [], _stacks.train
-    monkeypatch.setattr(_stacks, "train", lambda t: widths.append(t.n_nets) or train(t))
+    widths, train = [], stacks.train
+    monkeypatch.setattr(stacks, "train", lambda t: widths.append(t.n_nets) or train(t))
     return widths
 
 
@@ -1051,9 +1052,9 @@ def test_stacks_are_cut_to_the_cache_and_to_the_threads(trained_widths, monkeypa
     expected = GridSearchCV(model, grid, cv=2).fit(X, y)
     trained_widths.clear()
     n_entries = 3 * model.batch_size * (64 + 3) + 7 * (5 * 64 + 65 * 3)
-    monkeypatch.setattr(_stacks, "CACHE_BYTES", 8 * 8 * n_entries - 1)
-    monkeypatch.setattr(_stacks, "THREAD_BYTES", 1)
-    monkeypatch.setattr(_stacks.single_threaded_blas, "n_threads", lambda: n_threads)
+    monkeypatch.setattr(stacks, "CACHE_BYTES", 8 * 8 * n_entries - 1)
+    monkeypatch.setattr(stacks, "THREAD_BYTES", 1)
+    monkeypatch.setattr(stacks.single_threaded_blas, "n_threads", lambda: n_threads)
     assert_same(FusedGridSearchCV(model, grid, cv=2).fit(X, y), expected)
     # 7 fit the cache: 6 stacks, a multiple of the number of threads
     assert max(trained_widths) <= 7

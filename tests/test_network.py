@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_toynn._activations import ACTIVATIONS
-from sklearn_toynn._network import Network, Workspace
-from sklearn_toynn._objective import Objective, Samples, chunk_length
-from sklearn_toynn._problem import merge_equal_rows
+from sklearn_toynn._nets.activations import ACTIVATIONS
+from sklearn_toynn._nets.network import Network, Workspace
+from sklearn_toynn._nets.objective import Objective
+from sklearn_toynn._nets.samples import Samples, chunk_length
+from sklearn_toynn._training.duplicate_rows import merge_equal_rows
 
 FORMULAS = {
     "relu": lambda z: anp.maximum(z, 0),

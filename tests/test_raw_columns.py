@@ -24,8 +24,9 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._base import fit_stack
-from sklearn_toynn._inputs import Columns, describe_columns, measure_columns
-from sklearn_toynn._problem import validate_problem
+from sklearn_toynn._columns import describe_columns, measure_columns
+from sklearn_toynn._nets.columns import Columns
+from sklearn_toynn._validation import validate_problem
 
 # for fits whose end at `max_iter` is beside the point
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
-from sklearn_toynn._solvers import SOLVERS
+from sklearn_toynn._training.solvers import SOLVERS
 
 ESTIMATORS = [
     TwoLayerNetClassifier(n_nets=2),

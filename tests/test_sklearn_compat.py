@@ -183,5 +183,5 @@ def test_contexts_of_callbacks():
 def test_private_names_are_imported_in_one_module_alone():
     package = Path(sklearn_toynn.__file__).parent
     private = re.compile(r"^\s*(from sklearn[\w.]*\._|from sklearn\S* import .*\b_[a-z])", re.M)
-    found = [path.name for path in package.glob("*.py") if private.search(path.read_text())]
+    found = [path.name for path in package.rglob("*.py") if private.search(path.read_text())]
     assert found == ["_sklearn_compat.py"]

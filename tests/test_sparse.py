@@ -14,8 +14,8 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
-from sklearn_toynn._inputs import Columns
-from sklearn_toynn._objective import Samples
+from sklearn_toynn._nets.columns import Columns
+from sklearn_toynn._nets.samples import Samples
 
 # for fits whose end at `max_iter` is beside the point
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -21,13 +21,15 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
-import sklearn_toynn._problem
+import sklearn_toynn._validation
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
-from sklearn_toynn._problem import validate_problem
-from sklearn_toynn._schedules import SCHEDULES
-from sklearn_toynn._setup import RandomStreams, make_training
-from sklearn_toynn._solvers import SOLVERS, MiniBatchSolver
-from sklearn_toynn._training import train
+from sklearn_toynn._training.first_order import MiniBatchSolver
+from sklearn_toynn._training.options import make_training
+from sklearn_toynn._training.random_streams import RandomStreams
+from sklearn_toynn._training.run import train
+from sklearn_toynn._training.schedules import SCHEDULES
+from sklearn_toynn._training.solvers import SOLVERS
+from sklearn_toynn._validation import validate_problem
 from sklearn_toynn.datasets import make_spiral
 
 LOADERS = {"iris": load_iris, "wine": load_wine, "breast cancer": load_breast_cancer}
@@ -773,13 +775,13 @@ def spied_split(monkeypatch):
     """A list that each split of the rows, for training and for validation, is added to."""
     splits = []
 
-    split_rows = sklearn_toynn._problem.split_rows
+    split_rows = sklearn_toynn._validation.split_rows
 
     def spy(*args):
         splits.append(split_rows(*args))
         return splits[-1]
 
-    monkeypatch.setattr(sklearn_toynn._problem, "split_rows", spy)
+    monkeypatch.setattr(sklearn_toynn._validation, "split_rows", spy)
     return splits
 
 

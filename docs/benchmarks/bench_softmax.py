@@ -36,8 +36,8 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import ThreadpoolController
 
 from sklearn_toynn import SoftmaxClassifier
-from sklearn_toynn import _linear_solvers as linear
-from sklearn_toynn._curvature import (
+from sklearn_toynn._linear import solvers as linear
+from sklearn_toynn._linear.hessian_models import (
     ClassFactors,
     Diagonal,
     FullHessian,

@@ -12,8 +12,6 @@ import numpy as np
 
 from .objective import Hessian
 
-__all__ = ["Descent", "Goal"]
-
 #: Relative differences of the objective that may be rounding.
 ROUNDING = 64 * float(np.finfo(float).eps)
 #: Evaluations between renewals, at least: they forget the L-BFGS pairs, which an inexact model

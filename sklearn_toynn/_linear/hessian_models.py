@@ -12,16 +12,6 @@ from scipy.linalg import lapack
 
 from .symmetric import add_gram, cholesky, diagonal_of, inverse, multiply
 
-__all__ = [
-    "ClassFactors",
-    "Curvature",
-    "Diagonal",
-    "FullHessian",
-    "SharedFactor",
-    "UniformFactor",
-    "choose_curvatures",
-]
-
 #: The most entries of a model: 64 MB, or as many as X has.
 MAX_ENTRIES = 8_000_000
 #: What it costs, in evaluations, that a renewal forgets the L-BFGS pairs.

@@ -6,9 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from .._nets.prediction import softmax
-from .rows import StandardColumns, make_rows
-
-__all__ = ["Hessian", "LinearObjective"]
+from .columns import StandardColumns
+from .rows import make_rows
 
 #: The probabilities of all rows are kept, for products with the Hessian, where they are no more
 #: than so many entries for each of X; where X is cast to float64, its chunks take that room.

@@ -5,175 +5,38 @@ from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.linalg import lapack
 
-from .._training.first_order import Solver
+from .._training.solver import Solver
 from .descent import ROUNDING, Descent, Goal
-from .hessian_models import MAX_ENTRIES, Diagonal, FullHessian, UniformFactor, choose_curvatures
-from .objective import LinearObjective
-from .rows import CHUNK_ELEMENTS, slices
-from .symmetric import add_gram
-
-__all__ = ["LINEAR_SOLVERS", "LinearSolver"]
+from .hessian_models import Diagonal, FullHessian, UniformFactor, choose_curvatures
+from .problem import LinearProblem
 
 #: Every so many rows make the smaller problem that a larger one starts from.
 STRIDE = 4
+
+
 #: The Hessian is renewed at every step where it costs no more than so many evaluations.
 CHEAPEST = 2
+
+
 #: Steps until the variables are chosen anew, if the end has not come; then twice as many.
 PERIOD = 100
+
+
 #: How often they are chosen anew where no step lowers the objective any more.
 MAX_STANDSTILLS = 2
+
+
 #: A start whose objective is so many times that of zero is left for zero.
 FAR_OFF = 4.0
+
+
 #: The relative gap that float32 parameters can promise.
 SINGLE_GAP = 1e-5
+
+
 #: The most entries of a Hessian that is asked for by name: 3.2 GB.
 MAX_HESSIAN_ENTRIES = 400_000_000
-
-
-class RowSpace:
-    """X - mean = Z Q with orthonormal rows of Q, for X with more columns than rows.
-
-    At the minimum the weights lie in the span of the centred rows, W = V Q, and then the problem
-    in Z, penalty and all, is the problem in X. By the pivoted Cholesky factor of
-    (X - mean) (X - mean)^T = Z Z^T: with L the rows of Z at the pivots, Q = L^-1 times the
-    centred rows at the pivots. The square hides what is below the root of the rounding of the
-    largest row, so that the minimum in Z is where the search in X begins, no more.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_rows, n_features)
-        Only read, by blocks of columns.
-    mean : ndarray of shape (n_features,)
-        Of the columns.
-
-    Attributes
-    ----------
-    Z : ndarray of shape (n_rows, rank)
-        The rows in the basis Q.
-    """
-
-    def __init__(self, X, mean):
-        n_rows = len(X)
-        self._X, self._mean = X, mean
-        gram = np.zeros((n_rows, n_rows), order="F")
-        for columns, block in self._blocks():
-            gram = add_gram(gram, (block - mean[columns]).T)
-        tol = n_rows * np.finfo(float).eps * gram.diagonal().max()
-        factor, pivots, rank, _ = lapack.dpstrf(gram, lower=1, tol=tol)
-        rank = max(rank, 1)
-        factor = np.tril(factor)[:, :rank]
-        self._pivots = pivots[:rank] - 1
-        self._L = factor[:rank]
-        self.Z = np.empty((n_rows, rank))
-        self.Z[pivots - 1] = factor
-
-    def _blocks(self):
-        """Yield blocks of columns of X, in float64."""
-        n_rows, n_features = self._X.shape
-        for columns in slices(n_features, max(n_rows, 256)):
-            yield columns, self._X[:, columns].astype(float, copy=False)
-
-    def from_weights(self, W):
-        """Return V = W Q^T, by the solution of L V^T = (X - mean)_pivots W^T."""
-        scores = sum(block @ W[:, columns].T for columns, block in self._blocks())
-        scores -= self._mean @ W.T
-        return lapack.dtrtrs(self._L, scores[self._pivots], lower=1)[0].T
-
-    def to_weights(self, V):
-        """Return W = V L^-1 (X - mean)_pivots."""
-        solved, _ = lapack.dtrtrs(self._L, V.T, lower=1, trans=1)
-        # zero beyond the pivots: to index X would copy it
-        combination = np.zeros((len(V), len(self._X)))
-        combination[:, self._pivots] = solved.T
-        W = np.concatenate([combination @ block for _, block in self._blocks()], axis=1)
-        W -= np.outer(combination.sum(axis=1), self._mean)
-        return W
-
-
-def rows_in_use(samples):
-    """Return X, codes and float64 weights, which sum to 1, of the rows in use.
-
-    Few rows are copied. Where they are many, all stay, with a weight of 0 for the others.
-    """
-    X, codes, weights, rows = samples.X, samples.codes, samples.weights, samples.rows
-    scale = samples.weight_scale / samples.n_samples
-    if rows is None:
-        return X, codes, np.multiply(weights, scale, dtype=float)
-    if len(rows) * X.shape[1] <= CHUNK_ELEMENTS:
-        return X[rows], codes[rows], np.multiply(weights[rows], scale, dtype=float)
-    used = np.zeros(len(weights))
-    used[rows] = weights[rows]
-    used *= scale
-    return X, codes, used
-
-
-class LinearProblem:
-    """A stack of one linear net as a `LinearObjective`, and the way back to its parameters.
-
-    Parameters
-    ----------
-    objective : Objective
-        Of the stack.
-    """
-
-    def __init__(self, objective):
-        self.X, codes, weights = rows_in_use(objective.samples)
-        reg, n_classes = float(objective.reg[0, 0]), objective.network.widths[-1]
-        self._rest = codes, weights, reg, n_classes
-        self.objective = LinearObjective(self.X, *self._rest)
-
-    def load(self, network):
-        """Return the theta of a network's parameters."""
-        W, b = network.weights[0][0], network.biases[0][0, :, 0]
-        return self.objective.columns.from_coefs(W.astype(float), b.astype(float))
-
-    def store(self, theta, network):
-        """Set a network's parameters; the mean of the intercepts, which is free, to zero."""
-        columns, W = self.objective.columns, network.weights[0][0]
-        np.multiply(theta[:, :-1], columns.inv_scale, out=W, casting="same_kind")
-        # of the weights as they were rounded, so that columns far from zero shift no score
-        b = theta[:, -1] - W.astype(float, copy=False) @ columns.mean
-        network.biases[0][0, :, 0] = b - np.add.reduce(b) / len(b)
-
-    def change_variables(self, theta):
-        """Take variables that suit the curvature at theta, and return theta in them."""
-        coefs = self.objective.columns.to_coefs(theta)
-        self.objective = self.objective.with_columns_at(theta)
-        return self.objective.columns.from_coefs(*coefs)
-
-    @property
-    def is_wide(self):
-        """Whether the span of the rows is smaller than that of the columns, and fits."""
-        n_rows, n_features = self.X.shape
-        return not sp.issparse(self.X) and n_rows < n_features and n_rows**2 <= MAX_ENTRIES
-
-    def in_row_space(self):
-        """Return the problem in the span of the rows."""
-        return ProblemInRowSpace(self.X, self.objective.columns, self._rest)
-
-
-class ProblemInRowSpace:
-    """The problem of X as one of fewer columns, and the way back."""
-
-    def __init__(self, X, columns, rest):
-        self._columns = columns
-        self._space = RowSpace(X, columns.mean)
-        self.objective = LinearObjective(self._space.Z, *rest)
-
-    def to_full(self, theta):
-        """Return theta in the columns of X."""
-        V, b = self.objective.columns.to_coefs(theta)
-        W = self._space.to_weights(V)
-        return self._columns.from_coefs(W, b - W @ self._columns.mean)
-
-    def from_full(self, theta):
-        """Return the part of theta in the span of the rows."""
-        W, b = self._columns.to_coefs(theta)
-        V = self._space.from_weights(W)
-        return self.objective.columns.from_coefs(V, b + W @ self._columns.mean)
 
 
 class LinearSolver(Solver, ABC):

@@ -4,8 +4,6 @@ import numpy as np
 from scipy.linalg import lapack
 from scipy.linalg.blas import dsymm, dsyrk
 
-__all__ = ["add_gram", "cholesky", "diagonal_of", "inverse", "multiply"]
-
 #: The columns of a matrix that are transposed at once.
 BLOCK = 256
 

@@ -10,8 +10,6 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import expit, ndtr
 
-__all__ = ["ACTIVATIONS", "Activation"]
-
 
 class Activation(ABC):
     """An elementwise function, applied to and differentiated on arrays in place.

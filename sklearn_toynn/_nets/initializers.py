@@ -9,9 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from .._validation import naming
-
-__all__ = ["INITIALIZERS", "make_initializer", "zeros"]
+from .._errors import naming
 
 
 def normal(rng, fan_in, fan_out, *, std):

@@ -5,9 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .columns import multiply, multiply_transposed
-
-__all__ = ["Network", "Workspace"]
+from .products import multiply, multiply_transposed
 
 
 class Network:

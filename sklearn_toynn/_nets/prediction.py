@@ -3,10 +3,8 @@
 import numpy as np
 
 from .._blas import single_threaded_blas
-from .columns import multiply
-from .objective import chunk_length
-
-__all__ = ["keep_scores", "log_softmax", "predict_scores", "softmax"]
+from .products import multiply
+from .samples import chunk_length
 
 
 def keep_scores(scores):

@@ -1,105 +1,17 @@
 """From estimators with a problem in common to a training of their stack."""
 
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import pairwise
-
 import numpy as np
-from sklearn.utils import check_random_state
 
 from .._nets.columns import Columns, are_scaled_alike, change_columns
-from .._nets.initializers import zeros
 from .._nets.network import Network
 from .._nets.objective import Objective
-from .first_order import Plan, Solver
-from .run import StoppingRule, Training
+from .run import Training
 from .schedules import make_schedule
-
-__all__ = [
-    "RandomStreams",
-    "Start",
-    "draw_parameters",
-    "flatten",
-    "get_batch_size",
-    "is_auto",
-    "make_training",
-]
+from .solver import Plan
+from .stopping import StoppingRule
 
 #: The least that `batch_size="auto"` gives, where there are as many rows.
 BATCH_SIZE = 200
-
-
-class RandomStreams:
-    """A stream each for initial weights, batches and the validation split.
-
-    What one draws does not change what the others do: the width of a net, say, not its batches.
-    """
-
-    def __init__(self, random_state):
-        self._random_state = random_state
-
-    # all as late as can be: a stream takes longer to set up than a small linear model to fit
-    @cached_property
-    def _seeds(self):
-        rng = check_random_state(self._random_state)
-        return rng.randint(np.iinfo(np.int32).max, size=3)
-
-    @cached_property
-    def init(self):
-        """Of the initial weights."""
-        return np.random.RandomState(self._seeds[0])
-
-    @cached_property
-    def batches(self):
-        """Of the order of the rows."""
-        return np.random.RandomState(self._seeds[1])
-
-    @property
-    def batches_state(self):
-        """What `batches` draws next, to compare and sort by; the same for all yet to draw."""
-        if "batches" not in vars(self):
-            return 0, b""
-        _, words, place, *_ = self.batches.get_state()
-        return place, words.tobytes()
-
-    @cached_property
-    def split(self):
-        """Of the rows for validation."""
-        return np.random.RandomState(self._seeds[2])
-
-
-def flatten(weights, biases):
-    """Return parameters (n_nets, n_parameters) of layers.
-
-    Those are weights (n_nets, fan_out, fan_in) and biases (n_nets, fan_out).
-    """
-    n_nets = len(biases[0])
-    return np.concatenate([*(layer.reshape(n_nets, -1) for layer in weights), *biases], axis=1)
-
-
-def draw_parameters(widths, initializer, streams, dtype):
-    """Return initial parameters (1, n_parameters): weights by `initializer`, biases of 0."""
-    rng = None if initializer is zeros else streams.init
-    weights = [initializer(rng, fan_in, fan_out).T[None] for fan_in, fan_out in pairwise(widths)]
-    return flatten(weights, [np.zeros((1, fan_out)) for fan_out in widths[1:]]).astype(dtype)
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where training begins: a stack of one, and the streams that it will draw from."""
-
-    network: Network
-    solver: Solver
-    streams: RandomStreams
-    #: Whether the weights are those of an earlier fit.
-    is_fitted: bool
-    #: What the columns that the weights are on were scaled by; None for those of X as they are.
-    columns: Columns | None = None
-
-    @property
-    def position(self):
-        """What the nets of a stack have in common: the steps taken, and the batches to come."""
-        return self.solver.n_steps, *self.streams.batches_state
 
 
 def make_training(estimators, problem, starts, *, one_pass=False):

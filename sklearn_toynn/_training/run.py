@@ -12,21 +12,7 @@ from .._blas import single_threaded_blas
 from .._nets.columns import Columns
 from .._nets.network import Network
 from .._nets.objective import Objective
-from .first_order import Solver
-
-__all__ = ["Outcome", "StoppingRule", "train"]
-
-
-@dataclass(frozen=True)
-class StoppingRule:
-    """When a net has been trained enough."""
-
-    tol: float
-    n_iter_no_change: int
-    #: Whether `n_iter_no_change` iterations without an improvement by `tol` end the training.
-    stops_on_stall: bool
-    #: Whether this is a pass of `partial_fit`, which is no end to be judged.
-    is_one_pass: bool = False
+from .solver import Solver
 
 
 @dataclass

@@ -10,8 +10,6 @@ from numbers import Real
 
 import numpy as np
 
-__all__ = ["SCHEDULES", "Schedule", "make_schedule"]
-
 
 class Schedule(ABC):
     """A factor on the learning rate, by the share of `max_iter` that is done."""

@@ -8,12 +8,10 @@ from itertools import groupby, pairwise
 from threading import Event
 
 from .._blas import single_threaded_blas
-from .._nets.objective import chunk_length
+from .._nets.samples import chunk_length
 from .first_order import MiniBatchSolver
 from .options import get_batch_size, make_training
 from .run import train
-
-__all__ = ["train_in_stacks"]
 
 #: What a stack goes through in an update takes no more than this, unless two nets do. Measured
 #: on nets of 13 to 1200 KiB, 2 to 4 MiB were the fastest or close to it.

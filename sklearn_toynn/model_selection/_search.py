@@ -50,11 +50,9 @@ from .._sklearn_compat import (
     score_with,
     timed_last_step,
 )
+from .._softmax import SoftmaxClassifier
 from .._training.first_order import MiniBatchSolver
 from .._training.options import is_auto
-from .._two_layer_net import SoftmaxClassifier
-
-__all__ = ["FusedGridSearchCV", "FusedRandomizedSearchCV"]
 
 #: What a net goes through from its clone to its score. A subclass with one of its own is fitted,
 #: and scored, as it wishes.

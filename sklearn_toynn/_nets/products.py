@@ -1,0 +1,55 @@
+"""Products of a stack with dense and sparse rows."""
+
+import numpy as np
+
+
+def multiply(weights, X, out):
+    """Write W_g X^T of each net, (n_nets, fan_out, n_samples); X may be CSR or `CentredRows`."""
+    if isinstance(X, np.ndarray):
+        np.matmul(weights, X.T, out=out)
+        return
+    for net_weights, net_out in zip(weights, out, strict=True):
+        net_out[...] = (X @ net_weights.T).T
+
+
+def multiply_transposed(delta, X, out):
+    """Write d_g X of each net, (n_nets, fan_out, n_features); X as in `multiply`."""
+    if isinstance(X, np.ndarray):
+        np.matmul(delta, X, out=out)
+        return
+    transposed = X.T
+    for net_delta, net_out in zip(delta, out, strict=True):
+        net_out[...] = (transposed @ net_delta.T).T
+
+
+class CentredRows:
+    """X + 1 c^T for CSR X, which is not made dense, and a row c of which few entries are not 0.
+
+    Parameters
+    ----------
+    X : CSR array of shape (n_samples + 1, n_features)
+        The last row is c.
+    """
+
+    def __init__(self, X):
+        self._X = X
+
+    def __matmul__(self, weights):
+        product = self._X @ weights
+        product[:-1] += product[-1]
+        return product[:-1]
+
+    @property
+    def T(self):  # noqa: N802
+        """Its transpose, to multiply arrays (n_samples, fan_out) by."""
+        return TransposedCentredRows(self._X.T)
+
+
+class TransposedCentredRows:
+    """The transpose of `CentredRows`."""
+
+    def __init__(self, X):
+        self._X = X
+
+    def __matmul__(self, delta):
+        return self._X @ np.concatenate([delta, delta.sum(axis=0, keepdims=True)])

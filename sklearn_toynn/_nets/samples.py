@@ -1,0 +1,113 @@
+"""Rows of data with classes and weights, and how many of them a pass takes at once."""
+
+import math
+
+import numpy as np
+from scipy import sparse
+
+from .columns import SparseColumns
+
+# Rows per pass over the whole data, so that a layer's activations stay in the L2 cache, as do the
+# rows of X where they have to be copied.
+CHUNK_ELEMENTS, ROW_CHUNK_ELEMENTS = 2**16, 2**18
+
+
+MIN_CHUNK, MAX_CHUNK = 128, 4096
+
+
+def chunk_length(widths):
+    """Return how many rows a pass takes at once: by the layer widths, never by the stack's."""
+    n_features, *units = widths
+    length = min(CHUNK_ELEMENTS // max(units), ROW_CHUNK_ELEMENTS // n_features)
+    return 2 ** int(math.log2(min(max(length, MIN_CHUNK), MAX_CHUNK)))
+
+
+def row_chunk_length(n_features):
+    """Return how many rows of X are copied at once."""
+    return chunk_length([n_features, 1])
+
+
+class Samples:
+    """Rows of X with class codes and weights; X is shared, never copied.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_rows, n_features)
+        The data.
+    codes : ndarray of shape (n_rows,), dtype intp
+        The index of each row's class.
+    weights : ndarray of shape (n_rows,)
+        Non-negative, of the dtype of X; shared as well.
+    rows : ndarray of int, default=None
+        The rows in use, all if None.
+    columns : Columns, default=None
+        What the columns are brought to a common scale by; None leaves them as they are.
+    """
+
+    def __init__(self, X, codes, weights, rows=None, columns=None):
+        self.X = X
+        self.columns = columns
+        self.codes = codes
+        self.rows = rows
+        self.weights = weights
+        used = weights if rows is None else weights[rows]
+        self.n_samples = len(used)
+        #: What brings the weights in use to a mean of 1, as the objective divides by their sum.
+        self.weight_scale = self.n_samples / float(used.sum(dtype=float))
+        self._is_sparse = sparse.issparse(X)
+        self._is_row_major = not self._is_sparse and X.flags.c_contiguous
+        # else BLAS takes slices as they are
+        self._has_gaps = not self._is_sparse and X.itemsize not in X.strides
+        if self._is_sparse and columns is not None:
+            self._sparse_columns = SparseColumns(columns, X, rows)
+
+    def with_columns(self, columns):
+        """Return the samples with their columns brought to a common scale."""
+        return Samples(self.X, self.codes, self.weights, self.rows, columns)
+
+    def chunks(self, length):
+        """Yield the rows in use as slices, or as index arrays, of at most `length`."""
+        for start in range(0, self.n_samples, length):
+            stop = min(start + length, self.n_samples)
+            yield slice(start, stop) if self.rows is None else self.rows[start:stop]
+
+    def epoch_order(self, rng):
+        """Return the rows in use as an index array, shuffled by `rng` unless that is None."""
+        order = np.arange(self.n_samples) if self.rows is None else self.rows.copy()
+        if rng is not None:
+            rng.shuffle(order)
+        return order
+
+    def load(self, rows, space, scale):
+        """Put rows, given by slice or index, into a workspace.
+
+        Its coefs become `scale` times the weights, those in use brought to a mean of 1.
+        """
+        scale *= self.weight_scale
+        if isinstance(rows, slice):
+            space.inputs = self.X[rows]
+            space.codes[...] = self.codes[rows]
+            np.multiply(self.weights[rows], scale, out=space.coefs[:, 0])
+        else:
+            self._gather(rows, space)
+            self.codes.take(rows, out=space.codes, mode="clip")
+            self.weights.take(rows, out=space.coefs[:, 0], mode="clip")
+            space.coefs *= scale
+        if self.columns is not None:
+            space.inputs = (
+                self._sparse_columns.standardize(space.inputs)
+                if self._is_sparse
+                else self.columns.standardize(space.inputs, out=space.buffer)
+            )
+        elif self._has_gaps:
+            space.buffer[...] = space.inputs
+            space.inputs = space.buffer
+
+    def _gather(self, rows, space):
+        if self._is_row_major:
+            space.inputs = self.X.take(rows, axis=0, out=space.buffer, mode="clip")
+        elif self._is_sparse:
+            space.inputs = self.X[rows]
+        else:  # take() would first copy the whole of X
+            space.buffer[...] = self.X[rows]
+            space.inputs = space.buffer

@@ -1,0 +1,258 @@
+"""The linear classifier: its parameters and its fitted attributes."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from ._base import NetClassifier
+from ._linear.solvers import LINEAR_SOLVERS
+from ._nets.initializers import zeros
+from ._sklearn_compat import StrOptions
+from ._training.solvers import SOLVERS
+
+
+class SoftmaxClassifier(NetClassifier):
+    r"""Softmax regression: a linear classifier, also known as multinomial logistic regression.
+
+    It minimises
+
+    .. math::
+
+        \frac{\sum_i w_i \, \mathrm{CE}(y_i, \mathrm{softmax}(W x_i + b))}{\sum_i w_i}
+        + \frac{\mathtt{reg}}{2} \sum_{kj} W_{kj}^2
+
+    where CE is the cross-entropy and w the product of sample and class weight. Two classes
+    have a row of W each, as three have. So ``LogisticRegression(C=c)`` on n rows is
+    ``reg = 1 / (c * n)`` with three classes or more, and ``reg = 2 / (c * n)`` with two; with
+    weights, n is their sum.
+
+    Parameters
+    ----------
+    reg : float, default=1e-3
+        The penalty on the squared weights, >= 0. The intercepts go free.
+    solver : {"auto", "newton", "lbfgs", "gd", "sgd", "adam"}, default="auto"
+        The first three find the one minimum that the objective has, whatever the columns, or
+        warn. Inside, they change the variables, not the objective; see the Notes:
+
+        - "newton": Newton's method, with the Hessian at every step;
+        - "lbfgs": L-BFGS that starts from a model of the Hessian, which is now and then
+          renewed: a matrix for each class, or one for all, or the diagonal, as their size
+          allows;
+        - "auto": the Hessian, now and then renewed, where it is cheap; else "lbfgs";
+
+        the others descend, on the columns as they are unless `init` is "auto":
+
+        - "gd": whole-batch gradient descent;
+        - "sgd": mini-batches with Nesterov's momentum;
+        - "adam": mini-batches with Adam.
+    learning_rate : float or "auto", default="auto"
+        The size of the first step, a float > 0. "auto" is 0.5 for "gd", 0.1 for "sgd" and 0.01 for
+        "adam".
+        The solvers of the minimum find their own steps.
+    schedule : {"constant", "inverse", "cosine", "plateau"}, callable or "auto", default="auto"
+        The factor on the learning rate, by the progress p in [0, 1], the share of `max_iter`
+        that is done:
+
+        - "constant": 1;
+        - "inverse": 1 / (1 + 9 p);
+        - "cosine": (1 + cos(pi p)) / 2;
+        - "plateau": 5^-k, where k counts the times that the loss that is watched went 2
+          epochs on end without an improvement by `tol`;
+        - a callable: its value at p, a float >= 0;
+        - "auto": "cosine" for "sgd" and "adam", "constant" for "gd" and in `partial_fit`.
+    momentum : float, default=0.9
+        Nesterov's momentum in [0, 1), for "sgd" alone.
+    batch_size : int or "auto", default="auto"
+        The rows per step of "sgd" and "adam"; "auto" is 200, or all if they are fewer.
+    max_iter : int or "auto", default="auto"
+        The most epochs of "sgd" and "adam", or iterations of the others. "auto" is
+        3000 / sqrt(n_samples) epochs, at least 20 and at most 80, or 1000 iterations.
+    tol : float, default=1e-6
+        The training ends
+
+        - for "auto", "newton" and "lbfgs", where the gap between the objective and its minimum is
+          proven to be at most `tol` times the objective; see the Notes, also for ``reg=0``. Any
+          other end has a ``ConvergenceWarning`` with the gap that is left, unless that is at most
+          1e-5 and `X` is float32;
+        - for "sgd" and "adam", where the objective has not improved by `tol` for
+          `n_iter_no_change` epochs; under the cosine schedule `max_iter` alone ends it;
+        - for "gd", where no entry of the gradient is larger than `tol`;
+        - for every solver with a validation set, where the log loss on that has not
+          improved by `tol` for `n_iter_no_change` iterations.
+    n_iter_no_change : int, default=10
+        See `tol`.
+    early_stopping : bool, default=False
+        Whether to set rows aside, stratified by class, as a validation set. Not needed where
+        `fit` is given one.
+    validation_fraction : float, default=0.1
+        The share of the rows to set aside, in (0, 1).
+    class_weight : dict, "balanced" or None, default=None
+        A factor on the weights of the rows of each class, by label. "balanced" gives every
+        class the same total weight.
+    init : {"auto", "he", "lecun", "glorot"}, float or callable, default="auto"
+        The initial weights; the biases start at 0.
+
+        - "he": N(0, 2 / fan_in);
+        - "lecun": N(0, 1 / fan_in);
+        - "glorot": N(0, 2 / (fan_in + fan_out));
+        - a float: N(0, init^2);
+        - a callable `(rng, fan_in, fan_out)` that returns an array (fan_in, fan_out), with
+          `rng` a `RandomState`;
+        - "auto": zero, as the start does not change the minimum.
+    shuffle : bool, default=True
+        Whether "sgd" and "adam" draw the batches anew in every epoch.
+    random_state : int, RandomState instance or None, default=None
+        Determines initial weights, batches and the validation split, each by a stream of its
+        own. The same int gives the same bits.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the earlier fit's weights, as they are now.
+    verbose : int, default=0
+        Print the loss of every `verbose`-th iteration; 0 for silence.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    coef_ : ndarray of shape (n_classes, n_features_in_)
+        The weights; two rows for two classes, unlike `LogisticRegression`.
+    intercept_ : ndarray of shape (n_classes,)
+        The biases. They sum to zero, as the objective leaves their mean free.
+    n_features_in_ : int
+        The number of columns of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where X had names, all of them strings.
+    n_iter_ : int
+        The number of iterations or epochs. With many rows, "auto", "newton" and "lbfgs" start
+        from the minimum on every fourth row, found likewise; those iterations are not counted,
+        as the objective there is another.
+    loss_ : float
+        The objective at the fitted weights.
+    gap_ : float
+        Of "auto", "newton" and "lbfgs" alone: no weights have an objective below
+        ``loss_ * (1 - gap_)``. It is that of the fitted weights, as they were rounded to their
+        dtype, or chosen by a validation set. NaN with ``reg=0``, which leaves no proof.
+    loss_curve_ : list of float, n_iter_ long
+        The objective of each iteration: for "sgd" and "adam" the mean over the epoch's batches
+        as they went by, for the others before the iteration's step.
+    validation_loss_curve_ : list of float, n_iter_ long
+        The log loss on the validation set after each iteration, if there is such a set.
+    best_iter_ : int
+        The index there of the least loss, whose weights are the fitted ones.
+
+    See Also
+    --------
+    TwoLayerNetClassifier : The same with a hidden layer.
+    sklearn.linear_model.LogisticRegression : The same model, penalised by `C`.
+
+    Notes
+    -----
+    "auto", "newton" and "lbfgs" compute in float64, whatever the dtype of `X`. Their variables are
+    the weights of centred columns times sqrt(variance + reg / c), c the curvature of the
+    cross-entropy: the Hessian, penalty and all, has a constant diagonal, and columns of any scale
+    are alike. Where 100 steps bring no end, or no step lowers the objective any more, such
+    variables are chosen anew, and the further steps are Newton's, by conjugate gradients.
+
+    That the end has come is not left to the model of the Hessian that chose the steps. It is
+    proven by a duality gap [1]_: any probabilities q_i of the classes whose w-weighted sum over
+    the rows is that of the labels give a lower bound of the objective, for w that sum to 1,
+
+    .. math::
+
+        \sum_i w_i \mathrm{H}(q_i) - \frac{1}{2 \, \mathtt{reg}} \Big\| \sum_i w_i
+        (q_i - \mathrm{onehot}(y_i)) x_i^T \Big\|^2
+
+    with the entropy H. For q they take the predicted probabilities, changed to first order along
+    Newton's step, which is found by conjugate gradients on products with the Hessian itself; what
+    is missing in that sum, and what rounding may have taken, is added to the gap. `gap_` is the
+    least that was proven so, at the fitted weights.
+
+    - Where rounding ends the descent before there is a proof, Newton's step is trusted if it
+      promises to lower the objective by far less than `tol` of it, and moves no two scores of a
+      row apart by more than 1; `gap_` is then `tol`. Else there is a ``ConvergenceWarning``.
+    - Without a penalty there is no bound. With ``reg=0`` that same promise of Newton's step ends
+      the training where it is at most `tol` of the objective. Separable classes have no minimum
+      then: it ends where the objective and the largest entry of its gradient, for columns of unit
+      variance, are at most `tol`.
+    - Weights rounded to float32 are above the minimum by more than 1e-5 of it where columns are
+      far from zero, beside their spread. A ``ConvergenceWarning`` says so; center such columns,
+      or pass float64.
+
+    Beside X, "auto" and "lbfgs" hold models of the Hessian of at most 64 MB, or as many float64
+    entries as X has; "newton" holds ((n_classes - 1) (n_features + 1))^2 entries.
+
+    References
+    ----------
+    .. [1] Blondel, Martins and Niculae (2020), "Learning with Fenchel-Young losses", Journal of
+       Machine Learning Research 21(35).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_toynn import SoftmaxClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = SoftmaxClassifier(reg=1e-3).fit(X, y)
+    >>> round(clf.score(X, y), 2)
+    0.99
+    >>> bool(clf.gap_ <= clf.tol)
+    True
+    """
+
+    _solvers: ClassVar[dict] = {**SOLVERS, **LINEAR_SOLVERS}
+
+    _parameter_constraints: ClassVar[dict] = {
+        **NetClassifier._parameter_constraints,
+        "solver": [StrOptions(set(_solvers))],
+    }
+
+    def __init__(
+        self,
+        reg=1e-3,
+        *,
+        solver="auto",
+        learning_rate="auto",
+        schedule="auto",
+        momentum=0.9,
+        batch_size="auto",
+        max_iter="auto",
+        tol=1e-6,
+        n_iter_no_change=10,
+        early_stopping=False,
+        validation_fraction=0.1,
+        class_weight=None,
+        init="auto",
+        shuffle=True,
+        random_state=None,
+        warm_start=False,
+        verbose=0,
+    ):
+        self.reg = reg
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.momentum = momentum
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.class_weight = class_weight
+        self.init = init
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+
+    _hidden_sizes = ()
+    _activation = None
+    _auto_initializer = staticmethod(zeros)
+
+    def _get_layers(self):
+        return [self.coef_[None]], [self.intercept_[None]]
+
+    def _set_layers(self, weights, biases):
+        self.coef_ = weights[0][0].copy()
+        intercept = biases[0][0]
+        mean = intercept.mean()  # which the objective leaves free
+        is_rounding = abs(mean) <= np.finfo(mean.dtype).eps * abs(intercept).max()
+        self.intercept_ = intercept.copy() if is_rounding else intercept - mean

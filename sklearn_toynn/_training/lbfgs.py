@@ -1,0 +1,80 @@
+"""L-BFGS on a net, SciPy's."""
+
+import math
+
+import numpy as np
+from scipy.optimize import minimize
+
+from .solver import Solver
+
+
+class LBFGS(Solver):
+    """SciPy's L-BFGS-B on a stack of one; its line search chooses the steps.
+
+    On a net, rounding errors grow until two runs end in different minima. Merging equal rows
+    keeps weights and repeated rows, and any order of the rows, equal to the bit.
+
+    Where SciPy stops by itself, its reason is warned of, unless no entry g of the gradient is
+    above `tol` or its rounding: g^2 / 2, what a step along it gains at a curvature of 1, is then
+    less than the rounding of the loss.
+    """
+
+    merges_equal_rows = True
+
+    def run(self, training):
+        """Minimise until `training` has let the net go, or the loss stands still in its dtype."""
+        objective = training.objective
+        parameters = objective.network.parameters
+        unit = objective.unit()[0].astype(float)
+        accepted = parameters[0] / unit
+        loss = None  # at `accepted`
+
+        def evaluate(theta):
+            nonlocal loss
+            parameters[0] = theta * unit
+            (value,) = objective.on_all()
+            if loss is None:
+                loss = value
+            return value, objective.gradient[0].astype(float)
+
+        def after_iteration(intermediate_result):
+            nonlocal accepted, loss
+            accepted = intermediate_result.x.copy()
+            parameters[0] = accepted * unit
+            training.record(np.array([loss]))
+            loss = intermediate_result.fun
+            if not training.n_nets:
+                raise StopIteration
+
+        def describe_stop(_):
+            eps, tol = np.finfo(parameters.dtype).eps, training.rule.tol
+            largest = np.abs(result.jac).max()
+            if largest <= max(tol, 10 * eps + math.sqrt(eps * result.fun)):
+                return None
+            return (
+                f"L-BFGS-B stopped by itself after {training.n_iter} iterations, "
+                f"{result.message!r}, where the largest entry of the gradient was {largest:.3g}, "
+                f"above tol={tol:.3g}. Raise tol or reg, pass X as float64, or take an activation "
+                "without kinks, such as 'tanh'."
+            )
+
+        try:
+            result = minimize(
+                evaluate,
+                accepted,
+                jac=True,
+                method="L-BFGS-B",
+                callback=after_iteration,
+                options={
+                    "maxiter": training.plan.max_iter,
+                    "maxfun": 100 * training.plan.max_iter,
+                    "maxls": 50,
+                    "gtol": 0,  # `training` looks at the gradient
+                    "ftol": np.finfo(parameters.dtype).eps,
+                },
+            )
+        finally:
+            parameters[0] = accepted * unit
+        if training.n_iter == 0:
+            training.record(np.array([loss]))
+        training.close(describe_end=describe_stop)

@@ -1,0 +1,90 @@
+"""What a solver is."""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from .schedules import Schedule
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a solver is told: `learning_rate` and `momentum` are (n_nets, 1)."""
+
+    learning_rate: np.ndarray
+    momentum: np.ndarray
+    schedule: Schedule
+    batch_size: int
+    shuffle: bool
+    max_iter: int
+    #: Its `batches` order the rows.
+    streams: object
+
+    def select(self, nets):
+        """Return the plan of the nets that a mask names."""
+        return replace(
+            self,
+            learning_rate=self.learning_rate[nets],
+            momentum=self.momentum[nets],
+            schedule=self.schedule.select(nets),
+        )
+
+
+class Solver(ABC):
+    """Takes the parameters of a stack to lower values of its objective.
+
+    Parameters
+    ----------
+    slots : ndarray of shape (n_slots, n_nets, n_parameters)
+        The solver's memory, such as a velocity; zero at the start.
+    n_steps : int, default=0
+        The number of steps taken so far.
+    """
+
+    #: What `learning_rate` and `schedule` stand for where they are "auto".
+    learning_rate: ClassVar[float] = math.nan
+    schedule: ClassVar[str] = "constant"
+    #: Whether training ends where the largest gradient entry is at most `tol`.
+    stops_on_gradient: ClassVar[bool] = True
+    #: Whether it ends, unless the schedule does, where the loss no longer falls by `tol`.
+    stops_on_loss: ClassVar[bool] = False
+    #: Whether several nets can be trained in one run.
+    fuses: ClassVar[bool] = False
+    #: Whether raw columns are to be brought to a common scale first, under init="auto".
+    scales_columns: ClassVar[bool] = True
+    #: Whether equal rows are to be merged first: for solvers that blow up rounding errors.
+    merges_equal_rows: ClassVar[bool] = False
+    n_slots: ClassVar[int] = 0
+
+    def __init__(self, slots, n_steps=0):
+        self.slots = slots
+        self.n_steps = n_steps
+
+    @staticmethod
+    def get_max_iter(n_samples):  # noqa: ARG004
+        """Return what `max_iter="auto"` stands for."""
+        return 1000
+
+    @classmethod
+    def start(cls, parameters):
+        """Make a solver for parameters of shape (n_nets, n_parameters)."""
+        return cls(np.zeros((cls.n_slots, *parameters.shape), parameters.dtype))
+
+    def select(self, nets):
+        """Return a solver with the memory of the nets that a mask names."""
+        return type(self)(self.slots[:, nets], self.n_steps)
+
+    def value(self, objective):
+        """Return the objective (n_nets,) at the end of a run."""
+        return objective.value()
+
+    def gap(self, loss):  # noqa: ARG002
+        """Return what is proven of the gap to the minimum, relative to a loss; None if nothing."""
+        return
+
+    @abstractmethod
+    def run(self, training):
+        """Change `training.objective.network.parameters` until every net has been let go."""
