@@ -3,8 +3,9 @@
 import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import replace
+from functools import partial
 from itertools import count, zip_longest
 from numbers import Integral, Real
 from statistics import fmean
@@ -19,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._callbacks import FitCallbacks
 from ._errors import naming, user_stacklevel
 from ._nets.initializers import INITIALIZERS, make_initializer
-from ._nets.network import Network
+from ._nets.network import Network, flatten
 from ._nets.prediction import keep_scores, log_softmax, predict_scores, softmax
 from ._sklearn_compat import (
     CALLBACK_STATE,
@@ -27,14 +28,21 @@ from ._sklearn_compat import (
     Interval,
     StrOptions,
     fit_context,
+    has_callbacks,
 )
 from ._training.first_order import MiniBatchSolver
-from ._training.net_state import Start, draw_parameters, flatten
-from ._training.options import is_auto
+from ._training.options import (
+    BATCH_SIZE,
+    TrainingOptions,
+    as_column,
+    is_auto,
+    resolve_auto,
+)
 from ._training.random_streams import RandomStreams
 from ._training.schedules import SCHEDULES
 from ._training.solvers import SOLVERS
 from ._training.stacks import train_in_stacks
+from ._training.state import NetState, draw_parameters
 from ._validation import DTYPES, canonical, validate_problem
 
 
@@ -118,24 +126,29 @@ def fit_stack(
     first = estimators[0]
     with restored_on_error(*estimators):
         streams = RandomStreams(first.random_state)
-        problem = validate_problem(
-            first, (X, y, sample_weight), (X_val, y_val, sample_weight_val), streams
+        problem = first._validate(
+            (X, y, sample_weight),
+            validation_data=(X_val, y_val, sample_weight_val),
+            split_streams=streams if first.early_stopping else None,
         )
-        starts = [first._begin(problem, streams)]
+        states = [first._begin(problem, streams)]
         for estimator in estimators[1:]:
             for name in ("n_features_in_", "feature_names_in_"):
                 if hasattr(first, name):
                     setattr(estimator, name, getattr(first, name))
-            starts.append(
-                starts[0]
+            states.append(
+                states[0]
                 if starts_alike(first, estimator)
                 else estimator._begin(problem, RandomStreams(estimator.random_state))
             )
-        callbacks = FitCallbacks.of(estimators, problem, X, y, sample_weight)
-        nets = [(e, start) for e, own in zip(estimators, starts, strict=True) for start in own]
-        outcomes, interrupt = train_in_stacks(nets, problem, callbacks)
-        for begin, estimator in zip(count(step=len(starts[0])), estimators, strict=False):
-            own = outcomes[begin : begin + len(starts[0])]
+        callbacks = make_callbacks(estimators, problem, X, y, sample_weight)
+        nets = []
+        for estimator, own in zip(estimators, states, strict=True):
+            options = estimator._resolve_options(problem)
+            nets += [(options, state) for state in own]
+        results, interrupt = train_in_stacks(nets, problem.samples, problem.validation, callbacks)
+        for begin, estimator in zip(count(step=len(states[0])), estimators, strict=False):
+            own = results[begin : begin + len(states[0])]
             if any(own):
                 estimator._set_fitted(problem, own, keeps_memory=estimator.warm_start)
         if callbacks is not None and interrupt is None:
@@ -150,6 +163,28 @@ def starts_alike(one, other):
         and one.random_state == other.random_state
         and not (callable(one.init) or one.warm_start or other.warm_start)
     )
+
+
+def make_callbacks(estimators, problem, X, y, sample_weight):
+    """Return the callbacks of the first of estimators while they are fitted; None without any."""
+    first = estimators[0]
+    if not has_callbacks(first):
+        return None
+    first._forget_run()
+    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+    hook_kwargs = {"estimator": first, "X": X, "y": y, "metadata": metadata}
+    is_alone = len(estimators) == 1
+    return FitCallbacks(
+        first, hook_kwargs, partial(fitted_attributes, first, problem) if is_alone else None
+    )
+
+
+def fitted_attributes(estimator, problem, results):
+    """Return the attributes that an estimator would have after a fit with such results."""
+    fitted = copy(estimator)
+    unwarned = [result and replace(result, warning=None) for result in results]
+    fitted._set_fitted(problem, unwarned, keeps_memory=fitted.warm_start)
+    return vars(fitted)
 
 
 def mean_curve(curves):
@@ -334,25 +369,57 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         with restored_on_error(self):
             streams = RandomStreams(self.random_state)
             goes_on = hasattr(self, "classes_")
-            problem = validate_problem(
-                self,
-                (X, y, sample_weight),
-                classes=known_classes(self, classes),
-                reset=not goes_on,
+            problem = self._validate(
+                (X, y, sample_weight), classes=known_classes(self, classes), reset=not goes_on
             )
-            starts = self._go_on(problem, streams) if goes_on else self._start(problem, streams)
-            nets = [(self, start) for start in starts]
-            outcomes, interrupt = train_in_stacks(nets, problem, one_pass=True)
+            states = self._go_on(problem, streams) if goes_on else self._start(problem, streams)
+            options = self._resolve_options(problem, is_one_pass=True)
+            nets = [(options, state) for state in states]
+            results, interrupt = train_in_stacks(nets, problem.samples, None)
             passes, curve = (self.n_iter_, self.loss_curve_) if goes_on else (0, [])
-            self._set_fitted(problem, outcomes, keeps_memory=True)
+            self._set_fitted(problem, results, keeps_memory=True)
             self.n_iter_ += passes
             self.loss_curve_ = curve + self.loss_curve_
         if interrupt is not None:
             raise interrupt
         return self
 
+    def _validate(self, data, **kwargs):
+        """Return the arguments of `fit` or `partial_fit` as a `Problem`."""
+        return validate_problem(
+            self,
+            data,
+            class_weight=self.class_weight,
+            validation_fraction=self.validation_fraction,
+            merges_equal_rows=self._solver_class.merges_equal_rows,
+            **kwargs,
+        )
+
+    def _resolve_options(self, problem, *, is_one_pass=False):
+        """Return what training is told, with "auto" resolved."""
+        solver_class = self._solver_class
+        learning_rate = resolve_auto(self.learning_rate, solver_class.learning_rate)
+        schedule = resolve_auto(self.schedule, solver_class.schedule)
+        max_iter = solver_class.get_max_iter(problem.samples.n_samples)
+        scales_columns = solver_class.scales_columns and is_auto(self.init)
+        return TrainingOptions(
+            solver_class=solver_class,
+            reg=as_column(self.reg),
+            learning_rate=as_column(learning_rate),
+            momentum=as_column(self.momentum),
+            schedule="constant" if is_one_pass else schedule,
+            batch_size=int(resolve_auto(self.batch_size, BATCH_SIZE)),
+            shuffle=self.shuffle,
+            max_iter=1 if is_one_pass else int(resolve_auto(self.max_iter, max_iter)),
+            tol=float(self.tol),
+            n_iter_no_change=int(self.n_iter_no_change),
+            scales_columns=scales_columns and not is_one_pass,
+            is_one_pass=is_one_pass,
+            verbose=int(self.verbose),
+        )
+
     def _begin(self, problem, streams):
-        """Return where training begins, a `Start` for each net."""
+        """Return where training begins, a `NetState` for each net."""
         goes_on = self.warm_start and hasattr(self, "classes_")
         return (self._go_on if goes_on else self._start)(problem, streams)
 
@@ -372,7 +439,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
             raise ValueError(
                 f"init={self.init!r} gives weights whose squares exceed {problem.dtype}. Lower it."
             )
-        return self._make_starts(parameters, problem, streams)
+        return self._make_states(parameters, problem, streams)
 
     def _go_on(self, problem, streams):
         """Return the fitted weights as where training begins.
@@ -399,33 +466,33 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
                 f"and those hold NaN or infinity as {problem.dtype}. Set them anew, or fit a "
                 "clone."
             )
-        starts = self._make_starts(now, problem, streams, is_fitted=True)
+        states = self._make_states(now, problem, streams, is_fitted=True)
         memory = vars(self).get("_memory")
         if memory is None:
-            return starts
+            return states
         # copies, as a fit that fails is not to draw from them
-        copies = deepcopy([start.streams for start in memory])
+        copies = deepcopy([state.streams for state in memory])
         if (
             type(memory[0].solver) is self._solver_class
             and memory[0].network.parameters.dtype == problem.dtype
             # else they were edited
             and np.array_equal(parameters, self._remembered)
         ):
-            starts = memory
+            states = memory
         return [
             replace(
-                start,
-                network=Network(widths, self._activation, start.network.parameters),
+                state,
+                network=Network(widths, self._activation, state.network.parameters),
                 streams=own,
             )
-            for start, own in zip(starts, copies, strict=True)
+            for state, own in zip(states, copies, strict=True)
         ]
 
-    def _make_starts(self, parameters, problem, streams, *, is_fitted=False):
-        """Return a `Start` for each row of parameters (n_nets, n_parameters)."""
+    def _make_states(self, parameters, problem, streams, *, is_fitted=False):
+        """Return a `NetState` for each row of parameters (n_nets, n_parameters)."""
         widths = self._get_widths(problem)
         return [
-            Start(
+            NetState(
                 Network(widths, self._activation, row[None]),
                 self._solver_class.start(row[None]),
                 streams,
@@ -442,38 +509,40 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         for name in ("validation_loss_curve_", "best_iter_", "gap_", "_memory", "_remembered"):
             vars(self).pop(name, None)
 
-    def _set_fitted(self, problem, outcomes, *, keeps_memory):
+    def _set_fitted(self, problem, results, *, keeps_memory):
         """Set the fitted attributes, and warn of what went wrong in training.
 
-        There is an outcome for each net, or None for one that had not begun. Where asked for,
+        There is a result for each net, or None for one that had not begun. Where asked for,
         what it takes to go on is kept.
         """
-        outcomes = list(filter(None, outcomes))
+        results = list(filter(None, results))
         self.classes_ = problem.classes
-        parameters = np.concatenate([outcome.network.parameters for outcome in outcomes])
+        parameters = np.concatenate([result.network.parameters for result in results])
         network = Network(self._get_widths(problem), self._activation, parameters)
         self._set_layers(network.weights, [bias[:, :, 0] for bias in network.biases])
         self._fitted_activation = self._activation
-        self.n_iter_ = max(outcome.n_iter for outcome in outcomes)
-        self.loss_ = fmean(outcome.loss for outcome in outcomes)
-        self.loss_curve_ = mean_curve([outcome.history.loss_curve for outcome in outcomes])
+        self.n_iter_ = max(result.n_iter for result in results)
+        self.loss_ = fmean(result.loss for result in results)
+        self.loss_curve_ = mean_curve([result.history.loss_curve for result in results])
+        reasons = [result.stop_reason for result in results]
+        self.stop_reason_ = reasons[0] if self._n_nets == 1 else np.array(reasons)
         self._forget_run()
         if problem.validation is not None:
-            curves = [outcome.history.watched_curve for outcome in outcomes]
+            curves = [result.history.watched_curve for result in results]
             self.validation_loss_curve_ = mean_curve(curves)
-            best_iters = [outcome.history.best_iter for outcome in outcomes]
+            best_iters = [result.history.best_iter for result in results]
             self.best_iter_ = best_iters[0] if self._n_nets == 1 else np.array(best_iters)
-        if outcomes[0].gap is not None:
-            self.gap_ = outcomes[0].gap
+        if results[0].gap is not None:
+            self.gap_ = results[0].gap
         if keeps_memory:
             self._memory = [
-                Start(o.trained, o.solver, o.streams, is_fitted=True, columns=o.columns)
-                for o in outcomes
+                NetState(r.trained, r.solver, r.streams, is_fitted=True, columns=r.columns)
+                for r in results
             ]
             self._remembered = flatten(*self._get_layers())
-        described = [outcome.warning for outcome in outcomes if outcome.warning]
+        described = [result.warning for result in results if result.warning]
         if described:
-            many = f"{len(described)} of {len(outcomes)} nets, the first: "
+            many = f"{len(described)} of {len(results)} nets, the first: "
             message = (many if self._n_nets > 1 else "") + described[0]
             warnings.warn(message, ConvergenceWarning, stacklevel=user_stacklevel())
 

@@ -131,6 +131,20 @@ class SoftmaxClassifier(NetClassifier):
         Of "auto", "newton" and "lbfgs" alone: no weights have an objective below
         ``loss_ * (1 - gap_)``. It is that of the fitted weights, as they were rounded to their
         dtype, or chosen by a validation set. NaN with ``reg=0``, which leaves no proof.
+    stop_reason_ : str
+        Why the training ended:
+
+        - "tol": the gap to the minimum, the gradient or the progress of the loss, as the solver
+          has it, came within `tol`;
+        - "max_iter": `max_iter` came first;
+        - "schedule": the cosine schedule has run to its end, at `max_iter`;
+        - "validation": the loss on the validation set had not improved for
+          `n_iter_no_change` iterations;
+        - "precision": rounding let no step bring the objective within `tol` of the minimum;
+        - "callback", "interrupted": a callback or Ctrl-C asked for it;
+        - "diverged": the objective was no longer finite, or far above its start; the best
+          weights were kept;
+        - "partial_fit": the last call was `partial_fit`, one pass.
     loss_curve_ : list of float, n_iter_ long
         The objective of each iteration: for "sgd" and "adam" the mean over the epoch's batches
         as they went by, for the others before the iteration's step.

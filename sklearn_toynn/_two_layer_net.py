@@ -123,6 +123,19 @@ class TwoLayerNetClassifier(NetClassifier):
     loss_ : float
         The objective at the fitted weights; the mean of the nets. Where that of one is above
         log n_classes, the objective of weights of zero, `fit` says so by a `ConvergenceWarning`.
+    stop_reason_ : str or ndarray of str of shape (n_nets,)
+        Why the training ended; with several nets that of each:
+
+        - "tol": the gradient or the progress of the loss, as the solver has it, came within `tol`;
+        - "max_iter": `max_iter` came first;
+        - "schedule": the cosine schedule has run to its end, at `max_iter`;
+        - "validation": the loss on the validation set had not improved for
+          `n_iter_no_change` iterations;
+        - "precision": L-BFGS found no lower loss in the dtype of X;
+        - "callback", "interrupted": a callback or Ctrl-C asked for it;
+        - "diverged": the objective was no longer finite, or far above its start; the best
+          weights were kept;
+        - "partial_fit": the last call was `partial_fit`, one pass.
     loss_curve_ : list of float, n_iter_ long
         The objective of each iteration: for "gd" and "lbfgs" before the iteration's step, for
         "sgd" and "adam" the mean over the epoch's batches as they went by. With several nets

@@ -39,9 +39,12 @@ class Problem:
 def validate_problem(
     estimator,
     data,
-    validation_data=(None, None, None),
-    streams=None,
     *,
+    class_weight,
+    validation_fraction,
+    merges_equal_rows,
+    validation_data=(None, None, None),
+    split_streams=None,
     classes=None,
     reset=True,
 ):
@@ -53,10 +56,14 @@ def validate_problem(
         Gets `n_features_in_` and `feature_names_in_` where `reset` is true.
     data : tuple of (X, y, sample_weight)
         As in `fit`.
+    class_weight, validation_fraction
+        The estimator's parameters of these names.
+    merges_equal_rows : bool
+        Whether equal rows become one of their joint weight.
     validation_data : tuple of (X_val, y_val, sample_weight_val)
         As in `fit`.
-    streams : RandomStreams
-        For the split of `early_stopping`.
+    split_streams : RandomStreams, default=None
+        If given, rows are set aside to validate on, unless there is validation data.
     classes : ndarray of shape (n_classes,), default=None
         The labels, where they are known before y.
     reset : bool
@@ -79,9 +86,9 @@ def validate_problem(
         codes = encode(y, classes, "y")
     weights = check_weights(sample_weight, X.shape[0], "sample_weight")
     with naming("class_weight"):
-        class_weights = weigh_classes(estimator.class_weight, classes, codes, weights)
+        class_weights = weigh_classes(class_weight, classes, codes, weights)
     weights = weigh_rows(weights, codes, class_weights)
-    check_total_weight(weights, estimator.class_weight, "X")
+    check_total_weight(weights, class_weight, "X")
     rows = None if weights.all() else np.flatnonzero(weights)
     validation = None
     X_val, y_val, sample_weight_val = validation_data
@@ -98,16 +105,16 @@ def validate_problem(
         codes_val = encode(y_val, classes, "y_val")
         weights_val = check_weights(sample_weight_val, X_val.shape[0], "sample_weight_val")
         weights_val = weigh_rows(weights_val, codes_val, class_weights)
-        check_total_weight(weights_val, estimator.class_weight, "X_val")
+        check_total_weight(weights_val, class_weight, "X_val")
         validation = Samples(X_val, codes_val, weights_val.astype(X.dtype, copy=False))
     rows_val = None
-    if X_val is None and estimator.early_stopping:
-        fraction = float(estimator.validation_fraction)
+    if X_val is None and split_streams is not None:
+        fraction = float(validation_fraction)
         rows = np.arange(len(codes)) if rows is None else rows
-        rows, rows_val = split_rows(rows, codes, classes, fraction, streams.split)
+        rows, rows_val = split_rows(rows, codes, classes, fraction, split_streams.split)
         for part in (rows, rows_val):  # one may be too light for the dtype beside the other
             weights[part] = scale_to_one(weights[part])
-    if estimator._solver_class.merges_equal_rows:
+    if merges_equal_rows:
         rows, weights = merge_equal_rows(X, codes, weights, rows)
     weights = weights.astype(X.dtype, copy=False)
     if rows_val is not None:

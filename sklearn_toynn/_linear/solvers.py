@@ -57,19 +57,19 @@ class LinearSolver(Solver, ABC):
     def choose(self, objective):
         """Return the model at theta = 0, and those to renew it by; see `choose_curvatures`."""
 
-    def run(self, training):
+    def minimize(self, run):
         """Minimise until the gap is proven to be at most `tol` times the objective."""
-        self._problem = problem = LinearProblem(training.objective)
-        self._training, self._least = training, -np.inf
-        objective, tol = problem.objective, training.rule.tol
-        theta = problem.load(training.objective.network)
+        self._problem = problem = LinearProblem(run.objective)
+        self._run, self._least = run, -np.inf
+        objective, tol = problem.objective, run.policy.tol
+        theta = problem.load(run.objective.network)
         goal = Goal(relative=max(tol, ROUNDING), gradient=tol if objective.reg == 0 else 0.0)
         if problem.is_wide:
             reduced = problem.in_row_space()
             nearer = replace(goal, relative=0.5 * goal.relative)  # so that it holds in X as well
             descent = self._begin(reduced.objective, reduced.from_full(theta), nearer)
             self._follow(descent, PERIOD, reduced.to_full)
-            if not training.n_nets:
+            if not run.n_nets:
                 return
             step = descent.newton_step
             step = None if step is None else reduced.to_full(step)
@@ -81,17 +81,17 @@ class LinearSolver(Solver, ABC):
             n_standstills += descent.stands_still
             period *= 2
             descent = self._finish(problem.change_variables(descent.theta), goal)
-        if training.n_nets and training.n_iter == 0:
-            problem.store(descent.theta, training.objective.network)
-            training.record(np.array([descent.loss]), self._describe_limit)
-        training.close(describe_end=self._describe_standstill)
+        if run.n_nets and run.n_iter == 0:
+            problem.store(descent.theta, run.objective.network)
+            run.record(np.array([descent.loss]))
+        run.close("precision")
 
     def _follow(self, descent, n_steps, to_full=None):
         """Record the steps of a descent in theta, or in what `to_full` turns into it.
 
         Return whether it has come to no end, neither its own nor the training's.
         """
-        training, self._descent = self._training, descent
+        run, self._descent = self._run, descent
         is_full = to_full is None
         for _ in range(n_steps):
             loss = descent.loss
@@ -101,9 +101,9 @@ class LinearSolver(Solver, ABC):
             if not may_go_on:
                 break
             theta = descent.theta if is_full else to_full(descent.theta)
-            self._problem.store(theta, training.objective.network)
-            training.record(np.array([loss]), self._describe_limit)
-            if not training.n_nets:
+            self._problem.store(theta, run.objective.network)
+            run.record(np.array([loss]))
+            if not run.n_nets:
                 return False
         return not descent.has_converged
 
@@ -184,7 +184,7 @@ class LinearSolver(Solver, ABC):
 
     def _is_proven(self, loss):
         """Say whether the gap of an objective is at most `tol`, or what float32 can promise."""
-        tol = self._training.rule.tol
+        tol = self._run.policy.tol
         enough = max(tol, SINGLE_GAP) if self._problem.X.dtype == np.float32 else tol
         return self.gap(loss) <= enough + 8 * ROUNDING
 
@@ -198,20 +198,23 @@ class LinearSolver(Solver, ABC):
         least = max(self._least_at_end, 0.0)  # no objective is negative
         return float((max(loss - least, 0.0) + self._rounding) / loss) if loss > 0 else 0.0
 
-    def _describe_limit(self, _):
-        max_iter = self._training.plan.max_iter
-        return self._describe(f"max_iter={max_iter} iterations ended the training")
+    def conclude(self, run, net, reason):
+        """Take the proof's word for the reason; say how far from the minimum an end was."""
+        if reason not in ("precision", "max_iter"):
+            return super().conclude(run, net, reason)
+        warning = self._describe(reason)
+        return "tol" if warning is None else reason, warning
 
-    def _describe_standstill(self, _):
-        n_iter = self._training.n_iter
-        return self._describe(f"After {n_iter} iterations, no step lowered the objective any more")
-
-    def _describe(self, end):
+    def _describe(self, reason):
         """Say how far from the minimum the descent has ended, and what to change, if too far."""
+        max_iter, n_iter = self._run.options.max_iter, self._run.n_iter
+        end = f"max_iter={max_iter} iterations ended the training"
+        if reason == "precision":
+            end = f"After {n_iter} iterations, no step lowered the objective any more"
         loss, largest = self._last
-        tol, gap = self._training.rule.tol, self.gap(loss)
+        tol, gap = self._run.policy.tol, self.gap(loss)
         has_bound = self._problem.objective.reg > 0
-        if self._descent.has_converged and (not has_bound or self._training.watches_validation):
+        if self._descent.has_converged and (not has_bound or self._run.watches_validation):
             return None
         if not has_bound:
             proof = "with reg=0 there is no bound of the gap to the minimum"

@@ -8,6 +8,15 @@ import numpy as np
 from .products import multiply, multiply_transposed
 
 
+def flatten(weights, biases):
+    """Return parameters (n_nets, n_parameters) of layers.
+
+    Those are weights (n_nets, fan_out, fan_in) and biases (n_nets, fan_out).
+    """
+    n_nets = len(biases[0])
+    return np.concatenate([*(layer.reshape(n_nets, -1) for layer in weights), *biases], axis=1)
+
+
 class Network:
     """A stack of fully connected nets of the same widths, which share their inputs.
 

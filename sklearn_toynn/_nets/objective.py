@@ -92,6 +92,10 @@ class Objective:
         loss = self.network.loss_and_gradient(space, *self._gradient_views)
         return loss + self._add_penalty()
 
+    def largest_gradient_entries(self):
+        """Return the largest absolute entry of each net's `gradient`, (n_nets,)."""
+        return np.maximum(self.gradient.max(axis=1), -self.gradient.min(axis=1))
+
     def on_all(self):
         """Return the objective (n_nets,) and set `gradient`, chunk by chunk."""
         loss = np.zeros(self.network.n_nets)

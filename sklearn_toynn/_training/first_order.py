@@ -16,16 +16,16 @@ class FirstOrderSolver(Solver):
     """Iterations of the stack as a whole, from which nets leave as they come to their end."""
 
     fuses = True
+    follows_schedule = True
 
-    def run(self, training):
+    def minimize(self, run):
         """Iterate until the last net has left."""
-        while training.n_nets:
+        while run.n_nets:
             # not self: when a net leaves, the others' solver takes its place
-            loss = training.solver.iterate(training.objective, training.plan, training.progress)
-            training.record(loss)
+            run.record(run.solver.iterate(run))
 
     @abstractmethod
-    def iterate(self, objective, plan, progress):
+    def iterate(self, run):
         """Go through the data once; return the objective as it went by, (n_nets,)."""
 
 
@@ -35,11 +35,12 @@ class GradientDescent(FirstOrderSolver):
     learning_rate = 0.5
     n_slots = 1
 
-    def iterate(self, objective, plan, progress):
+    def iterate(self, run):
         """Take one step; the loss and the gradient are those before it."""
+        objective = run.objective
         loss = objective.on_all()
         (step,) = self.slots
-        rate = plan.learning_rate * plan.schedule.factor(progress)
+        rate = run.options.learning_rate * run.schedule.factor(run.progress)
         np.multiply(objective.gradient, rate.astype(step.dtype), out=step)
         objective.step(step)
         return loss
@@ -57,19 +58,19 @@ class MiniBatchSolver(FirstOrderSolver):
         """Return 3000 / sqrt(n_samples) epochs, within [20, 80]: more steps for more rows."""
         return min(max(round(3000 / math.sqrt(n_samples)), 20), 80)
 
-    def iterate(self, objective, plan, progress):
+    def iterate(self, run):
         """Go through the batches of an epoch; the loss is the mean over them as they went by."""
-        gradient = objective.gradient
-        momentum = plan.momentum.astype(gradient.dtype)
-        order = objective.samples.epoch_order(plan.streams.batches if plan.shuffle else None)
+        objective, options, gradient = run.objective, run.options, run.objective.gradient
+        momentum = options.momentum.astype(gradient.dtype)
+        order = objective.samples.epoch_order(run.streams.batches if options.shuffle else None)
         n_samples = len(order)
         epoch_loss = np.zeros(len(gradient))
-        for start in range(0, n_samples, plan.batch_size):
-            rows = order[start : start + plan.batch_size]
+        for start in range(0, n_samples, options.batch_size):
+            rows = order[start : start + options.batch_size]
             epoch_loss += objective.on_batch(rows) * (len(rows) / n_samples)
-            factor = plan.schedule.factor(progress + start / n_samples / plan.max_iter)
+            factor = run.schedule.factor(run.progress + start / n_samples / options.max_iter)
             self.n_steps += 1
-            self.update(gradient, plan.learning_rate * factor, momentum)
+            self.update(gradient, options.learning_rate * factor, momentum)
             objective.step(gradient)
         return epoch_loss
 

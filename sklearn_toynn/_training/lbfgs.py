@@ -21,9 +21,9 @@ class LBFGS(Solver):
 
     merges_equal_rows = True
 
-    def run(self, training):
-        """Minimise until `training` has let the net go, or the loss stands still in its dtype."""
-        objective = training.objective
+    def minimize(self, run):
+        """Minimise until `run` has let the net go, or the loss stands still in its dtype."""
+        objective = run.objective
         parameters = objective.network.parameters
         unit = objective.unit()[0].astype(float)
         accepted = parameters[0] / unit
@@ -41,40 +41,42 @@ class LBFGS(Solver):
             nonlocal accepted, loss
             accepted = intermediate_result.x.copy()
             parameters[0] = accepted * unit
-            training.record(np.array([loss]))
+            run.record(np.array([loss]))
             loss = intermediate_result.fun
-            if not training.n_nets:
+            if not run.n_nets:
                 raise StopIteration
 
-        def describe_stop(_):
-            eps, tol = np.finfo(parameters.dtype).eps, training.rule.tol
-            largest = np.abs(result.jac).max()
-            if largest <= max(tol, 10 * eps + math.sqrt(eps * result.fun)):
-                return None
-            return (
-                f"L-BFGS-B stopped by itself after {training.n_iter} iterations, "
-                f"{result.message!r}, where the largest entry of the gradient was {largest:.3g}, "
-                f"above tol={tol:.3g}. Raise tol or reg, pass X as float64, or take an activation "
-                "without kinks, such as 'tanh'."
-            )
-
         try:
-            result = minimize(
+            self._result = minimize(
                 evaluate,
                 accepted,
                 jac=True,
                 method="L-BFGS-B",
                 callback=after_iteration,
                 options={
-                    "maxiter": training.plan.max_iter,
-                    "maxfun": 100 * training.plan.max_iter,
+                    "maxiter": run.options.max_iter,
+                    "maxfun": 100 * run.options.max_iter,
                     "maxls": 50,
-                    "gtol": 0,  # `training` looks at the gradient
+                    "gtol": 0,  # `run` looks at the gradient
                     "ftol": np.finfo(parameters.dtype).eps,
                 },
             )
         finally:
             parameters[0] = accepted * unit
-        if training.n_iter == 0:
-            training.record(np.array([loss]))
-        training.close(describe_end=describe_stop)
+        if run.n_iter == 0:
+            run.record(np.array([loss]))
+        run.close("precision")
+
+    def conclude(self, run, net, reason):
+        """Tell of SciPy's reason, where it was SciPy that stopped."""
+        if reason != "precision":
+            return super().conclude(run, net, reason)
+        result, tol = self._result, run.policy.tol
+        eps, largest = np.finfo(self.slots.dtype).eps, np.abs(result.jac).max()
+        if largest <= max(tol, 10 * eps + math.sqrt(eps * result.fun)):
+            return reason, None
+        return reason, (
+            f"L-BFGS-B stopped by itself after {run.n_iter} iterations, {result.message!r}, where "
+            f"the largest entry of the gradient was {largest:.3g}, above tol={tol:.3g}. Raise tol "
+            "or reg, pass X as float64, or take an activation without kinks, such as 'tanh'."
+        )

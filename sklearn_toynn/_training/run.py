@@ -1,69 +1,24 @@
-"""Training a stack: what is watched on the way, and where each net comes to its end."""
+"""The run of a stack: what is watched on the way, and what its nets end with."""
 
 import math
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import compress
 from threading import Event
 
 import numpy as np
 
 from .._blas import single_threaded_blas
-from .._nets.columns import Columns
+from .._nets.columns import Columns, are_scaled_alike, change_columns
 from .._nets.network import Network
 from .._nets.objective import Objective
-from .solver import Solver
+from .options import TrainingOptions
+from .results import History, NetResult
+from .schedules import make_schedule
+from .stopping import StoppingPolicy
 
 
-@dataclass
-class History:
-    """What became of one net, iteration by iteration."""
-
-    #: Where the net stood in the stack at the start.
-    place: int
-    loss_curve: list = field(default_factory=list)
-    #: Equal to `loss_curve` where there is no validation set.
-    watched_curve: list = field(default_factory=list)
-    best_loss: float = math.inf
-    best_iter: int = 0
-    #: The iterations since `best_loss` last fell by `tol`.
-    n_stalled: int = 0
-
-    def add(self, loss, watched_loss, tol):
-        """Add an iteration, and say whether the watched loss is the best so far."""
-        self.loss_curve.append(loss)
-        self.watched_curve.append(watched_loss)
-        self.n_stalled = 0 if watched_loss < self.best_loss - tol else self.n_stalled + 1
-        is_best = watched_loss < self.best_loss
-        if is_best:
-            self.best_loss, self.best_iter = watched_loss, len(self.watched_curve) - 1
-        return is_best
-
-    def has_ended(self, rule):
-        """Say whether the losses end the training: not finite, or stalled."""
-        stalled = rule.stops_on_stall and self.n_stalled >= rule.n_iter_no_change
-        return stalled or not math.isfinite(self.loss_curve[-1] + self.watched_curve[-1])
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What training made of one net; the networks and `solver` are stacks of one."""
-
-    network: Network
-    #: The same in the variables of the training, on columns scaled by `columns`.
-    trained: Network
-    columns: Columns | None
-    solver: Solver
-    streams: object
-    loss: float
-    #: See `Solver.gap`.
-    gap: float | None
-    n_iter: int
-    history: History
-    warning: str | None
-
-
-class Training:
+class TrainingRun:
     """The state of a run: the nets that still train, their curves and their best weights.
 
     Parameters
@@ -72,30 +27,73 @@ class Training:
         Of the stack at its start.
     solver : Solver
         What trains it.
-    plan : Plan
-        What the solver is told.
-    rule : StoppingRule
-        When to stop.
+    options : TrainingOptions
+        Of the stack.
+    streams : RandomStreams
+        Its `batches` order the rows.
     validation : Samples or None
         If given, the mean cross-entropy on it stops the training and chooses the weights.
-    verbose : int
-        Print the loss of every `verbose`-th iteration; 0 for silence.
     """
 
-    def __init__(self, objective, solver, plan, rule, validation, verbose):
-        self.objective, self.solver, self.plan = objective, solver, plan
+    def __init__(self, objective, solver, options, streams, validation):
+        self.objective, self.solver = objective, solver
+        self.options, self.streams = options, streams
+        self.schedule = make_schedule(options.schedule)
+        self.policy = StoppingPolicy.from_options(options, has_validation=validation is not None)
         self.n_iter = 0
         n_nets = objective.network.n_nets
-        self.outcomes = [None] * n_nets
+        self.results = [None] * n_nets
         #: Told where each iteration begins and ends, if not None; see `CallbackObserver`.
         self.observer = None
-        #: Ends the training after the iteration that goes on once set, as from another thread.
+        #: Ends the run after the iteration that goes on once set, as from another thread.
         self.stop = Event()
+        #: Which of `STOP_REASONS` that is.
+        self.reason_to_stop = "interrupted"
         self._histories = [History(place) for place in range(n_nets)]
-        self.rule, self._validation, self._verbose = rule, validation, verbose
+        self._validation = validation
         self._watch_validation()
         parameters = objective.network.parameters
         self._initial, self._previous, self._best = (parameters.copy() for _ in range(3))
+
+    @classmethod
+    def from_nets(cls, options, states, samples, validation):
+        """Return the run of a stack.
+
+        Parameters
+        ----------
+        options : list of TrainingOptions
+            Of each net; equal in all but `PER_NET`.
+        states : list of NetState
+            Where each net begins, all in one `position`.
+        samples : Samples
+            What they are trained on.
+        validation : Samples or None
+            What chooses their weights, if given.
+        """
+        options, first = TrainingOptions.from_nets(options), states[0]
+        network = Network(
+            first.network.widths,
+            first.network.activation,
+            np.concatenate([state.network.parameters for state in states]),
+        )
+        solver = options.solver_class(
+            np.concatenate([state.solver.slots for state in states], axis=1),
+            first.solver.n_steps,
+        )
+        columns = None
+        if options.scales_columns:
+            columns = Columns.of(samples)
+            samples = samples.with_columns(columns)
+            validation = None if validation is None else validation.with_columns(columns)
+        reg = options.reg.astype(network.parameters.dtype)
+        if first.is_fitted:
+            if not are_scaled_alike(first.columns, columns):
+                network = change_columns(network, first.columns, columns)
+                # its memory is of other variables
+                solver = options.solver_class.start(network.parameters)
+        elif columns is not None:
+            columns.begin(network, reg)
+        return cls(Objective(network, samples, reg), solver, options, first.streams, validation)
 
     @property
     def n_nets(self):
@@ -110,120 +108,128 @@ class Training:
     @property
     def progress(self):
         """The share of `max_iter` that is done."""
-        return self.n_iter / self.plan.max_iter
+        return self.n_iter / self.options.max_iter
 
-    def record(self, loss, describe_limit=None):
+    def record(self, loss):
         """Take in an iteration that found `loss`, (n_nets,), and let go the nets at their end.
 
         The loss is that of the parameters before the iteration (for mini-batches, of the
-        parameters as they changed), the validation loss that of the parameters now. A solver
-        may say by itself, net by net, what to warn of where `max_iter` ends the training.
+        parameters as they changed), the validation loss that of the parameters now.
         """
-        parameters = self.objective.network.parameters
+        parameters, policy = self.objective.network.parameters, self.policy
         losses, candidates = loss.tolist(), self._previous
         validation_losses = losses
         if self._validation is not None:
             validation_losses = self._validation_objective.value().tolist()
             candidates = parameters
-        if self._verbose and self.n_iter % self._verbose == 0:
-            values = ", ".join(f"{value:.6f}" for value in losses)
-            print(f"iteration {self.n_iter}: loss {values}")  # noqa: T201
-        at_end = np.zeros(self.n_nets, bool)
+        self._print(losses)
         for net, history in enumerate(self._histories):
-            if history.add(losses[net], validation_losses[net], self.rule.tol):
+            if history.add(losses[net], validation_losses[net], policy.tol):
                 self._best[net] = candidates[net]
-            at_end[net] = history.has_ended(self.rule)
         self._previous[...] = parameters
-        if self.solver.stops_on_gradient:
-            at_end |= self._largest_gradient_entries() <= self.rule.tol
         self.n_iter += 1
-        self.plan.schedule.observe([history.n_stalled for history in self._histories])
-        if self.observer is not None and self.observer.end_iteration(self):
-            at_end[:] = True
-        if at_end.any():
-            self._let_go(at_end)
-        if self.n_nets and self.n_iter == self.plan.max_iter:
-            self._let_go(np.ones(self.n_nets, bool), describe_limit or self._describe_limit)
+        self.schedule.observe([history.n_stalled for history in self._histories])
+        asks = self.observer is not None and self.observer.end_iteration(self)
+        largest = self.objective.largest_gradient_entries() if policy.watches_gradient else losses
+        reasons = [
+            policy.find_reason(history, entry, callback_asks=asks)
+            for history, entry in zip(self._histories, largest, strict=True)
+        ]
+        if any(reasons):
+            self._let_go(reasons)
         if self.stop.is_set():
-            self.close()
+            self.close(self.reason_to_stop)
         if self.n_nets and self.observer is not None:
             self.observer.begin_iteration(self)
 
-    def close(self, describe_end=lambda net: None):  # noqa: ARG005
+    def close(self, reason):
         """Let go the nets that still train, with the weights that they have now."""
         if self.n_nets:
-            self._let_go(np.ones(self.n_nets, bool), describe_end)
+            self._let_go([reason] * self.n_nets)
 
-    def peek(self):
-        """Return the outcomes that all nets would have if the training ended now."""
-        outcomes = list(self.outcomes)
+    def snapshot(self):
+        """Return the results that all nets would have if a callback ended the run now."""
+        results = list(self.results)
         if self.n_nets:
-            nets = np.ones(self.n_nets, bool)
-            left = self.objective.select(nets)
-            for outcome in self._make_outcomes(left, nets, lambda net: None):  # noqa: ARG005
-                outcomes[outcome.history.place] = replace(
-                    outcome,
-                    history=deepcopy(outcome.history),
-                    streams=deepcopy(outcome.streams),
+            left = self.objective.select(np.ones(self.n_nets, bool))
+            for result in self._make_results(left, ["callback"] * self.n_nets):
+                results[result.history.place] = replace(
+                    result,
+                    history=deepcopy(result.history),
+                    streams=deepcopy(result.streams),
                 )
-        return outcomes
+        return results
 
-    def _let_go(self, leaving, describe_end=lambda net: None):  # noqa: ARG005
-        """Make the outcomes of the nets that a mask names, and go on without them."""
+    def _print(self, losses):
+        verbose = self.options.verbose
+        if verbose and self.n_iter % verbose == 0:
+            values = ", ".join(f"{value:.6f}" for value in losses)
+            print(f"iteration {self.n_iter}: loss {values}")  # noqa: T201
+
+    def _let_go(self, reasons):
+        """Make the results of the nets that have a reason to end, and go on without them."""
+        leaving = np.array([reason is not None for reason in reasons])
         # copies of the parameters where others stay
         left = self.objective if leaving.all() else self.objective.select(leaving)
-        for outcome in self._make_outcomes(left, leaving, describe_end):
-            self.outcomes[outcome.history.place] = outcome
+        for result in self._make_results(left, reasons):
+            self.results[result.history.place] = result
         if leaving.all():
             self._histories = []
         else:
             self._keep(~leaving)
 
-    def _make_outcomes(self, left, leaving, describe_end):
-        """Return the outcomes of the nets that a mask names.
+    def _make_results(self, left, reasons):
+        """Return the results of the nets that have a reason to end.
 
         Their objective, `left`, may be left with other parameters; nothing else changes.
         """
+        leaving = np.array([reason is not None for reason in reasons])
         if self._validation is not None:
             left.network.parameters[...] = self._best[leaving]
         loss = self.solver.value(left)
         diverged = self._rescue(left, loss, leaving)
         columns = left.samples.columns
         # those that stay draw on, and what has left is where a net alone would be
-        streams = self.plan.streams if leaving.all() else deepcopy(self.plan.streams)
+        streams = self.streams if leaving.all() else deepcopy(self.streams)
         trained = [left.network.select([index]) for index in range(left.network.n_nets)]
-        return [
-            Outcome(
-                network=trained[index] if columns is None else columns.to_original(trained[index]),
-                trained=trained[index],
-                columns=columns,
-                solver=self.solver.select([net]),
-                streams=streams,
-                loss=float(loss[index]),
-                gap=self.solver.gap(float(loss[index])),
-                n_iter=self.n_iter,
-                history=self._histories[net],
-                warning=self._compare_with_zero(
-                    loss[index],
-                    self._describe_divergence(net, loss[index])
-                    if diverged[index]
-                    else describe_end(net),
-                ),
+        results = []
+        for index, net in enumerate(np.flatnonzero(leaving)):
+            if diverged[index]:
+                reason, warning = "diverged", self._describe_divergence(net, loss[index])
+            else:
+                reason, warning = self.solver.conclude(self, net, reasons[net])
+            results.append(
+                NetResult(
+                    network=trained[index]
+                    if columns is None
+                    else columns.to_original(trained[index]),
+                    trained=trained[index],
+                    columns=columns,
+                    solver=self.solver.select([net]),
+                    streams=streams,
+                    loss=float(loss[index]),
+                    gap=self.solver.gap(float(loss[index])),
+                    n_iter=self.n_iter,
+                    history=self._histories[net],
+                    stop_reason=reason,
+                    warning=self._compare_with_zero(loss[index], warning),
+                )
             )
-            for index, net in enumerate(np.flatnonzero(leaving))
-        ]
+        return results
 
     def _keep(self, staying):
         """Go on with the nets that a mask names."""
-        objective, solver, plan = (
-            part.select(staying) for part in (self.objective, self.solver, self.plan)
+        objective, solver, options, schedule = (
+            part.select(staying)
+            for part in (self.objective, self.solver, self.options, self.schedule)
         )
         initial, previous, best = (
             parameters[staying] for parameters in (self._initial, self._previous, self._best)
         )
         histories = list(compress(self._histories, staying))
         # no calls in between: Ctrl-C finds all of this done, or none
-        self.objective, self.solver, self.plan = objective, solver, plan
+        self.objective, self.solver = objective, solver
+        self.options, self.schedule = options, schedule
         self._initial, self._previous, self._best = initial, previous, best
         self._histories = histories
         self._watch_validation()
@@ -288,7 +294,7 @@ class Training:
         """
         n_classes = self.objective.network.widths[-1]
         zero_loss = math.log(n_classes)
-        if self.rule.is_one_pass or self.stop.is_set() or loss <= zero_loss * (1 + 1e-6):
+        if self.options.is_one_pass or self.stop.is_set() or loss <= zero_loss * (1 + 1e-6):
             return warning
         comparison = (
             f"loss_ is {loss:.6g}, above the {zero_loss:.6g} of weights of zero, log {n_classes}. "
@@ -297,66 +303,43 @@ class Training:
         )
         return comparison if warning is None else f"{warning} {comparison}"
 
-    def _largest_gradient_entries(self):
-        gradient = self.objective.gradient
-        return np.maximum(gradient.max(axis=1), -gradient.min(axis=1))
-
     def _describe_divergence(self, net, loss):
-        (rate,) = self.plan.learning_rate[net]
-        has_rate = not math.isnan(rate)
-        change = f"Lower learning_rate (it was {rate:.3g}), or bring" if has_rate else "Bring"
+        change = "Bring"
+        if self.solver.follows_schedule:
+            (rate,) = self.options.learning_rate[net]
+            change = f"Lower learning_rate (it was {rate:.3g}), or bring"
         return (
             f"Training diverged within {self.n_iter} iterations; the best weights so far are "
             f"kept, with an objective of {loss:.4g}. {change} the columns of X to a common "
             "scale, as StandardScaler does."
         )
 
-    def _describe_limit(self, net):
-        """Say that `max_iter` came before the end, or None if `max_iter` is the end."""
-        tol, max_iter = self.rule.tol, self.plan.max_iter
-        if self.plan.schedule.ends:
-            return None
-        if self.solver.stops_on_gradient:
-            largest = self._largest_gradient_entries()[net]
-            return (
-                f"max_iter={max_iter} iterations ended the training where the largest entry of "
-                f"the gradient was {largest:.3g}, above tol={tol:.3g}. Raise max_iter or tol, or "
-                "bring the columns of X to a common scale, as StandardScaler does."
-            )
-        if self.rule.stops_on_stall:
-            return (
-                f"max_iter={max_iter} epochs ended the training while the loss still fell by "
-                f"more than tol={tol:.3g}. Raise max_iter, tol or learning_rate, or take "
-                "schedule='cosine', which ends at max_iter."
-            )
-        return None
-
 
 @single_threaded_blas
-def train(training):
-    """Run a training to its end.
+def train(run):
+    """Train the nets of a run to their end.
 
     Parameters
     ----------
-    training : Training
+    run : TrainingRun
         If its `stop` is set, it ends where it begins.
 
     Returns
     -------
-    outcomes : list of Outcome
+    results : list of NetResult
         Of each net; on Ctrl-C, with the weights so far.
     interrupt : KeyboardInterrupt or None
         What ended the training before its time, the caller's to raise.
     """
     interrupt = None
-    # overflow is how divergence shows; `Training` looks for it
+    # overflow is how divergence shows; `TrainingRun` looks for it
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         try:
-            if not training.stop.is_set():
-                training.solver.run(training)
+            if not run.stop.is_set():
+                run.solver.minimize(run)
         except KeyboardInterrupt as error:
             interrupt = error
-            training.stop.set()
-        training.close()
-    training.solver = None  # else one that knows its training keeps X, in a circle
-    return training.outcomes, interrupt
+            run.stop.set()
+        run.close(run.reason_to_stop)
+    run.solver = None  # else one that knows its run keeps X, in a circle
+    return run.results, interrupt

@@ -1,36 +1,10 @@
-"""What a solver is."""
+"""What takes the parameters of a stack to a minimum: the interface of all solvers."""
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-
-from .schedules import Schedule
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a solver is told: `learning_rate` and `momentum` are (n_nets, 1)."""
-
-    learning_rate: np.ndarray
-    momentum: np.ndarray
-    schedule: Schedule
-    batch_size: int
-    shuffle: bool
-    max_iter: int
-    #: Its `batches` order the rows.
-    streams: object
-
-    def select(self, nets):
-        """Return the plan of the nets that a mask names."""
-        return replace(
-            self,
-            learning_rate=self.learning_rate[nets],
-            momentum=self.momentum[nets],
-            schedule=self.schedule.select(nets),
-        )
 
 
 class Solver(ABC):
@@ -47,6 +21,8 @@ class Solver(ABC):
     #: What `learning_rate` and `schedule` stand for where they are "auto".
     learning_rate: ClassVar[float] = math.nan
     schedule: ClassVar[str] = "constant"
+    #: Whether the learning rate and its schedule play a part.
+    follows_schedule: ClassVar[bool] = False
     #: Whether training ends where the largest gradient entry is at most `tol`.
     stops_on_gradient: ClassVar[bool] = True
     #: Whether it ends, unless the schedule does, where the loss no longer falls by `tol`.
@@ -85,6 +61,22 @@ class Solver(ABC):
         """Return what is proven of the gap to the minimum, relative to a loss; None if nothing."""
         return
 
+    def conclude(self, run, net, reason):
+        """Return why a net of a run ends, as it turned out, and what to warn of or None.
+
+        Parameters
+        ----------
+        run : TrainingRun
+            The run.
+        net : int
+            The net's place in it.
+        reason : str
+            One of `STOP_REASONS`.
+        """
+        if reason != "max_iter":
+            return reason, None
+        return reason, run.policy.describe_limit(run.objective.largest_gradient_entries()[net])
+
     @abstractmethod
-    def run(self, training):
-        """Change `training.objective.network.parameters` until every net has been let go."""
+    def minimize(self, run):
+        """Change `run.objective.network.parameters` until every net of a run has been let go."""

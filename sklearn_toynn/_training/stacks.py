@@ -3,15 +3,16 @@
 import math
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from threading import Event
 
 from .._blas import single_threaded_blas
 from .._nets.samples import chunk_length
 from .first_order import MiniBatchSolver
-from .options import get_batch_size, make_training
-from .run import train
+from .options import TrainingOptions
+from .run import TrainingRun, train
+from .state import NetState
 
 #: What a stack goes through in an update takes no more than this, unless two nets do. Measured
 #: on nets of 13 to 1200 KiB, 2 to 4 MiB were the fastest or close to it.
@@ -22,24 +23,33 @@ CACHE_BYTES = 2**22
 THREAD_BYTES = 2**21
 
 
-def train_in_stacks(nets, problem, callbacks=None, *, one_pass=False):
-    """Train nets on a problem that they share.
+@dataclass(frozen=True)
+class PlacedNet:
+    """A net to be trained, and its place among all nets of the fit."""
+
+    place: int
+    options: TrainingOptions
+    state: NetState
+
+
+def train_in_stacks(nets, samples, validation, callbacks=None):
+    """Train nets on samples that they share.
 
     Parameters
     ----------
-    nets : list of (estimator, Start)
-        The estimators may differ in `FUSED_PARAMETERS` alone.
-    problem : Problem
+    nets : list of (TrainingOptions, NetState)
+        The options may differ in `PER_NET` alone.
+    samples : Samples
         What they are trained on.
+    validation : Samples or None
+        What chooses their weights, if given.
     callbacks : FitCallbacks or None
         Called in the course of the training, if given. Then there are no threads, and the nets of
         one estimator that may share a stack do, so that they come to each epoch together.
-    one_pass : bool
-        As in `make_training`.
 
     Returns
     -------
-    outcomes : list of Outcome or None
+    results : list of NetResult or None
         In the order of the nets. Nets that had not begun on Ctrl-C, or when a callback asked to
         stop, are left as an earlier fit had them, or else None.
     interrupt : KeyboardInterrupt or None
@@ -52,54 +62,57 @@ def train_in_stacks(nets, problem, callbacks=None, *, one_pass=False):
     """
     n_threads = 1 if callbacks else single_threaded_blas.n_threads()
     is_together = callbacks is not None and callbacks.is_alone
-    stacks, n_threads = cut(nets, problem, n_threads, is_together=is_together)
-    outcomes, interrupt, stop = [None] * len(nets), None, Event()
+    nets = [PlacedNet(place, *net) for place, net in enumerate(nets)]
+    stacks, n_threads = make_stacks(nets, samples, n_threads, is_together=is_together)
+    results, interrupt, stop = [None] * len(nets), None, Event()
 
-    def set_up(estimators, starts):
-        training = make_training(estimators, problem, starts, one_pass=one_pass)
-        training.stop = stop
-        return training
+    def set_up(stack):
+        options, states = [net.options for net in stack], [net.state for net in stack]
+        run = TrainingRun.from_nets(options, states, samples, validation)
+        run.stop = stop
+        return run
 
-    def finish(training, places):
-        results, interrupt = train(training)
-        for place, outcome in zip(places, results, strict=True):
-            outcomes[place] = outcome
+    def finish(run, stack):
+        of_stack, interrupt = train(run)
+        for net, result in zip(stack, of_stack, strict=True):
+            results[net.place] = result
         if interrupt is not None:
             raise interrupt
 
-    def run(stack):
-        places, *members = stack
-        training = set_up(*members)
+    def train_stack(stack):
+        run = set_up(stack)
         if stop.is_set():
             return
         if callbacks:
-            callbacks.observe(training, len(stacks), outcomes, places)
-        finish(training, places)
+            callbacks.observe(run, len(stacks), results, [net.place for net in stack])
+        finish(run, stack)
 
     try:
         if n_threads > 1:
-            run_in_threads(run, stacks, n_threads, stop)
+            call_in_threads(train_stack, stacks, n_threads, stop)
         else:
             for stack in stacks:
-                run(stack)
+                train_stack(stack)
                 if is_together and callbacks.have_stopped:
                     break
     except KeyboardInterrupt as error:
         interrupt = error
-        if all(outcome is None for outcome in outcomes):
+        if all(result is None for result in results):
             raise
     stop.set()
-    for places, estimators, starts in stacks:
-        if outcomes[places[0]] is None and starts[0].is_fitted:
-            finish(set_up(estimators, starts), places)  # ends where it begins
-    return outcomes, interrupt
+    for stack in stacks:
+        if results[stack[0].place] is None and stack[0].state.is_fitted:
+            run = set_up(stack)
+            run.reason_to_stop = "callback" if interrupt is None else "interrupted"
+            finish(run, stack)  # ends where it begins
+    return results, interrupt
 
 
-def run_in_threads(run, stacks, n_threads, stop):
-    """Call `run` on stacks; on Ctrl-C, or where one fails, `stop` is set for those that go on."""
+def call_in_threads(function, stacks, n_threads, stop):
+    """Call a function on stacks; on Ctrl-C, or where it fails, `stop` is set for the others."""
     with ThreadPoolExecutor(n_threads) as pool:
         try:
-            futures = [pool.submit(run, stack) for stack in stacks]
+            futures = [pool.submit(function, stack) for stack in stacks]
             wait(futures, return_when=FIRST_EXCEPTION)
         finally:
             stop.set()
@@ -109,27 +122,23 @@ def run_in_threads(run, stacks, n_threads, stop):
             future.result()
 
 
-def cut(nets, problem, max_threads, *, is_together):
+def make_stacks(nets, samples, max_threads, *, is_together):
     """Return stacks of about the same size, and how many threads are to train them.
 
-    A stack is three sequences: the places in `nets`, the estimators and the starts. All its nets
-    stand at the same step of the same batches. Unless they are to be together, it is so large
-    that what an update goes through stays in the cache: each net's activations and their
-    derivatives on a batch, and its parameters, gradient and solver's memory.
+    A stack is a list of nets that stand at the same step of the same batches. Unless they are to
+    be together, it is so large that what an update goes through stays in the cache: each net's
+    activations and their derivatives on a batch, and its parameters, gradient and solver's memory.
     """
-    estimator, start = nets[0]
-    nets = [(place, *net) for place, net in enumerate(nets)]
-    solver_class = type(start.solver)
-    if len(nets) == 1 or not solver_class.fuses:
-        return [list(zip(net)) for net in nets], 1
-    widths = start.network.widths
+    options, widths = nets[0].options, nets[0].state.network.widths
+    if len(nets) == 1 or not options.solver_class.fuses:
+        return [[net] for net in nets], 1
     n_rows = chunk_length(widths)
-    if issubclass(solver_class, MiniBatchSolver):
-        n_rows = get_batch_size(estimator)
-    n_rows = min(n_rows, problem.samples.n_samples)
+    if issubclass(options.solver_class, MiniBatchSolver):
+        n_rows = options.batch_size
+    n_rows = min(n_rows, samples.n_samples)
     n_parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
     n_entries = 3 * n_rows * sum(widths[1:]) + 7 * n_parameters
-    n_bytes = n_entries * problem.dtype.itemsize
+    n_bytes = n_entries * samples.X.dtype.itemsize
     n_threads = min(max(len(nets) * n_bytes // THREAD_BYTES, 1), max_threads)
     width = len(nets) if is_together else max(CACHE_BYTES // n_bytes, 2)
     n_stacks = math.ceil(len(nets) / width)
@@ -137,11 +146,11 @@ def cut(nets, problem, max_threads, *, is_together):
     ends = [len(nets) * place // n_stacks for place in range(n_stacks + 1)]
 
     def get_position(net):
-        return net[2].position
+        return net.state.position
 
     nets.sort(key=get_position)
     stacks = [
-        tuple(zip(*stack, strict=True))
+        list(stack)
         for begin, end in pairwise(ends)
         for _, stack in groupby(nets[begin:end], get_position)
     ]
@@ -150,6 +159,5 @@ def cut(nets, problem, max_threads, *, is_together):
 
 def with_own_streams(stack):
     """Return a stack that draws its batches by itself, those that it would draw alone."""
-    places, estimators, starts = stack
-    streams = deepcopy(starts[0].streams)
-    return places, estimators, [replace(start, streams=streams) for start in starts]
+    streams = deepcopy(stack[0].state.streams)
+    return [replace(net, state=replace(net.state, streams=streams)) for net in stack]

@@ -7,13 +7,13 @@ import numpy as np
 
 from .._nets.columns import Columns
 from .._nets.initializers import zeros
-from .._nets.network import Network
+from .._nets.network import Network, flatten
 from .random_streams import RandomStreams
 from .solver import Solver
 
 
 @dataclass(frozen=True)
-class Start:
+class NetState:
     """Where training begins: a stack of one, and the streams that it will draw from."""
 
     network: Network
@@ -28,15 +28,6 @@ class Start:
     def position(self):
         """What the nets of a stack have in common: the steps taken, and the batches to come."""
         return self.solver.n_steps, *self.streams.batches_state
-
-
-def flatten(weights, biases):
-    """Return parameters (n_nets, n_parameters) of layers.
-
-    Those are weights (n_nets, fan_out, fan_in) and biases (n_nets, fan_out).
-    """
-    n_nets = len(biases[0])
-    return np.concatenate([*(layer.reshape(n_nets, -1) for layer in weights), *biases], axis=1)
 
 
 def draw_parameters(widths, initializer, streams, dtype):

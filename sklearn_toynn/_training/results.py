@@ -1,0 +1,55 @@
+"""What training makes of a net: its curves on the way, and what is left of it at its end."""
+
+import math
+from dataclasses import dataclass, field
+
+from .._nets.columns import Columns
+from .._nets.network import Network
+from .random_streams import RandomStreams
+from .solver import Solver
+
+
+@dataclass
+class History:
+    """What became of one net, iteration by iteration."""
+
+    #: Where the net stood in the stack at the start.
+    place: int
+    loss_curve: list = field(default_factory=list)
+    #: Equal to `loss_curve` where there is no validation set.
+    watched_curve: list = field(default_factory=list)
+    best_loss: float = math.inf
+    best_iter: int = 0
+    #: The iterations since `best_loss` last fell by `tol`.
+    n_stalled: int = 0
+
+    def add(self, loss, watched_loss, tol):
+        """Add an iteration, and say whether the watched loss is the best so far."""
+        self.loss_curve.append(loss)
+        self.watched_curve.append(watched_loss)
+        self.n_stalled = 0 if watched_loss < self.best_loss - tol else self.n_stalled + 1
+        is_best = watched_loss < self.best_loss
+        if is_best:
+            self.best_loss, self.best_iter = watched_loss, len(self.watched_curve) - 1
+        return is_best
+
+
+@dataclass(frozen=True)
+class NetResult:
+    """What training made of one net; the networks and `solver` are stacks of one."""
+
+    network: Network
+    #: The same in the variables of the training, on columns scaled by `columns`.
+    trained: Network
+    columns: Columns | None
+    solver: Solver
+    streams: RandomStreams
+    loss: float
+    #: See `Solver.gap`.
+    gap: float | None
+    n_iter: int
+    history: History
+    #: One of `STOP_REASONS`.
+    stop_reason: str
+    #: What is to be warned of, or None.
+    warning: str | None
