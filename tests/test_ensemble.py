@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import TwoLayerNetClassifier
 from sklearn_toynn._training import stacks
-from sklearn_toynn._training.solver import Plan
+from sklearn_toynn._training.options import TrainingOptions
 from sklearn_toynn._training.solvers import SOLVERS
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
@@ -377,7 +377,7 @@ def test_ctrl_c_after_the_last_stack_of_several_threads_has_ended(monkeypatch):
     def spy(training):
         is_last = training.objective.network.parameters[0, 0] < 0
         if is_last:
-            training.plan = replace(training.plan, max_iter=3)
+            training.policy = replace(training.policy, max_iter=3)
         outcomes = train(training)
         if is_last:
             last_has_ended.set()
@@ -401,16 +401,16 @@ def test_ctrl_c_after_the_last_stack_of_several_threads_has_ended(monkeypatch):
 def test_ctrl_c_while_stacks_are_set_up_in_threads(monkeypatch, stopped, n_begun):
     earlier = ensemble(n_nets=4).fit(X, y)
     model, calls, lock = clone(earlier).fit(X, y), count(), threading.Lock()
-    are_there, make_training = threading.Barrier(3), stacks.make_training
+    are_there, make_run = threading.Barrier(3), stacks.TrainingRun.from_nets
 
     def slow(*args, **kwargs):
         with lock:
             goes_on = next(calls) < n_begun
         if goes_on:
-            return make_training(*args, **kwargs)
+            return make_run(*args, **kwargs)
         are_there.wait(60)
         assert stopped.wait(60)
-        return make_training(*args, **kwargs)
+        return make_run(*args, **kwargs)
 
     def schedule(progress):
         if progress == 0:
@@ -421,7 +421,7 @@ def test_ctrl_c_while_stacks_are_set_up_in_threads(monkeypatch, stopped, n_begun
         are_there.wait(60)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stacks, "make_training", slow)
+    monkeypatch.setattr(stacks.TrainingRun, "from_nets", slow)
     monkeypatch.setattr(stacks, "wait", interrupted)
     model.set_params(schedule=schedule, max_iter=3000, tol=0)
     with pytest.raises(KeyboardInterrupt):
@@ -438,7 +438,7 @@ def test_ctrl_c_while_a_stack_is_set_up(monkeypatch, n_begun):
     monkeypatch.setattr(stacks, "CACHE_BYTES", 1)
     model = ensemble(n_nets=6).fit(X[::2], y[::2])
     before = [layer.copy() for layer in model.coefs_]
-    interrupt_call(monkeypatch, stacks, "make_training", n_begun + 1)
+    interrupt_call(monkeypatch, stacks.TrainingRun, "from_nets", n_begun + 1)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
     expected = before if n_begun == 0 else ensemble(n_nets=2 * n_begun).fit(X, y).coefs_
@@ -463,7 +463,7 @@ def test_ctrl_c_leaves_fitted_nets_that_had_not_begun_as_they_were(monkeypatch, 
 
 def test_ctrl_c_while_a_net_leaves(monkeypatch):
     model = ensemble(tol=0, **STALLS)
-    interrupt_call(monkeypatch, Plan, "select", 1)
+    interrupt_call(monkeypatch, TrainingOptions, "select", 1)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
     assert model.coefs_[0].shape == (N_NETS, 13, 5)
@@ -471,16 +471,16 @@ def test_ctrl_c_while_a_net_leaves(monkeypatch):
 
 
 def test_the_buffers_of_a_stack_go_when_it_is_trained(monkeypatch):
-    alive, references, make_training = [], [], stacks.make_training
+    alive, references, make_run = [], [], stacks.TrainingRun.from_nets
 
     def spy(*args, **kwargs):
         alive.append(sum(reference() is not None for reference in references))
-        training = make_training(*args, **kwargs)
+        training = make_run(*args, **kwargs)
         references.append(weakref.ref(training))
         return training
 
     monkeypatch.setattr(stacks, "CACHE_BYTES", 1)
-    monkeypatch.setattr(stacks, "make_training", spy)
+    monkeypatch.setattr(stacks.TrainingRun, "from_nets", spy)
     ensemble(n_nets=8).fit(X, y)
     assert alive == [0, 0, 0, 0]
 

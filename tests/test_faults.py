@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._nets.network import Network
-from sklearn_toynn._training.run import Training
+from sklearn_toynn._training.run import TrainingRun
 from sklearn_toynn._validation import split_rows
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
@@ -912,7 +912,7 @@ def test_fitting_again_after_ctrl_c(model_class, solver, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Training, "record", interrupted)
+    monkeypatch.setattr(TrainingRun, "record", interrupted)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
     monkeypatch.undo()

@@ -26,7 +26,6 @@ from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._base import fit_stack
 from sklearn_toynn._columns import describe_columns, measure_columns
 from sklearn_toynn._nets.columns import Columns
-from sklearn_toynn._validation import validate_problem
 
 # for fits whose end at `max_iter` is beside the point
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -50,7 +49,7 @@ def load(name):
 
 
 def columns_of(X, y, model):
-    return Columns.of(validate_problem(clone(model), (X, y, None)).samples)
+    return Columns.of(clone(model)._validate((X, y, None)).samples)
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])

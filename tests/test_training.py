@@ -24,12 +24,10 @@ from sklearn.preprocessing import StandardScaler
 import sklearn_toynn._validation
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._training.first_order import MiniBatchSolver
-from sklearn_toynn._training.options import make_training
 from sklearn_toynn._training.random_streams import RandomStreams
-from sklearn_toynn._training.run import train
+from sklearn_toynn._training.run import TrainingRun, train
 from sklearn_toynn._training.schedules import SCHEDULES
 from sklearn_toynn._training.solvers import SOLVERS
-from sklearn_toynn._validation import validate_problem
 from sklearn_toynn.datasets import make_spiral
 
 LOADERS = {"iris": load_iris, "wine": load_wine, "breast cancer": load_breast_cancer}
@@ -1086,15 +1084,21 @@ def test_a_million_rows_in_chunks(model):
 def train_stack(models, X, y, X_val=None, y_val=None):
     """Train all together, as each one's `fit` trains it alone."""
     streams = [RandomStreams(model.random_state) for model in models]
-    problem = validate_problem(clone(models[0]), (X, y, None), (X_val, y_val, None), streams[0])
-    starts = [
-        start
+    problem = clone(models[0])._validate(
+        (X, y, None),
+        validation_data=(X_val, y_val, None),
+        split_streams=streams[0] if models[0].early_stopping else None,
+    )
+    states = [
+        state
         for model, stream in zip(models, streams, strict=True)
-        for start in model._start(problem, stream)
+        for state in model._start(problem, stream)
     ]
-    outcomes, interrupt = train(make_training(models, problem, starts))
+    options = [model._resolve_options(problem) for model in models]
+    run = TrainingRun.from_nets(options, states, problem.samples, problem.validation)
+    results, interrupt = train(run)
     assert interrupt is None
-    return problem, outcomes
+    return problem, results
 
 
 def assert_stack_equals_nets(models, X, y, X_val=None, y_val=None):
