@@ -160,7 +160,7 @@ def test_a_pass_keeps_its_dtype(activation, dtype):
     assert objective.on_batch(np.arange(5)).dtype == dtype
     space = Workspace(objective.network, 5)
     arrays = [v for v in vars(space).values() if isinstance(v, np.ndarray)]
-    for array in [*arrays, *space.values, *space.kept, *space.deltas, objective.gradient]:
+    for array in [*arrays, *space.values, *space.caches, *space.deltas, objective.gradient]:
         assert array.dtype in (dtype, np.intp)
 
 

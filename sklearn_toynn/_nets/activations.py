@@ -14,24 +14,24 @@ from scipy.special import expit, ndtr
 class Activation(ABC):
     """An elementwise function, applied to and differentiated on arrays in place.
 
-    `kept` is what `make_kept` gives for such `values`. It holds zeros before the first call and
+    `cache` is what `make_cache` gives for such `values`. It holds zeros before the first call and
     is left alone between a `forward` and the `backward` that follows it.
     """
 
     #: The entry of `INITIALIZERS` that keeps the variance of the activations level.
     initializer: ClassVar[str]
 
-    def make_kept(self, values):
-        """Return what `kept` is to be for such values."""
+    def make_cache(self, values):
+        """Return what `cache` is to be for such values."""
         return np.zeros_like(values)
 
     @abstractmethod
-    def forward(self, values, kept):
-        """Replace each z in `values` by f(z), and note in `kept` what `backward` needs."""
+    def forward(self, values, cache):
+        """Replace each z in `values` by f(z), and note in `cache` what `backward` needs."""
 
     @abstractmethod
-    def backward(self, delta, values, kept):
-        """Multiply `delta` by f'(z); `values` = f(z) and `kept` may be overwritten."""
+    def backward(self, delta, values, cache):
+        """Multiply `delta` by f'(z); `values` = f(z) and `cache` may be overwritten."""
 
 
 class ReLU(Activation):
@@ -39,17 +39,17 @@ class ReLU(Activation):
 
     initializer = "he"
 
-    def make_kept(self, values):
+    def make_cache(self, values):
         """Return a row of zeros to compare with: NumPy has no fast loop for a scalar."""
         return np.zeros_like(values[:1, :1])
 
-    def forward(self, values, kept):
+    def forward(self, values, cache):
         """Apply f."""
-        np.maximum(values, kept, out=values)
+        np.maximum(values, cache, out=values)
 
-    def backward(self, delta, values, kept):
+    def backward(self, delta, values, cache):
         """Multiply by 1 where f(z) > 0, else by 0."""
-        np.greater(values, kept, out=values)
+        np.greater(values, cache, out=values)
         delta *= values
 
 
@@ -59,17 +59,17 @@ class LeakyReLU(Activation):
     initializer = "he"
     slope = 0.01
 
-    def forward(self, values, kept):
+    def forward(self, values, cache):
         """Apply f."""
-        np.multiply(values, self.slope, out=kept)
-        np.maximum(values, kept, out=values)
+        np.multiply(values, self.slope, out=cache)
+        np.maximum(values, cache, out=values)
 
-    def backward(self, delta, values, kept):
+    def backward(self, delta, values, cache):
         """Multiply by (1 + s)/2 + sign(f(z)) (1 - s)/2, s the slope."""
-        np.sign(values, out=kept)
-        kept *= (1 - self.slope) / 2
-        kept += (1 + self.slope) / 2
-        delta *= kept
+        np.sign(values, out=cache)
+        cache *= (1 - self.slope) / 2
+        cache += (1 + self.slope) / 2
+        delta *= cache
 
 
 class Logistic(Activation):
@@ -77,15 +77,15 @@ class Logistic(Activation):
 
     initializer = "glorot"
 
-    def forward(self, values, kept):  # noqa: ARG002
+    def forward(self, values, cache):  # noqa: ARG002
         """Apply f."""
         expit(values, out=values)
 
-    def backward(self, delta, values, kept):
+    def backward(self, delta, values, cache):
         """Multiply by f(z) (1 - f(z))."""
-        np.subtract(1, values, out=kept)
+        np.subtract(1, values, out=cache)
         delta *= values
-        delta *= kept
+        delta *= cache
 
 
 class Tanh(Activation):
@@ -93,15 +93,15 @@ class Tanh(Activation):
 
     initializer = "glorot"
 
-    def forward(self, values, kept):  # noqa: ARG002
+    def forward(self, values, cache):  # noqa: ARG002
         """Apply f."""
         np.tanh(values, out=values)
 
-    def backward(self, delta, values, kept):
+    def backward(self, delta, values, cache):
         """Multiply by 1 - f(z)^2."""
-        np.multiply(values, values, out=kept)
-        np.subtract(1, kept, out=kept)
-        delta *= kept
+        np.multiply(values, values, out=cache)
+        np.subtract(1, cache, out=cache)
+        delta *= cache
 
 
 class GELU(Activation):
@@ -109,21 +109,21 @@ class GELU(Activation):
 
     initializer = "he"
 
-    def forward(self, values, kept):
+    def forward(self, values, cache):
         """Apply f, keeping z."""
-        np.copyto(kept, values)
+        np.copyto(cache, values)
         ndtr(values, out=values)
-        values *= kept
+        values *= cache
 
-    def backward(self, delta, values, kept):
+    def backward(self, delta, values, cache):
         """Multiply by Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi)."""
-        np.multiply(kept, kept, out=values)
+        np.multiply(cache, cache, out=values)
         values *= -0.5
         np.exp(values, out=values)
-        values *= kept
+        values *= cache
         values *= 1 / math.sqrt(2 * math.pi)
-        ndtr(kept, out=kept)
-        values += kept
+        ndtr(cache, out=cache)
+        values += cache
         delta *= values
 
 
@@ -132,16 +132,16 @@ class SiLU(Activation):
 
     initializer = "he"
 
-    def forward(self, values, kept):
+    def forward(self, values, cache):
         """Apply f, keeping s(z)."""
-        expit(values, out=kept)
-        values *= kept
+        expit(values, out=cache)
+        values *= cache
 
-    def backward(self, delta, values, kept):
+    def backward(self, delta, values, cache):
         """Multiply by s(z) + f(z) (1 - s(z)), which is 1 + (f(z) - 1) (1 - s(z))."""
-        np.subtract(1, kept, out=kept)
+        np.subtract(1, cache, out=cache)
         values -= 1
-        values *= kept
+        values *= cache
         values += 1
         delta *= values
 

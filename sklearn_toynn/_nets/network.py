@@ -86,9 +86,9 @@ class Network:
         """Compute the scores of `space.inputs`, (n_nets, n_classes, n_samples)."""
         multiply(self.weights[0], space.inputs, out=space.values[0])
         space.values[0] += self.biases[0]
-        for layer, kept in enumerate(space.kept):
+        for layer, cache in enumerate(space.caches):
             below, above = space.values[layer : layer + 2]
-            self.activation.forward(below, kept)
+            self.activation.forward(below, cache)
             np.matmul(self.weights[layer + 1], below, out=above)
             above += self.biases[layer + 1]
         return space.scores
@@ -96,20 +96,20 @@ class Network:
     def cross_entropy(self, space):
         """Return each net's sum_i c_i CE(y_i, softmax(scores_i)), of shape (n_nets,).
 
-        y are `space.codes` and c `space.coefs`. Left behind are e_ki = exp(s_ki - max_k s_ki)
+        y are `space.codes` and c `space.loss_weights`. Left behind are e_ki = exp(s_ki - max_k s_ki)
         in `space.scores`, sum_k e_ki in `space.totals` and c onehot(y) in `space.targets`.
         """
         scores, totals = self.forward(space), space.totals
         np.maximum.reduce(scores, axis=1, keepdims=True, out=totals)
         scores -= totals
         space.identity.take(space.codes, axis=1, out=space.targets, mode="clip")
-        space.targets *= space.coefs_row
+        space.targets *= space.loss_weights_row
         # CE = log(sum_k e_k) - (s_y - max_k s_k)
         own_scores = np.matmul(space.scores_row, space.targets_column)
         np.exp(scores, out=scores)
         np.add.reduce(scores, axis=1, keepdims=True, out=totals)
         np.log(totals, out=space.log_totals)
-        return (np.matmul(space.log_totals, space.coefs) - own_scores)[:, 0, 0]
+        return (np.matmul(space.log_totals, space.loss_weights) - own_scores)[:, 0, 0]
 
     def loss_and_gradient(self, space, gradient_weights, gradient_biases):
         """Return `cross_entropy` and write its gradient into the views of a flat array.
@@ -119,7 +119,7 @@ class Network:
         """
         loss = self.cross_entropy(space)
         delta = space.scores
-        np.divide(space.coefs_row, space.totals, out=space.totals)
+        np.divide(space.loss_weights_row, space.totals, out=space.totals)
         delta *= space.totals
         delta -= space.targets
         for layer in range(len(self.weights) - 1, 0, -1):
@@ -128,7 +128,7 @@ class Network:
             below = space.deltas[layer - 1]
             np.matmul(self._transposed_weights[layer], delta, out=below)
             delta = below
-            self.activation.backward(delta, space.values[layer - 1], space.kept[layer - 1])
+            self.activation.backward(delta, space.values[layer - 1], space.caches[layer - 1])
         multiply_transposed(delta, space.inputs, out=gradient_weights[0])
         np.matmul(delta, space.ones, out=gradient_biases[0])
         return loss
@@ -150,14 +150,14 @@ class Workspace:
     ----------
     inputs : ndarray or sparse matrix of shape (n_samples, n_features)
         The rows.
-    codes, coefs : ndarray of shape (n_samples,) and (n_samples, 1)
+    codes, loss_weights : ndarray of shape (n_samples,) and (n_samples, 1)
         The rows' class codes, and the factors of their terms in the loss.
     values : list of ndarray of shape (n_nets, units, n_samples)
         The values of each layer. The last are the scores, then their exponentials, then the
         loss's derivative.
     deltas : list of ndarray of shape (n_nets, units, n_samples)
         The loss's derivative by the values of each hidden layer.
-    kept : list of ndarray
+    caches : list of ndarray
         What the activation keeps of each hidden layer.
     """
 
@@ -167,11 +167,11 @@ class Workspace:
         self._buffer_shape = n_samples, network.widths[0]
         self.inputs = None
         self.codes = np.empty(n_samples, np.intp)
-        self.coefs = np.empty((n_samples, 1), dtype)
-        self.coefs_row = self.coefs.T
+        self.loss_weights = np.empty((n_samples, 1), dtype)
+        self.loss_weights_row = self.loss_weights.T
         shapes = [(n_nets, units, n_samples) for units in network.widths[1:]]
         self.values = [np.empty(shape, dtype) for shape in shapes]
-        self.kept = [network.activation.make_kept(values) for values in self.values[:-1]]
+        self.caches = [network.activation.make_cache(values) for values in self.values[:-1]]
         self.deltas = [np.empty(shape, dtype) for shape in shapes[:-1]]
         self.transposed_values = [values.transpose(0, 2, 1) for values in self.values]
         self.scores = self.values[-1]
@@ -185,4 +185,4 @@ class Workspace:
     @cached_property
     def buffer(self):
         """A place (n_samples, n_features) for rows that can't be taken as they lie in X."""
-        return np.empty(self._buffer_shape, self.coefs.dtype)
+        return np.empty(self._buffer_shape, self.loss_weights.dtype)

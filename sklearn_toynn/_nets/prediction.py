@@ -64,7 +64,7 @@ def predict_scores(X, weights, biases, activation, transform):
             multiply(weights[0], rows, out=values)
             values += columns[0]
             for layer, column in zip(weights[1:], columns[1:], strict=True):
-                activation.forward(values, activation.make_kept(values))
+                activation.forward(values, activation.make_cache(values))
                 values = np.matmul(layer, values)
                 values += column
             scores = values[0] if n_nets == 1 else log_mean_probabilities(values)

@@ -9,17 +9,15 @@ from .columns import SparseColumns
 
 # Rows per pass over the whole data, so that a layer's activations stay in the L2 cache, as do the
 # rows of X where they have to be copied.
-CHUNK_ELEMENTS, ROW_CHUNK_ELEMENTS = 2**16, 2**18
-
-
-MIN_CHUNK, MAX_CHUNK = 128, 4096
+LAYER_ENTRIES, ROW_ENTRIES = 2**16, 2**18
+MIN_LENGTH, MAX_LENGTH = 128, 4096
 
 
 def chunk_length(widths):
     """Return how many rows a pass takes at once: by the layer widths, never by the stack's."""
     n_features, *units = widths
-    length = min(CHUNK_ELEMENTS // max(units), ROW_CHUNK_ELEMENTS // n_features)
-    return 2 ** int(math.log2(min(max(length, MIN_CHUNK), MAX_CHUNK)))
+    length = min(LAYER_ENTRIES // max(units), ROW_ENTRIES // n_features)
+    return 2 ** int(math.log2(min(max(length, MIN_LENGTH), MAX_LENGTH)))
 
 
 def row_chunk_length(n_features):
@@ -81,18 +79,18 @@ class Samples:
     def load(self, rows, space, scale):
         """Put rows, given by slice or index, into a workspace.
 
-        Its coefs become `scale` times the weights, those in use brought to a mean of 1.
+        Its loss_weights become `scale` times the weights, those in use brought to a mean of 1.
         """
         scale *= self.weight_scale
         if isinstance(rows, slice):
             space.inputs = self.X[rows]
             space.codes[...] = self.codes[rows]
-            np.multiply(self.weights[rows], scale, out=space.coefs[:, 0])
+            np.multiply(self.weights[rows], scale, out=space.loss_weights[:, 0])
         else:
             self._gather(rows, space)
             self.codes.take(rows, out=space.codes, mode="clip")
-            self.weights.take(rows, out=space.coefs[:, 0], mode="clip")
-            space.coefs *= scale
+            self.weights.take(rows, out=space.loss_weights[:, 0], mode="clip")
+            space.loss_weights *= scale
         if self.columns is not None:
             space.inputs = (
                 self._sparse_columns.standardize(space.inputs)

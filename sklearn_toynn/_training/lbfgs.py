@@ -63,6 +63,7 @@ class LBFGS(Solver):
             )
         finally:
             parameters[0] = accepted * unit
+            objective = None  # else SciPy 1.11 keeps it, and X, in a circle with `evaluate`
         if run.n_iter == 0:
             run.record(np.array([loss]))
         run.close("precision")
