@@ -96,8 +96,9 @@ class Network:
     def cross_entropy(self, space):
         """Return each net's sum_i c_i CE(y_i, softmax(scores_i)), of shape (n_nets,).
 
-        y are `space.codes` and c `space.loss_weights`. Left behind are e_ki = exp(s_ki - max_k s_ki)
-        in `space.scores`, sum_k e_ki in `space.totals` and c onehot(y) in `space.targets`.
+        y are `space.codes` and c `space.loss_weights`. Left behind are
+        e_ki = exp(s_ki - max_k s_ki) in `space.scores`, sum_k e_ki in `space.totals` and
+        c onehot(y) in `space.targets`.
         """
         scores, totals = self.forward(space), space.totals
         np.maximum.reduce(scores, axis=1, keepdims=True, out=totals)
