@@ -47,7 +47,11 @@ from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._base import NetClassifier
 from sklearn_toynn._training import stacks
 from sklearn_toynn._training.solvers import SOLVERS
-from sklearn_toynn.model_selection import FusedGridSearchCV, FusedRandomizedSearchCV, _search
+from sklearn_toynn.model_selection import (
+    FusedGridSearchCV,
+    FusedRandomizedSearchCV,
+    _pipeline_prefix,
+)
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning"  # short fits, as this is about equality
@@ -989,9 +993,9 @@ def test_preprocessing_is_fitted_once_per_fold_and_setting(calls, grid, n_settin
 @pytest.fixture
 def stack_widths(monkeypatch):
     """Collect how many estimators are fitted together, call by call."""
-    widths, original = [], _search.fit_stack
+    widths, original = [], _pipeline_prefix.fit_stack
     monkeypatch.setattr(
-        _search,
+        _pipeline_prefix,
         "fit_stack",
         lambda steps, *args, **kwargs: (
             widths.append(len(steps)) or original(steps, *args, **kwargs)
