@@ -1,14 +1,75 @@
-"""Means and spreads of the columns of X, dense or sparse."""
+"""Means and spreads of the columns of X, dense or sparse, and changes of variables by them."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 
 # The entries of X that are copied at once where its columns are measured.
-CHUNK_ELEMENTS = 2**17
+MEASURED_ELEMENTS = 2**17
 
 
-def measure_columns(X, weights, rows=None):
-    """Return the mean and the standard deviation of each column, over weighted rows.
+class ColumnScaling(ABC):
+    """The change of variables to z = (x - mean) / scale, column by column.
+
+    A layer W, b on x is the layer V, c on z with V = W * scale and c = b + W mean. An objective
+    stays as it is: what was a penalty reg on W_j^2 is one of ridge_j = reg / scale_j^2 on V_j^2.
+
+    Parameters
+    ----------
+    mean, scale : ndarray of shape (n_features,)
+        Need not be exact: the objective is the same in any such variables.
+    inv_scale : ndarray of shape (n_features,)
+        1 / scale, or 0 in columns that are to be 0.
+    """
+
+    def __init__(self, mean, scale, inv_scale):
+        self.mean = mean
+        self.scale = scale
+        self.inv_scale = inv_scale
+
+    @abstractmethod
+    def divide(self, values, out=None):
+        """Return values / scale, whose last axis is that of the columns."""
+
+    def standardize(self, X, out):
+        """Write z for dense rows of X, and return it."""
+        np.subtract(X, self.mean, out=out)
+        return self.divide(out, out=out)
+
+    def scale_coefs(self, W, b):
+        """Return V, c for W of shape (..., n_features) and b of shape (...)."""
+        return W * self.scale, b + W @ self.mean
+
+    def unscale_coefs(self, V, c):
+        """Return W, b for V of shape (..., n_features) and c of shape (...)."""
+        W = self.divide(V)
+        return W, c - W @ self.mean
+
+    def ridge(self, reg):
+        """Return the penalty of each column in these variables."""
+        return reg * self.inv_scale**2
+
+
+class ColumnStatistics(NamedTuple):
+    """What is known of columns, in float64; not finite where differences of values are not."""
+
+    mean: np.ndarray
+    #: The standard deviation.
+    std: np.ndarray
+    #: The largest deviation from the mean, if asked for.
+    largest: np.ndarray | None = None
+
+    @property
+    def is_constant(self):
+        """Which columns have one value."""
+        return self.std == 0
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def measure_columns(X, weights, rows=None, *, with_largest=False):
+    """Return the `ColumnStatistics` of weighted rows.
 
     One rule for dense and sparse says which columns are constant: those whose values in use are
     all equal. Their mean is exactly that value and their deviation exactly 0; that of any other
@@ -22,25 +83,35 @@ def measure_columns(X, weights, rows=None):
         At least 0, not all of them 0, and of any sum. Rows of weight 0 play no part.
     rows : ndarray of int, default=None
         The rows in use, all if None.
+    with_largest : bool, default=False
+        Whether to find the largest deviations, too; without them one pass over dense X is enough
+        as a rule.
 
     Returns
     -------
-    mean, std : ndarray of shape (n_features,), dtype float64
-        Not finite where the differences of a column's values are not.
+    ColumnStatistics
+        Arrays of shape (n_features,).
     """
-    used, rows = _rows_in_use(weights, rows)
-    if not sparse.issparse(X):
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean, std, is_exact = _measure_dense(X, used, rows)
+    weights, rows = _rows_in_use(weights, rows)
+    if sparse.issparse(X):
+        return _measure_sparse(X, weights, rows)
+    if not with_largest:
+        statistics, is_exact = _measure_in_one_pass(X, weights, rows)
         if is_exact:
-            return mean, std
-    mean, std, _ = _describe(X, used, rows)
-    return mean, std
+            return statistics
+    return _measure_in_two_passes(X, weights, rows)
 
 
-def describe_columns(X, weights, rows=None):
-    """Return what `measure_columns` does, and each column's largest deviation from its mean."""
-    return _describe(X, *_rows_in_use(weights, rows))
+def row_chunks(X, rows):
+    """Yield slices of the rows in use, all if None, and the rows of X there."""
+    n_samples, n_features = X.shape
+    if sparse.issparse(X):  # as many rows as have a chunk's entries, or as X has columns
+        length = max(n_samples * max(MEASURED_ELEMENTS, n_features) // max(X.nnz, 1), 1)
+    else:
+        length = max(MEASURED_ELEMENTS // n_features, 16)
+    for start in range(0, n_samples if rows is None else len(rows), length):
+        part = slice(start, start + length)
+        yield part, X[part if rows is None else rows[part]]
 
 
 def _rows_in_use(weights, rows):
@@ -54,31 +125,14 @@ def _rows_in_use(weights, rows):
     return used, rows
 
 
-def _describe(X, weights, rows):
-    return (_describe_sparse if sparse.issparse(X) else _describe_dense)(X, weights, rows)
-
-
-def _chunks(X, rows, n_rows, length):
-    """Yield slices of the `n_rows` in use, and the rows of X there."""
-    for start in range(0, n_rows, length):
-        part = slice(start, start + length)
-        yield part, X[part if rows is None else rows[part]]
-
-
-def _sparse_length(X):
-    """Return how many rows have as many entries as a chunk, or as X has columns."""
-    return max(X.shape[0] * max(CHUNK_ELEMENTS, X.shape[1]) // max(X.nnz, 1), 1)
-
-
-def _measure_dense(X, weights, rows):
-    """Return means and deviations by one pass, and whether it lost no digits that matter.
+def _measure_in_one_pass(X, weights, rows):
+    """Return the statistics, and whether one pass lost no digits that matter.
 
     It does where squares leave the range, or the first row is far from the others.
     """
-    length = max(CHUNK_ELEMENTS // X.shape[1], 16)
     shift = X[0 if rows is None else rows[0]].astype(float)
     mean, square = np.zeros((2, X.shape[1]))  # of the differences from `shift`
-    for part, chunk in _chunks(X, rows, len(weights), length):
+    for part, chunk in row_chunks(X, rows):
         x = chunk - shift
         mean += weights[part] @ x
         np.square(x, out=x)
@@ -88,16 +142,16 @@ def _measure_dense(X, weights, rows):
     is_exact = np.isfinite(square) & ((variance > 1e-6 * square) | may_be_constant)
     if may_be_constant.any():
         same = shift[may_be_constant]
-        for _, chunk in _chunks(X, rows, len(weights), length):
+        for _, chunk in row_chunks(X, rows):
             is_exact[may_be_constant] &= (chunk[:, may_be_constant] == same).all(axis=0)
-    return shift + mean, np.sqrt(np.maximum(variance, 0)), is_exact.all()
+    statistics = ColumnStatistics(shift + mean, np.sqrt(np.maximum(variance, 0)))
+    return statistics, is_exact.all()
 
 
-def _describe_dense(X, weights, rows):
-    length = max(CHUNK_ELEMENTS // X.shape[1], 16)
+def _measure_in_two_passes(X, weights, rows):
     shift = X[0 if rows is None else rows[0]].astype(float)
     mean, lowest, highest = np.zeros((3, X.shape[1]))  # of the differences from `shift`
-    for part, chunk in _chunks(X, rows, len(weights), length):
+    for part, chunk in row_chunks(X, rows):
         x = chunk - shift
         mean += weights[part] @ x
         np.minimum(lowest, np.minimum.reduce(x), out=lowest)
@@ -105,26 +159,26 @@ def _describe_dense(X, weights, rows):
     largest = np.maximum(highest - mean, mean - lowest)
     unit = _power_of_two(largest)
     drift, square = np.zeros((2, X.shape[1]))
-    for part, chunk in _chunks(X, rows, len(weights), length):
+    for part, chunk in row_chunks(X, rows):
         x = chunk - shift
         x -= mean
         x /= unit
         drift += weights[part] @ x  # of the mean, from its own rounding
         np.square(x, out=x)
         square += weights[part] @ x
-    return shift + (mean + drift * unit), _deviation(square, drift, unit), largest
+    mean += drift * unit
+    return ColumnStatistics(shift + mean, _deviation(square, drift, unit), largest)
 
 
-def _describe_sparse(X, weights, rows):
+def _measure_sparse(X, weights, rows):
     n_features = X.shape[1]
-    length = _sparse_length(X)
 
     def sums(values, entries):
         return np.bincount(entries, values, minlength=n_features)
 
     mean, stored, count = np.zeros((3, n_features))
     lowest, highest = np.full(n_features, np.inf), np.full(n_features, -np.inf)
-    for part, x in _chunks(X, rows, len(weights), length):
+    for part, x in row_chunks(X, rows):
         w = np.repeat(weights[part], np.diff(x.indptr))
         mean += sums(w * x.data, x.indices)
         stored += sums(w, x.indices)
@@ -140,14 +194,14 @@ def _describe_sparse(X, weights, rows):
     largest = np.maximum(highest - mean, mean - lowest)
     unit = _power_of_two(largest)
     drift, square = -mean / unit * absent, (mean / unit * np.sqrt(absent)) ** 2
-    for part, x in _chunks(X, rows, len(weights), length):
+    for part, x in row_chunks(X, rows):
         w = np.repeat(weights[part], np.diff(x.indptr))
         values = (x.data - mean[x.indices]) / unit[x.indices]
         w *= values
         drift += sums(w, x.indices)
         w *= values
         square += sums(w, x.indices)
-    return mean + drift * unit, _deviation(square, drift, unit), largest
+    return ColumnStatistics(mean + drift * unit, _deviation(square, drift, unit), largest)
 
 
 def _power_of_two(largest):

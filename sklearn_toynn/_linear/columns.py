@@ -2,19 +2,19 @@
 
 import numpy as np
 
-from .._columns import measure_columns
+from .._columns import ColumnScaling, measure_columns
 
 
-class StandardColumns:
+class StandardColumns(ColumnScaling):
     """The change of variables from coefficients to theta, (n_classes, n_features + 1).
 
-    theta[:, :-1] = W * scale and theta[:, -1] = b + W mean: the weights of z = (x - mean) / scale,
-    on which the penalty is sum_j ridge_j theta_j^2 / 2 with ridge_j = reg / scale_j^2.
+    theta[:, :-1] and theta[:, -1] are the weights and the intercept on z: the penalty is
+    sum_j ridge_j theta_j^2 / 2.
 
     Parameters
     ----------
     mean, std : ndarray of shape (n_features,)
-        Need not be exact: the objective is the same in any such variables.
+        Need not be exact.
     floor : float
         With scale^2 = std^2 + floor, no ridge is above reg / floor: a column of tiny spread is one
         that says little, not one that is steeply penalised.
@@ -23,37 +23,43 @@ class StandardColumns:
     """
 
     def __init__(self, mean, std, floor, is_constant):
-        self.mean, self.std, self.is_constant = mean, std, is_constant
-        self.scale = np.hypot(std, np.sqrt(floor))
-        self.inv_scale = np.divide(1.0, self.scale, out=np.zeros(len(std)), where=~is_constant)
+        scale = np.hypot(std, np.sqrt(floor))
+        super().__init__(
+            mean, scale, np.divide(1.0, scale, out=np.zeros(len(std)), where=~is_constant)
+        )
+        self.std, self.is_constant = std, is_constant
+
+    @classmethod
+    def from_rows(cls, X, weights, floor, is_constant=None):
+        """Measure the columns of X, dense or CSR, under weights of any sum.
+
+        With those of the rows in the Hessian, w p (1 - p), and a floor of reg over their sum, the
+        Hessian, penalty and all, has a constant diagonal.
+        """
+        found = measure_columns(X, weights)
+        is_constant = found.is_constant if is_constant is None else is_constant
+        return cls(found.mean, found.std, floor, is_constant)
+
+    def divide(self, values, out=None):
+        """Multiply by 1 / scale, which is 0 for constant columns."""
+        return np.multiply(values, self.inv_scale, out=out)
 
     def ridge(self, reg):
         """Return the penalty of each column of theta; that of the intercept is 0."""
-        ridge = reg * self.inv_scale**2
+        ridge = super().ridge(reg)
         ridge[self.is_constant] = reg  # any will do
         return np.append(ridge, 0.0)
 
     def to_coefs(self, theta):
         """Return W (n_classes, n_features) and b (n_classes,)."""
-        W = theta[:, :-1] * self.inv_scale
-        return W, theta[:, -1] - W @ self.mean
+        return self.unscale_coefs(theta[:, :-1], theta[:, -1])
 
     def from_coefs(self, W, b):
         """Return theta less its mean over the classes, which has no part in any probability."""
-        theta = np.column_stack([W * self.scale, b + W @ self.mean])
+        theta = np.column_stack(self.scale_coefs(W, b))
         return theta - theta.mean(axis=0)
 
     def rounding(self, theta):
         """Return what rounding may add to scores by the change of variables, and by the mean."""
         means = np.abs(self.mean * self.inv_scale)
         return 4 * np.finfo(float).eps * float(np.max(np.abs(theta[:, :-1]) @ means))
-
-    @classmethod
-    def of(cls, X, weights, floor, is_constant=None):
-        """Measure the columns of X, dense or CSR, under weights of any sum.
-
-        With those of the rows in the Hessian, w p (1 - p), and a floor of reg over their sum, the
-        Hessian, penalty and all, has a constant diagonal.
-        """
-        mean, std = measure_columns(X, weights)
-        return cls(mean, std, floor, std == 0 if is_constant is None else is_constant)

@@ -57,7 +57,7 @@ class LinearObjective:
         self.shape = n_classes, self.n_features + 1
         self.is_sparse = sp.issparse(X)
         if columns is None:
-            columns = StandardColumns.of(X, weights, reg * n_classes**2 / (n_classes - 1))
+            columns = StandardColumns.from_rows(X, weights, reg * n_classes**2 / (n_classes - 1))
             square = (columns.std * columns.inv_scale) ** 2
         self.columns, self.square = columns, square
         self.ridge = self.columns.ridge(reg)
@@ -221,7 +221,7 @@ class LinearObjective:
         if self.reg == 0 or not total > np.finfo(float).tiny:
             return self  # some columns may have no curvature left
         old, floor = self.columns, self.reg / total
-        new = StandardColumns.of(self.rows.X, curvatures, floor, old.is_constant)
+        new = StandardColumns.from_rows(self.rows.X, curvatures, floor, old.is_constant)
         # an upper bound, whichever mean the old ones are about
         square = self.square * (old.scale * new.inv_scale) ** 2
         square = (np.sqrt(square) + np.abs(old.mean - new.mean) * new.inv_scale) ** 2

@@ -1,12 +1,10 @@
 """What is done with X: products with dense and sparse rows, and a common scale of its columns."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import sparse
 
-from .._columns import _chunks, _sparse_length, describe_columns
-from .products import CentredRows
+from .._columns import ColumnScaling, measure_columns, row_chunks
+from .products import CenteredRows
 
 #: No value of a scaled column is beyond this. Words in texts are a point better at 3 to 10 than at
 #: 20 and more, log-normal columns up to 7 points at 10 and more than at 3 to 5.
@@ -18,34 +16,33 @@ LARGEST_VALUE = 10
 BESIDE_WIDEST = {np.dtype(np.float32): 2.5e-7, np.dtype(np.float64): 1e-14}
 
 
-@dataclass(frozen=True)
-class Columns:
+class Columns(ColumnScaling):
     """A change of variables that brings the columns of X to a common scale.
-
-    With z_j = (x_j - mean_j) / scale_j, a first layer W, b on x is the layer V, c on z with
-    V_j = W_j scale_j and c = b + W mean. The objective stays as it is: what was a penalty
-    reg on W_j is one of reg / scale_j^2 on V_j.
 
     The scale is the standard deviation, or where that is more a tenth of the largest deviation
     from the mean: the few entries of a column that hardly has any are not blown up. Columns that
     may be rounding, beside their own mean or beside the widest column, are not blown up at all:
     their scale is at least 1. Means within half the scale stay. Columns whose mean is at most 1/2
-    and whose standard deviation lies in [1/2, 2] are left as they are: on standardised data
+    and whose standard deviation lies in [1/2, 2] are left as they are: on standardized data
     nothing changes.
+
+    Parameters
+    ----------
+    mean, scale : ndarray of shape (n_features,)
+        Of the dtype of X.
     """
 
-    mean: np.ndarray
-    scale: np.ndarray
+    def __init__(self, mean, scale):
+        super().__init__(mean, scale, 1 / scale)
 
     @classmethod
-    def of(cls, samples):
+    def from_samples(cls, samples):
         """Return what suits weighted samples; None if all columns are fine.
 
         That goes by the values alone: for sparse X it is what it is for dense.
         """
         X = samples.X
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean, std, largest = describe_columns(X, samples.weights, samples.rows)
+        mean, std, largest = measure_columns(X, samples.weights, samples.rows, with_largest=True)
         is_finite = np.isfinite(std)  # not near the end of the dtype's range
         widest = std.max(initial=0, where=is_finite)
         eps = np.finfo(X.dtype).eps
@@ -62,31 +59,21 @@ class Columns:
         np.maximum(scale, np.finfo(X.dtype).tiny ** 0.4, out=scale)
         return cls(mean.astype(X.dtype), scale.astype(X.dtype))
 
-    def standardize(self, X, out):
-        """Write z for dense rows of X, and return it."""
-        np.subtract(X, self.mean, out=out)
-        out /= self.scale
-        return out
+    def divide(self, values, out=None):
+        """Divide: in float32 a product with 1 / scale has other digits."""
+        return np.divide(values, self.scale, out=out)
 
     def to_scaled(self, network):
         """Return a copy of the nets with the first layer W, b turned into V, c."""
-        network = network.copy()
-        weights, bias = network.weights[0], network.biases[0]
-        bias += (weights @ self.mean)[:, :, None]
-        weights *= self.scale
-        return network
+        return _with_first_layer(network, self.scale_coefs)
 
     def to_original(self, network):
         """Return a copy of the nets with the first layer V, c turned into W, b."""
-        network = network.copy()
-        weights, bias = network.weights[0], network.biases[0]
-        weights /= self.scale
-        bias -= (weights @ self.mean)[:, :, None]
-        return network
+        return _with_first_layer(network, self.unscale_coefs)
 
     def ridge(self, reg):
         """Return the penalty on V, (n_nets, 1, n_features), for one on W of reg (n_nets, 1)."""
-        return (reg * (1 / self.scale) ** 2)[:, None]
+        return super().ridge(reg)[:, None]
 
     def begin(self, network, reg):
         """Shrink the first layers as drawn where the penalty on V is steep, in place.
@@ -99,11 +86,18 @@ class Columns:
         weights /= np.sqrt(1 + weights.shape[1] * self.ridge(reg))
 
 
+def _with_first_layer(network, change):
+    network = network.copy()
+    weights, biases = network.weights[0], network.biases[0][:, :, 0]
+    weights[...], biases[...] = change(weights, biases)
+    return network
+
+
 class SparseColumns:
     """Columns of CSR rows brought to a common scale, with what is not stored left so.
 
     A column that all rows store is centred value by value, so that an offset takes no digits.
-    The others have values of 0, from which their mean is not far: it goes into `CentredRows`.
+    The others have values of 0, from which their mean is not far: it goes into `CenteredRows`.
 
     Parameters
     ----------
@@ -119,25 +113,25 @@ class SparseColumns:
         mean, self._scale = columns.mean, columns.scale
         n_rows = X.shape[0] if rows is None else len(rows)
         counts = np.zeros(X.shape[1], int)
-        for _, x in _chunks(X, rows, n_rows, _sparse_length(X)):
+        for _, x in row_chunks(X, rows):
             counts += np.bincount(x.indices, minlength=X.shape[1])
         is_full = counts == n_rows
         self._mean = np.where(is_full, mean, 0)
-        self._centred = np.flatnonzero(mean * ~is_full).astype(X.indices.dtype)
-        self._centre = -mean[self._centred] / self._scale[self._centred]
+        self._centered = np.flatnonzero(mean * ~is_full).astype(X.indices.dtype)
+        self._centre = -mean[self._centered] / self._scale[self._centered]
 
     def standardize(self, x):
         """Return z for CSR rows, which are not changed."""
         values = x.data - self._mean[x.indices]
         values /= self._scale[x.indices]
-        if not len(self._centred):
+        if not len(self._centered):
             return sparse.csr_array((values, x.indices, x.indptr), shape=x.shape)
         arrays = (
             np.concatenate([values, self._centre]),
-            np.concatenate([x.indices, self._centred]),
+            np.concatenate([x.indices, self._centered]),
             np.append(x.indptr, len(values) + len(self._centre)),
         )
-        return CentredRows(sparse.csr_array(arrays, shape=(x.shape[0] + 1, x.shape[1])))
+        return CenteredRows(sparse.csr_array(arrays, shape=(x.shape[0] + 1, x.shape[1])))
 
 
 def are_scaled_alike(old, new):

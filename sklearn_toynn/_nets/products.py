@@ -4,7 +4,7 @@ import numpy as np
 
 
 def multiply(weights, X, out):
-    """Write W_g X^T of each net, (n_nets, fan_out, n_samples); X may be CSR or `CentredRows`."""
+    """Write W_g X^T of each net, (n_nets, fan_out, n_samples); X may be CSR or `CenteredRows`."""
     if isinstance(X, np.ndarray):
         np.matmul(weights, X.T, out=out)
         return
@@ -22,7 +22,7 @@ def multiply_transposed(delta, X, out):
         net_out[...] = (transposed @ net_delta.T).T
 
 
-class CentredRows:
+class CenteredRows:
     """X + 1 c^T for CSR X, which is not made dense, and a row c of which few entries are not 0.
 
     Parameters
@@ -42,11 +42,11 @@ class CentredRows:
     @property
     def T(self):  # noqa: N802
         """Its transpose, to multiply arrays (n_samples, fan_out) by."""
-        return TransposedCentredRows(self._X.T)
+        return TransposedCenteredRows(self._X.T)
 
 
-class TransposedCentredRows:
-    """The transpose of `CentredRows`."""
+class TransposedCenteredRows:
+    """The transpose of `CenteredRows`."""
 
     def __init__(self, X):
         self._X = X

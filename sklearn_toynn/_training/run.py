@@ -82,7 +82,7 @@ class TrainingRun:
         )
         columns = None
         if options.scales_columns:
-            columns = Columns.of(samples)
+            columns = Columns.from_samples(samples)
             samples = samples.with_columns(columns)
             validation = None if validation is None else validation.with_columns(columns)
         reg = options.reg.astype(network.parameters.dtype)
