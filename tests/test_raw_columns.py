@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._base import fit_stack
-from sklearn_toynn._columns import describe_columns, measure_columns
+from sklearn_toynn._columns import measure_columns
 from sklearn_toynn._nets.columns import Columns
 
 # for fits whose end at `max_iter` is beside the point
@@ -49,7 +49,7 @@ def load(name):
 
 
 def columns_of(X, y, model):
-    return Columns.of(clone(model)._validate((X, y, None)).samples)
+    return Columns.from_samples(clone(model)._validate((X, y, None)).samples)
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
@@ -191,7 +191,7 @@ class TestMeasureColumns:
         std = np.sqrt(w @ (exact - mean) ** 2)
         largest = np.abs(exact - mean)[w > 0].max(axis=0)
         for as_kind in (np.asarray, np.asfortranarray, lambda X: X[::-1][::-1], csr_array):
-            found = describe_columns(as_kind(X), weights, rows)
+            found = measure_columns(as_kind(X), weights, rows, with_largest=True)
             for values, desired in zip(found, (mean, std, largest), strict=True):
                 assert values.dtype == np.float64
                 assert_allclose(values, desired.astype(float), rtol=1e-9)
@@ -205,7 +205,7 @@ class TestMeasureColumns:
         weights[-1] = 0
         X[-1] = 7  # plays no part
         X[5, 5] = np.nextafter(X[5, 5], dtype(1))
-        mean, std = measure_columns(as_kind(X), weights)
+        mean, std, _ = measure_columns(as_kind(X), weights)
         assert_array_equal(mean[:5], X[0, :5])
         assert_array_equal(std[:5], 0)
         assert 0 < std[5] < 1e-8

@@ -301,7 +301,7 @@ class TestCommonScale:
         rng = np.random.RandomState(0)
         rows = sparse.random_array((20_000, 50), density=0.002, format="csr", random_state=rng)
         rows = sparse.csr_array(sparse.hstack([rows, np.arange(20_000)[:, None] == 5]))
-        columns = Columns.of(Samples(rows, None, np.ones(20_000)))
+        columns = Columns.from_samples(Samples(rows, None, np.ones(20_000)))
         scaled = np.abs(rows.toarray() - columns.mean) / columns.scale
         assert scaled.max() < 11
         assert scaled.max(axis=0).min() > 1

@@ -1,4 +1,4 @@
-"""What is done with X: products with dense and sparse rows, and a common scale of its columns."""
+"""A common scale of the columns of X, dense or sparse."""
 
 import numpy as np
 from scipy import sparse
@@ -9,7 +9,6 @@ from .products import CenteredRows
 #: No value of a scaled column is beyond this. Words in texts are a point better at 3 to 10 than at
 #: 20 and more, log-normal columns up to 7 points at 10 and more than at 3 to 5.
 LARGEST_VALUE = 10
-
 
 #: The spread of what should be 0 in principal components, over that of the first. In float32 it is
 #: up to five times this, as is that of true columns in other units: the penalty limits both.
