@@ -23,7 +23,7 @@ from softmax_reference import excess, find_minimum
 
 from sklearn_toynn import SoftmaxClassifier
 from sklearn_toynn._linear import hessian_models
-from sklearn_toynn._linear.descent import Descent, Goal
+from sklearn_toynn._linear.descent import Descent, Tolerance
 from sklearn_toynn._linear.hessian_models import ClassFactors, FullHessian
 from sklearn_toynn._linear.objective import LinearObjective
 
@@ -368,17 +368,17 @@ class TestParts:
         objective = self.make_objective()
         theta = np.zeros(objective.shape)
         descent = Descent(
-            objective, theta, FullHessian, (ClassFactors, FullHessian), Goal(relative=1e-6)
+            objective, theta, FullHessian, (ClassFactors, FullHessian), Tolerance(relative=1e-6)
         )
         for _ in range(4):
             descent.advance()
-            before = pickle.dumps([descent.theta, descent.gap, descent.least, descent.loss])
+            before = pickle.dumps([descent.theta, descent.gap, descent.lower_bound, descent.loss])
             n_evaluations, model = objective.n_evaluations, descent.model
             for _ in range(3):
-                descent._due()
-                descent._affordable()
+                descent._due_model()
+                descent._affordable_model()
                 descent._has_vanished()
-            after = pickle.dumps([descent.theta, descent.gap, descent.least, descent.loss])
+            after = pickle.dumps([descent.theta, descent.gap, descent.lower_bound, descent.loss])
             assert after == before
             assert objective.n_evaluations == n_evaluations
             assert descent.model is model

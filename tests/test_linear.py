@@ -23,7 +23,7 @@ from sklearn_toynn._linear.hessian_models import (
     FullHessian,
     SharedFactor,
     UniformFactor,
-    choose_curvatures,
+    choose_hessian_models,
 )
 from sklearn_toynn._linear.objective import LinearObjective
 from sklearn_toynn._linear.row_space import RowSpace
@@ -582,7 +582,7 @@ def test_the_rule():
         X = np.zeros((n, D)) if density is None else sp.csr_array((n, D))
         codes = np.arange(n) % K
         problem = LinearObjective(X, codes, np.full(n, 1 / n), 1e-3, K)
-        return choose_curvatures(problem, may_be_exact=exact)
+        return choose_hessian_models(problem, may_be_exact=exact)
 
     assert rule(150, 4, 3) == (UniformFactor, (FullHessian,))
     assert rule(150, 4, 3, exact=False) == (UniformFactor, (ClassFactors,))

@@ -273,7 +273,7 @@ def forced(first, *renewals, always=False):
     class Forced(linear.LinearSolver):
         renews_always = always
 
-        def choose(self, _):
+        def choose_models(self, _):
             return first, renewals
 
         def _warm_start(self, objective):

@@ -10,14 +10,14 @@ from typing import ClassVar
 import numpy as np
 from scipy.linalg import lapack
 
-from .symmetric import add_gram, cholesky, diagonal_of, inverse, multiply
+from .symmetric import add_gram, cholesky, diagonal_of, inverse, symmetric_product
 
 #: The most entries of a model: 64 MB, or as many as X has.
-MAX_ENTRIES = 8_000_000
+MAX_MODEL_ENTRIES = 8_000_000
 #: What it costs, in evaluations, that a renewal forgets the L-BFGS pairs.
-LOST_PAIRS = 10.0
-#: The Hessian is cheap where it takes no longer than this many evaluations.
-CHEAP = 8.0
+COST_OF_LOST_PAIRS = 10.0
+#: The Hessian is one of the models where it costs no more than so many evaluations.
+MAX_HESSIAN_COST = 8.0
 
 
 def zero_sum(step):
@@ -26,7 +26,7 @@ def zero_sum(step):
     return step
 
 
-class Curvature(ABC):
+class HessianModel(ABC):
     """A model of the Hessian at theta.
 
     Parameters
@@ -39,8 +39,6 @@ class Curvature(ABC):
 
     #: Whether its scale is a guess, which L-BFGS betters by s'y / y'H^-1 y.
     is_guess: ClassVar[bool] = False
-    #: Whether it takes no notice of theta, or of much more than its scale.
-    is_coarse: ClassVar[bool] = False
     #: Whether it is the Hessian.
     is_exact: ClassVar[bool] = False
 
@@ -61,11 +59,10 @@ class Curvature(ABC):
         """Return the time to build it, in evaluations of the objective."""
 
 
-class Diagonal(Curvature):
+class Diagonal(HessianModel):
     """The diagonal: sum_i w_i p_ik (1 - p_ik) z_ij^2 + ridge_j."""
 
     is_guess = True
-    is_coarse = True
 
     def _build(self, objective, theta):
         d = np.zeros(objective.shape)
@@ -81,10 +78,10 @@ class Diagonal(Curvature):
     @classmethod
     def cost(cls, objective):  # noqa: ARG003
         """Count the lost pairs alone: it takes no more than an evaluation."""
-        return LOST_PAIRS
+        return COST_OF_LOST_PAIRS
 
 
-class UniformFactor(Curvature):
+class UniformFactor(HessianModel):
     """The Hessian where all classes are equally likely: I/K (x) Z^T Z + ridge.
 
     It is exact at theta = 0. K/2 times its first term is the upper bound of Boehning 1992,
@@ -92,20 +89,19 @@ class UniformFactor(Curvature):
     """
 
     is_guess = True
-    is_coarse = True
 
     def _build(self, objective, theta):  # noqa: ARG002
         size = objective.shape[1]
         A = np.zeros((size, size), order="F")
         for chunk in objective.chunks:
             root = np.sqrt(objective.weights[chunk] / objective.n_classes)
-            A = add_gram(A, objective.rows.standardised(chunk) * root[:, None])
+            A = add_gram(A, objective.rows.standardized(chunk) * root[:, None])
         diagonal_of(A)[:] += objective.ridge
         self._inverse = inverse(A)
 
     def solve(self, g):
         """Multiply by the inverse, the same for every class."""
-        return zero_sum(multiply(self._inverse, g))
+        return zero_sum(symmetric_product(self._inverse, g))
 
     @classmethod
     def cost(cls, objective):
@@ -114,7 +110,7 @@ class UniformFactor(Curvature):
         return (objective.n_rows * size * (size / 2 + 20) + size**3 / 4) / objective.work
 
 
-class SharedFactor(Curvature):
+class SharedFactor(HessianModel):
     """One matrix for all classes, scaled to each class's own diagonal.
 
     The matrix is the correlation form of Z^T diag(w mean_k p_k (1 - p_k)) Z + ridge.
@@ -128,7 +124,7 @@ class SharedFactor(Curvature):
         for chunk, P in objective.curvatures(theta):
             objective.rows.add_squares(chunk, P, d)
             root = np.sqrt(np.add.reduce(P, axis=0) / objective.n_classes)
-            A = add_gram(A, objective.rows.standardised(chunk) * root[:, None])
+            A = add_gram(A, objective.rows.standardized(chunk) * root[:, None])
         diagonal = diagonal_of(A)
         diagonal += objective.ridge
         d += objective.ridge
@@ -137,15 +133,15 @@ class SharedFactor(Curvature):
 
     def solve(self, g):
         """Scale, multiply by the inverse, scale."""
-        return zero_sum(multiply(self._inverse, g * self._scale) * self._scale)
+        return zero_sum(symmetric_product(self._inverse, g * self._scale) * self._scale)
 
     @classmethod
     def cost(cls, objective):
         """As dear as `UniformFactor`, when the time is ripe."""
-        return LOST_PAIRS + UniformFactor.cost(objective)
+        return COST_OF_LOST_PAIRS + UniformFactor.cost(objective)
 
 
-class ClassFactors(Curvature):
+class ClassFactors(HessianModel):
     """The diagonal blocks, class by class: Z^T diag(w p_k (1 - p_k)) Z + ridge.
 
     Rows whose p_k (1 - p_k) is under 1/100 of its mean over the chunk are passed over;
@@ -156,7 +152,7 @@ class ClassFactors(Curvature):
         n_classes, size = objective.shape
         grams = [np.zeros((size, size), order="F") for _ in range(n_classes)]
         for chunk, P in objective.probabilities(theta):
-            Z, weights = objective.rows.standardised(chunk), objective.weights[chunk]
+            Z, weights = objective.rows.standardized(chunk), objective.weights[chunk]
             spread = P * (1 - P)
             floor = 0.01 * (spread @ weights) / max(weights.sum(), 1e-300)
             for k in range(n_classes):
@@ -173,7 +169,12 @@ class ClassFactors(Curvature):
     def solve(self, g):
         """Multiply each class's part by its inverse."""
         return zero_sum(
-            np.array([multiply(A, row[None])[0] for A, row in zip(self._inverses, g, strict=True)])
+            np.array(
+                [
+                    symmetric_product(A, row[None])[0]
+                    for A, row in zip(self._inverses, g, strict=True)
+                ]
+            )
         )
 
     @classmethod
@@ -184,7 +185,7 @@ class ClassFactors(Curvature):
         return n_classes * per_class / objective.work
 
 
-class FullHessian(Curvature):
+class FullHessian(HessianModel):
     """The Hessian, for the differences delta_k = theta_k - theta_K of the first K - 1 classes.
 
     Its data part is sum_i w_i (diag(p_i) - p_i p_i^T) (x) z_i z_i^T. With the rows
@@ -202,7 +203,7 @@ class FullHessian(Curvature):
         H = np.zeros((order, order), order="F")
         blocks = np.zeros((order, size))
         for chunk, P in objective.probabilities(theta):
-            Z = objective.rows.standardised(chunk)
+            Z = objective.rows.standardized(chunk)
             root = np.sqrt(objective.weights[chunk])
             if n_free == 1:  # the one block's weight is w p_1 (1 - p_1) = w p_1 p_2
                 H = add_gram(H, Z * (root * np.sqrt(P[0] * P[1]))[:, None])
@@ -236,7 +237,7 @@ class FullHessian(Curvature):
         return (grams + order**3 / 4 + 8e5) / objective.work
 
 
-def choose_curvatures(objective, *, may_be_exact):
+def choose_hessian_models(objective, *, may_be_exact):
     """Say which models to take, from n, D, K and whether X is sparse alone.
 
     Parameters
@@ -261,11 +262,11 @@ def choose_curvatures(objective, *, may_be_exact):
     evaluations with a diagonal have often brought the end before one would have paid off.
     """
     n_classes, size = objective.shape
-    room = max(MAX_ENTRIES, 0 if objective.is_sparse else objective.n_rows * size)
+    room = max(MAX_MODEL_ENTRIES, 0 if objective.is_sparse else objective.n_rows * size)
     if size**2 > room:
         return Diagonal, (Diagonal,)
     order = (n_classes - 1) * size
-    if may_be_exact and order**2 <= room and FullHessian.cost(objective) <= CHEAP:
+    if may_be_exact and order**2 <= room and FullHessian.cost(objective) <= MAX_HESSIAN_COST:
         factor = FullHessian
     else:
         factor = ClassFactors if n_classes * size**2 <= room else SharedFactor

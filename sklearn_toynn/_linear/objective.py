@@ -1,4 +1,4 @@
-"""The objective of softmax regression in standardised columns, for the linear solvers."""
+"""The objective of softmax regression in standardized columns, for the linear solvers."""
 
 from functools import cached_property
 
@@ -9,9 +9,9 @@ from .._nets.prediction import softmax
 from .columns import StandardColumns
 from .rows import make_rows
 
-#: The probabilities of all rows are kept, for products with the Hessian, where they are no more
+#: The probabilities of all rows are cached, for products with the Hessian, where they are no more
 #: than so many entries for each of X; where X is cast to float64, its chunks take that room.
-MAX_KEPT = 0.25
+MAX_CACHED_PROBABILITIES = 0.25
 
 
 class LinearObjective:
@@ -65,13 +65,16 @@ class LinearObjective:
         self.chunks = self.rows.chunks
         self._scores = np.empty(n_classes * self.rows.length)
         self._labels = np.empty(self.rows.length, np.intp)
-        self._places = np.arange(self.rows.length)
+        self._positions = np.arange(self.rows.length)
         self.n_evaluations = 0
         size = X.nnz if self.is_sparse else X.size
-        self._last = self._kept = None  # theta and probabilities of the last evaluation
-        is_small = X.dtype == float and self.n_rows * n_classes <= MAX_KEPT * size
+        # theta and probabilities of the last evaluation
+        self._cached_theta = self._cached_probabilities = None
+        is_small = X.dtype == float and self.n_rows * n_classes <= MAX_CACHED_PROBABILITIES * size
         if is_small or len(self.chunks) == 1:
-            self._kept = [np.empty((n_classes, chunk.stop - chunk.start)) for chunk in self.chunks]
+            self._cached_probabilities = [
+                np.empty((n_classes, chunk.stop - chunk.start)) for chunk in self.chunks
+            ]
         per_feature = 40.0 * X.nnz / (self.n_rows * self.n_features) if self.is_sparse else 4.0
         passes = self.n_rows * n_classes * (per_feature * self.n_features + 150.0)
         self.work = passes + 3e5 * len(self.chunks) + 6e5
@@ -84,7 +87,7 @@ class LinearObjective:
         """Return where the score of each row's own class stands in the chunk's flat scores."""
         length = chunk.stop - chunk.start
         labels = np.multiply(self.codes[chunk], length, out=self._labels[:length])
-        labels += self._places[:length]
+        labels += self._positions[:length]
         return labels
 
     def value_and_gradient(self, theta):
@@ -92,8 +95,8 @@ class LinearObjective:
         self.n_evaluations += 1
         rows, encoded = self.rows, self.rows.encode(theta)
         value, gradient = 0.0, np.zeros(self.shape)
-        self._last = theta
-        for place, chunk in enumerate(self.chunks):
+        self._cached_theta = theta
+        for i, chunk in enumerate(self.chunks):
             scores, labels = self._buffer(chunk), self._locate_labels(chunk)
             weights = self.weights[chunk]
             rows.scores(chunk, encoded, scores)
@@ -108,8 +111,8 @@ class LinearObjective:
             totals = rest + own_exp
             # CE = log(sum_k exp(s_k - max)) - (s_y - max), its derivative p - onehot(y)
             value += float(weights @ (np.log1p(rest + (own_exp - 1)) - own))
-            if self.keeps_probabilities:
-                P = np.divide(scores, totals, out=self._kept[place])
+            if self.caches_probabilities:
+                P = np.divide(scores, totals, out=self._cached_probabilities[i])
                 P.reshape(-1)[labels] = own_exp / totals
             np.divide(weights, totals, out=totals)
             scores *= totals
@@ -120,18 +123,19 @@ class LinearObjective:
         return value + 0.5 * float(np.vdot(pull, theta)), pull + gradient
 
     @property
-    def keeps_probabilities(self):
-        """Whether those of the last evaluation are kept, until the next."""
-        return self._kept is not None
+    def caches_probabilities(self):
+        """Whether those of the last evaluation are at hand, until the next."""
+        return self._cached_probabilities is not None
 
     def probabilities(self, theta):
         """Yield each chunk with its probabilities, (n_classes, length), not to be changed."""
-        if self.keeps_probabilities and self._last is theta:
-            yield from zip(self.chunks, self._kept, strict=True)
+        if self.caches_probabilities and self._cached_theta is theta:
+            yield from zip(self.chunks, self._cached_probabilities, strict=True)
             return
-        encoded, self._last = self.rows.encode(theta), theta
-        for place, chunk in enumerate(self.chunks):
-            P = self._kept[place] if self.keeps_probabilities else self._buffer(chunk)
+        encoded, self._cached_theta = self.rows.encode(theta), theta
+        for i, chunk in enumerate(self.chunks):
+            has_cache = self.caches_probabilities
+            P = self._cached_probabilities[i] if has_cache else self._buffer(chunk)
             self.rows.scores(chunk, encoded, P)
             softmax(P)
             yield chunk, P
@@ -225,11 +229,13 @@ class LinearObjective:
         # an upper bound, whichever mean the old ones are about
         square = self.square * (old.scale * new.inv_scale) ** 2
         square = (np.sqrt(square) + np.abs(old.mean - new.mean) * new.inv_scale) ** 2
-        return self._like_this(self.rows.X, self.codes, self.weights, new, square)
+        return LinearObjective(
+            self.rows.X, self.codes, self.weights, self.reg, self.n_classes, new, square
+        )
 
-    def _like_this(self, *rows):
-        X, codes, weights, *columns = rows
-        return LinearObjective(X, codes, weights, self.reg, self.n_classes, *columns)
+    def with_rows(self, X):
+        """Return the problem of other rows X, with the same classes and weights."""
+        return LinearObjective(X, self.codes, self.weights, self.reg, self.n_classes)
 
     def on_every(self, step):
         """Return the same problem on every step-th row, or None where those have no weight."""
@@ -238,95 +244,6 @@ class LinearObjective:
         if not total > 0:
             return None
         X, codes = self.rows.X[::step], self.codes[::step]
-        return self._like_this(X, codes, weights / total, self.columns, self.square)
-
-
-class Hessian:
-    """Products with the Hessian at theta, and what they prove.
-
-    (H d)_k = sum_i w_i p_ik (z_i d_k - sum_m p_im z_i d_m) z_i + ridge d_k.
-
-    Parameters
-    ----------
-    objective : LinearObjective
-        L.
-    theta : ndarray of shape (n_classes, n_features + 1)
-        Where.
-    gradient : ndarray of shape (n_classes, n_features + 1)
-        That of L there, g.
-    """
-
-    def __init__(self, objective, theta, gradient):
-        self._objective, self._theta, self._gradient = objective, theta, gradient
-        kept = objective.keeps_probabilities
-        self._kept = list(objective.probabilities(theta)) if kept else None
-        self._intercepts = None  # the block of H for them, made by the first product
-
-    def _changes(self, direction):
-        """Yield each chunk with probabilities and changes of scores."""
-        objective = self._objective
-        if self._kept is None:
-            yield from objective.probabilities_and_changes(self._theta, direction)
-            return
-        encoded = objective.rows.encode(direction)
-        for chunk, P in self._kept:
-            changes = np.empty_like(P)
-            objective.rows.scores(chunk, encoded, changes)
-            yield chunk, P, changes
-
-    def multiply(self, direction):
-        """Return H d; one pass over X."""
-        objective = self._objective
-        objective.n_evaluations += 1
-        product, block = np.zeros(objective.shape), self._intercepts is None
-        if block:
-            self._intercepts = np.zeros((objective.n_classes, objective.n_classes))
-        for chunk, P, changes in self._changes(direction):
-            weights = objective.weights[chunk]
-            pull = changes - np.einsum("ki,ki->i", P, changes)
-            pull *= P
-            pull *= weights
-            objective.rows.pull_back(chunk, pull, product)
-            if block:
-                weighted = P * weights
-                self._intercepts += np.diag(np.add.reduce(weighted, axis=1)) - weighted @ P.T
-        return objective.rows.decode(product) + objective.ridge * direction
-
-    def _move_intercepts(self, shift):
-        """Return H d for a d that changes the intercepts alone, by `shift` (n_classes,)."""
-        objective = self._objective
-        objective.n_evaluations += 1
-        product = np.zeros(objective.shape)
-        for chunk, P in self._kept or objective.probabilities(self._theta):
-            pull = shift[:, None] - shift @ P
-            pull *= P
-            pull *= objective.weights[chunk]
-            objective.rows.pull_back(chunk, pull, product)
-        return objective.rows.decode(product)
-
-    def promise(self, step, residual):
-        """Return the gap that `prove` is going to find at best, by a step and g + H d."""
-        pull = self._objective.ridge * step
-        rest = residual[:, :-1] - pull[:, :-1]
-        stiff = 0.5 * float(np.vdot(rest, rest / self._objective.ridge[:-1]))
-        return stiff + 0.5 * float(np.vdot(step, residual - self._gradient - pull))
-
-    def prove(self, step, residual):
-        """Return an upper bound of L(theta) - min L, the tighter the nearer to Newton's d is.
-
-        That is `LinearObjective.duality_gap` for q = p + p c, the first-order change of p along d,
-        in the place of p. Then L lies above the dual bound by sum_i w_i KL(q_i, p_i) more, which
-        is at most (d'Hd - |d|^2) / 2 (1 - t) for |d|^2 the penalty's part of d'Hd and t < 1 the
-        largest change of the difference of two scores along d; and its g and r are the residual
-        g + H d less ridge d. The intercepts are moved first, so that r is zero.
-        """
-        objective = self._objective
-        shift = -np.linalg.lstsq(self._intercepts, residual[:, -1], rcond=None)[0]
-        residual = residual + self._move_intercepts(shift)
-        step = step.copy()
-        step[:, -1] += shift
-        pull = objective.ridge * step
-        change = 0.5 * abs(float(np.vdot(step, residual - self._gradient - pull)))
-        t = objective.largest_change(step)
-        rest = objective.duality_gap(self._theta, residual - pull)
-        return rest + change / (1 - t) if t < 1 else np.inf
+        return LinearObjective(
+            X, codes, weights / total, self.reg, self.n_classes, self.columns, self.square
+        )

@@ -3,10 +3,10 @@
 import numpy as np
 import scipy.sparse as sp
 
-from .hessian_models import MAX_ENTRIES
+from .hessian_models import MAX_MODEL_ENTRIES
 from .objective import LinearObjective
 from .row_space import RowSpace
-from .rows import CHUNK_ELEMENTS
+from .rows import DENSE_CHUNK_ELEMENTS
 
 
 def rows_in_use(samples):
@@ -18,7 +18,7 @@ def rows_in_use(samples):
     scale = samples.weight_scale / samples.n_samples
     if rows is None:
         return X, codes, np.multiply(weights, scale, dtype=float)
-    if len(rows) * X.shape[1] <= CHUNK_ELEMENTS:
+    if len(rows) * X.shape[1] <= DENSE_CHUNK_ELEMENTS:
         return X[rows], codes[rows], np.multiply(weights[rows], scale, dtype=float)
     used = np.zeros(len(weights))
     used[rows] = weights[rows]
@@ -38,8 +38,7 @@ class LinearProblem:
     def __init__(self, objective):
         self.X, codes, weights = rows_in_use(objective.samples)
         reg, n_classes = float(objective.reg[0, 0]), objective.network.widths[-1]
-        self._rest = codes, weights, reg, n_classes
-        self.objective = LinearObjective(self.X, *self._rest)
+        self.objective = LinearObjective(self.X, codes, weights, reg, n_classes)
 
     def load(self, network):
         """Return the theta of a network's parameters."""
@@ -64,20 +63,20 @@ class LinearProblem:
     def is_wide(self):
         """Whether the span of the rows is smaller than that of the columns, and fits."""
         n_rows, n_features = self.X.shape
-        return not sp.issparse(self.X) and n_rows < n_features and n_rows**2 <= MAX_ENTRIES
+        return not sp.issparse(self.X) and n_rows < n_features and n_rows**2 <= MAX_MODEL_ENTRIES
 
     def in_row_space(self):
         """Return the problem in the span of the rows."""
-        return ProblemInRowSpace(self.X, self.objective.columns, self._rest)
+        return ProblemInRowSpace(self.objective)
 
 
 class ProblemInRowSpace:
-    """The problem of X as one of fewer columns, and the way back."""
+    """A `LinearObjective` as one of fewer columns, and the way back."""
 
-    def __init__(self, X, columns, rest):
-        self._columns = columns
-        self._space = RowSpace(X, columns.mean)
-        self.objective = LinearObjective(self._space.Z, *rest)
+    def __init__(self, objective):
+        self._columns = objective.columns
+        self._space = RowSpace(objective.rows.X, objective.columns.mean)
+        self.objective = objective.with_rows(self._space.Z)
 
     def to_full(self, theta):
         """Return theta in the columns of X."""

@@ -11,20 +11,14 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
-# Entries of a chunk of rows that stays in the cache, and how many rows that may be.
-CHUNK_ELEMENTS = 2**18
-
-
-MIN_CHUNK, MAX_CHUNK = 512, 4096
-
-
-# Entries of a dense chunk of sparse rows.
+#: Entries of a chunk of rows that stays in the cache, and how many rows that may be.
+DENSE_CHUNK_ELEMENTS = 2**18
+MIN_DENSE_CHUNK, MAX_DENSE_CHUNK = 512, 4096
+#: Entries of a dense chunk of sparse rows.
 SPARSE_CHUNK_ELEMENTS = 2**21
-
-
-# Columns whose mean is so many scales from zero are centred as they are read: to take the mean
-# from the products would leave too few digits.
-FAR = 1e3
+#: Columns whose mean is more scales from zero are centred as they are read: to take the mean from
+#: the products would leave too few digits.
+MAX_UNSHIFTED_MEAN = 1e3
 
 
 def slices(n_rows, length):
@@ -34,7 +28,7 @@ def slices(n_rows, length):
 
 def pieces(chunk, n_columns):
     """Return slices of a chunk that a temporary array of `n_columns` may follow."""
-    length = max(CHUNK_ELEMENTS // max(n_columns, 1), 16)
+    length = max(DENSE_CHUNK_ELEMENTS // max(n_columns, 1), 16)
     return [
         slice(chunk.start + part.start, chunk.start + part.stop)
         for part in slices(chunk.stop - chunk.start, length)
@@ -42,16 +36,20 @@ def pieces(chunk, n_columns):
 
 
 def make_rows(X, columns, n_classes):
-    """Return the `Rows` that suit X, in chunks whose scores and rows stay in the cache."""
+    """Return the rows class that suits X, in chunks whose scores and rows stay in the cache."""
     n_rows, n_features = X.shape
     if sp.issparse(X):
         # a chunk's scores are no larger than the parameters
         return SparseRows(X, columns, max(SPARSE_CHUNK_ELEMENTS // n_features, n_features))
-    length = int(np.clip(CHUNK_ELEMENTS // (n_features + 4 * n_classes), MIN_CHUNK, MAX_CHUNK))
+    length = int(
+        np.clip(
+            DENSE_CHUNK_ELEMENTS // (n_features + 4 * n_classes), MIN_DENSE_CHUNK, MAX_DENSE_CHUNK
+        )
+    )
     return (CachedRows if n_rows <= length else DenseRows)(X, columns, length)
 
 
-class Rows(ABC):
+class StandardizedRows(ABC):
     """The rows z = [(x - mean) / scale, 1], by chunks.
 
     Parameters
@@ -87,16 +85,16 @@ class Rows(ABC):
         """Turn a sum of `pull_back` over all chunks into P Z, in place."""
 
     @abstractmethod
-    def standardised(self, rows):
+    def standardized(self, rows):
         """Return the dense Z of some rows of a chunk; the next call overwrites it."""
 
     def add_squares(self, chunk, P, out):
         """Add P Z^2 of a chunk to `out`, (n_classes, n_features + 1)."""
         for part in pieces(chunk, out.shape[1]):
-            Z = self.standardised(part)
+            Z = self.standardized(part)
             out += P[:, part.start - chunk.start : part.stop - chunk.start] @ (Z * Z)
 
-    def _standardise(self, x, out):
+    def _standardize(self, x, out):
         np.subtract(x, self.columns.mean, out=out[:, :-1])
         out[:, :-1] *= self.columns.inv_scale
         out[:, -1] = 1
@@ -106,12 +104,12 @@ class Rows(ABC):
         return np.empty((n_rows, self.X.shape[1] + 1))
 
 
-class CachedRows(Rows):
+class CachedRows(StandardizedRows):
     """One chunk of dense rows: its Z is the chunk's buffer, and is kept."""
 
     @cached_property
     def _rows(self):
-        return self._standardise(self.X, self._empty(self.length))
+        return self._standardize(self.X, self._empty(self.length))
 
     def encode(self, theta):
         """Leave theta as it is."""
@@ -129,12 +127,12 @@ class CachedRows(Rows):
         """Leave the gradient as it is."""
         return gradient
 
-    def standardised(self, rows):
+    def standardized(self, rows):
         """Return a part of Z, not to be changed."""
         return self._rows[rows]
 
 
-class ImplicitRows(Rows, ABC):
+class ImplicitRows(StandardizedRows, ABC):
     """Rows read as they are but for a shift: the rest of the mean goes into the coefficients."""
 
     #: What is taken from the columns as they are read.
@@ -169,7 +167,7 @@ class DenseRows(ImplicitRows):
 
     @cached_property
     def _shift(self):
-        is_far = np.abs(self.columns.mean) > FAR * self.columns.scale
+        is_far = np.abs(self.columns.mean) > MAX_UNSHIFTED_MEAN * self.columns.scale
         return np.where(is_far, self.columns.mean, 0.0)
 
     @cached_property
@@ -200,10 +198,10 @@ class DenseRows(ImplicitRows):
         gradient[:, :-1] += P @ self._load(chunk)
         gradient[:, -1] += np.add.reduce(P, axis=1)
 
-    def standardised(self, rows):
-        """Standardise into the buffer."""
+    def standardized(self, rows):
+        """Standardize into the buffer."""
         self._loaded = None
-        return self._standardise(self.X[rows], self._buffer[: rows.stop - rows.start])
+        return self._standardize(self.X[rows], self._buffer[: rows.stop - rows.start])
 
 
 class SparseRows(ImplicitRows):
@@ -241,10 +239,10 @@ class SparseRows(ImplicitRows):
         gradient[:, :-1] += (self._part(chunk).T @ np.ascontiguousarray(P.T)).T
         gradient[:, -1] += np.add.reduce(P, axis=1)
 
-    def standardised(self, rows):
+    def standardized(self, rows):
         """Make these rows dense, and them alone."""
         x = self._part(rows).toarray()
-        return self._standardise(x, self._empty(len(x)))
+        return self._standardize(x, self._empty(len(x)))
 
     def add_squares(self, chunk, P, out):
         """Add sum p (x - mean)^2, over scale^2, as the stored entries' and the zeros' terms.

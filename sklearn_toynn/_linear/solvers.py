@@ -7,34 +7,23 @@ from typing import ClassVar
 import numpy as np
 
 from .._training.solver import Solver
-from .descent import ROUNDING, Descent, Goal
-from .hessian_models import Diagonal, FullHessian, UniformFactor, choose_curvatures
+from .descent import Descent, Tolerance
+from .hessian_models import Diagonal, FullHessian, UniformFactor, choose_hessian_models
+from .line_search import ROUNDING
 from .problem import LinearProblem
 
 #: Every so many rows make the smaller problem that a larger one starts from.
-STRIDE = 4
-
-
-#: The Hessian is renewed at every step where it costs no more than so many evaluations.
-CHEAPEST = 2
-
-
+WARM_START_STRIDE = 4
+#: The most evaluations that a Hessian may cost which is renewed at every step.
+MAX_COST_AT_EVERY_STEP = 2
 #: Steps until the variables are chosen anew, if the end has not come; then twice as many.
-PERIOD = 100
-
-
+STEPS_BEFORE_NEW_VARIABLES = 100
 #: How often they are chosen anew where no step lowers the objective any more.
 MAX_STANDSTILLS = 2
-
-
-#: A start whose objective is so many times that of zero is left for zero.
-FAR_OFF = 4.0
-
-
-#: The relative gap that float32 parameters can promise.
-SINGLE_GAP = 1e-5
-
-
+#: A start whose objective is more than so many times that of zero is left for zero.
+MAX_START_LOSS = 4.0
+#: The least relative gap that float32 parameters can promise.
+MIN_GAP_FLOAT32 = 1e-5
 #: The most entries of a Hessian that is asked for by name: 3.2 GB.
 MAX_HESSIAN_ENTRIES = 400_000_000
 
@@ -54,8 +43,8 @@ class LinearSolver(Solver, ABC):
     _problem = None
 
     @abstractmethod
-    def choose(self, objective):
-        """Return the model at theta = 0, and those to renew it by; see `choose_curvatures`."""
+    def choose_models(self, objective):
+        """Return the first model and its renewals, as `choose_hessian_models` does."""
 
     def minimize(self, run):
         """Minimise until the gap is proven to be at most `tol` times the objective."""
@@ -63,12 +52,12 @@ class LinearSolver(Solver, ABC):
         self._run, self._least = run, -np.inf
         objective, tol = problem.objective, run.policy.tol
         theta = problem.load(run.objective.network)
-        goal = Goal(relative=max(tol, ROUNDING), gradient=tol if objective.reg == 0 else 0.0)
+        goal = Tolerance(relative=max(tol, ROUNDING), gradient=tol if objective.reg == 0 else 0.0)
         if problem.is_wide:
             reduced = problem.in_row_space()
             nearer = replace(goal, relative=0.5 * goal.relative)  # so that it holds in X as well
             descent = self._begin(reduced.objective, reduced.from_full(theta), nearer)
-            self._follow(descent, PERIOD, reduced.to_full)
+            self._follow(descent, STEPS_BEFORE_NEW_VARIABLES, reduced.to_full)
             if not run.n_nets:
                 return
             step = descent.newton_step
@@ -76,7 +65,7 @@ class LinearSolver(Solver, ABC):
             descent = self._finish(reduced.to_full(descent.theta), goal, step)
         else:
             descent = self._begin(objective, theta, goal)
-        period, n_standstills = PERIOD, 0
+        period, n_standstills = STEPS_BEFORE_NEW_VARIABLES, 0
         while self._follow(descent, period) and n_standstills <= MAX_STANDSTILLS:
             n_standstills += descent.stands_still
             period *= 2
@@ -97,7 +86,7 @@ class LinearSolver(Solver, ABC):
             loss = descent.loss
             may_go_on = not descent.has_converged and descent.advance()
             if is_full:
-                self._least = max(self._least, descent.least)
+                self._least = max(self._least, descent.lower_bound)
             if not may_go_on:
                 break
             theta = descent.theta if is_full else to_full(descent.theta)
@@ -110,7 +99,7 @@ class LinearSolver(Solver, ABC):
     def _begin(self, objective, theta, goal):
         """Return a descent from theta, or where that is zero, from a better start."""
         # from far above the objective of zero, log K, the way is long, or lost in rounding
-        farthest = FAR_OFF * np.log(objective.n_classes)
+        farthest = MAX_START_LOSS * np.log(objective.n_classes)
         if theta.any() and objective.value_and_gradient(theta)[0] <= farthest:
             model = self._last_model(objective)
         else:
@@ -118,22 +107,28 @@ class LinearSolver(Solver, ABC):
         return self._descend(objective, theta, model, goal)
 
     def _last_model(self, objective):
-        first, renewals = self.choose(objective)
+        first, renewals = self.choose_models(objective)
         return renewals[-1] if renewals else first
 
     def _descend(self, objective, theta, model, goal):
-        _, renewals = self.choose(objective)
+        _, renewals = self.choose_models(objective)
         always = self.renews_always or any(
-            kind.is_exact and kind.cost(objective) <= CHEAPEST for kind in renewals
+            kind.is_exact and kind.cost(objective) <= MAX_COST_AT_EVERY_STEP for kind in renewals
         )
-        return Descent(objective, theta, model, renewals, goal, always=always)
+        return Descent(objective, theta, model, renewals, goal, renews_always=always)
 
     def _finish(self, theta, goal, step=None):
         """Return a descent by Newton steps whose directions need no dear model."""
         objective = self._problem.objective
-        _, renewals = choose_curvatures(objective, may_be_exact=True)
+        _, renewals = choose_hessian_models(objective, may_be_exact=True)
         return Descent(
-            objective, theta, Diagonal, (Diagonal, *renewals), goal, is_newton=True, step=step
+            objective,
+            theta,
+            Diagonal,
+            (Diagonal, *renewals),
+            goal,
+            is_newton=True,
+            newton_step=step,
         )
 
     def _warm_start(self, objective):
@@ -142,16 +137,17 @@ class LinearSolver(Solver, ABC):
         The minimum on m rows lies within about P / 2m of that on all in the objective, P the
         number of free parameters; it is not sought closer than a tenth of that.
         """
-        first, _ = self.choose(objective)
+        first, _ = self.choose_models(objective)
         n_classes, size = objective.shape
         n_free = (n_classes - 1) * size
-        many = not objective.is_sparse and objective.n_rows >= STRIDE * max(10 * n_free, 1000)
-        smaller = objective.on_every(STRIDE) if many else None
+        n_rows = objective.n_rows // WARM_START_STRIDE
+        many = not objective.is_sparse and n_rows >= max(10 * n_free, 1000)
+        smaller = objective.on_every(WARM_START_STRIDE) if many else None
         if smaller is None:
             theta = np.zeros(objective.shape)
             return theta, first(objective, theta)
         theta, model = self._warm_start(smaller)
-        goal = Goal(absolute=0.05 * n_free / smaller.n_rows, is_rough=True)
+        goal = Tolerance(absolute=0.05 * n_free / smaller.n_rows, is_rough=True)
         descent = self._descend(smaller, theta, model, goal)
         for _ in range(30):
             if descent.has_converged or not descent.advance():
@@ -185,7 +181,7 @@ class LinearSolver(Solver, ABC):
     def _is_proven(self, loss):
         """Say whether the gap of an objective is at most `tol`, or what float32 can promise."""
         tol = self._run.policy.tol
-        enough = max(tol, SINGLE_GAP) if self._problem.X.dtype == np.float32 else tol
+        enough = max(tol, MIN_GAP_FLOAT32) if self._problem.X.dtype == np.float32 else tol
         return self.gap(loss) <= enough + 8 * ROUNDING
 
     def gap(self, loss):
@@ -237,7 +233,7 @@ class Newton(LinearSolver):
 
     renews_always = True
 
-    def choose(self, objective):
+    def choose_models(self, objective):
         """Take the Hessian, which at theta = 0 is `UniformFactor`."""
         n_classes, size = objective.shape
         order = (n_classes - 1) * size
@@ -253,17 +249,17 @@ class Newton(LinearSolver):
 class PreconditionedLBFGS(LinearSolver):
     """L-BFGS from a model of the Hessian, which is now and then renewed."""
 
-    def choose(self, objective):
+    def choose_models(self, objective):
         """Take the best model that fits, but the Hessian."""
-        return choose_curvatures(objective, may_be_exact=False)
+        return choose_hessian_models(objective, may_be_exact=False)
 
 
 class Auto(LinearSolver):
     """The Hessian where it is cheap, else as `PreconditionedLBFGS`."""
 
-    def choose(self, objective):
+    def choose_models(self, objective):
         """Take the best model by the rule."""
-        return choose_curvatures(objective, may_be_exact=True)
+        return choose_hessian_models(objective, may_be_exact=True)
 
 
 LINEAR_SOLVERS = {"auto": Auto, "newton": Newton, "lbfgs": PreconditionedLBFGS}

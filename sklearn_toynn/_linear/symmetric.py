@@ -62,6 +62,6 @@ def inverse(A):
     return inverted
 
 
-def multiply(A, vectors):
+def symmetric_product(A, vectors):
     """Return each of vectors (n_vectors, size) times A, given by its lower triangle."""
     return dsymm(1.0, A, vectors.T, lower=1).T
