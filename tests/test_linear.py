@@ -58,7 +58,7 @@ def text_like(n_samples=1000, n_features=200, n_classes=5):
     X = sp.random(n_samples, n_features, 0.05, format="csr", random_state=0)
     X.data = 0.2 + X.data
     lengths = np.sqrt(np.asarray(X.multiply(X).sum(axis=1)).ravel())
-    X = sp.csr_array(sp.diags_array(1 / np.maximum(lengths, 1e-9)) @ X)
+    X = sp.csr_array(sp.diags(1 / np.maximum(lengths, 1e-9)) @ X)
     return X, draw(X, n_classes, rng, strength=20.0)
 
 

@@ -299,7 +299,7 @@ class TestCommonScale:
 
     def test_rare_entries_are_not_blown_up(self):
         rng = np.random.RandomState(0)
-        rows = sparse.random_array((20_000, 50), density=0.002, format="csr", random_state=rng)
+        rows = sparse.random(20_000, 50, density=0.002, format="csr", random_state=rng)
         rows = sparse.csr_array(sparse.hstack([rows, np.arange(20_000)[:, None] == 5]))
         columns = Columns.from_samples(Samples(rows, None, np.ones(20_000)))
         scaled = np.abs(rows.toarray() - columns.mean) / columns.scale
@@ -435,8 +435,8 @@ class TestMemory:
         rng = np.random.RandomState(0)
         n_features = 60 if solver == "newton" else 600
         n_samples = 2**22 // n_features
-        rows = sparse.random_array(
-            (n_samples, n_features), density=0.004, format="csr", random_state=rng
+        rows = sparse.csr_array(
+            sparse.random(n_samples, n_features, density=0.004, format="csr", random_state=rng)
         )
         target = rng.randint(3, size=n_samples)
         model = make_model(model_class, solver, max_iter=2).fit(
@@ -462,7 +462,7 @@ class TestMemory:
     def test_a_large_matrix_fits_in_half_a_gigabyte(self, model):
         rng = np.random.RandomState(0)
         starts = np.arange(0, 1_200_001, 60)
-        columns = rng.randint(30_000, size=1_200_000)  # random_array would take gigabytes
+        columns = rng.randint(30_000, size=1_200_000)  # sparse.random would take gigabytes
         rows = sparse.csr_array(
             (rng.standard_normal(1_200_000), columns, starts), shape=(20_000, 30_000)
         )
