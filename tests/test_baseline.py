@@ -157,7 +157,7 @@ def test_mlp_sees_our_loss_in_our_weights(activation, name, alpha):
     # Adam on the full batch notes the loss before its step: give it our weights and look
     X, y = load_scaled(name)
     net = TwoLayerNetClassifier(
-        6, reg=alpha / len(y), activation=activation, solver="lbfgs", random_state=0
+        6, reg=alpha / len(y), activation=activation, solver="lbfgs", max_iter=3000, random_state=0
     ).fit(X, y)
     mlp = MLPClassifier(
         (6,), activation=activation, alpha=alpha, solver="adam", batch_size=len(y)
