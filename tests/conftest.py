@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # else scikit-learn skips its array API checks
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -13,3 +14,10 @@ def pytest_collection_modifyitems(config, items):
     """Count scikit-learn's checks before any are deselected."""
     names = [getattr(item, "originalname", "") for item in items]
     config.n_common_checks = names.count("test_common_check")
+
+
+@pytest.fixture
+def one_blas_thread():
+    # on a busy machine, the threads of scikit-learn's own fits wait for each other
+    with threadpool_limits(1):
+        yield

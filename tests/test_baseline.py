@@ -8,20 +8,14 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wi
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
 
 MULTICLASS = {"iris": load_iris, "wine": load_wine, "digits": load_digits}
 LOADERS = {**MULTICLASS, "breast cancer": load_breast_cancer}
 HIDDEN = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh}
-
-
-@pytest.fixture(autouse=True)
-def one_blas_thread():
-    # on a busy machine, the threads of scikit-learn's own fits wait for each other
-    with threadpool_limits(1):
-        yield
 
 
 def load_scaled(name):

@@ -41,6 +41,8 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
+
 mpl.use("Agg")
 
 LOADERS = {
@@ -58,13 +60,6 @@ FOLDS = StratifiedKFold(5, shuffle=True, random_state=0)
 both_models = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 # where a penalty is too strong for the epochs, or they are few
 above_zero_weights = pytest.mark.filterwarnings("ignore:loss_ is .* weights of zero")
-
-
-@pytest.fixture(autouse=True)
-def one_blas_thread():
-    # on a busy machine, the threads of scikit-learn's own fits wait for each other
-    with threadpool_limits(1):
-        yield
 
 
 @pytest.fixture(params=["iris", "wine", "breast cancer"])

@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from helpers import solvers_of
 from numpy.testing import assert_array_equal
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
@@ -17,11 +18,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 BYTES_PER_ROW = 64
 MODEL_CLASSES = {"softmax": SoftmaxClassifier, "net": TwoLayerNetClassifier}
-
-
-def solvers_of(model_class):
-    (options,) = model_class._parameter_constraints["solver"]
-    return sorted(options.options)
 
 
 CASES = [

@@ -10,15 +10,13 @@ from pathlib import Path
 
 import pytest
 import sklearn
+from helpers import HAS_CALLBACKS
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
-from sklearn.utils.fixes import parse_version
 
 import sklearn_toynn
 from sklearn_toynn import SoftmaxClassifier, _sklearn_compat
-
-HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
 
 # module, name -> how it is called here: positional arguments, and names of keywords
 FUNCTIONS = {

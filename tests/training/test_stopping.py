@@ -1,177 +1,163 @@
-"""Why training ended: `stop_reason_`, for every solver."""
+"""When training ends, and what is said of it."""
 
 import warnings
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from helpers import (
+    LOADERS,
+    ends_early,
+    every_batch_solver,
+    every_class,
+    first_order,
+    flat,
+    scaled,
+    split,
+    tanh_objective,
+)
+from scipy.special import log_softmax
 from sklearn.base import clone
-from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
-from sklearn_toynn._linear.solvers import LINEAR_SOLVERS
-from sklearn_toynn._training.results import History
-from sklearn_toynn._training.run import TrainingRun
-from sklearn_toynn._training.schedules import SCHEDULES
-from sklearn_toynn._training.solvers import SOLVERS
-from sklearn_toynn._training.stopping import STOP_REASONS, StoppingPolicy
 
-X, y = load_iris(return_X_y=True)
-BATCH_SOLVERS = ("adam", "sgd")
-
-filterwarnings = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+# ---- stopping
 
 
-def net(**params):
-    return TwoLayerNetClassifier(**{"hidden_size": 5, "random_state": 0, **params})
+def stalls_at(curve, tol, n_iter_no_change):
+    """The number of iterations after which a curve has not improved by tol for so many."""
+    best, n_stalled = np.inf, 0
+    for n_iter, loss in enumerate(curve, start=1):
+        n_stalled = 0 if loss < best - tol else n_stalled + 1
+        best = min(best, loss)
+        if n_stalled == n_iter_no_change:
+            return n_iter
+    return None
 
 
-def softmax(**params):
-    return SoftmaxClassifier(random_state=0, **params)
+@every_class
+@every_batch_solver
+@pytest.mark.parametrize("schedule", ["constant", "plateau", lambda p: 1 - p])
+@pytest.mark.parametrize(("tol", "n_iter_no_change"), [(1e-2, 3), (1e-3, 10), (0.5, 1)])
+def test_stops_where_the_objective_stands_still(
+    model_class, solver, schedule, tol, n_iter_no_change
+):
+    X, y = scaled("wine")
+    model = model_class(
+        solver=solver,
+        schedule=schedule,
+        tol=tol,
+        n_iter_no_change=n_iter_no_change,
+        max_iter=1000,
+        random_state=0,
+    ).fit(X, y)
+    assert model.n_iter_ < 1000
+    assert model.n_iter_ == stalls_at(model.loss_curve_, tol, n_iter_no_change)
 
 
-MODELS = [
-    *(pytest.param(net, solver, id=f"net-{solver}") for solver in SOLVERS),
-    *(pytest.param(softmax, solver, id=f"softmax-{solver}") for solver in SOLVERS),
-    *(pytest.param(softmax, solver, id=f"softmax-{solver}") for solver in LINEAR_SOLVERS),
-]
+@every_class
+@every_batch_solver
+def test_cosine_runs_to_max_iter_without_a_warning(model_class, solver):
+    X, y = scaled("iris")
+    model = model_class(solver=solver, tol=1.0, n_iter_no_change=1, max_iter=33, random_state=0)
+    assert model.fit(X, y).n_iter_ == 33
+    # from a start at the minimum, too, where nothing improves
+    model.set_params(warm_start=True)
+    assert model.fit(X, y).fit(X, y).n_iter_ == 33
 
 
-@pytest.mark.parametrize(("loss", "n_stalled", "largest", "asks", "n_iter", "expected"), [
-    (1.0, 0, 1.0, False, 5, None),
-    (np.nan, 9, 0.0, True, 20, "diverged"),
-    (np.inf, 0, 1.0, False, 5, "diverged"),
-    (1.0, 3, 0.0, True, 20, "validation"),
-    (1.0, 2, 0.1, True, 20, "tol"),
-    (1.0, 2, 0.2, True, 20, "callback"),
-    (1.0, 2, 0.2, False, 20, "max_iter"),
-    (1.0, 2, 0.2, False, 19, None),
-])  # fmt: skip
-def test_the_first_reason_that_holds(loss, n_stalled, largest, asks, n_iter, expected):
-    policy = StoppingPolicy(
-        tol=0.1,
-        n_iter_no_change=3,
-        max_iter=20,
-        stall_reason="validation",
-        limit_reason="max_iter",
-        watches_gradient=True,
+@every_class
+@every_batch_solver
+@pytest.mark.parametrize("schedule", ["constant", "inverse", lambda _: 1.0])
+def test_warns_at_max_iter_while_the_loss_falls(model_class, solver, schedule):
+    model = model_class(
+        solver=solver, learning_rate=1e-3, schedule=schedule, max_iter=5, random_state=0
     )
-    history = History(0, [1.0] * (n_iter - 1) + [loss], [1.0] * n_iter, n_stalled=n_stalled)
-    assert policy.find_reason(history, largest, callback_asks=asks) == expected
+    with pytest.warns(ConvergenceWarning, match=r"max_iter=5 .*tol"):
+        model.fit(*scaled("wine"))
+    assert model.n_iter_ == 5
 
 
-@filterwarnings
-@pytest.mark.parametrize(("make", "solver"), MODELS)
-def test_tol(make, solver):
-    model = make(solver=solver, tol=0.1, schedule="constant", max_iter=500).fit(X, y)
-    assert model.n_iter_ < 500
-    assert model.stop_reason_ == "tol"
+@every_class
+@every_batch_solver
+def test_the_warning_does_not_advise_what_is_so_already(model_class, solver):
+    X, X_val, y, y_val = split()
+    model = model_class(solver=solver, schedule="cosine", max_iter=3, random_state=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X, y, X_val=X_val, y_val=y_val)
+    assert not [w for w in caught if "schedule='cosine'" in str(w.message)]
 
 
-@filterwarnings
-@pytest.mark.parametrize("schedule", ["auto", *SCHEDULES])
-@pytest.mark.parametrize(("make", "solver"), MODELS)
-def test_at_max_iter(make, solver, schedule):
-    model = make(solver=solver, tol=0, schedule=schedule, max_iter=2).fit(X, y)
-    assert model.n_iter_ == 2
-    ends = schedule == "cosine" or (schedule == "auto" and solver in BATCH_SOLVERS)
-    follows = type(model)._solvers[solver].follows_schedule
-    assert model.stop_reason_ == ("schedule" if ends and follows else "max_iter")
+@every_class
+@pytest.mark.parametrize("solver", ["gd", "lbfgs"])
+def test_whole_batch_solvers_warn_at_max_iter(model_class, solver):
+    model = model_class(solver=solver, max_iter=3, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="max_iter=3"):
+        model.fit(*scaled("wine"))
+    assert model.n_iter_ == 3
 
 
-@filterwarnings
-@pytest.mark.parametrize(("max_iter", "expected"), [(300, "validation"), (3, "schedule")])
-@pytest.mark.parametrize("solver", BATCH_SOLVERS)
-@pytest.mark.parametrize("make", [net, softmax])
-def test_a_validation_set_beside_a_schedule(make, solver, max_iter, expected):
-    model = make(solver=solver, early_stopping=True, tol=1e-2, max_iter=max_iter).fit(X, y)
-    assert (model.n_iter_ < max_iter) == (expected == "validation")
-    assert model.stop_reason_ == expected
+def largest_gradient_entry(model, X, y):
+    """By the formula for softmax, row-major."""
+    scores = X @ model.coef_.T + model.intercept_
+    errors = (np.exp(log_softmax(scores, axis=1)) - np.eye(len(model.classes_))[y]) / len(y)
+    return max(abs(errors.T @ X + model.reg * model.coef_).max(), abs(errors.sum(axis=0)).max())
 
 
-@filterwarnings
-@pytest.mark.parametrize(("make", "solver"), MODELS)
-def test_validation(make, solver):
-    params = {"tol": 1e-9, "schedule": "constant", "max_iter": 3000, "n_iter_no_change": 2}
-    rng = np.random.RandomState(0)
-    codes = rng.permutation(y)  # labels that nothing can be learnt about
-    model = make(solver=solver, reg=0, **params).fit(X, codes, X_val=X, y_val=rng.permutation(y))
-    assert model.stop_reason_ == "validation"
+@pytest.mark.parametrize("tol", [1e-2, 1e-3, 1e-4])
+@pytest.mark.parametrize("name", LOADERS)
+def test_gd_stops_on_the_gradient(name, tol):
+    X, y = scaled(name)
+    model = SoftmaxClassifier(0.05, solver="gd", tol=tol, max_iter=5000).fit(X, y)
+    assert 1 < model.n_iter_ < 5000
+    assert largest_gradient_entry(model, X, y) <= tol
+    # a stop as soon as it may: two iterations before, the gradient was larger
+    with pytest.warns(ConvergenceWarning, match="max_iter"):
+        before = clone(model).set_params(max_iter=model.n_iter_ - 2).fit(X, y)
+    assert largest_gradient_entry(before, X, y) > tol
 
 
-def test_precision():
-    model = net(solver="lbfgs", tol=0, max_iter=10_000, activation="tanh", reg=0.1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(X.astype(np.float32), y)
-    assert model.n_iter_ < 10_000
-    assert model.stop_reason_ == "precision"
+@ends_early
+def test_gd_default_tol_is_under_5e_4():
+    assert SoftmaxClassifier().tol < 5e-4
+    assert TwoLayerNetClassifier().tol < 5e-4
 
 
-@pytest.mark.parametrize("solver", LINEAR_SOLVERS)
-def test_precision_of_float32_weights_far_from_zero(solver):
-    model = softmax(solver=solver, reg=1e-6)
-    with pytest.warns(ConvergenceWarning, match="float64"):
-        model.fit((X + 1e6).astype(np.float32), y)
-    assert model.gap_ > 1e-5
-    assert model.stop_reason_ == "precision"
+@pytest.mark.parametrize("tol", [1e-2, 1e-4])
+def test_net_lbfgs_stops_on_the_gradient(tol):
+    X, y = scaled("wine")
+    net = TwoLayerNetClassifier(
+        4, 0.01, activation="tanh", solver="lbfgs", tol=tol, random_state=0
+    ).fit(X, y)
+    shapes = [W.shape for W in net.coefs_]
+    gradient = tanh_objective(X, y, net.reg, shapes)(flat(net))[1]
+    assert abs(gradient).max() <= tol
 
 
-@pytest.mark.parametrize("solver", ["gd", *BATCH_SOLVERS])
-@pytest.mark.parametrize("make", [net, softmax])
-def test_diverged(make, solver):
-    model = make(solver=solver, learning_rate=1e200)
-    with pytest.warns(ConvergenceWarning, match="diverged"):
-        model.fit(X, y)
-    assert model.stop_reason_ == "diverged"
+# ---- validation
 
 
-@filterwarnings
-@pytest.mark.parametrize(("make", "solver"), MODELS)
-def test_interrupted(make, solver, monkeypatch):
-    record = TrainingRun.record
-
-    def interrupted(run, loss):
-        record(run, loss)
-        if run.n_iter == 2:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(TrainingRun, "record", interrupted)
-    model = make(solver=solver, tol=0, max_iter=50)
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(X, y)
-    assert model.stop_reason_ == "interrupted"
-
-
-@pytest.mark.parametrize("solver", BATCH_SOLVERS)
-@pytest.mark.parametrize("make", [net, softmax])
-def test_partial_fit(make, solver):
-    model = make(solver=solver)
-    model.partial_fit(X, y, classes=[0, 1, 2])
-    assert model.stop_reason_ == "partial_fit"
-    assert model.fit(X, y).stop_reason_ == "schedule"
-    assert model.partial_fit(X, y).stop_reason_ == "partial_fit"
-
-
-def test_each_net_has_its_own():
-    params = {"solver": "gd", "tol": 0.07, "max_iter": 60, "activation": "tanh"}
-    model = net(**params, n_nets=4)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(X, y)
-    assert model.stop_reason_.shape == (4,)
-    assert set(model.stop_reason_) <= set(STOP_REASONS)
-    alone = clone(model).set_params(n_nets=1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        alone.fit(X, y)
-    assert model.stop_reason_[0] == alone.stop_reason_
-    assert_array_equal(model.stop_reason_, clone(model).fit(X, y).stop_reason_)
-
-
-@pytest.mark.parametrize("reason", STOP_REASONS)
-@pytest.mark.parametrize("model_class", [SoftmaxClassifier, TwoLayerNetClassifier])
-def test_the_reasons_are_documented(model_class, reason):
-    _, attribute = model_class.__doc__.split("stop_reason_ :")
-    assert f'"{reason}"' in attribute.split("loss_curve_ :")[0]
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize(("tol", "n_iter_no_change"), [(1e-3, 3), (1e-2, 1), (1e-4, 5)])
+@every_class
+@first_order
+def test_a_validation_set_stops_the_training(
+    model_class, solver, early_stopping, tol, n_iter_no_change, schedule
+):
+    X, X_val, y, y_val = split()
+    model = model_class(
+        solver=solver,
+        schedule=schedule,
+        learning_rate=0.05,
+        tol=tol,
+        n_iter_no_change=n_iter_no_change,
+        max_iter=2000,
+        early_stopping=early_stopping,
+        random_state=0,
+    ).fit(X, y, X_val=X_val, y_val=y_val)
+    assert model.n_iter_ < 2000
+    expected = stalls_at(model.validation_loss_curve_, tol, n_iter_no_change)
+    if solver != "gd" or expected == model.n_iter_:
+        assert model.n_iter_ == expected

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from hard_columns import Problem
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris, load_wine
 from sklearn.decomposition import PCA
@@ -22,10 +22,6 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from softmax_reference import excess, find_minimum
 
 from sklearn_toynn import SoftmaxClassifier
-from sklearn_toynn._linear import hessian_models
-from sklearn_toynn._linear.descent import Descent, Tolerance
-from sklearn_toynn._linear.hessian_models import ClassFactors, FullHessian
-from sklearn_toynn._linear.objective import LinearObjective
 
 every_solver = pytest.mark.parametrize("solver", ["auto", "newton", "lbfgs"])
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -357,41 +353,3 @@ class TestGap:
         model = SoftmaxClassifier(solver=solver).fit(sp.csr_array(X), y)
         above = relative_excess(model, X, y)
         assert above / (1 + above) - ROUNDING <= model.gap_ <= model.tol
-
-
-class TestParts:
-    def make_objective(self):
-        X, y = load_scaled_wine()
-        return LinearObjective(X, y, np.full(len(y), 1 / len(y)), 1e-3, 3)
-
-    def test_what_only_asks_changes_nothing(self):
-        objective = self.make_objective()
-        theta = np.zeros(objective.shape)
-        descent = Descent(
-            objective, theta, FullHessian, (ClassFactors, FullHessian), Tolerance(relative=1e-6)
-        )
-        for _ in range(4):
-            descent.advance()
-            before = pickle.dumps([descent.theta, descent.gap, descent.lower_bound, descent.loss])
-            n_evaluations, model = objective.n_evaluations, descent.model
-            for _ in range(3):
-                descent._due_model()
-                descent._affordable_model()
-                descent._has_vanished()
-            after = pickle.dumps([descent.theta, descent.gap, descent.lower_bound, descent.loss])
-            assert after == before
-            assert objective.n_evaluations == n_evaluations
-            assert descent.model is model
-
-    def test_a_sum_is_what_is_returned(self, monkeypatch):
-        # BLAS may hand back a copy
-        objective = self.make_objective()
-        rng = np.random.RandomState(0)
-        theta, g = (rng.standard_normal(objective.shape) for _ in range(2))
-        theta, g = theta - theta.mean(axis=0), g - g.mean(axis=0)
-        expected = ClassFactors(objective, theta).solve(g)
-        add_gram = hessian_models.add_gram
-        monkeypatch.setattr(
-            hessian_models, "add_gram", lambda A, *args: add_gram(A.copy(order="F"), *args)
-        )
-        assert_array_equal(ClassFactors(objective, theta).solve(g), expected)

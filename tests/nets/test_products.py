@@ -8,6 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import (
+    LINEAR_SOLVERS,
+    assert_same_fit,
+    batch_cases,
+    blind_model,
+    every_case,
+    parameters,
+)
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
@@ -28,58 +36,12 @@ FORMATS = {
     "coo_array": sparse.coo_array,
     "coo_matrix": sparse.coo_matrix,
 }
-LINEAR_SOLVERS = {"auto", "lbfgs", "newton"}
-
-
-def solvers_of(model_class):
-    (options,) = model_class._parameter_constraints["solver"]
-    return sorted(options.options)
-
-
-CASES = [
-    (model_class, solver)
-    for model_class in (SoftmaxClassifier, TwoLayerNetClassifier)
-    for solver in solvers_of(model_class)
-]
-every_case = pytest.mark.parametrize(("model_class", "solver"), CASES)
-batch_cases = pytest.mark.parametrize(
-    ("model_class", "solver"), [case for case in CASES if case[1] in {"adam", "sgd"}]
-)
 every_format = pytest.mark.parametrize("make", FORMATS.values(), ids=FORMATS)
-
 images, labels = load_digits(n_class=4, return_X_y=True)
 # strokes alone, a quarter of the entries, and a column that is zero throughout
 X, y = np.where(images > 11, images / 16, 0)[:500], labels[:500]
 X_val, y_val = np.where(images > 11, images / 16, 0)[500:], labels[500:]
 weights = np.random.RandomState(0).randint(0, 4, len(y)).astype(float)
-
-
-def draw_weights(rng, fan_in, fan_out):
-    return rng.standard_normal((fan_in, fan_out)) / 4
-
-
-def make_model(model_class, solver, **params):
-    """A model whose start knows nothing of X; see `TestCommonScale` for one that does."""
-    params = {"init": draw_weights, "max_iter": 12, "random_state": 0, **params}
-    if model_class is TwoLayerNetClassifier:
-        params.setdefault("hidden_size", 6)
-        # ReLU would turn roundings into other minima
-        params.setdefault("activation", "tanh")
-    return model_class(solver=solver, **params)
-
-
-def layers(model):
-    if isinstance(model, SoftmaxClassifier):
-        return [model.coef_, model.intercept_]
-    return [*model.coefs_, *model.intercepts_]
-
-
-def assert_same_fit(one, other, rtol=1e-7):
-    for array, desired in zip(layers(one), layers(other), strict=True):
-        assert array.dtype == desired.dtype
-        assert_allclose(array, desired, rtol=rtol, atol=rtol * np.abs(desired).max())
-    assert_allclose(one.loss_curve_, other.loss_curve_, rtol=rtol)
-    assert_allclose(one.loss_, other.loss_, rtol=rtol)
 
 
 @pytest.fixture
@@ -107,18 +69,18 @@ class TestLikeDense:
         # the linear solvers' steps depend on how the rows are held, their minimum does not
         if model_class is SoftmaxClassifier and solver in LINEAR_SOLVERS:
             params = {"tol": 1e-12, "max_iter": 500, "reg": 0.1}
-            model = make_model(model_class, solver, **params).fit(rows, y)
-            dense = make_model(model_class, solver, **params).fit(X, y)
+            model = blind_model(model_class, solver, **params).fit(rows, y)
+            dense = blind_model(model_class, solver, **params).fit(X, y)
             assert_allclose(model.coef_, dense.coef_, atol=1e-5)
             assert_allclose(model.loss_, dense.loss_, rtol=1e-10)
         else:
-            model = make_model(model_class, solver).fit(rows, y)
-            assert_same_fit(model, make_model(model_class, solver).fit(X, y))
+            model = blind_model(model_class, solver).fit(rows, y)
+            assert_same_fit(model, blind_model(model_class, solver).fit(X, y))
 
     @pytest.mark.parametrize("model_class", [SoftmaxClassifier, TwoLayerNetClassifier])
     @every_format
     def test_predictions(self, model_class, make):
-        model = make_model(model_class, "adam").fit(X, y)
+        model = blind_model(model_class, "adam").fit(X, y)
         for method in ("predict_proba", "predict_log_proba", "decision_function"):
             predict = getattr(model, method)
             assert type(predict(make(X_val))) is np.ndarray
@@ -127,18 +89,18 @@ class TestLikeDense:
 
     @every_case
     def test_formats_give_the_same_bits(self, model_class, solver):
-        first, *others = (make_model(model_class, solver).fit(m(X), y) for m in FORMATS.values())
+        first, *others = (blind_model(model_class, solver).fit(m(X), y) for m in FORMATS.values())
         for other in others:
-            for array, desired in zip(layers(other), layers(first), strict=True):
+            for array, desired in zip(parameters(other), parameters(first), strict=True):
                 assert_array_equal(array, desired)
 
     @every_case
     def test_float32(self, model_class, solver):
         rows = sparse.csr_array(X.astype(np.float32))
-        model = make_model(model_class, solver).fit(rows, y)
-        assert {array.dtype for array in layers(model)} == {np.dtype(np.float32)}
+        model = blind_model(model_class, solver).fit(rows, y)
+        assert {array.dtype for array in parameters(model)} == {np.dtype(np.float32)}
         assert model.predict_proba(rows).dtype == np.float32
-        double = make_model(model_class, solver).fit(X, y)
+        double = blind_model(model_class, solver).fit(X, y)
         assert_allclose(model.loss_, double.loss_, rtol=1e-2)
 
     @every_case
@@ -147,18 +109,18 @@ class TestLikeDense:
         params = {"class_weight": "balanced"}
         if model_class is SoftmaxClassifier and solver in LINEAR_SOLVERS:
             params |= {"tol": 1e-12, "max_iter": 500, "reg": 0.1}
-        model = make_model(model_class, solver, **params).fit(rows, y, weights)
-        dense = make_model(model_class, solver, **params).fit(X, y, weights)
+        model = blind_model(model_class, solver, **params).fit(rows, y, weights)
+        dense = blind_model(model_class, solver, **params).fit(X, y, weights)
         assert_allclose(model.predict_proba(X), dense.predict_proba(X), atol=1e-5)
         assert_allclose(model.loss_, dense.loss_, rtol=1e-7)
 
     @every_case
     @pytest.mark.parametrize("given", [False, True])
     def test_validation_set(self, model_class, solver, given):
-        model = make_model(model_class, solver, early_stopping=not given, tol=0)
+        model = blind_model(model_class, solver, early_stopping=not given, tol=0)
         extra = {"X_val": sparse.csc_array(X_val), "y_val": y_val} if given else {}
         model.fit(sparse.csr_array(X), y, **extra)
-        dense = make_model(model_class, solver, early_stopping=not given, tol=0)
+        dense = blind_model(model_class, solver, early_stopping=not given, tol=0)
         dense.fit(X, y, **({"X_val": X_val, "y_val": y_val} if given else {}))
         # a linear solver takes other steps to the same minimum
         linear = model_class is SoftmaxClassifier and solver in LINEAR_SOLVERS
@@ -172,16 +134,16 @@ class TestLikeDense:
 
     @pytest.mark.parametrize("model_class", [SoftmaxClassifier, TwoLayerNetClassifier])
     def test_dense_validation_set_beside_sparse_rows(self, model_class):
-        model = make_model(model_class, "adam").fit(
+        model = blind_model(model_class, "adam").fit(
             sparse.csr_array(X), y, X_val=X_val, y_val=y_val
         )
-        other = make_model(model_class, "adam")
+        other = blind_model(model_class, "adam")
         other.fit(X, y, X_val=sparse.csr_array(X_val), y_val=y_val)
         assert_same_fit(model, other)
 
     @batch_cases
     def test_partial_fit(self, model_class, solver):
-        model, dense = make_model(model_class, solver), make_model(model_class, solver)
+        model, dense = blind_model(model_class, solver), blind_model(model_class, solver)
         for start in range(0, 500, 200):
             part = slice(start, start + 200)
             model.partial_fit(sparse.csr_array(X[part]), y[part], classes=np.arange(4))
@@ -191,8 +153,8 @@ class TestLikeDense:
     @every_case
     def test_warm_start(self, model_class, solver):
         params = {"warm_start": True, "schedule": "constant", "max_iter": 4}
-        model = make_model(model_class, solver, **params)
-        dense = make_model(model_class, solver, **params)
+        model = blind_model(model_class, solver, **params)
+        dense = blind_model(model_class, solver, **params)
         for _ in range(2):
             model.fit(sparse.csr_array(X), y)
             dense.fit(X, y)
@@ -204,12 +166,12 @@ class TestLikeDense:
     @pytest.mark.parametrize("activation", ["relu", "tanh"])
     def test_equal_rows_are_merged(self, activation):
         rows, counts = sparse.csr_array(X), weights.astype(int)
-        model = make_model(TwoLayerNetClassifier, "lbfgs", activation=activation)
+        model = blind_model(TwoLayerNetClassifier, "lbfgs", activation=activation)
         weighted = model.fit(rows, y, weights)
         repeated = np.random.RandomState(1).permutation(np.repeat(np.arange(len(y)), counts))
-        other = make_model(TwoLayerNetClassifier, "lbfgs", activation=activation)
+        other = blind_model(TwoLayerNetClassifier, "lbfgs", activation=activation)
         other.fit(rows[repeated], y[repeated])
-        for array, desired in zip(layers(weighted), layers(other), strict=True):
+        for array, desired in zip(parameters(weighted), parameters(other), strict=True):
             assert_array_equal(array, desired)
 
     @every_case
@@ -217,7 +179,7 @@ class TestLikeDense:
         params = {"init": "auto", "max_iter": 40, "activation": "relu", "hidden_size": 30}
         if model_class is SoftmaxClassifier:
             params = {"init": "auto", "max_iter": 40}
-        model = make_model(model_class, solver, **params).fit(sparse.csr_array(X), y)
+        model = blind_model(model_class, solver, **params).fit(sparse.csr_array(X), y)
         assert model.score(sparse.csr_array(X_val), y_val) > 0.85
 
 
@@ -242,7 +204,7 @@ class TestCommonScale:
         return X.astype(request.param), y
 
     def make(self, model_class, solver, **params):
-        return make_model(model_class, solver, **{"init": "auto", "max_iter": 4, **params})
+        return blind_model(model_class, solver, **{"init": "auto", "max_iter": 4, **params})
 
     def tolerance(self, X):
         # float32 takes a rounding of the values far from zero, at 500
@@ -308,67 +270,6 @@ class TestCommonScale:
         assert not columns.mean.any()
 
 
-class TestDuplicates:
-    """Entries of the same place add up, as in the bag of words of SciPy's csr_matrix."""
-
-    @pytest.fixture
-    def words(self):
-        """The csr_matrix docstring's loop over documents, made longer."""
-        rng = np.random.RandomState(0)
-        indptr, indices, data, vocabulary, y = [0], [], [], {}, []
-        for _ in range(90):
-            topic = rng.randint(3)
-            for word in rng.randint(6, size=12) + 3 * topic:
-                indices.append(vocabulary.setdefault(int(word), len(vocabulary)))
-                data.append(1)
-            indptr.append(len(indices))
-            y.append(topic)
-        rows = sparse.csr_matrix((data, indices, indptr), dtype=int)
-        assert not rows.has_canonical_format
-        return rows, np.array(y)
-
-    @every_case
-    def test_same_as_dense(self, model_class, solver, words):
-        rows, y = words
-        before = [array.copy() for array in (rows.data, rows.indices, rows.indptr)]
-        model = make_model(model_class, solver, init="auto", max_iter=6)
-        if model_class is SoftmaxClassifier and solver in LINEAR_SOLVERS:
-            model.set_params(tol=1e-10, max_iter=500, reg=0.1)
-            dense = clone(model).fit(rows.toarray(), y)
-            model.fit(rows, y)
-        else:
-            dense = clone(model).fit(rows.toarray(), y, X_val=rows.toarray()[::2], y_val=y[::2])
-            model.fit(rows, y, X_val=rows[::2], y_val=y[::2])
-        assert_allclose(model.loss_, dense.loss_, rtol=1e-7)
-        assert_allclose(model.predict_proba(rows), dense.predict_proba(rows.toarray()), atol=1e-5)
-        for array, was in zip((rows.data, rows.indices, rows.indptr), before, strict=True):
-            assert_array_equal(array, was)
-
-    @batch_cases
-    def test_partial_fit(self, model_class, solver, words):
-        rows, y = words
-        model, dense = make_model(model_class, solver), make_model(model_class, solver)
-        model.partial_fit(rows, y, classes=[0, 1, 2])
-        assert_same_fit(model, dense.partial_fit(rows.toarray(), y, classes=[0, 1, 2]))
-
-    @every_case
-    def test_those_of_compressed_columns(self, model_class, solver, words):
-        columns, y = words[0].tocsc(), words[1]
-        arrays = 9.0 * columns.data, columns.indices, columns.indptr
-        rows = sparse.csc_array(arrays, shape=columns.shape)
-        model = make_model(model_class, solver, init="auto", max_iter=6)
-        if model_class is SoftmaxClassifier and solver in LINEAR_SOLVERS:
-            model.set_params(tol=1e-10, max_iter=500, reg=0.1)
-        dense = clone(model).fit(rows.toarray(), y)
-        assert_allclose(model.fit(rows, y).loss_, dense.loss_, rtol=1e-7)
-
-    @pytest.mark.parametrize("container", [sparse.csr_array, sparse.csc_array])
-    def test_a_sum_beyond_the_range_is_refused(self, container):
-        rows = container(([1e308, 1e308, 1.0], [0, 0, 1], [0, 2, 3]), shape=(2, 2))
-        with pytest.raises(ValueError, match="infinity"):
-            SoftmaxClassifier().fit(rows, [0, 1])
-
-
 class TestInput:
     @every_case
     @every_format
@@ -382,7 +283,7 @@ class TestInput:
         before = [array.copy() for array in arrays]
         for array in arrays:
             array.flags.writeable = False
-        model = make_model(model_class, solver).fit(rows, y, weights)
+        model = blind_model(model_class, solver).fit(rows, y, weights)
         model.predict_proba(rows)
         for array, was in zip(arrays, before, strict=True):
             assert_array_equal(array, was)
@@ -396,12 +297,12 @@ class TestInput:
             (reversed_columns.data, indices.astype(np.int32), reversed_columns.indptr), X.shape
         )
         assert not unsorted.has_sorted_indices
-        model = make_model(TwoLayerNetClassifier, solver).fit(rows, y)
-        assert_same_fit(make_model(TwoLayerNetClassifier, solver).fit(unsorted, y), model, 1e-6)
+        model = blind_model(TwoLayerNetClassifier, solver).fit(rows, y)
+        assert_same_fit(blind_model(TwoLayerNetClassifier, solver).fit(unsorted, y), model, 1e-6)
         padded = rows.copy()
         padded.data[:50] = 0
-        model = make_model(TwoLayerNetClassifier, solver).fit(padded, y)
-        desired = make_model(TwoLayerNetClassifier, solver).fit(padded.toarray(), y)
+        model = blind_model(TwoLayerNetClassifier, solver).fit(padded, y)
+        desired = blind_model(TwoLayerNetClassifier, solver).fit(padded.toarray(), y)
         assert_same_fit(model, desired, 1e-6)
 
     def test_sixty_four_bit_indices(self):
@@ -409,9 +310,9 @@ class TestInput:
         long = rows.copy()
         long.indices, long.indptr = long.indices.astype(np.int64), long.indptr.astype(np.int64)
         for solver in ("adam", "auto"):
-            model = make_model(SoftmaxClassifier, solver).fit(long, y)
+            model = blind_model(SoftmaxClassifier, solver).fit(long, y)
             assert_array_equal(
-                model.coef_, make_model(SoftmaxClassifier, solver).fit(rows, y).coef_
+                model.coef_, blind_model(SoftmaxClassifier, solver).fit(rows, y).coef_
             )
 
     @every_case
@@ -419,11 +320,11 @@ class TestInput:
         rows = sparse.csr_array(X)
         rows.data[7] = np.nan
         with pytest.raises(ValueError, match="NaN"):
-            make_model(model_class, solver).fit(rows, y)
+            blind_model(model_class, solver).fit(rows, y)
 
     def test_one_row_and_empty_rows(self):
         rows = sparse.csr_array(X)
-        model = make_model(TwoLayerNetClassifier, "adam").fit(rows, y)
+        model = blind_model(TwoLayerNetClassifier, "adam").fit(rows, y)
         empty = sparse.csr_array((3, X.shape[1]))
         assert_allclose(model.predict_proba(empty), model.predict_proba(np.zeros((3, X.shape[1]))))
         assert model.predict(rows[[0]]).shape == (1,)
@@ -439,7 +340,7 @@ class TestMemory:
             sparse.random(n_samples, n_features, density=0.004, format="csr", random_state=rng)
         )
         target = rng.randint(3, size=n_samples)
-        model = make_model(model_class, solver, max_iter=2).fit(
+        model = blind_model(model_class, solver, max_iter=2).fit(
             rows, target, X_val=rows, y_val=target
         )
         assert model.predict_proba(rows).shape == (n_samples, 3)

@@ -9,6 +9,7 @@ import pytest
 import scipy.linalg
 import scipy.optimize
 import scipy.sparse as sp
+from helpers import linear_objective
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp, softmax
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
@@ -17,16 +18,6 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import SoftmaxClassifier
-from sklearn_toynn._linear.hessian_models import (
-    ClassFactors,
-    Diagonal,
-    FullHessian,
-    SharedFactor,
-    UniformFactor,
-    choose_hessian_models,
-)
-from sklearn_toynn._linear.objective import LinearObjective
-from sklearn_toynn._linear.row_space import RowSpace
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
 LOADERS = {
@@ -36,7 +27,6 @@ LOADERS = {
     "digits": load_digits,
 }
 every_solver = pytest.mark.parametrize("solver", ["newton", "lbfgs", "auto"])
-MODELS = [Diagonal, UniformFactor, SharedFactor, ClassFactors, FullHessian]
 
 
 def draw(X, n_classes, rng, strength=2.0):
@@ -77,12 +67,6 @@ def load(name):
 
 
 # ---- the objective, once more and plainly
-
-
-def objective(coef, intercept, X, y, reg, w=None):
-    scores = np.asarray(X @ coef.T) + intercept
-    losses = logsumexp(scores, axis=1) - scores[np.arange(len(y)), y]
-    return np.average(losses, weights=w) + reg / 2 * (coef**2).sum()
 
 
 def gradient(coef, intercept, X, y, reg, w=None):
@@ -153,7 +137,7 @@ def reg_of(name, C):
 
 
 def assert_minimum(model, X, y, least, tol, w=None):
-    loss = objective(model.coef_, model.intercept_, X, y, model.reg, w)
+    loss = linear_objective(model.coef_, model.intercept_, X, y, model.reg, w)
     assert loss <= least * (1 + tol)
     assert_allclose(model.loss_, loss, rtol=1e-9)
     assert_allclose(model.intercept_.sum(), 0, atol=1e-9 * (1 + abs(model.intercept_).max()))
@@ -224,7 +208,7 @@ def test_digits(solver):
     model = SoftmaxClassifier(1e-3, solver=solver).fit(X, y)
     reference = scipy.optimize.minimize(
         lambda v: (
-            objective(v[:640].reshape(10, 64), v[640:], X, y, 1e-3),
+            linear_objective(v[:640].reshape(10, 64), v[640:], X, y, 1e-3),
             np.concatenate(
                 [g.ravel() for g in gradient(v[:640].reshape(10, 64), v[640:], X, y, 1e-3)]
             ),
@@ -303,7 +287,7 @@ def test_odd_columns_in_float32(kind, solver):
     X = X.astype(np.float32)
     model = SoftmaxClassifier(1e-3, solver=solver).fit(X, y)
     assert model.coef_.dtype == np.float32
-    loss = objective(model.coef_.astype(float), model.intercept_, X.astype(float), y, 1e-3)
+    loss = linear_objective(model.coef_.astype(float), model.intercept_, X.astype(float), y, 1e-3)
     assert loss <= plain_newton(X.astype(float), y, 1e-3) * (1 + 1e-5)
 
 
@@ -339,7 +323,7 @@ def test_weights(solver):
     w[::7] = 0
     model = SoftmaxClassifier(1e-3, solver=solver, tol=1e-8).fit(X, y, w)
     least = plain_newton(X[w > 0], y[w > 0], 1e-3, w[w > 0])
-    assert objective(model.coef_, model.intercept_, X, y, 1e-3, w) <= least * (1 + 1e-8)
+    assert linear_objective(model.coef_, model.intercept_, X, y, 1e-3, w) <= least * (1 + 1e-8)
 
 
 @every_solver
@@ -488,109 +472,6 @@ def test_fused_search_equals_grid_search(solver):
 
 
 # ---- the parts
-
-
-def make_objective(X, y, reg=1e-3, w=None):
-    w = np.full(len(y), 1 / len(y)) if w is None else w / w.sum()
-    return LinearObjective(X, y, w.astype(X.dtype), reg, y.max() + 1)
-
-
-def hessian_by_differences(problem, theta, step=1e-5):
-    """Its columns, each a central difference of the gradient."""
-    columns = []
-    for entry in np.ndindex(theta.shape):
-        shift = np.zeros(theta.shape)
-        shift[entry] = step
-        ahead, behind = (problem.value_and_gradient(theta + s * shift)[1] for s in (1, -1))
-        columns.append((ahead - behind).ravel() / (2 * step))
-    return np.array(columns).T
-
-
-@pytest.fixture(params=["cached", "dense", "sparse"])
-def problem(request):
-    n_samples = 1500 if request.param == "dense" else 60
-    rng = np.random.RandomState(0)
-    X = rng.standard_normal((n_samples, 4)) * [1, 10, 0.1, 1] + [0, 5, 0, 1]
-    X *= rng.uniform(size=X.shape) < 0.7
-    y = rng.randint(3, size=n_samples)
-    if request.param == "dense":
-        X = np.tile(X, (3, 1))
-        y = np.tile(y, 3)
-    w = rng.uniform(size=len(y))
-    rows = sp.csr_array(X) if request.param == "sparse" else X
-    return make_objective(rows, y, 0.01, w), (X, y, w)
-
-
-def random_theta(problem, seed=1):
-    theta = np.random.RandomState(seed).standard_normal(problem.shape)
-    return theta - theta.mean(axis=0)
-
-
-def test_objective_is_the_contract_in_other_variables(problem):
-    problem, (X, y, w) = problem
-    theta = random_theta(problem)
-    W, b = problem.columns.to_coefs(theta)
-    value, g = problem.value_and_gradient(theta)
-    assert_allclose(value, objective(W, b, X, y, 0.01, w), rtol=1e-12)
-    assert_allclose(problem.columns.from_coefs(W, b), theta, rtol=1e-10)
-    shift = random_theta(problem, 2)
-    values = [problem.value_and_gradient(theta + t * shift)[0] for t in (1e-5, -1e-5)]
-    assert_allclose(np.vdot(g, shift), (values[0] - values[1]) / 2e-5, rtol=1e-6)
-
-
-@pytest.mark.parametrize("kind", MODELS)
-def test_models_of_the_hessian(problem, kind):
-    problem, _ = problem
-    theta = random_theta(problem) if kind is not UniformFactor else np.zeros(problem.shape)
-    K, size = problem.shape
-    H = hessian_by_differences(problem, theta).reshape(K, size, K, size)
-    model, g = kind(problem, theta), random_theta(problem, 3)
-    step = model.solve(g)
-    assert_allclose(step.sum(axis=0), 0, atol=1e-9 * abs(step).max())
-    if kind in (FullHessian, UniformFactor):  # H d = g
-        assert_allclose(np.tensordot(H, step, 2), g, atol=1e-4 * abs(g).max())
-    elif kind is not SharedFactor:
-        expected = np.zeros_like(g)
-        for k in range(K):
-            block = H[k, :, k]
-            block = np.diag(block.diagonal()) if kind is Diagonal else block
-            expected[k] = np.linalg.solve(block, g[k])
-        expected -= expected.mean(axis=0)
-        assert_allclose(step, expected, atol=0.03 * abs(expected).max())
-    assert np.vdot(step, g) > 0
-    assert kind.cost(problem) > 0
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_row_space(dtype):
-    rng = np.random.RandomState(0)
-    X = (rng.standard_normal((20, 50)) + 100).astype(dtype)
-    X = np.vstack([X, X[:5]])  # rank 20, and 19 about the mean
-    mean = X.mean(axis=0, dtype=float)
-    space, centred = RowSpace(X, mean), X - mean
-    assert space.Z.shape == (25, 19)
-    assert_allclose(space.Z @ space.Z.T, centred @ centred.T, atol=1e-8)
-    V = rng.standard_normal((3, 19))
-    W = space.to_weights(V)
-    assert_allclose(centred @ W.T, space.Z @ V.T, atol=1e-8)
-    assert_allclose((W**2).sum(), (V**2).sum(), rtol=1e-8)
-    assert_allclose(space.from_weights(W), V, atol=1e-8)
-
-
-def test_the_rule():
-    def rule(n, D, K, exact=True, density=None):
-        X = np.zeros((n, D)) if density is None else sp.csr_array((n, D))
-        codes = np.arange(n) % K
-        problem = LinearObjective(X, codes, np.full(n, 1 / n), 1e-3, K)
-        return choose_hessian_models(problem, may_be_exact=exact)
-
-    assert rule(150, 4, 3) == (UniformFactor, (FullHessian,))
-    assert rule(150, 4, 3, exact=False) == (UniformFactor, (ClassFactors,))
-    assert rule(1797, 64, 10) == (UniformFactor, (ClassFactors,))
-    assert rule(500, 450, 50) == (UniformFactor, (SharedFactor,))
-    assert rule(100, 5000, 3) == (Diagonal, (Diagonal,))
-    assert rule(2000, 5000, 3, density=0) == (Diagonal, (Diagonal,))
-    assert rule(2000, 500, 9, density=0) == (Diagonal, (Diagonal, ClassFactors))
 
 
 def test_sparse_rows_are_never_made_dense(monkeypatch):

@@ -1,4 +1,4 @@
-"""Loss and gradient against a five-point stencil and `autograd`; a stack against its nets."""
+"""Nets in a stack: scores, cross-entropy and gradient."""
 
 from itertools import pairwise
 
@@ -16,7 +16,6 @@ from sklearn_toynn._nets.activations import ACTIVATIONS
 from sklearn_toynn._nets.network import Network, Workspace
 from sklearn_toynn._nets.objective import Objective
 from sklearn_toynn._nets.samples import Samples, chunk_length
-from sklearn_toynn._training.duplicate_rows import merge_equal_rows
 
 FORMULAS = {
     "relu": lambda z: anp.maximum(z, 0),
@@ -170,19 +169,3 @@ def test_scores_of_any_size_give_a_finite_loss():
     assert np.isfinite(objective.on_all()).all()
     assert np.isfinite(objective.gradient).all()
     assert np.abs(objective.network.forward(objective._space(11))).max() > 1e4
-
-
-def test_equal_rows_are_merged_whatever_their_order():
-    rng = np.random.RandomState(0)
-    X = rng.randint(3, size=(200, 3)).astype(float)  # small integers: few bits to hash
-    y = rng.randint(2, size=200)
-    rows, weights = merge_equal_rows(X, y, np.ones(200), None)
-    counts = np.unique(np.column_stack([X, y]), axis=0, return_counts=True)[1]
-    assert_array_equal(np.sort(weights[rows]), np.sort(counts))
-    order = rng.permutation(200)
-    some = np.flatnonzero(rng.randint(2, size=200))
-    for again in (order, np.concatenate([some, np.setdiff1d(np.arange(200), some)])):
-        other_rows, other_weights = merge_equal_rows(X[again], y[again], np.ones(200), None)
-        assert_array_equal(X[again][other_rows], X[rows])
-        assert_array_equal(y[again][other_rows], y[rows])
-        assert_array_equal(other_weights[other_rows], weights[rows])

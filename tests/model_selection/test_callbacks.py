@@ -1,0 +1,206 @@
+"""What callbacks are told of a fused search."""
+
+import warnings
+from collections import Counter
+
+import numpy as np
+import pytest
+from helpers import Recorder, ends_early, make_model, needs_callbacks, wine
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_wine
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_toynn import TwoLayerNetClassifier
+from sklearn_toynn.model_selection import FusedGridSearchCV, FusedRandomizedSearchCV
+
+X, codes = wine()
+y = load_wine().target_names[codes]
+
+
+class Propagated(Recorder):
+    max_propagation_depth = None
+
+
+class Listener:
+    """Notes what the hooks are told, with the path of each task in the tree."""
+
+    def __init__(self):
+        self.events = []
+
+    def setup(self, estimator, context):
+        self.events.append(("setup", type(estimator).__name__.replace("Fused", "")))
+
+    def teardown(self, estimator, context):
+        self.events.append(("teardown", type(estimator).__name__.replace("Fused", "")))
+
+    def on_fit_task_begin(self, estimator, context, *, X=None, y=None, metadata=None):
+        self._note("begin", estimator, context, X, y, metadata)
+
+    def on_fit_task_end(self, estimator, context, *, X=None, y=None, metadata=None):
+        self._note("end", estimator, context, X, y, metadata)
+
+    def _note(self, hook, estimator, context, X, y, metadata):
+        path = []
+        while context is not None:
+            path.append((context.task_name, context.task_id, context.max_subtasks))
+            context = context.parent
+        rows = [None if value is None else np.asarray(value).tobytes() for value in (X, y)]
+        weights = {name: value.tobytes() for name, value in (metadata or {}).items()}
+        name = type(estimator).__name__.replace("Fused", "")
+        self.events.append((hook, name, tuple(path), *rows, tuple(weights.items())))
+
+
+def events_of_both(estimator, grid, *, on_search=True, fit_params=None, **args):
+    """Return what a callback is told under both searches, on the search or on what it fits."""
+    events = []
+    for search_class in (FusedGridSearchCV, GridSearchCV):
+        listener = Listener()
+        search = search_class(clone(estimator), grid, **({"cv": 2} | args))
+        watched = search if on_search else search.estimator
+        # a pipeline's last step
+        watched = watched if on_search or not hasattr(watched, "steps") else watched[-1]
+        watched.set_callbacks(listener)
+        search.fit(X, y, **(fit_params or {}))
+        events.append(listener.events)
+    return events
+
+
+def names(event):
+    return event[0], event[2][0][0] if len(event) > 2 else event[1]
+
+
+@needs_callbacks
+@ends_early
+class TestTaskTreeOfSearches:
+    net = make_model(TwoLayerNetClassifier, "adam", max_iter=2)
+    weights = np.linspace(1, 2, len(y))
+
+    @pytest.mark.parametrize(
+        ("args", "fit_params"),
+        [
+            ({}, {}),
+            ({"refit": False}, {}),
+            ({"scoring": ["accuracy", "neg_log_loss"], "refit": "accuracy"}, {}),
+            ({"scoring": lambda model, X, y: model.score(X, y), "return_train_score": True}, {}),
+            ({}, {"sample_weight": weights}),
+            ({}, {"sample_weight": None}),
+        ],
+        ids=["default", "no refit", "scorers", "own scorer", "weights", "no weights"],
+    )
+    @pytest.mark.parametrize("in_pipeline", [False, True])
+    def test_is_that_of_grid_search(self, in_pipeline, args, fit_params):
+        estimator, prefix = self.net, ""
+        if in_pipeline:
+            estimator, prefix = (
+                make_pipeline(StandardScaler(), self.net),
+                "twolayernetclassifier__",
+            )
+            fit_params = {prefix + name: value for name, value in fit_params.items()}
+        grid = [
+            {f"{prefix}reg": [1e-3, 1e-2], f"{prefix}hidden_size": [2, 3]},
+            {f"{prefix}solver": ["lbfgs"], f"{prefix}random_state": [0, None]},
+        ]
+        ours, theirs = events_of_both(estimator, grid, fit_params=fit_params, **args)
+        assert Counter(ours) == Counter(theirs)
+        assert len(ours) == 2 * (1 + 1 + 1 + 6 * 2) + 2 * (args.get("refit") is not False)
+        assert [names(event) for event in ours[:3]] == [names(event) for event in theirs[:3]]
+        n_last = 4 if args.get("refit") is not False else 2
+        assert ours[-n_last:] == theirs[-n_last:]
+
+    def test_candidates_of_a_stack_begin_and_end_together(self):
+        ours, _ = events_of_both(self.net, {"reg": [1e-3, 1e-2, 1e-1]}, refit=False)
+        task = "candidate-split-evaluation"
+        assert [names(event) for event in ours[3:-3]] == 2 * (
+            3 * [("begin", task)] + 3 * [("end", task)]
+        )
+
+    def test_randomized_search(self):
+        events = []
+        for search_class in (FusedRandomizedSearchCV, RandomizedSearchCV):
+            listener = Listener()
+            search = search_class(self.net, {"reg": [1e-3, 1e-2, 1e-1]}, n_iter=2, random_state=0)
+            search.set_callbacks(listener).fit(X, y)
+            events.append(Counter(listener.events))
+        assert events[0] == events[1]
+
+    @pytest.mark.parametrize("in_pipeline", [False, True])
+    def test_a_callback_within_sees_where_it_is(self, in_pipeline):
+        estimator = make_pipeline(StandardScaler(), self.net) if in_pipeline else self.net
+        prefix = "twolayernetclassifier__" if in_pipeline else ""
+        grid = {f"{prefix}reg": [1e-3, 1e-2], f"{prefix}solver": ["adam", "lbfgs"]}
+        ours, theirs = events_of_both(estimator, grid, on_search=False)
+        assert ours == theirs
+        assert ours[1][2][-1][0] == "fit"
+        assert ours[1][2][-2][0] == "search"
+
+    @pytest.mark.parametrize("fails_in", ["fit", "score", "hook"])
+    @pytest.mark.parametrize("error_score", [0.0, "raise"])
+    def test_what_has_begun_ends(self, fails_in, error_score):
+        class Failing(Listener):
+            def on_fit_task_begin(self, estimator, context, *, X=None, y=None, metadata=None):
+                super().on_fit_task_begin(estimator, context, X=X, y=y, metadata=metadata)
+                if fails_in == "hook" and context.task_name == "candidate-split-evaluation":
+                    raise ZeroDivisionError
+
+        def score(model, X, y):
+            return 1 / 0 if fails_in == "score" else model.score(X, y)
+
+        grid = {"reg": [1e-3, -1.0] if fails_in == "fit" else [1e-3, 1e-2]}
+        events, errors = [], []
+        for search_class in (FusedGridSearchCV, GridSearchCV):
+            listener = Failing()
+            search = search_class(self.net, grid, cv=2, scoring=score, error_score=error_score)
+            search.set_callbacks(listener)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    search.fit(X, y)
+                except Exception as error:
+                    errors.append(type(error))
+            events.append(Counter(listener.events))
+        assert len(errors) == 2 * (error_score == "raise" or fails_in == "hook")
+        assert len(set(errors)) <= 1
+        if error_score != "raise":
+            assert events[0] == events[1]
+        else:
+            n_begun, n_ended = (
+                sum(
+                    n * (names(event) == (hook, "candidate-split-evaluation"))
+                    for event, n in events[0].items()
+                )
+                for hook in ("begin", "end")
+            )
+            # a stack begins as one, and a hook may fail in the midst of that
+            assert n_begun == n_ended or fails_in == "hook"
+
+
+@needs_callbacks
+class TestFusedSearch:
+    def test_a_stack_shows_its_epochs(self):
+        recorder = Propagated()
+        net = make_model(TwoLayerNetClassifier, "adam")
+        search = FusedGridSearchCV(net, {"reg": [1e-3, 1e-2]}, cv=2).set_callbacks(recorder)
+        search.fit(X, y)
+        epochs = [("end", "epoch", k) for k in range(8)]
+        # two folds and the refit
+        assert [call for call in recorder.calls if call[:2] == ("end", "epoch")] == 3 * epochs
+        # which of a stack's models, nobody knows; the refit is of one
+        assert len(recorder.models) == 8
+        assert not hasattr(search.best_estimator_, "_parent_callback_ctx")
+
+    @ends_early
+    def test_estimators_with_callbacks_are_fitted_one_by_one(self):
+        recorder = Recorder(stop_at=3)
+        net = make_model(TwoLayerNetClassifier, "adam").set_callbacks(recorder)
+        grid = {"reg": [1e-3, 1e-2]}
+        search = FusedGridSearchCV(net, grid, cv=2).fit(X, y)
+        assert recorder.calls.count("setup") == recorder.calls.count("teardown") == 5
+        assert len(recorder.models) == 5 * 4
+        plain = GridSearchCV(net, grid, cv=2).fit(X, y)
+        assert_array_equal(
+            search.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"]
+        )
+        assert search.best_estimator_.n_iter_ == 4

@@ -1,0 +1,443 @@
+"""What the candidates of a fused search share, and what they do not."""
+
+import pickle
+import re
+from io import BytesIO
+from threading import Lock
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from fused_searches import (
+    REGS,
+    WEIGHTS,
+    X,
+    assert_same,
+    assert_same_results,
+    compare,
+    describe,
+    fit_both,
+    net,
+    net_solvers,
+    one_score,
+    pipeline,
+    scores_by_name,
+    y,
+)
+from joblib import parallel_backend
+from scipy.stats import loguniform, randint
+from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import FitFailedWarning
+from sklearn.feature_selection import SelectKBest, mutual_info_classif
+from sklearn.metrics import f1_score, make_scorer
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, ShuffleSplit
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn._base import NetClassifier
+from sklearn_toynn._training import stacks
+from sklearn_toynn.model_selection import (
+    FusedGridSearchCV,
+    FusedRandomizedSearchCV,
+    _pipeline_prefix,
+)
+
+# for fits whose end at `max_iter` is beside the point
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+# --- what only shows where something is shared -------------------------------------------
+
+
+class WritingScaler(StandardScaler):
+    """Writes to all that it gets, in `fit` too, and counts how often it transforms."""
+
+    def __init__(self):
+        super().__init__(copy=False)
+
+    def fit(self, X, y=None):
+        self.n_calls_ = 0
+        super().fit(X)
+        X += 0.01
+        return self
+
+    def transform(self, X):
+        self.n_calls_ += 1
+        return super().transform(X) + 0.1 * self.n_calls_
+
+
+class WritingNB(GaussianNB):
+    """Writes to all that it gets."""
+
+    def fit(self, X, y):
+        super().fit(X, y)
+        X *= 2
+        y[:] = y[::-1]
+        return self
+
+    def predict(self, X):
+        labels = super().predict(X)
+        X += 1
+        return labels
+
+
+def shifting_score(estimator, X, y):
+    """Return a score, and change the steps, X and y."""
+    score = estimator.predict_proba(X)[np.arange(len(y)), y].mean()
+    last = estimator
+    if isinstance(estimator, Pipeline):
+        estimator[0].mean_ += 0.5
+        last = estimator[-1]
+    last.classes_[:] = last.classes_[::-1]
+    X += 1
+    y[:] = 0
+    return score
+
+
+every_scoring = pytest.mark.parametrize(
+    "args",
+    [
+        {},
+        {"scoring": "neg_log_loss"},
+        {"scoring": ["accuracy", "neg_log_loss"]},
+        {"scoring": make_scorer(f1_score, average="macro")},
+        {"scoring": scores_by_name},
+        {"scoring": shifting_score},
+    ],
+    ids=describe,
+)
+# what is refitted may write to all rows
+without_refit = {"refit": False}
+
+
+@every_scoring
+@pytest.mark.parametrize("return_train_score", [False, True])
+@pytest.mark.parametrize("scaler", [StandardScaler(copy=False), WritingScaler()], ids=describe)
+def test_steps_that_write_to_their_rows(scaler, return_train_score, args):
+    model = Pipeline([("scaler", scaler), ("net", net(max_iter=20))])
+    grid = [
+        {"net__reg": REGS, "net__hidden_size": [3, 4]},
+        {"net": [WritingNB(), GaussianNB(), SoftmaxClassifier()]},
+    ]
+    compare(model, grid, return_train_score=return_train_score, **without_refit, **args)
+
+
+@every_scoring
+def test_scorers_and_last_steps_that_write(args):
+    args = args | without_refit | {"return_train_score": True}
+    compare(net(), {"reg": REGS, "hidden_size": [3, 4]}, **args)
+    compare(pipeline(), {"net__reg": REGS, "scaler__with_mean": [True]}, **args)
+    model = pipeline(WritingNB(), memory=None)
+    compare(model, {"net__var_smoothing": [1e-9, 1], "scaler": [StandardScaler()]}, **args)
+    if args.get("scoring") is not shifting_score:
+        model = Pipeline([("scaler", "passthrough"), ("net", net())])
+        compare(model, {"net": [WritingNB(), net(), GaussianNB()]}, **args)
+
+
+def test_rows_and_weights_that_are_written_to():
+    class WeighingNB(GaussianNB):
+        def fit(self, X, y, sample_weight=None):
+            super().fit(X, y, sample_weight)
+            sample_weight[::2] = 0
+            return self
+
+    compare(
+        pipeline(WeighingNB()),
+        {"net__var_smoothing": [1e-9, 1e-3], "net": [WeighingNB(), WeighingNB()]},
+        fit_params={"net__sample_weight": WEIGHTS},
+        **without_refit,
+    )
+
+
+def test_steps_that_cannot_be_copied():
+    class LockedScaler(StandardScaler):
+        def fit(self, X, y=None):
+            self.lock_ = Lock()
+            return super().fit(X, y)
+
+    model = Pipeline([("scaler", LockedScaler()), ("net", net())])
+    for scoring in (None, one_score):
+        compare(model, {"net__reg": REGS}, scoring=scoring)
+
+
+@pytest.mark.parametrize("solver", [["adam"], {"adam": 1}, np.array(["adam"])], ids=describe)
+def test_solver_that_has_no_hash(solver):
+    searches, (ours, theirs) = fit_both(net(), {"solver": [solver, "adam"], "reg": REGS})
+    assert_same(*searches)
+    failures = [
+        [re.sub(r"line \d+", "", text) for kind, text in caught if kind is FitFailedWarning]
+        for caught in (ours, theirs)
+    ]
+    assert failures[0] == failures[1]
+    assert "The 'solver' parameter of TwoLayerNetClassifier must be" in failures[0][0]
+
+
+def test_parameters_that_are_set_in_a_way_of_its_own():
+    class LogNet(TwoLayerNetClassifier):
+        def set_params(self, **params):
+            if "reg" in params:
+                params["reg"] = 10.0 ** params["reg"]
+            return super().set_params(**params)
+
+    class RoundNet(TwoLayerNetClassifier):
+        def __setstate__(self, state):
+            super().__setstate__(state | {"reg": 1.0})
+
+        def get_params(self, deep=True):
+            return super().get_params(deep) | {"max_iter": 3}
+
+    for net_class in (LogNet, RoundNet):
+        model = net_class(4, max_iter=4, random_state=0)
+        compare(model, {"reg": [-4, -2, 1]} if net_class is LogNet else {"reg": REGS})
+
+
+def test_a_constructor_with_fewer_parameters():
+    class SmallNet(TwoLayerNetClassifier):
+        def __init__(self, reg=1e-3, *, random_state=0):
+            super().__init__(3, reg, max_iter=4, random_state=random_state)
+
+    compare(SmallNet(), {"reg": REGS})
+
+
+def noisy(X):
+    return X + np.random.normal(size=X.shape)
+
+
+GLOBAL_DRAWS = {
+    "net": (net(random_state=None), {"reg": REGS, "hidden_size": [3, 4]}),
+    "net, all solvers": (net(random_state=None), {"solver": net_solvers()}),
+    "net, some seeded": (net(), {"random_state": [0, None, 1], "reg": REGS}),
+    "softmax": (
+        SoftmaxClassifier(random_state=None, max_iter=4, early_stopping=True),
+        {"solver": ["newton", "sgd", "gd"], "reg": REGS},
+    ),
+    "in a pipeline": (pipeline(net(random_state=None)), {"net__reg": REGS}),
+    "step": (
+        Pipeline([("svd", TruncatedSVD(2, n_iter=1)), ("net", net())]),
+        {"net__reg": REGS, "svd__n_components": [1, 2]},
+    ),
+    "some steps": (
+        Pipeline([("step", StandardScaler()), ("net", net())]),
+        {"step": [StandardScaler(), TruncatedSVD(2, n_iter=1)], "net__random_state": [None, 0]},
+    ),
+    "without a parameter": (
+        Pipeline([("select", SelectKBest(mutual_info_classif, k=2)), ("net", net())]),
+        {"net__reg": REGS},
+    ),
+    "transform": (
+        Pipeline([("noise", FunctionTransformer(noisy)), ("net", net())]),
+        {"net__reg": REGS},
+    ),
+    "last step": (
+        pipeline(RandomForestClassifier(3)),
+        {"net__max_depth": [1, 2], "scaler": [StandardScaler(), "passthrough"]},
+    ),
+}
+
+
+@pytest.mark.parametrize("scoring", [None, one_score])
+@pytest.mark.parametrize(("model", "grid"), GLOBAL_DRAWS.values(), ids=GLOBAL_DRAWS)
+def test_draws_from_the_global_stream(model, grid, scoring):
+    searches, draws = [], []
+    for search_class in (FusedGridSearchCV, GridSearchCV):
+        cv = ShuffleSplit(2, random_state=None)
+        np.random.seed(0)
+        searches.append(search_class(model, grid, cv=cv, scoring=scoring).fit(X, y))
+        # which the steps of some may draw for, too
+        draws.append([*searches[-1].predict_proba(X).ravel(), np.random.uniform()])
+    assert_same_results(*(search.cv_results_ for search in searches))
+    assert draws[0] == draws[1]
+
+
+def test_settings_drawn_from_the_global_stream():
+    space = {"net__reg": loguniform(1e-5, 1), "net__hidden_size": randint(2, 4)}
+    searches = []
+    for search_class in (FusedRandomizedSearchCV, RandomizedSearchCV):
+        np.random.seed(0)
+        model = pipeline(net(random_state=None))
+        searches.append(search_class(model, space, n_iter=4, cv=2).fit(X, y))
+    assert_same(*searches)
+
+
+# --- what is shared, and what is not -----------------------------------------------------
+
+
+class CountingScaler(StandardScaler):
+    """Notes each call of `fit` and of `transform`."""
+
+    calls: ClassVar[list] = []
+
+    def fit(self, X, y=None):
+        self.calls.append(("fit", len(X)))
+        return super().fit(X, y)
+
+    def transform(self, X):
+        self.calls.append(("transform", len(X)))
+        return super().transform(X)
+
+
+@pytest.fixture
+def calls():
+    CountingScaler.calls.clear()
+    return CountingScaler.calls
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize(
+    ("grid", "n_settings"),
+    [
+        ({"net__reg": REGS, "net__hidden_size": [2, 3]}, 1),
+        ({"net__reg": REGS, "net__solver": ["adam", "lbfgs"]}, 1),
+        ({"scaler__with_mean": [True, False], "net__reg": REGS}, 2),
+        ({"net": [net(), SoftmaxClassifier(), GaussianNB()]}, 1),
+    ],
+)
+def test_preprocessing_is_fitted_once_per_fold_and_setting(calls, grid, n_settings, n_jobs):
+    model = Pipeline([("scaler", CountingScaler()), ("net", net())])
+    with parallel_backend("threading", n_jobs=n_jobs):
+        FusedGridSearchCV(model, grid, cv=3, refit=False).fit(X, y)
+    assert sorted(calls) == sorted(
+        3 * n_settings * [("fit", 60), ("transform", 60)] + 3 * n_settings * [("transform", 30)]
+    )
+
+
+@pytest.fixture
+def stack_widths(monkeypatch):
+    """Collect how many estimators are fitted together, call by call."""
+    widths, original = [], _pipeline_prefix.fit_stack
+    monkeypatch.setattr(
+        _pipeline_prefix,
+        "fit_stack",
+        lambda steps, *args, **kwargs: (
+            widths.append(len(steps)) or original(steps, *args, **kwargs)
+        ),
+    )
+    return widths
+
+
+@pytest.mark.parametrize(
+    ("grid", "expected"),
+    [
+        ({"reg": REGS, "learning_rate": [0.1, 0.2]}, [6]),
+        ({"reg": REGS, "hidden_size": [2, 3]}, [3, 3]),
+        ({"reg": REGS, "hidden_size": np.array([2, 3])}, [3, 3]),
+        ({"reg": REGS, "solver": ["adam", "lbfgs"]}, [3]),
+        ({"reg": REGS, "random_state": [0, 1]}, [3, 3]),
+        ({"hidden_size": [2, 3]}, []),
+        ([{"reg": REGS}, {"reg": [0.5]}, {"momentum": [0.5], "hidden_size": [4]}], [4]),
+    ],
+)
+def test_stacks(stack_widths, grid, expected):
+    FusedGridSearchCV(net(), grid, cv=2, refit=False).fit(X, y)
+    assert sorted(stack_widths) == sorted(2 * expected)
+
+
+def test_steps_that_might_draw_but_do_not_are_shared(stack_widths):
+    model = Pipeline([("pca", PCA(2)), ("net", net())])
+    FusedGridSearchCV(model, {"net__reg": REGS}, cv=2, refit=False).fit(X, y)
+    FusedGridSearchCV(
+        SoftmaxClassifier(solver="gd", max_iter=4), {"reg": REGS}, cv=2, refit=False
+    ).fit(X, y)
+    assert stack_widths == [3, 3, 3, 3]
+
+
+def test_with_more_jobs_the_global_stream_has_no_order_and_nets_share_a_stack(stack_widths):
+    with parallel_backend("threading", n_jobs=2):
+        FusedGridSearchCV(net(random_state=None), {"reg": np.logspace(-4, 0, 8)}, cv=2).fit(X, y)
+    assert stack_widths == [4, 4, 4, 4]
+
+
+def test_drawn_settings_share_a_stack(stack_widths):
+    space = {"reg": loguniform(1e-5, 1), "hidden_size": randint(3, 4)}
+    FusedRandomizedSearchCV(net(), space, n_iter=6, cv=2, random_state=0).fit(X, y)
+    assert stack_widths == [6, 6]
+
+
+@pytest.fixture
+def trained_widths(monkeypatch):
+    """Collect how many nets are trained together, stack by stack."""
+    widths, train = [], stacks.train
+    monkeypatch.setattr(stacks, "train", lambda t: widths.append(t.n_nets) or train(t))
+    return widths
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_stacks_are_cut_to_the_cache_and_to_the_threads(trained_widths, monkeypatch, n_threads):
+    model, grid = net(hidden_size=64), {"reg": np.logspace(-5, 0, 40)}
+    expected = GridSearchCV(model, grid, cv=2).fit(X, y)
+    trained_widths.clear()
+    n_entries = 3 * model.batch_size * (64 + 3) + 7 * (5 * 64 + 65 * 3)
+    monkeypatch.setattr(stacks, "CACHE_BYTES", 8 * 8 * n_entries - 1)
+    monkeypatch.setattr(stacks, "THREAD_BYTES", 1)
+    monkeypatch.setattr(stacks.single_threaded_blas, "n_threads", lambda: n_threads)
+    assert_same(FusedGridSearchCV(model, grid, cv=2).fit(X, y), expected)
+    # 7 fit the cache: 6 stacks, a multiple of the number of threads
+    assert max(trained_widths) <= 7
+    assert sum(trained_widths) == 2 * 40 + 1
+    assert len(trained_widths) == 2 * 6 + 1
+
+
+# --- what others get to see --------------------------------------------------------------
+
+
+def row_counts(estimator):
+    """Return the first dimensions of the arrays in an estimator's pickle."""
+    counts = set()
+
+    class Pickler(pickle.Pickler):
+        def reducer_override(self, value):
+            if isinstance(value, np.ndarray) and value.ndim:
+                counts.add(len(value))
+            return NotImplemented
+
+    Pickler(BytesIO()).dump(estimator)
+    return counts
+
+
+@pytest.mark.parametrize("args", [{}, {"scoring": one_score, "return_train_score": True}])
+def test_no_public_fit_gets_something_that_keeps_rows(monkeypatch, tmp_path, args):
+    """As an autologger would find, which stores each estimator once it is fitted."""
+    stored = []
+    for estimator_class in (Pipeline, StandardScaler, NetClassifier, GaussianNB):
+
+        def fit(self, *args, original=estimator_class.fit, **kwargs):
+            original(self, *args, **kwargs)
+            stored.append((type(self), row_counts(self)))
+            return self
+
+        monkeypatch.setattr(estimator_class, "fit", fit)
+    for memory in (None, str(tmp_path)):
+        grid = [{"net__reg": REGS}, {"net": [SoftmaxClassifier(), GaussianNB()]}]
+        FusedGridSearchCV(pipeline(memory=memory), grid, cv=3, **args).fit(X, y)
+    assert {Pipeline, StandardScaler, GaussianNB} <= {kind for kind, _ in stored}
+    assert not {30, 60, 90} & set().union(*(counts for _, counts in stored))
+
+
+def test_cache_of_a_pipeline_is_that_of_its_own_fit(calls, tmp_path):
+    model = Pipeline([("scaler", CountingScaler()), ("net", net())], memory=str(tmp_path))
+    grid = {"net__reg": REGS, "scaler__with_mean": [True, False]}
+    for search_class, n_fits in (
+        (FusedGridSearchCV, 6),
+        (FusedGridSearchCV, 0),
+        (GridSearchCV, 0),
+    ):
+        calls.clear()
+        search = search_class(model, grid, cv=3, refit=False).fit(X, y)
+        assert sum(name == "fit" for name, _ in calls) == n_fits
+    compare(Pipeline(model.steps), grid, refit=False)
+    plain = GridSearchCV(Pipeline(model.steps), grid, cv=3, refit=False).fit(X, y)
+    assert_same_results(search.cv_results_, plain.cv_results_)
+
+
+@pytest.mark.parametrize("in_grid", [False, True])
+def test_verbose_pipeline_prints_its_steps(capsys, in_grid):
+    grid = {"net__reg": REGS} | ({"verbose": [True]} if in_grid else {})
+    FusedGridSearchCV(pipeline(verbose=not in_grid), grid, cv=2, refit=False).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert [re.sub(r"\.+|, total.*", "", line) for line in lines] == 2 * [
+        f"[Pipeline]  (step {k} of 2) Processing {name}"
+        for k, name in enumerate(("scaler", "net"), start=1)
+    ]

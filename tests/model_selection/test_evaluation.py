@@ -1,0 +1,241 @@
+"""What goes along with X and y in a fused search, and its faults."""
+
+import re
+import warnings
+
+import numpy as np
+import pytest
+from fused_searches import (
+    REGS,
+    WEIGHTS,
+    X,
+    assert_same,
+    compare,
+    describe,
+    fit_both,
+    net,
+    one_score,
+    pipeline,
+    scores_by_name,
+    y,
+)
+from sklearn import config_context
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning, UnsetMetadataPassedError
+from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_toynn.model_selection import FusedGridSearchCV
+
+# for fits whose end at `max_iter` is beside the point
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+GROUPS = np.arange(len(y)) % 7
+
+# --- what goes along with X and y --------------------------------------------------------
+
+
+def test_groups():
+    compare(net(), {"reg": REGS}, fit_params={"groups": GROUPS}, cv=GroupKFold(3))
+    with config_context(enable_metadata_routing=True):
+        compare(net(), {"reg": REGS}, fit_params={"groups": GROUPS}, cv=GroupKFold(3))
+
+
+@pytest.mark.parametrize("scoring", [None, "accuracy", ["accuracy", "neg_log_loss"], one_score])
+def test_sample_weight_without_routing(scoring):
+    refit = "accuracy" if isinstance(scoring, list) else True
+    args = {"scoring": scoring, "refit": refit, "return_train_score": True}
+    with warnings.catch_warnings():
+        # of scorers without weights, from scikit-learn 1.7 on
+        warnings.filterwarnings("ignore", ".*does not support sample_weight", UserWarning)
+        compare(net(), {"reg": REGS}, fit_params={"sample_weight": WEIGHTS}, **args)
+    compare(pipeline(), {"net__reg": REGS}, fit_params={"net__sample_weight": WEIGHTS}, **args)
+
+
+@pytest.mark.filterwarnings("ignore:Scoring failed", "ignore:One or more of the test scores")
+@pytest.mark.parametrize("fit_request", [True, False])
+@pytest.mark.parametrize("score_request", [True, False])
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_sample_weight_with_routing(fit_request, score_request, in_pipeline):
+    with config_context(enable_metadata_routing=True):
+        last = net().set_fit_request(sample_weight=fit_request)
+        last.set_score_request(sample_weight=score_request)
+        scaler = StandardScaler().set_fit_request(sample_weight=fit_request)
+        model = Pipeline([("scaler", scaler), ("net", last)]) if in_pipeline else last
+        prefix = "net__" if in_pipeline else ""
+        by_itself = make_scorer(accuracy_score).set_score_request(sample_weight=True)
+        for scoring in (None, by_itself):
+            args = {"fit_params": {"sample_weight": WEIGHTS}, "scoring": scoring}
+            theirs = GridSearchCV(model, {f"{prefix}reg": REGS}, cv=3, scoring=scoring)
+            try:
+                theirs.fit(X, y, sample_weight=WEIGHTS)
+            except (TypeError, UnsetMetadataPassedError) as error:
+                # what nobody asks for, or for what a request is missing
+                with pytest.raises(type(error)):
+                    compare(model, {f"{prefix}reg": REGS}, **args)
+            else:
+                compare(model, {f"{prefix}reg": REGS}, **args)
+
+
+def test_replaced_last_steps_get_what_they_ask_for():
+    with config_context(enable_metadata_routing=True):
+        asks = net().set_fit_request(sample_weight=True)
+        declines = net().set_fit_request(sample_weight=False)
+        scaler = StandardScaler().set_fit_request(sample_weight=True)
+        model = Pipeline([("scaler", scaler), ("net", asks)])
+        compare(
+            model,
+            {"net": [asks, declines], "net__reg": REGS},
+            fit_params={"sample_weight": WEIGHTS},
+            scoring=make_scorer(accuracy_score).set_score_request(sample_weight=False),
+        )
+
+
+@pytest.mark.parametrize("n_validation", [20, len(y)])
+def test_validation_set(n_validation):
+    """Of the length of X, X_val is sliced with it, as `GridSearchCV` does."""
+    fit_params = {"X_val": X[:n_validation] + 0.01, "y_val": y[:n_validation]}
+    compare(net(), {"reg": REGS, "hidden_size": [3, 4]}, fit_params=fit_params)
+    in_pipeline = {f"net__{name}": value for name, value in fit_params.items()}
+    compare(pipeline(), {"net__reg": REGS}, fit_params=in_pipeline)
+    with config_context(enable_metadata_routing=True):
+        last = net().set_fit_request(X_val=True, y_val=True)
+        compare(last, {"reg": REGS}, fit_params=fit_params)
+        model = pipeline(last, transform_input=["X_val"])
+        compare(model, {"net__reg": REGS, "net__solver": ["adam", "gd"]}, fit_params=fit_params)
+
+
+# --- faults ------------------------------------------------------------------------------
+
+
+class Fragile(TransformerMixin, BaseEstimator):
+    """Fails in `fit` or in `transform` of what it was not fitted to, if told to."""
+
+    def __init__(self, fails_in=None):
+        self.fails_in = fails_in
+
+    def fit(self, X, y=None):
+        if self.fails_in == "fit":
+            raise ValueError("fragile fit")
+        self.n_rows_ = len(X)
+        return self
+
+    def transform(self, X):
+        if self.fails_in == "transform" and len(X) != self.n_rows_:
+            raise ValueError("fragile transform")
+        return X
+
+
+@pytest.mark.parametrize("error_score", [np.nan, -1e6])
+@pytest.mark.parametrize(
+    "scoring",
+    [None, "neg_log_loss", ["accuracy", "neg_log_loss"], one_score, scores_by_name],
+    ids=describe,
+)
+def test_wrong_parameter_fails_alone(error_score, scoring):
+    refit = {True: "loss", False: True}[scoring is scores_by_name]
+    refit = "accuracy" if isinstance(scoring, list) else refit
+    args = {"error_score": error_score, "scoring": scoring, "refit": refit}
+    grid = {"net__reg": [0.1, 0.01, -1.0], "net__hidden_size": [3, 0]}
+    searches, (ours, theirs) = fit_both(pipeline(), grid, return_train_score=True, **args)
+    assert_same(*searches)
+    failed = [[text for kind, text in ws if kind is FitFailedWarning] for ws in (ours, theirs)]
+    counts = []
+    for (text,) in failed:
+        assert "\n12 fits failed out of a total of 18" in text
+        assert "must be a float in the range [0.0, inf)" in text
+        counts.append(sorted(re.findall(r"^\d+ fits failed with", text, re.MULTILINE)))
+    assert counts[0] == counts[1]
+
+
+def test_all_fits_failed():
+    for search_class in (FusedGridSearchCV, GridSearchCV):
+        with pytest.raises(ValueError, match="All the 6 fits failed"):
+            search_class(net(), {"reg": [-1, -2]}, cv=3).fit(X, y)
+
+
+@pytest.mark.parametrize("grid", [{"reg": [0.1, -1]}, {"hidden_size": [0, 3]}, {"solver": ["x"]}])
+def test_error_score_raise(grid):
+    for search_class in (FusedGridSearchCV, GridSearchCV):
+        with pytest.raises(ValueError, match="must be"):
+            search_class(net(), grid, cv=3, error_score="raise").fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "grid", [{"net__nonsense": [1, 2]}, {"nonsense": [1]}, {"scaler__nonsense": [1]}]
+)
+def test_unknown_name_is_raised_whatever_error_score(grid):
+    for search_class in (FusedGridSearchCV, GridSearchCV):
+        with pytest.raises(ValueError, match="Invalid parameter"):
+            search_class(pipeline(), grid, cv=3).fit(X, y)
+
+
+@pytest.mark.parametrize("fails_in", ["fit", "transform"])
+@pytest.mark.parametrize("scoring", [None, ["accuracy", "neg_log_loss"], one_score], ids=describe)
+def test_failing_preprocessing(fails_in, scoring):
+    model = Pipeline([("scaler", Fragile()), ("net", net())])
+    grid = {"scaler__fails_in": [None, fails_in], "net__reg": REGS}
+    refit = "accuracy" if isinstance(scoring, list) else True
+    searches, (ours, theirs) = fit_both(model, grid, scoring=scoring, refit=refit)
+    assert_same(*searches)
+    assert {kind for kind, _ in ours} == {kind for kind, _ in theirs}
+    first_lines = [sorted(text.splitlines()[0] for _, text in ws) for ws in (ours, theirs)]
+    assert first_lines[0] == first_lines[1]
+
+
+def test_failing_scorer():
+    def fails_for_large_reg(estimator, X, y):
+        if estimator.reg > 0.1:
+            raise ValueError("no score")
+        return estimator.score(X, y)
+
+    searches, (ours, theirs) = fit_both(net(), {"reg": REGS}, scoring=fails_for_large_reg)
+    assert_same(*searches)
+    assert [kind for kind, _ in ours] == [kind for kind, _ in theirs]
+
+
+@pytest.mark.filterwarnings("default")
+def test_diverging_candidate_warns_alone():
+    grid = {"net__learning_rate": [1e-2, 1e12], "net__reg": [1e-3, 1e-2]}
+    searches, (ours, theirs) = fit_both(pipeline(net(schedule="cosine")), grid, refit=False)
+    assert_same(*searches)
+    assert [k for k, _ in ours] == [k for k, _ in theirs] == [ConvergenceWarning] * 6
+    assert sorted(text for _, text in ours) == sorted(text for _, text in theirs)
+
+
+def test_diverging_candidate_fails_alone_where_warnings_are_errors():
+    grid = {"learning_rate": [1e-2, 1e12], "random_state": [0, np.random.RandomState(0)]}
+    searches = []
+    for search_class in (FusedGridSearchCV, GridSearchCV):
+        search = search_class(net(schedule="cosine", warm_start=True), grid, cv=3, refit=False)
+        with pytest.warns() as caught:  # noqa: PT031
+            # within, as pytest.warns resets the filters
+            warnings.simplefilter("error", ConvergenceWarning)
+            search.fit(X, y)
+        assert FitFailedWarning in {w.category for w in caught}
+        searches.append(search)
+    assert np.isnan(searches[0].cv_results_["mean_test_score"]).sum() == 2
+    assert_same(*searches)
+
+
+@pytest.mark.parametrize(
+    ("grid", "fit_params"),
+    [
+        ({"scaler__with_mean": ["no"], "net__reg": REGS}, {}),
+        ({"memory": [3], "net__reg": REGS}, {}),
+        ({"transform_input": [["X_val"]], "net__reg": REGS}, {}),
+        ({"net__reg": REGS}, {"sample_weight": WEIGHTS}),
+        ({"net__reg": REGS}, {"scaler__nonsense": 1}),
+    ],
+    ids=describe,
+)
+def test_messages_where_every_preparation_fails(grid, fit_params):
+    messages = []
+    for search_class in (FusedGridSearchCV, GridSearchCV):
+        with pytest.raises(ValueError, match="fits failed") as caught:
+            search_class(pipeline(), grid, cv=3).fit(X, y, **fit_params)
+        # `fit` is called in two places of scikit-learn, one of them with callbacks
+        messages.append(re.sub(r"line \d+", "", str(caught.value)))
+    assert messages[0] == messages[1]

@@ -1,0 +1,68 @@
+"""Probabilities by their formulas, and of scores of any size."""
+
+import numpy as np
+import pytest
+from helpers import both_classes, every_model, parameters, plain_scores, wine
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import log_softmax
+from sklearn.base import clone
+
+from sklearn_toynn import SoftmaxClassifier
+
+# for fits whose end at `max_iter` is beside the point
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1e-6), (np.float64, 1e-14)])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@both_classes
+def test_probabilities(model, n_classes, dtype, tolerance):
+    X, y = wine()
+    X, y = X[y < n_classes].astype(dtype), y[y < n_classes]
+    fitted = clone(model).fit(X, y)
+    probability = fitted.predict_proba(X)
+    assert probability.shape == (len(X), n_classes)
+    assert_allclose(probability.sum(axis=1), 1, rtol=tolerance)
+    assert (probability >= 0).all()
+    scores = plain_scores(fitted, X)
+    assert_allclose(fitted.predict_log_proba(X), log_softmax(scores, axis=1), atol=40 * tolerance)
+    assert_allclose(fitted.predict_log_proba(X), np.log(probability), atol=40 * tolerance)
+    assert_array_equal(fitted.predict(X), fitted.classes_[probability.argmax(axis=1)])
+
+
+@pytest.mark.parametrize("scale", [1e4, -1e4])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@both_classes
+def test_large_scores(model, n_classes, dtype, scale):
+    X, y = wine()
+    X, y = X[y < n_classes].astype(dtype), y[y < n_classes]
+    fitted = clone(model).fit(X, y)
+    largest = abs(plain_scores(fitted, X)).max()
+    if n_classes == 2 or isinstance(model, SoftmaxClassifier):
+        # a common factor on the last layer takes the scores to +-1e4
+        factor = dtype(scale / largest)
+    else:
+        factor = dtype(scale)
+    if isinstance(model, SoftmaxClassifier):
+        fitted.coef_, fitted.intercept_ = fitted.coef_ * factor, fitted.intercept_ * factor
+    else:
+        fitted.coefs_[-1] *= factor
+        fitted.intercepts_[-1] *= factor
+    assert abs(plain_scores(fitted, X)).max() >= 0.999e4
+    probability, log_probability = fitted.predict_proba(X), fitted.predict_log_proba(X)
+    assert_allclose(probability.sum(axis=1), 1, rtol=1e-6)
+    assert np.isfinite(log_probability).all()
+    assert log_probability.min() < -5000  # a logarithm of the probability would be -inf
+    assert_allclose(np.exp(log_probability), probability, rtol=1e-4, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@every_model
+def test_fit_where_scores_start_at_ten_thousand(model, dtype):
+    X, y = wine()
+    model = clone(model).set_params(init=lambda rng, m, k: 300 * rng.standard_normal((m, k)))
+    model.fit(X.astype(dtype), y)
+    assert all(np.isfinite(a).all() for a in parameters(model))
+    assert np.isfinite(model.loss_curve_).all()
+    assert np.isfinite(model.loss_)

@@ -1,0 +1,47 @@
+"""Imports within the package go down, along the arrows of docs/architecture.md."""
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import sklearn_toynn
+
+PACKAGE = Path(sklearn_toynn.__file__).parent
+# from the top down: what each sub-package or module at the top may import
+ARROWS = {
+    "__init__": "_softmax _two_layer_net",
+    "model_selection": "_softmax _two_layer_net _base _training _sklearn_compat _callbacks",
+    "_softmax": "_base _linear _training _nets _sklearn_compat",
+    "_two_layer_net": "_base _linear _training _nets _sklearn_compat",
+    "_base": "_validation _callbacks _training _nets _errors _sklearn_compat",
+    "_validation": "_training _nets _errors",
+    "_callbacks": "_sklearn_compat _training",
+    "_linear": "_training.solver _nets _columns",
+    "_training": "_nets _blas _errors _columns",
+    "_nets": "_blas _errors _columns",
+    "datasets": "_sklearn_compat",
+    **dict.fromkeys(["_columns", "_errors", "_blas", "_sklearn_compat"], ""),
+}
+
+
+def modules_imported(path):
+    """Yield the package's modules that a module imports, from the package's root on."""
+    folder = path.relative_to(PACKAGE).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = (*folder[: len(folder) + 1 - node.level], *filter(None, [node.module]))
+            names = [base] if node.module else [(*base, alias.name) for alias in node.names]
+            yield from map(".".join, names)
+
+
+def test_imports_go_along_the_arrows():
+    modules = {}
+    for path in PACKAGE.rglob("*.py"):
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        modules[name] = set(modules_imported(path))
+        unit = name.partition(".")[0]
+        for target in modules[name]:
+            allowed = {unit, *ARROWS[unit].split()}
+            assert allowed & {target, target.partition(".")[0]}, f"{name} -> {target}"
+    assert set(ARROWS) == {name.partition(".")[0] for name in modules}
+    TopologicalSorter(modules).prepare()  # raises on a cycle

@@ -1,0 +1,196 @@
+"""Wrong parameters, and failed fits, which leave the earlier one."""
+
+import pickle
+import re
+
+import numpy as np
+import pytest
+from helpers import MODEL_CLASSES, ends_early, every_class, raise_late, wine, with_entry
+from numpy.testing import assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_toynn import TwoLayerNetClassifier
+
+# ---- wrong parameters
+
+
+BAD_PARAMETERS = [
+    *(("reg", value) for value in (-1e-3, np.nan, np.inf, "small", None)),
+    *(("solver", value) for value in ("newton-cg", None, 3)),
+    *(("learning_rate", value) for value in (0, -1.0, np.nan, np.inf, "fast", None)),
+    *(("schedule", value) for value in ("step", None, 0.5)),
+    *(("momentum", value) for value in (-0.1, 1.0, np.nan, "auto", None)),
+    *(("batch_size", value) for value in (0, -5, 2.5, "all", None)),
+    *(("max_iter", value) for value in (0, -5, 2.5, "many", None)),
+    *(("tol", value) for value in (-1e-5, np.nan, np.inf, "tight", None)),
+    *(("n_iter_no_change", value) for value in (0, -5, 2.5, "few", None)),
+    *(("early_stopping", value) for value in ("yes", 2, None)),
+    *(("validation_fraction", value) for value in (0.0, 1.0, -0.1, np.nan, "tenth", None)),
+    *(("class_weight", value) for value in ("even", 2.0, [1.0, 2.0, 3.0])),
+    *(("init", value) for value in ("xavier", -0.1, np.nan, np.inf, None)),
+    *(("shuffle", value) for value in ("yes", 2, None)),
+    *(("random_state", value) for value in ("seed", -1, 0.5)),
+    *(("warm_start", value) for value in ("yes", 2, None)),
+    *(("verbose", value) for value in (-1, 0.5, "loud", None)),
+]
+BAD_NET_PARAMETERS = [
+    *(("hidden_size", value) for value in (0, -5, 2.5, (100,), "wide", None)),
+    *(("n_nets", value) for value in (0, -5, 2.5, "many", None)),
+    *(("activation", value) for value in ("sigmoid", None, np.tanh)),
+    # these are the linear model's own
+    ("solver", "newton"),
+    ("solver", "auto"),
+]
+ALL_BAD_PARAMETERS = [
+    *((model_class, *bad) for model_class in MODEL_CLASSES for bad in BAD_PARAMETERS),
+    *((TwoLayerNetClassifier, *bad) for bad in BAD_NET_PARAMETERS),
+]
+
+
+@pytest.mark.parametrize(("model_class", "name", "value"), ALL_BAD_PARAMETERS)
+def test_bad_parameter_is_named(model_class, name, value):
+    message = rf"'{name}' parameter of {model_class.__name__}.* Got {re.escape(repr(value))}"
+    with pytest.raises(ValueError, match=message):
+        model_class(**{name: value}).fit(*wine())
+    if name != "solver":
+        solver = {"solver": "sgd"}
+        with pytest.raises(ValueError, match=message):
+            model_class(**{**solver, name: value}).partial_fit(*wine(), classes=[0, 1, 2])
+
+
+@every_class
+def test_every_parameter_has_bad_values_above(model_class):
+    named = {name for other, name, _ in ALL_BAD_PARAMETERS if other is model_class}
+    assert named == set(model_class().get_params())
+
+
+@every_class
+def test_all_but_size_and_reg_go_by_keyword(model_class):
+    with pytest.raises(TypeError, match="positional"):
+        model_class(1, 2, 3)
+    with pytest.raises(TypeError, match="positional"):
+        model_class().fit(*wine(), None, *wine())
+
+
+# ---- a failed fit leaves the earlier one
+
+
+def raise_in_init(*_):
+    raise RuntimeError("early")
+
+
+FAILURES = {
+    "parameter": ({"reg": -1.0}, lambda X, y: (X, y), {}),
+    "nan": ({}, lambda X, y: (with_entry(X, (0, 0), np.nan), y), {}),
+    "wider, then one class": ({}, lambda X, y: (np.c_[X, X], 0 * y), {}),
+    "continuous": ({}, lambda X, _: (X, X[:, 0]), {}),
+    "other classes, bad weights": ({}, lambda X, y: (X, y + 7, -np.ones(len(y))), {}),
+    "class_weight": ({"class_weight": {0: -1.0, 1: 1.0, 2: 1.0}}, lambda X, y: (X, y), {}),
+    "validation": ({}, lambda X, y: (X[:, 1:], y + 7), {"X_val": np.ones((1, 5)), "y_val": [7]}),
+    "early_stopping": (
+        {"early_stopping": True, "validation_fraction": 0.001},
+        lambda X, y: (X[:, 1:], y + 7),
+        {},
+    ),
+    "init": ({"init": raise_in_init}, lambda X, y: (X[:, 1:], y + 7), {}),
+    "schedule": ({"schedule": raise_late}, lambda X, y: (X[:, 1:], y + 7), {}),
+    "warm_start": ({"warm_start": True}, lambda X, y: (X[:, 1:], y), {}),
+    "warm_start, schedule": (
+        {"warm_start": True, "schedule": raise_late},
+        lambda X, y: (X, y),
+        {},
+    ),
+}
+
+
+def fitted_attributes(model):
+    """Their bytes, for a list or an array may be changed in place."""
+    return {name: pickle.dumps(value) for name, value in vars(model).items() if name[-1] == "_"}
+
+
+@ends_early
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("solver", ["sgd", "adam", "gd"])
+@every_class
+def test_a_failed_fit_leaves_the_earlier_one(model_class, solver, failure):
+    X, y = wine()
+    change, data, kwargs = FAILURES[failure]
+    # with a validation set there are more attributes to lose
+    fitted = model_class(solver=solver, max_iter=20, tol=0, random_state=0)
+    fitted.fit(X, y, X_val=X[::3], y_val=y[::3])
+    before, probability = fitted_attributes(fitted), fitted.predict_proba(X)
+    unchanged = fitted.get_params()
+    fitted.set_params(**change)
+    with pytest.raises((ValueError, RuntimeError)):
+        fitted.fit(*data(X, y), **kwargs)
+    assert fitted_attributes(fitted) == before
+    assert_array_equal(fitted.predict_proba(X), probability)
+    assert fitted.score(X, y) > 0.5
+    # and it learns as ever
+    fitted.set_params(**unchanged).fit(X, y)
+    alone = model_class(**unchanged).fit(X, y)
+    assert_array_equal(fitted.predict_proba(X), alone.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        lambda X, y: (with_entry(X, (0, 0), np.nan), y),
+        lambda X, y: (X[:, 1:], y),
+        lambda X, y: (X, y + 1),
+        lambda X, y: (X, y, [0, 1]),
+        lambda X, y: (X, y, None, -np.ones(len(y))),
+    ],
+)
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@every_class
+def test_a_failed_partial_fit_leaves_the_earlier_one(model_class, solver, bad):
+    X, y = wine()
+    model, undisturbed = (
+        model_class(solver=solver, random_state=0).partial_fit(X, y, classes=[0, 1, 2])
+        for _ in range(2)
+    )
+    with pytest.raises(ValueError, match=r"X|y|classes|sample_weight"):
+        model.partial_fit(*bad(X, y))
+    # the solver's memory and the random stream are whole as well
+    model.partial_fit(X, y)
+    undisturbed.partial_fit(X, y)
+    assert_array_equal(model.predict_proba(X), undisturbed.predict_proba(X))
+    assert model.loss_curve_ == undisturbed.loss_curve_
+
+
+@ends_early
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@every_class
+def test_a_failed_warm_start_leaves_solver_and_stream(model_class, solver):
+    X, y = wine()
+    model, undisturbed = (
+        model_class(
+            solver=solver,
+            schedule="constant",
+            max_iter=5,
+            batch_size=20,
+            tol=0,
+            random_state=0,
+            warm_start=True,
+        )
+        for _ in range(2)
+    )
+    model.fit(X, y)
+    undisturbed.fit(X, y)
+    with pytest.raises(RuntimeError, match="late"):
+        model.set_params(schedule=raise_late).fit(X, y)
+    model.set_params(schedule="constant").fit(X, y)
+    undisturbed.fit(X, y)
+    assert_array_equal(model.predict_proba(X), undisturbed.predict_proba(X))
+
+
+@every_class
+def test_a_warning_made_an_error_leaves_the_earlier_fit(model_class):
+    X, y = wine()
+    model = model_class(solver="gd", tol=1.0, random_state=0).fit(X, y)
+    probability = model.predict_proba(X)
+    model.set_params(tol=0.0, max_iter=2)
+    with pytest.raises(ConvergenceWarning):  # as the tests' own filter makes it
+        model.fit(X, y)
+    assert_array_equal(model.predict_proba(X), probability)

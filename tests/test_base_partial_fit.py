@@ -1,0 +1,229 @@
+"""`partial_fit`."""
+
+import numpy as np
+import pytest
+from helpers import (
+    LOOPS,
+    assert_same_bits,
+    batch_loop,
+    ends_early,
+    every_batch_solver,
+    every_case,
+    every_class,
+    glorot_uniform,
+    parameters,
+    plain_objective,
+    scaled,
+    split,
+    wine,
+    with_entry,
+)
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+
+from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+
+# ---- partial_fit
+
+
+def chunks(X, y, length=40):
+    return [(X[i : i + length], y[i : i + length]) for i in range(0, len(y), length)]
+
+
+@pytest.mark.parametrize("batch_size", [1, 16, "auto"])
+@pytest.mark.parametrize("solver", LOOPS)
+def test_partial_fit_is_the_loop_of_steps(solver, batch_size):
+    # on chunks that the batches divide, the calls are one epoch of a plain loop at a constant rate
+    X, y = scaled("wine")
+    X, y = X[:160], np.random.RandomState(0).permutation(y)[:160]
+    length = 32
+    net = TwoLayerNetClassifier(
+        6,
+        0.01,
+        solver=solver,
+        learning_rate=0.003,
+        momentum=0.7,
+        batch_size=batch_size,
+        init=glorot_uniform,
+        shuffle=False,
+    )
+    for _ in range(3):
+        for X_chunk, y_chunk in chunks(X, y, length):
+            net.partial_fit(X_chunk, y_chunk, classes=[0, 1, 2])
+    _, layers = batch_loop(
+        X,
+        y,
+        np.ones(160),
+        LOOPS[solver],
+        batch_size=length if batch_size == "auto" else batch_size,
+        n_epochs=3,
+        rate=0.003,
+        reg=0.01,
+        schedule=lambda _: 1.0,
+    )
+    for fitted, expected in zip(parameters(net), layers[::2] + layers[1::2], strict=True):
+        assert_allclose(fitted, expected, rtol=1e-6, atol=1e-8)
+    assert net.n_iter_ == 15
+    assert len(net.loss_curve_) == 15
+
+
+@ends_early
+@every_class
+@every_batch_solver
+def test_partial_fit_on_all_rows_is_an_epoch_of_fit(model_class, solver):
+    X, y = scaled("wine")
+    model = model_class(solver=solver, batch_size=40, init=0.1, tol=0, random_state=0)
+    steps = clone(model)
+    for _ in range(5):
+        steps.partial_fit(X, y, classes=[0, 1, 2])
+    # with the optimiser's memory and the stream of the batches, which a step would lose
+    fitted = clone(model).set_params(schedule="constant", max_iter=5).fit(X, y)
+    assert_same_bits(steps, fitted)
+    assert steps.loss_curve_ == fitted.loss_curve_
+    assert steps.n_iter_ == 5
+
+
+@ends_early
+@every_class
+@every_batch_solver
+def test_partial_fit_after_fit(model_class, solver):
+    X, X_new, y, y_new = split()
+    model = model_class(solver=solver, max_iter=5, random_state=0).fit(X, y)
+    before, loss = [a.copy() for a in parameters(model)], plain_objective(model, X_new, y_new)
+    for _ in range(20):
+        model.partial_fit(X_new, y_new)
+    assert_array_equal(model.classes_, [0, 1, 2])
+    assert plain_objective(model, X_new, y_new) < loss
+    assert (parameters(model)[0] != before[0]).any()
+    assert_allclose(model.loss_, plain_objective(model, X_new, y_new), rtol=1e-10)
+
+
+@every_class
+@every_batch_solver
+def test_partial_fit_on_chunks_without_some_classes(model_class, solver):
+    X, y = scaled("iris")
+    names = np.array(["setosa", "versicolor", "virginica"])
+    # sorted by class, each chunk of 25 holds one class alone
+    model = model_class(solver=solver, learning_rate=0.01, random_state=0)
+    order = np.random.RandomState(0)
+    for _ in range(60):
+        parts = chunks(X, names[y], 25)
+        for i in order.permutation(len(parts)):
+            model.partial_fit(*parts[i], classes=names[::-1])
+    assert_array_equal(model.classes_, names)
+    assert model.score(X, names[y]) > 0.9
+
+
+@every_class
+def test_partial_fit_by_hand_over_chunks_learns_what_fit_does(model_class):
+    # what dask_ml's Incremental does: one call per block, then predictions
+    X, y = load_digits(return_X_y=True)
+    X = X / 16
+    model = model_class(solver="adam", random_state=0)
+    for _ in range(20):
+        for X_chunk, y_chunk in chunks(X[:1200], y[:1200], 150):
+            model.partial_fit(X_chunk, y_chunk, classes=np.arange(10))
+    whole = model_class(solver="adam", random_state=0).fit(X[:1200], y[:1200])
+    assert model.score(X[1200:], y[1200:]) >= whole.score(X[1200:], y[1200:]) - 0.03
+
+
+def test_partial_fit_takes_weights():
+    X, y = scaled("wine")
+    w = np.random.RandomState(0).randint(0, 4, len(y)).astype(float)
+    model = SoftmaxClassifier(solver="adam", batch_size=30, random_state=0)
+    weighted = clone(model).partial_fit(X, y, classes=[0, 1, 2], sample_weight=w)
+    left_out = clone(model).partial_fit(X[w > 0], y[w > 0], [0, 1, 2], w[w > 0])
+    assert_same_bits(weighted, left_out)
+    factors = {0: 2.0, 1: 1.0, 2: 0.5}
+    by_class = clone(model).set_params(class_weight=factors).partial_fit(X, y, [0, 1, 2])
+    by_row = clone(model).partial_fit(X, y, [0, 1, 2], np.array([2.0, 1.0, 0.5])[y])
+    assert_same_bits(by_class, by_row)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "model",
+    [
+        SoftmaxClassifier(solver="adam", learning_rate=1e-3, random_state=0),
+        TwoLayerNetClassifier(32, solver="sgd", learning_rate=0.05, random_state=0),
+    ],
+)
+def test_a_million_rows_in_chunks(model):
+    rng = np.random.RandomState(0)
+    centres = 2 * rng.standard_normal((5, 20))
+
+    def draw(n):
+        y = rng.randint(5, size=n)
+        return (centres[y] + 3 * rng.standard_normal((n, 20))).astype(np.float32), y
+
+    X_test, y_test = draw(20_000)
+    for _ in range(100):
+        model.partial_fit(*draw(10_000), classes=np.arange(5))
+    assert model.n_iter_ == len(model.loss_curve_) == 100
+    # the classes are normal with one covariance, so the line is the best that there is
+    best = ((X_test[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+    assert model.score(X_test, y_test) > (best == y_test).mean() - 0.01
+    assert model.loss_curve_[-1] < 0.6 * model.loss_curve_[0]
+    assert {a.dtype for a in parameters(model)} == {np.dtype(np.float32)}
+
+
+@every_case
+def test_partial_fit_is_there_for_batches_alone(model_class, solver):
+    assert hasattr(model_class(solver=solver), "partial_fit") == (solver in ("sgd", "adam"))
+
+
+@every_class
+def test_partial_fit_says_which_solvers_take_batches(model_class):
+    with pytest.raises(AttributeError, match="partial_fit"):
+        model_class(solver="lbfgs").partial_fit  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("early_stopping", True),
+        ("class_weight", "balanced"),
+        ("schedule", "cosine"),
+        ("schedule", "inverse"),
+        ("schedule", lambda _: 1.0),
+    ],
+)
+@every_class
+def test_partial_fit_refuses_what_it_cannot_know(model_class, name, value):
+    model = model_class(solver="adam", **{name: value})
+    with pytest.raises(ValueError, match=f"partial_fit .*{name}="):
+        model.partial_fit(*wine(), classes=[0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "message"),
+    [
+        ([0, 1, 2], None, "classes must be given in the first call"),
+        ([0, 1, 2], [0, 1], r"y must hold labels among .*\[0, 1\].* got \[2\]"),
+        ([0, 0, 0], [0], r"classes must name at least 2 classes, got \[0\]"),
+        ([0, 0, 0], [], "classes must name at least 2 classes"),
+    ],
+)
+@every_class
+def test_partial_fit_checks_classes(model_class, y, classes, message):
+    X, _ = wine()
+    model = model_class(solver="sgd")
+    with pytest.raises(ValueError, match=message):
+        model.partial_fit(X[:3], y, classes=classes)
+    assert not hasattr(model, "classes_")
+    assert not hasattr(model, "n_features_in_")
+
+
+@every_class
+def test_partial_fit_keeps_to_its_classes(model_class):
+    X, y = wine()
+    model = model_class(solver="sgd", random_state=0).partial_fit(X, y, classes=[2, 0, 1])
+    assert_array_equal(model.classes_, [0, 1, 2])
+    model.partial_fit(X, y, classes=[1, 2, 0])  # the same ones in any order
+    with pytest.raises(ValueError, match=r"classes=\[0, 1, 2, 3\]"):
+        model.partial_fit(X, y, classes=[0, 1, 2, 3])
+    with pytest.raises(ValueError, match=r"y must hold labels among .* got \[7\]"):
+        model.partial_fit(X, with_entry(y, 0, 7))
+    with pytest.raises(ValueError, match=r"y must hold labels among .* got"):
+        model.partial_fit(X, y.astype(str))

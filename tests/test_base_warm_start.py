@@ -1,0 +1,250 @@
+"""Fits that go on from an earlier one, also where that was changed."""
+
+import numpy as np
+import pytest
+from helpers import (
+    assert_same_bits,
+    ends_early,
+    every_case,
+    every_class,
+    first_order,
+    parameters,
+    plain_objective,
+    raise_late,
+    scaled,
+    solvers_of,
+    wine,
+)
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import log_softmax
+from sklearn.base import clone
+
+from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+
+# ---- warm_start
+
+
+@ends_early
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@every_class
+@first_order
+def test_fifty_and_fifty_are_a_hundred(model_class, solver, dtype):
+    X, y = scaled("wine")
+    X = X.astype(dtype)
+    model = model_class(
+        solver=solver,
+        schedule="constant",
+        batch_size=50,
+        tol=0,
+        n_iter_no_change=1000,
+        init=0.1,
+        random_state=0,
+    )
+    whole = clone(model).set_params(max_iter=100).fit(X, y)
+    halves = clone(model).set_params(max_iter=50, warm_start=True).fit(X, y)
+    middle = halves.loss_curve_
+    halves.fit(X, y)
+    assert_same_bits(halves, whole)
+    assert halves.loss_ == whole.loss_
+    assert whole.loss_curve_ == middle + halves.loss_curve_[-50:]
+
+
+@ends_early
+@every_class
+def test_warm_start_begins_where_the_last_fit_ended(model_class):
+    X, y = scaled("wine")
+    for solver in solvers_of(model_class):
+        model = model_class(0.1 if model_class is SoftmaxClassifier else 5, solver=solver)
+        model.set_params(random_state=0, warm_start=True, max_iter=200)
+        first = model.fit(X, y).loss_
+        assert model.fit(X, y).loss_ <= first * (1 + 1e-3)
+        if solver == "gd":
+            assert model.loss_curve_[0] == pytest.approx(first, rel=1e-12)
+
+
+@ends_early
+@every_class
+def test_without_warm_start_each_fit_begins_anew(model_class):
+    X, y = scaled("wine")
+    model = model_class(solver="adam", max_iter=3, random_state=0).fit(X, y)
+    first = [a.copy() for a in parameters(model)]
+    for a, b in zip(parameters(model.fit(X, y)), first, strict=True):
+        assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("change", "params"),
+    [
+        (lambda X, y: (X, y + 1), {}),
+        (lambda X, y: (X[y < 2], y[y < 2]), {}),
+        (lambda X, y: (X[:, 1:], y), {}),
+        (lambda X, y: (X, y), {"hidden_size": 6}),
+    ],
+)
+@every_class
+def test_warm_start_refuses_another_shape(model_class, change, params):
+    X, y = scaled("wine")
+    model = model_class(solver="adam", max_iter=3, warm_start=True, random_state=0).fit(X, y)
+    if not params.keys() <= model.get_params().keys():
+        return  # the linear model has no hidden_size
+    probability = model.predict_proba(X)
+    with pytest.raises(ValueError, match=r"warm_start"):
+        model.set_params(**params).fit(*change(X, y))
+    assert_array_equal(model.predict_proba(X), probability)
+
+
+@ends_early
+@every_class
+def test_warm_start_with_another_solver_keeps_the_weights(model_class):
+    X, y = scaled("wine")
+    model = model_class(solver="adam", warm_start=True, random_state=0).fit(X, y)
+    loss = model.loss_
+    model.set_params(solver="gd", max_iter=1).fit(X, y)
+    assert model.loss_curve_ == [pytest.approx(loss, rel=1e-9)]
+
+
+# ---- parameters set and weights edited between fits
+
+
+def hidden_of(z, activation):
+    return np.tanh(z) if activation == "tanh" else np.maximum(z, 0)
+
+
+def scores_by(model, X, activation):
+    hidden = hidden_of(X @ model.coefs_[0] + model.intercepts_[0], activation)
+    return hidden @ model.coefs_[1] + model.intercepts_[1]
+
+
+@ends_early
+class TestActivationSetBetweenFits:
+    @pytest.mark.parametrize("solver", ["adam", "sgd", "gd", "lbfgs"])
+    @pytest.mark.parametrize("scale", [1.0, 100.0])
+    def test_warm_fit(self, solver, scale):
+        X, y = wine()
+        X = scale * X
+        model = TwoLayerNetClassifier(
+            5, solver=solver, max_iter=5, warm_start=True, random_state=0
+        )
+        before = model.fit(X, y).predict_proba(X)
+        model.set_params(activation="tanh")
+        assert_array_equal(model.predict_proba(X), before)
+        begin = scores_by(model, X, "tanh")
+        loss = -log_softmax(begin, axis=1)[np.arange(len(y)), y].mean()
+        penalty = model.reg / 2 * sum((coef**2).sum() for coef in model.coefs_)
+        model.fit(X, y)
+        if solver in ("gd", "lbfgs"):
+            assert model.loss_curve_[0] == pytest.approx(loss + penalty, rel=1e-9)
+        assert_allclose(model.decision_function(X), scores_by(model, X, "tanh"), rtol=1e-9)
+        model.set_params(activation="relu")
+        assert_allclose(model.decision_function(X), scores_by(model, X, "tanh"), rtol=1e-9)
+
+    @pytest.mark.parametrize("solver", ["adam", "sgd"])
+    def test_partial_fit(self, solver):
+        X, y = wine()
+        model = TwoLayerNetClassifier(5, solver=solver, random_state=0)
+        model.partial_fit(X, y, classes=[0, 1, 2]).set_params(activation="tanh")
+        assert_allclose(model.decision_function(X), scores_by(model, X, "relu"), rtol=1e-12)
+        model.partial_fit(X, y)
+        assert_allclose(model.decision_function(X), scores_by(model, X, "tanh"), rtol=1e-12)
+
+    def test_a_failed_fit_leaves_that_of_the_earlier_one(self):
+        X, y = wine()
+        model = TwoLayerNetClassifier(5, max_iter=5, random_state=0).fit(X, y)
+        before = model.predict_proba(X)
+        with pytest.raises(RuntimeError, match="late"):
+            model.set_params(activation="tanh", schedule=raise_late).fit(X, y)
+        assert_array_equal(model.predict_proba(X), before)
+
+
+def edit(model, factor):
+    """Multiply the model's weights and intercepts."""
+    if isinstance(model, SoftmaxClassifier):
+        model.coef_ = factor * model.coef_
+        model.intercept_ = factor * model.intercept_
+    else:
+        model.coefs_ = [factor * a for a in model.coefs_]
+        model.intercepts_ = [factor * a for a in model.intercepts_]
+
+
+@ends_early
+class TestWeightsEditedBetweenFits:
+    @pytest.mark.parametrize("solver", ["adam", "sgd"])
+    @pytest.mark.parametrize("n_nets", [1, 3])
+    @every_class
+    def test_partial_fit_goes_on_from_them(self, model_class, n_nets, solver):
+        if model_class is SoftmaxClassifier and n_nets > 1:
+            return  # of the net alone
+        X, y = wine()
+        model = model_class(solver=solver, random_state=0)
+        if n_nets > 1:
+            model.set_params(n_nets=n_nets)
+        for _ in range(3):
+            model.partial_fit(X, y, classes=[0, 1, 2])
+        for factor in (0.5, 3.0):
+            edit(model, factor)
+            expected = [a.copy() for a in parameters(model)]
+            # nothing of the old weights' memory moves the new ones
+            model.set_params(learning_rate=1e-300).partial_fit(X, y)
+            for now, then in zip(parameters(model), expected, strict=True):
+                assert_allclose(now, then, rtol=1e-12)
+            assert model.set_params(learning_rate="auto").partial_fit(X, y).n_iter_ > 3
+
+    @every_case
+    @pytest.mark.parametrize("scale", [1.0, 100.0])
+    def test_warm_fit_goes_on_from_them(self, model_class, solver, scale):
+        X, y = wine()
+        X = scale * X
+        model = model_class(solver=solver, max_iter=3, warm_start=True, random_state=0).fit(X, y)
+        for array in parameters(model):
+            array[...] *= 0.5
+        expected = plain_objective(model, X, y)
+        model.set_params(max_iter=1, learning_rate=1e-300).fit(X, y)
+        assert model.loss_curve_[0] == pytest.approx(expected, rel=1e-6)
+
+    @pytest.mark.parametrize("solver", ["adam", "sgd"])
+    @every_class
+    def test_the_memory_stays_where_they_are_but_set_anew(self, model_class, solver):
+        X, y = wine()
+        model, undisturbed = (
+            model_class(solver=solver, batch_size=40, random_state=0) for _ in range(2)
+        )
+        for _ in range(3):
+            edit(model.partial_fit(X, y, classes=[0, 1, 2]), 1.0)
+            undisturbed.partial_fit(X, y, classes=[0, 1, 2])
+        assert_array_equal(model.predict_proba(X), undisturbed.predict_proba(X))
+
+    @every_class
+    def test_the_memory_goes_with_the_scale_of_the_columns(self, model_class):
+        X, y = wine()
+        X = 100 * X
+        model = model_class(solver="sgd", max_iter=3, warm_start=True, random_state=0).fit(X, y)
+        expected = [a.copy() for a in parameters(model)]
+        # a velocity in scaled columns says nothing of the steps of partial_fit, in raw ones
+        model.set_params(learning_rate=1e-300).partial_fit(X, y)
+        for now, then in zip(parameters(model), expected, strict=True):
+            assert_allclose(now, then, rtol=1e-12)
+
+    @every_class
+    def test_the_order_of_the_batches_goes_on(self, model_class):
+        X, y = wine()
+        model = model_class(solver="sgd", batch_size=40, random_state=0)
+        model.partial_fit(X, y, classes=[0, 1, 2])
+        first = [a.copy() for a in parameters(model)]
+        results = []
+        for _ in range(2):
+            for array, value in zip(parameters(model), first, strict=True):
+                array[...] = value
+            array[...] += 1e-12
+            model.partial_fit(X, y)
+            results.append(parameters(model)[0].copy())
+        assert not np.allclose(*results, rtol=1e-6)
+
+    @pytest.mark.parametrize(("value", "dtype"), [(np.nan, float), (1e300, np.float32)])
+    @every_class
+    def test_weights_that_are_not_finite(self, model_class, value, dtype):
+        X, y = wine()
+        X = X.astype(dtype)
+        model = model_class(solver="sgd", random_state=0).partial_fit(X, y, classes=[0, 1, 2])
+        edit(model, np.float64(value))
+        with pytest.raises(ValueError, match=r"partial_fit .*weights .*NaN or infinity"):
+            model.partial_fit(X, y)

@@ -1,0 +1,155 @@
+"""Options: what "auto" stands for, and numbers of short types."""
+
+import inspect
+import re
+
+import numpy as np
+import pytest
+from helpers import (
+    assert_same_bits,
+    ends_early,
+    every_batch_solver,
+    every_class,
+    first_order,
+    scaled,
+    solvers_of,
+)
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+
+from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn._training.solvers import SOLVERS
+from sklearn_toynn.datasets import make_spiral
+
+# ---- learning_rate, batch_size and max_iter
+
+
+@every_class
+@first_order
+def test_auto_learning_rate_is_documented(model_class, solver):
+    rate = SOLVERS[solver].learning_rate
+    text = re.sub(r"\s+", " ", inspect.getdoc(model_class))
+    assert f'{rate} for "{solver}"' in text
+
+
+@ends_early
+@every_class
+@first_order
+def test_auto_learning_rate(model_class, solver):
+    X, y = scaled("wine")
+    model = model_class(solver=solver, max_iter=5, init="he", tol=0, random_state=0)
+    explicit = clone(model).set_params(learning_rate=SOLVERS[solver].learning_rate)
+    assert_same_bits(clone(model).fit(X, y), explicit.fit(X, y))
+    assert (
+        model.fit(X, y).loss_curve_
+        != explicit.set_params(learning_rate=0.03).fit(X, y).loss_curve_
+    )
+
+
+@ends_early
+@pytest.mark.parametrize("max_iter", [1, 2, 7])
+@every_class
+def test_max_iter(model_class, max_iter):
+    X, y = scaled("wine")
+    for solver in solvers_of(model_class):
+        model = model_class(solver=solver, max_iter=max_iter, tol=0, random_state=0).fit(X, y)
+        assert model.n_iter_ <= max_iter
+        if solver in ("gd", "sgd", "adam"):
+            assert model.n_iter_ == max_iter
+        assert len(model.loss_curve_) == model.n_iter_
+
+
+@ends_early
+@every_batch_solver
+def test_auto_batch_size_is_at_least_200_or_all(solver):
+    X, y = load_digits(return_X_y=True)
+    n_steps = []
+    for n in (150, 200, 1797):
+        seen = []
+        SoftmaxClassifier(
+            solver=solver, schedule=lambda p, seen=seen: seen.append(p) or 1e-3, max_iter=1
+        ).fit(X[:n] / 16, y[:n])
+        n_steps.append(len(seen))
+    assert n_steps[:2] == [1, 1]
+    assert 2 <= n_steps[2] <= 9
+
+
+@ends_early
+@every_batch_solver
+def test_a_batch_larger_than_the_data_is_the_data(solver):
+    X, y = scaled("wine")
+    model = TwoLayerNetClassifier(5, solver=solver, max_iter=4, random_state=0)
+    whole, larger = (clone(model).set_params(batch_size=b).fit(X, y) for b in (178, 1000))
+    assert_same_bits(whole, larger)
+
+
+# ---- what "auto" stands for
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "n_epochs"), [(6, 80), (1400, 80), (2500, 60), (10_000, 30), (10**6, 20)]
+)
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_epochs_by_the_number_of_rows(solver, n_samples, n_epochs):
+    assert SOLVERS[solver].get_max_iter(n_samples) == n_epochs
+
+
+@pytest.mark.filterwarnings("ignore:max_iter=1000 iterations ended the training")
+@pytest.mark.parametrize("solver", ["adam", "gd"])
+def test_rows_of_no_weight_do_not_count(solver):
+    X, y = make_spiral(3000, random_state=0)
+    weights = np.arange(3000) % 2
+    model = TwoLayerNetClassifier(2, solver=solver, random_state=0, tol=0)
+    n_iter = model.fit(X, y, weights).n_iter_
+    assert n_iter == (77 if solver == "adam" else 1000)
+
+
+# ---- small integers and short floats
+
+
+SMALL = {
+    "max_iter": [np.int8(100), np.uint8(100), True],
+    "batch_size": [np.int8(100), np.uint8(200), True],
+    "n_iter_no_change": [np.int8(3), True],
+    "verbose": [np.uint8(50), True],
+    "tol": [np.float16(1e-3), np.float32(1e-3)],
+    "validation_fraction": [np.float16(0.25)],
+    "learning_rate": [np.float16(0.25)],
+    "momentum": [np.float16(0.5)],
+    "reg": [np.float16(0.25), True],
+    "init": [np.float16(0.25), True],
+}
+SMALL_OF_NETS = {
+    **SMALL,
+    "hidden_size": [np.uint8(100), np.int8(100), True],
+    "n_nets": [np.uint8(2), True],
+}
+
+
+@ends_early
+@pytest.mark.parametrize(
+    ("model_class", "name", "value"),
+    [
+        *((SoftmaxClassifier, name, value) for name in SMALL for value in SMALL[name]),
+        *(
+            (TwoLayerNetClassifier, name, value)
+            for name in SMALL_OF_NETS
+            for value in SMALL_OF_NETS[name]
+        ),
+    ],
+)
+def test_small_numbers_are_the_plain_ones(model_class, name, value, capsys):
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:500] / 16, y[:500]
+    plain = value.item() if isinstance(value, np.generic) else int(value)
+    for solver in solvers_of(model_class):
+        if solver == "newton" and model_class is SoftmaxClassifier and name not in ("reg", "tol"):
+            continue  # slow, and as "auto"
+        params = {"max_iter": 4, "random_state": 0, "solver": solver, "early_stopping": True}
+        one, other = (
+            model_class(**(params | {name: given})).fit(X, y) for given in (value, plain)
+        )
+        assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+        assert one.loss_curve_ == other.loss_curve_
+    capsys.readouterr()

@@ -1,0 +1,100 @@
+"""The same bits from the same random state."""
+
+import numpy as np
+import pytest
+from helpers import BATCH_MODELS, MODELS, WHOLE_MODELS, assert_same_bits, every_model, wine
+from joblib import Parallel, delayed
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from threadpoolctl import threadpool_limits
+
+from sklearn_toynn import TwoLayerNetClassifier
+
+# for fits whose end at `max_iter` is beside the point
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+batch_model = pytest.mark.parametrize("model", BATCH_MODELS.values(), ids=BATCH_MODELS)
+
+
+@every_model
+def test_same_random_state_same_bits(model):
+    X, y = wine()
+    first = clone(model).fit(X, y)
+    assert_same_bits(clone(model).fit(X, y), first)
+    assert_same_bits(clone(first).fit(X, y), first)
+    # a fit leaves nothing behind that the next one sees
+    assert_same_bits(clone(model).fit(X[::2], y[::2]).fit(X, y), first)
+    seeded = clone(model).set_params(random_state=np.random.RandomState(0))
+    assert_same_bits(seeded.fit(X, y), first)
+
+
+@pytest.mark.parametrize("model", [BATCH_MODELS["net-adam"], WHOLE_MODELS["net-gd"]])
+def test_another_random_state_other_bits(model):
+    X, y = wine()
+    first = clone(model).fit(X, y)
+    other = clone(model).set_params(random_state=1).fit(X, y)
+    assert (first.coefs_[0] != other.coefs_[0]).any()
+    # a RandomState instance is drawn from
+    rng = np.random.RandomState(0)
+    twice = [clone(model).set_params(random_state=rng) for _ in range(2)]
+    one, two = (copy.set_params(random_state=rng).fit(X, y) for copy in twice)
+    assert_same_bits(one, first)
+    assert (one.coefs_[0] != two.coefs_[0]).any()
+
+
+def test_same_bits_in_workers_and_for_any_number_of_blas_threads():
+    X, y = load_digits(return_X_y=True)
+    models = [clone(model).set_params(max_iter=3) for model in MODELS.values()]
+    for dtype in (np.float32, np.float64):
+        Z = X.astype(dtype) / 16
+        with threadpool_limits(1):
+            expected = [clone(model).fit(Z, y) for model in models]
+            scores = [model.decision_function(Z) for model in expected]
+        with threadpool_limits(2):
+            two = [clone(model).fit(Z, y) for model in models]
+            for model, score in zip(expected, scores, strict=True):
+                assert_array_equal(model.decision_function(Z), score)
+        workers = Parallel(n_jobs=2, backend="loky")(
+            delayed(clone(model).fit)(Z, y) for model in models
+        )
+        for model, other, remote in zip(expected, two, workers, strict=True):
+            assert_same_bits(other, model)
+            assert_same_bits(remote, model)
+
+
+@batch_model
+def test_batch_order_is_drawn_from_random_state(model):
+    # with zero or fixed initial weights nothing but the batches is random
+    X, y = wine()
+    model = clone(model).set_params(init=lambda _, m, k: np.eye(m, k), batch_size=20)
+    first, other = (clone(model).set_params(random_state=i).fit(X, y) for i in range(2))
+    assert first.loss_curve_ != other.loss_curve_
+    still, again = (
+        clone(model).set_params(random_state=i, shuffle=False).fit(X, y) for i in range(2)
+    )
+    assert_same_bits(still, again)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_width_does_not_change_the_batches(solver):
+    X, y = wine()
+
+    def with_dead_units(rng, fan_in, fan_out):
+        # the units beyond the third have no weights, and for ReLU they never get any
+        rng.standard_normal((fan_in, fan_out))  # as much is drawn as the width asks for
+        weights = np.zeros((fan_in, fan_out))
+        rows, columns = (fan_in, 3) if fan_in == 13 else (3, fan_out)
+        weights[:rows, :columns] = np.random.RandomState(fan_in == 13).randn(rows, columns)
+        return weights
+
+    curves = [
+        TwoLayerNetClassifier(
+            h, solver=solver, init=with_dead_units, batch_size=32, max_iter=10, random_state=0
+        )
+        .fit(X, y)
+        .loss_curve_
+        for h in (3, 4, 50)
+    ]
+    assert_allclose(curves[1], curves[0], rtol=1e-9)
+    assert_allclose(curves[2], curves[0], rtol=1e-9)

@@ -1,0 +1,167 @@
+"""Runs that diverge, or whose objective is never finite."""
+
+import warnings
+
+import numpy as np
+import pytest
+from helpers import (
+    ends_early,
+    every_case,
+    every_class,
+    fit_with_convergence_warnings_alone,
+    is_finite,
+    plain_objective,
+    wine,
+)
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import log_loss
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+
+# ---- divergence
+
+
+def start_of(model, X, y):
+    """The model at its initial weights: one step too short to change them."""
+    start = clone(model).set_params(solver="gd", learning_rate=1e-300, max_iter=1)
+    with pytest.warns(ConvergenceWarning):
+        return start.fit(X, y)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("solver", ["sgd", "adam", "gd"])
+@every_class
+def test_a_step_size_of_a_million(model_class, solver, dtype):
+    X, y = wine()
+    X = X.astype(dtype)
+    model = model_class(solver=solver, learning_rate=1e6, random_state=0)
+    start = start_of(model, X, y)
+    with pytest.warns(ConvergenceWarning, match=r"(?s)diverged.*learning_rate.*StandardScaler"):
+        model.fit(X, y)
+    assert is_finite(model)
+    assert np.isfinite(model.loss_)
+    assert model.loss_ <= start.loss_
+    np.testing.assert_allclose(model.loss_, plain_objective(model, X, y), rtol=1e-4)
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("solver", ["sgd", "adam", "gd"])
+@every_class
+def test_a_step_size_of_a_million_with_a_validation_set(model_class, solver, dtype):
+    X, y = wine()
+    X = X.astype(dtype)
+    model = model_class(solver=solver, learning_rate=1e6, early_stopping=True, random_state=0)
+    start = start_of(model, X, y)
+    with pytest.warns(ConvergenceWarning, match=r"(?s)diverged.*learning_rate.*StandardScaler"):
+        model.fit(X, y)
+    assert is_finite(model)
+    if min(model.validation_loss_curve_) > np.log(3):  # the start is better
+        assert plain_objective(model, X, y) <= 1.05 * start.loss_
+
+
+@pytest.mark.parametrize("scale", [1e6, 1e12])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@every_case
+def test_columns_of_a_million(model_class, solver, dtype, scale):
+    X, y = load_breast_cancer(return_X_y=True)
+    X = (scale * StandardScaler().fit_transform(X)).astype(dtype)
+    model = model_class(solver=solver, init=0.01, random_state=0)
+    start = start_of(model, X, y)
+    fit_with_convergence_warnings_alone(model, X, y)
+    assert is_finite(model)
+    assert model.loss_ <= start.loss_
+    np.testing.assert_allclose(model.loss_, plain_objective(model, X, y), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "gd"])
+@every_class
+def test_columns_of_a_million_are_named_as_the_cause(model_class, solver):
+    X, y = load_breast_cancer(return_X_y=True)
+    model = model_class(solver=solver, init=0.01, random_state=0)
+    (message,) = fit_with_convergence_warnings_alone(
+        model, 1e6 * StandardScaler().fit_transform(X), y
+    )
+    assert "learning_rate" in message
+    assert "StandardScaler" in message
+
+
+@pytest.mark.parametrize(("dtype", "scale"), [(np.float32, 1e30), (np.float64, 1e200)])
+@every_case
+def test_columns_as_large_as_their_dtype_allows(model_class, solver, dtype, scale):
+    X, y = wine()
+    X = (scale * X).astype(dtype)
+    model = model_class(solver=solver, random_state=0)
+    fit_with_convergence_warnings_alone(model, X, y)
+    assert is_finite(model)
+    assert np.isfinite(model.loss_)
+    assert len(model.predict(X[:5])) == 5
+
+
+# ---- the best by validation loss
+
+
+@ends_early
+class TestBestByValidationLoss:
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize(
+        "model", [SoftmaxClassifier(10.0, solver="adam"), TwoLayerNetClassifier(10, 1.0)]
+    )
+    def test_no_penalty_puts_the_start_in_its_place(self, model, dtype):
+        X, y = wine()
+        X, X_val, y, y_val = X[::2].astype(dtype), X[1::2].astype(dtype), y[::2], y[1::2]
+        model = clone(model).set_params(learning_rate=3.0, random_state=0)
+        with pytest.warns(ConvergenceWarning, match="diverged"):
+            model.fit(X, y, X_val=X_val, y_val=y_val)
+        best = min(model.validation_loss_curve_)
+        assert best < np.log(3)
+        assert log_loss(y_val, model.predict_proba(X_val)) == pytest.approx(best, rel=1e-5)
+
+    @every_case
+    def test_a_validation_set_of_other_labels(self, model_class, solver):
+        X, y = wine()
+        other = (y + 1) % 3
+        model = model_class(solver=solver, random_state=0).fit(X, y, X_val=X, y_val=other)
+        best = min(model.validation_loss_curve_)
+        assert best > np.log(3)
+        assert log_loss(other, model.predict_proba(X)) == pytest.approx(best, rel=1e-9)
+
+    @pytest.mark.parametrize("solver", ["sgd", "gd"])
+    @every_class
+    def test_divergence_after_it_is_warned_of(self, model_class, solver):
+        X, y = wine()
+        model = model_class(
+            solver=solver,
+            schedule=lambda progress: 1.0 if progress < 0.5 else 1e200,
+            max_iter=20,
+            random_state=0,
+        )
+        with pytest.warns(ConvergenceWarning, match="diverged"):
+            model.fit(X, y, X_val=X, y_val=y)
+        assert not np.isfinite(model.loss_curve_[-1] + model.validation_loss_curve_[-1])
+        best = np.nanmin(model.validation_loss_curve_)
+        assert log_loss(y, model.predict_proba(X)) == pytest.approx(best, rel=1e-9)
+
+
+# ---- no NaN without a word
+
+
+@pytest.mark.parametrize("validate", [False, True])
+@pytest.mark.parametrize("solver", ["gd", "sgd", "adam", "lbfgs"])
+@every_class
+def test_an_objective_that_is_never_finite_is_warned_of(model_class, solver, validate):
+    X, y = wine()
+    X = 1e307 * np.abs(X)
+    model = model_class(solver=solver, init=50.0, random_state=0)
+    validation = {"X_val": X, "y_val": y} if validate else {}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X, y, **validation)
+    assert is_finite(model)
+    # the linear lbfgs leaves such a start for zero, where the objective is finite
+    leaves = model_class is SoftmaxClassifier and solver == "lbfgs"
+    assert {w.category for w in caught} == {ConvergenceWarning} or leaves
+    assert np.isfinite(model.loss_) == leaves

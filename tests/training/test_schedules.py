@@ -1,0 +1,167 @@
+"""Schedules against their tables and formulas."""
+
+import inspect
+import re
+
+import numpy as np
+import pytest
+from helpers import (
+    assert_same_bits,
+    ends_early,
+    every_batch_solver,
+    every_class,
+    first_order,
+    scaled,
+    split,
+    wine,
+)
+from numpy.testing import assert_allclose
+from sklearn.base import clone
+
+from sklearn_toynn import SoftmaxClassifier
+from sklearn_toynn._training.schedules import SCHEDULES
+
+# ---- schedules
+
+
+TABLES = {
+    "constant": {0: 1, 0.25: 1, 0.5: 1, 1: 1},
+    "inverse": {0: 1, 1 / 9: 0.5, 1 / 3: 0.25, 1: 0.1},
+    "cosine": {0: 1, 1 / 3: 0.75, 0.5: 0.5, 2 / 3: 0.25, 1: 0},
+}
+
+
+def test_every_schedule_has_a_table():
+    assert {*TABLES, "plateau"} == set(SCHEDULES)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_schedule_by_its_table(name):
+    schedule = SCHEDULES[name]()
+    for progress, factor in TABLES[name].items():
+        assert schedule.factor(progress) == pytest.approx(factor, abs=1e-15)
+
+
+@every_class
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedule_stands_in_the_docstring(model_class, name):
+    assert f'- "{name}": ' in inspect.getdoc(model_class)
+
+
+@ends_early
+@every_class
+@first_order
+@pytest.mark.parametrize("name", TABLES)
+def test_schedule_is_the_callable_of_its_formula(model_class, solver, name):
+    formulas = {
+        "constant": lambda _: 1.0,
+        "inverse": lambda p: 1 / (1 + 9 * p),
+        "cosine": lambda p: (1 + np.cos(np.pi * p)) / 2,
+    }
+    X, y = scaled("wine")
+    model = model_class(
+        solver=solver, max_iter=12, batch_size=50, tol=0, n_iter_no_change=99, random_state=0
+    )
+    by_name = clone(model).set_params(schedule=name).fit(X, y)
+    by_formula = clone(model).set_params(schedule=formulas[name]).fit(X, y)
+    assert_allclose(by_name.loss_curve_, by_formula.loss_curve_, rtol=1e-10)
+    # and each is one of its own
+    other = clone(model).set_params(schedule=lambda p: 1 - p / 2).fit(X, y)
+    assert abs(np.subtract(by_name.loss_curve_, other.loss_curve_)).max() > 1e-6
+
+
+@ends_early
+@pytest.mark.parametrize(
+    ("solver", "expected"),
+    [
+        ("gd", [0, 1 / 4, 2 / 4, 3 / 4]),
+        # the share of the epoch that is done counts: batches of 100 and 78 rows
+        ("sgd", [(epoch + done) / 4 for epoch in range(4) for done in (0, 100 / 178)]),
+        ("adam", [(epoch + done) / 4 for epoch in range(4) for done in (0, 100 / 178)]),
+    ],
+)
+def test_schedule_gets_the_share_of_max_iter(solver, expected):
+    seen = []
+    SoftmaxClassifier(
+        solver=solver,
+        schedule=lambda p: seen.append(p) or 1.0,
+        max_iter=4,
+        batch_size=100,
+        tol=0,
+        random_state=0,
+    ).fit(*scaled("wine"))
+    assert_allclose(seen, expected, rtol=1e-12)
+
+
+@ends_early
+@every_class
+@first_order
+def test_auto_schedule(model_class, solver):
+    X, y = scaled("wine")
+    model = model_class(solver=solver, max_iter=5, tol=0, random_state=0)
+    named = clone(model).set_params(schedule="constant" if solver == "gd" else "cosine")
+    assert_same_bits(clone(model).fit(X, y), named.fit(X, y))
+
+
+@pytest.mark.parametrize(
+    ("losses", "exponents"),
+    [
+        # a fall by less than tol = 0.1 is none; two epochs on end without one are a plateau
+        ([5, 4, 3, 2], [0, 0, 0, 0]),
+        ([5, 5, 5, 5, 5], [0, 0, 1, 1, 2]),
+        ([5, 4.95, 4.93, 3, 3, 3], [0, 0, 1, 1, 1, 2]),
+        ([5, 5, 4, 4, 3, 3, 2], [0, 0, 0, 0, 0, 0, 0]),
+        ([5, 6, 7, 4, 8, 9], [0, 0, 1, 1, 1, 2]),
+    ],
+)
+def test_plateau_by_a_table(losses, exponents):
+    schedule, best, n_stalled = SCHEDULES["plateau"](), np.inf, 0
+    for loss, exponent in zip(losses, exponents, strict=True):
+        n_stalled = 0 if loss < best - 0.1 else n_stalled + 1
+        best = min(best, loss)
+        schedule.observe([n_stalled])
+        assert_allclose(schedule.factor(0.5), [[5.0**-exponent]], rtol=1e-12)
+
+
+@ends_early
+@pytest.mark.parametrize("validate", [False, True])
+@every_batch_solver
+def test_plateau_divides_the_step_where_the_loss_stands_still(solver, validate):
+    # replay the curve: the same factors, given by a callable, lead to the same weights
+    X, X_val, y, y_val = split()
+    validation = {"X_val": X_val, "y_val": y_val} if validate else {}
+    model = SoftmaxClassifier(
+        solver=solver,
+        learning_rate=0.5,
+        tol=1e-2,
+        max_iter=40,
+        n_iter_no_change=7,
+        batch_size=30,
+        random_state=0,
+    )
+    plateau = clone(model).set_params(schedule="plateau").fit(X, y, **validation)
+    curve = plateau.validation_loss_curve_ if validate else plateau.loss_curve_
+    factors, best, n_stalled = [1.0], np.inf, 0
+    for loss in curve:
+        n_stalled = 0 if loss < best - 1e-2 else n_stalled + 1
+        best = min(best, loss)
+        at_plateau = n_stalled > 0 and n_stalled % 2 == 0
+        factors.append(factors[-1] / 5 if at_plateau else factors[-1])
+    assert factors[len(curve) - 1] < 1
+    replayed = clone(model).set_params(schedule=lambda p: factors[int(p * 40 + 1e-9)])
+    replayed.fit(X, y, **validation)
+    assert replayed.n_iter_ == plateau.n_iter_
+    assert_allclose(replayed.loss_curve_, plateau.loss_curve_, rtol=1e-9)
+
+
+# ---- wrong parameters
+
+
+@pytest.mark.parametrize("value", [-0.5, np.nan, np.inf])
+@pytest.mark.parametrize("solver", ["gd", "sgd", "adam"])
+@every_class
+def test_bad_schedule_callable(model_class, solver, value):
+    model = model_class(solver=solver, schedule=lambda progress: value if progress > 0.3 else 1.0)
+    with pytest.raises(ValueError, match=rf"schedule must .* got .*{re.escape(str(value))}"):
+        model.fit(*wine())
+    assert not hasattr(model, "classes_")
