@@ -129,8 +129,8 @@ def fit_before_last(pipeline, X, y, params):
         raise ValueError("transform_input needs enable_metadata_routing=True, got False.")
     routed = pipeline._check_method_params(method="fit", props=params)
     has_context = "callback_ctx" in signature(pipeline._fit).parameters  # from 1.9 on
-    told = {"callback_ctx": NoCallbacks()} if has_context else {}
-    X = pipeline._fit(X, y, routed, raw_params=params, **told)
+    kwargs = {"callback_ctx": NoCallbacks()} if has_context else {}
+    X = pipeline._fit(X, y, routed, raw_params=params, **kwargs)
     for_last = pipeline._get_metadata_for_step(
         step_idx=len(pipeline) - 1,
         step_params=routed[pipeline.steps[-1][0]],

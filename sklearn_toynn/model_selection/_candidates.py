@@ -135,7 +135,7 @@ class Candidate:
         return self.is_fusible or (has_steps and not (may_write or is_watched))
 
     @property
-    def preparation_key(self):
+    def prefix_key(self):
         """What candidates share that get the same preprocessing."""
         routed_to = id(self.last_step) if self._has_fit_params else None
         return self.pipeline is None, routed_to, freeze(self.before)
@@ -165,27 +165,27 @@ def freeze(parameters):
 
 
 def make_tasks(candidates, n_splits, n_jobs):
-    """Return lists of stacks that share their preparation: each is a task on every split.
+    """Return lists of stacks that share their prefix: each is a task on every split.
 
-    The fewest tasks fit every preparation once per split. More are made where jobs would
+    The fewest tasks fit every prefix once per split. More are made where jobs would
     stand idle, or where there is nothing to prepare.
     """
-    preparations = {}
+    prefixes = {}
     for candidate in candidates:
-        stacks = preparations.setdefault(candidate.preparation_key, {})
+        stacks = prefixes.setdefault(candidate.prefix_key, {})
         stacks.setdefault(candidate.stack_key, []).append(candidate)
     n_jobs = effective_n_jobs(n_jobs)
     tasks = []
-    for stacks in preparations.values():
+    for stacks in prefixes.values():
         members = list(stacks.values())
         is_free = members[0][0].pipeline is None and n_jobs > 1
         n_wanted = 2 * n_jobs if is_free else n_jobs
-        n_parts = math.ceil(n_wanted / (n_splits * len(preparations)))
-        tasks += deal(members, n_parts)
+        n_parts = math.ceil(n_wanted / (n_splits * len(prefixes)))
+        tasks += split_evenly(members, n_parts)
     return tasks
 
 
-def deal(stacks, n_parts):
+def split_evenly(stacks, n_parts):
     """Return stacks, cut up where they are large, as `n_parts` lists of about the same sizes."""
     largest = math.ceil(sum(map(len, stacks)) / n_parts)
     pieces = [

@@ -20,7 +20,7 @@ from .._sklearn_compat import (
     propagated_callbacks,
     score_with,
 )
-from ._pipeline_prefix import Preparation, Split
+from ._pipeline_prefix import PipelinePrefix, Split
 
 
 def make_last_steps(stack):
@@ -90,7 +90,7 @@ class Evaluation:
         )
 
     def run(self, X, y, stacks, contexts, index, train, test):
-        """Fit and score stacks that share their preparation, on one split.
+        """Fit and score stacks that share their prefix, on one split.
 
         Parameters
         ----------
@@ -109,25 +109,25 @@ class Evaluation:
         -------
         results : dict of (int, int) to dict
             What `GridSearchCV` keeps of a fit, by candidate and split. Nothing where the
-            preparation turns out to be none to share.
+            prefix turns out to be none to share.
         """
         start = time.time()
         split = Split(index, X, y, np.asarray(train), np.asarray(test))
-        preparation = Preparation(stacks[0][0], split)
-        if not self._prepare(preparation):
+        prefix = PipelinePrefix(stacks[0][0], split)
+        if not self._prepare(prefix):
             return {}
-        preparation_time = (time.time() - start) / sum(map(len, stacks))
+        prefix_time = (time.time() - start) / sum(map(len, stacks))
         return {
             (candidate.index, index): outcome
             for stack, own_contexts in zip(stacks, contexts, strict=True)
             for candidate, outcome in zip(
                 stack,
-                self._run_stack(preparation, stack, own_contexts, preparation_time),
+                self._run_stack(prefix, stack, own_contexts, prefix_time),
                 strict=True,
             )
         }
 
-    def _prepare(self, preparation):
+    def _prepare(self, prefix):
         """Fit the steps before the last; say whether candidates can share them.
 
         They can't where that fails, as each is to fail by itself; where it draws from NumPy's
@@ -135,9 +135,9 @@ class Evaluation:
         """
         stream = np.random.get_state()
         try:
-            preparation.fit(preparation.split.cut_params(self.fit_params, "train"))
+            prefix.fit(prefix.split.take_params(self.fit_params, "train"))
             if not self._asks_once:
-                preparation.copy_steps()
+                prefix.copy_steps()
         except Exception:
             is_shareable = False
         else:
@@ -147,34 +147,34 @@ class Evaluation:
             np.random.set_state(stream)
         return is_shareable
 
-    def _run_stack(self, preparation, stack, contexts, preparation_time):
+    def _run_stack(self, prefix, stack, contexts, prefix_time):
         """Return what `GridSearchCV` keeps of each candidate."""
-        split = preparation.split
+        split = prefix.split
         for candidate in stack:
             self._print_start(candidate, split.index)
         start = time.time()
         if not stack[0].is_ours:
-            preparation = preparation.with_own_rows()
+            prefix = prefix.with_own_rows()
         steps = make_last_steps(stack)
-        told = {
+        hook_kwargs = {
             "estimator": self.caller,
-            "X": preparation.X,
-            "y": preparation.y,
-            "metadata": callback_metadata(split.cut_params(self.fit_params, "train")),
+            "X": prefix.X,
+            "y": prefix.y,
+            "metadata": callback_metadata(split.take_params(self.fit_params, "train")),
         }
         try:
             with propagated_callbacks(contexts[0], steps[0]):
                 begin_errors = [
-                    self._attempt(partial(context.call_on_fit_task_begin, **told))
+                    self._attempt(partial(context.call_on_fit_task_begin, **hook_kwargs))
                     for context in contexts
                 ]
-                steps, errors = self._fit_stack(preparation, stack, steps)
+                steps, errors = self._fit_last_steps(prefix, stack, steps)
             errors = [one or other for one, other in zip(begin_errors, errors, strict=True)]
-            fit_time = preparation_time + (time.time() - start) / len(stack)
-            outcomes = self._score_stack(preparation, stack, steps, errors)
+            fit_time = prefix_time + (time.time() - start) / len(stack)
+            outcomes = self._score_stack(prefix, stack, steps, errors)
         finally:
             for context in contexts:
-                context.call_on_fit_task_end(**told)
+                context.call_on_fit_task_end(**hook_kwargs)
         for candidate, outcome in zip(stack, outcomes, strict=True):
             outcome["fit_time"] = fit_time
             self._print_end(candidate, split.index, outcome)
@@ -190,29 +190,29 @@ class Evaluation:
             return format_exc()
         return None
 
-    def _fit_stack(self, preparation, stack, steps):
+    def _fit_last_steps(self, prefix, stack, steps):
         """Return the last step of each candidate, and its traceback or None."""
         if len(steps) > 1:
             try:
                 check_stack(steps)
-                preparation.fit_stack(steps)
+                prefix.fit_last_steps(steps)
             except Exception:
                 # what fails shall fail alone, and random states shall start anew
                 steps = make_last_steps(stack)
             else:
                 return steps, [None] * len(steps)
-        return steps, [self._attempt(preparation.fit_last_step, step) for step in steps]
+        return steps, [self._attempt(prefix.fit_last_step, step) for step in steps]
 
-    def _score_stack(self, preparation, stack, steps, errors):
+    def _score_stack(self, prefix, stack, steps, errors):
         """Return what `GridSearchCV` keeps of each step's scores."""
         fitted = [step for step, error in zip(steps, errors, strict=True) if error is None]
         if self._shares_rows(stack):
-            score = partial(self._score_shared, preparation, fitted, is_ours=stack[0].is_ours)
+            score = partial(self._score_shared, prefix, fitted, is_ours=stack[0].is_ours)
         else:
             # those of a stack share arrays
             own = map(deepcopy, fitted) if stack[0].is_ours else fitted
-            models = [preparation.model(step, preparation.copy_steps()) for step in own]
-            score = partial(self._score_own, preparation, models)
+            models = [prefix.model(step, prefix.copy_steps()) for step in own]
+            score = partial(self._score_own, prefix, models)
         scores = {}
         for name in ("test", "train") if self.return_train_score else ("test",):
             start = time.time()
@@ -244,23 +244,23 @@ class Evaluation:
     def _score(self, model, X, y, score_params):
         return score_with(model, X, y, self.scorer, score_params, self.error_score)
 
-    def _score_own(self, preparation, models, name):
+    def _score_own(self, prefix, models, name):
         """Return the scores of whole models, each on rows of its own."""
         return [
             self._score(
                 model,
-                *preparation.own_rows(name),
-                preparation.split.cut_params(self.score_params, name),
+                *prefix.own_rows(name),
+                prefix.split.take_params(self.score_params, name),
             )
             for model in models
         ]
 
-    def _score_shared(self, preparation, steps, name, *, is_ours):
+    def _score_shared(self, prefix, steps, name, *, is_ours):
         """Return the scores of last steps."""
-        rows = preparation.shared_rows(name)
+        rows = prefix.shared_rows(name)
         if rows is None:  # the scorer will say why
-            return self._score_own(preparation, list(map(preparation.model, steps)), name)
-        params = preparation.split.cut_params(self.score_params, name)
+            return self._score_own(prefix, list(map(prefix.model, steps)), name)
+        params = prefix.split.take_params(self.score_params, name)
         if not is_ours:
             return [self._score(step, *deepcopy(rows), params) for step in steps]
         first = self._score(steps[0], *rows, params) if steps else None

@@ -25,18 +25,18 @@ class Split:
     train: np.ndarray
     test: np.ndarray
 
-    def cut(self, estimator, name):
+    def take(self, estimator, name):
         """Return X and y of the rows of that name, afresh."""
         if name == "train":
             return safe_split(estimator, self.X, self.y, self.train)
         return safe_split(estimator, self.X, self.y, self.test, self.train)
 
-    def cut_params(self, params, name):
+    def take_params(self, params, name):
         """Return what goes along with those rows."""
         return check_method_params(self.X, params=params, indices=getattr(self, name))
 
 
-class Preparation:
+class PipelinePrefix:
     """The steps before the last, fitted once on a split for all candidates that share them.
 
     Parameters
@@ -64,7 +64,7 @@ class Preparation:
             pipeline.set_params(**{self._last_name: clone(candidate.last_step)})
             self._estimator = self._pipeline = pipeline
         self.has_steps = self._pipeline is not None and len(self._pipeline) > 1
-        self.X, self.y = split.cut(self._estimator, "train")
+        self.X, self.y = split.take(self._estimator, "train")
         self._scored = {}
 
     def fit(self, fit_params):
@@ -86,7 +86,7 @@ class Preparation:
         with timed_last_step(self._pipeline):
             step.fit(*self._args, **self._fit_params)
 
-    def fit_stack(self, steps):
+    def fit_last_steps(self, steps):
         """Fit last steps together."""
         with timed_last_step(self._pipeline):
             interrupt = fit_stack(steps, *self._args, **self._fit_params)
@@ -116,7 +116,7 @@ class Preparation:
         """Return X and y to score a whole model on that nobody else gets."""
         if name == "train":
             return deepcopy((self.X, self.y))
-        return self.split.cut(self._estimator, name)
+        return self.split.take(self._estimator, name)
 
     def _make_shared_rows(self, name):
         if not self.has_steps:

@@ -2,7 +2,7 @@
 
 `FusedSearchMixin.fit` says what a search does. Those of its candidates (`Candidate`) that share
 something are sorted into tasks by what that is (`make_tasks`). A task on one split is
-`Evaluation.run`: it fits the steps before the last once (`Preparation`), trains the last steps
+`Evaluation.run`: it fits the steps before the last once (`PipelinePrefix`), trains the last steps
 stack by stack, scores them, and returns results as `GridSearchCV` has them. All others, and what
 turns out to be none to share, goes through scikit-learn's own `_fit_and_score`.
 """
@@ -67,13 +67,13 @@ class FusedSearchMixin(ABC):
         X, y = indexable(X, y)
         params = check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
-        told = {"estimator": self, "X": X, "y": y, "metadata": callback_metadata(params)}
+        hook_kwargs = {"estimator": self, "X": X, "y": y, "metadata": callback_metadata(params)}
         context = callback_context(
             self,
             max_subtasks=1 + (self.refit is not False),
             is_watched=has_callbacks_within(self.estimator),
         )
-        context.call_on_fit_task_begin(**told)
+        context.call_on_fit_task_begin(**hook_kwargs)
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         self.n_splits_ = cv.get_n_splits(X, y, **routed.splitter.split)
         settings = self._make_settings()
@@ -101,8 +101,8 @@ class FusedSearchMixin(ABC):
             if not callable(self.refit):
                 self.best_score_ = self.cv_results_[f"mean_test_{refit_metric}"][self.best_index_]
         if self.refit:
-            self._refit(told, routed.estimator.fit, context)
-        context.call_on_fit_task_end(**told)
+            self._refit(hook_kwargs, routed.estimator.fit, context)
+        context.call_on_fit_task_end(**hook_kwargs)
         return self
 
     def _evaluate(self, X, y, settings, cv, scorer, routed, context):
@@ -190,20 +190,22 @@ class FusedSearchMixin(ABC):
             results[candidate.index, index] = result
         return [results[place] for place in sorted(results)]
 
-    def _refit(self, told, fit_params, context):
-        """Fit the best candidate to all rows, `told` to the callbacks."""
+    def _refit(self, hook_kwargs, fit_params, context):
+        """Fit the best candidate to all rows, and call the callbacks."""
         self.best_estimator_ = clone(self.estimator).set_params(
             **clone(self.best_params_, safe=False)
         )
         context = context.subcontext(task_name="refit-with-best-params")
         with propagated_callbacks(context, self.best_estimator_):
-            context.call_on_fit_task_begin(**told)
+            context.call_on_fit_task_begin(**hook_kwargs)
             start = time.time()
-            self.best_estimator_.fit(*without_none(told["X"], told["y"]), **fit_params)
+            self.best_estimator_.fit(
+                *without_none(hook_kwargs["X"], hook_kwargs["y"]), **fit_params
+            )
             self.refit_time_ = time.time() - start
         if hasattr(self.best_estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.best_estimator_.feature_names_in_
-        context.call_on_fit_task_end(**told)
+        context.call_on_fit_task_end(**hook_kwargs)
 
 
 class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
