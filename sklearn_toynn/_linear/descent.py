@@ -184,7 +184,7 @@ class Descent:
         """Search along the direction of a model of the Hessian here; None if it is of here."""
         if self._is_fresh:
             return None
-        self._renew(self._renewals[-1] if self._renewals else type(self.model))
+        self._renew(self._renewals[-1])
         return self._search()
 
     def _move_to(self, theta, loss, gradient):
@@ -303,19 +303,15 @@ class Descent:
     def _affordable_model(self):
         """Return the best model that costs no more than was spent so far, or the cheapest."""
         n_spent = self.objective.n_evaluations - self._n_evaluations_before
-        affordable = None
-        for kind in self._renewals:
-            if affordable is None or kind.cost(self.objective) <= n_spent:
-                affordable = kind
-        return affordable
+        cheapest, *others = self._renewals
+        affordable = [kind for kind in others if kind.cost(self.objective) <= n_spent]
+        return affordable[-1] if affordable else cheapest
 
     def _due_model(self):
         """Return the model to renew the present one by now, or None."""
         if self._renews_always:
             return None if self._is_fresh else self._renewals[-1]
         due = self._affordable_model()
-        if due is None:
-            return None
         cost = due.cost(self.objective)
         cost = max(round(cost), 1 if due.is_exact else MIN_EVALUATIONS_PER_RENEWAL)
         if self._n_evaluations < cost or not self._n_steps:

@@ -107,8 +107,8 @@ class LinearSolver(Solver, ABC):
         return self._descend(objective, theta, model, goal)
 
     def _last_model(self, objective):
-        first, renewals = self.choose_models(objective)
-        return renewals[-1] if renewals else first
+        _, renewals = self.choose_models(objective)
+        return renewals[-1]
 
     def _descend(self, objective, theta, model, goal):
         _, renewals = self.choose_models(objective)
