@@ -1,6 +1,7 @@
 """Set-up that must come before scikit-learn or matplotlib is imported."""
 
 import os
+import threading
 
 import pytest
 from threadpoolctl import threadpool_limits
@@ -21,3 +22,21 @@ def one_blas_thread():
     # on a busy machine, the threads of scikit-learn's own fits wait for each other
     with threadpool_limits(1):
         yield
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    """Train every stack of two nets in a thread of its own; collect the threads."""
+    from sklearn_toynn._training import stacks  # noqa: PLC0415 (not before the set-up above)
+
+    used, train = set(), stacks.train
+
+    def spy(training):
+        used.add(threading.current_thread().name)
+        return train(training)
+
+    monkeypatch.setattr(stacks, "train", spy)
+    monkeypatch.setattr(stacks, "CACHE_BYTES", 1)
+    monkeypatch.setattr(stacks, "THREAD_BYTES", 1)
+    monkeypatch.setattr(stacks.single_threaded_blas, "n_threads", lambda: 2)
+    return used

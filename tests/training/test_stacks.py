@@ -23,22 +23,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 X, y = wine()
 
 
-@pytest.fixture
-def threads(monkeypatch):
-    """Train every stack of two nets in a thread of its own; collect the threads."""
-    used, train = set(), stacks.train
-
-    def spy(training):
-        used.add(threading.current_thread().name)
-        return train(training)
-
-    monkeypatch.setattr(stacks, "train", spy)
-    monkeypatch.setattr(stacks, "CACHE_BYTES", 1)
-    monkeypatch.setattr(stacks, "THREAD_BYTES", 1)
-    monkeypatch.setattr(stacks.single_threaded_blas, "n_threads", lambda: 2)
-    return used
-
-
 @pytest.mark.parametrize("solver", ["adam", "gd"])
 def test_threads_change_no_bit(threads, monkeypatch, solver):
     parts = train_test_split(X, y, stratify=y, random_state=0)
