@@ -228,6 +228,7 @@ class TestStopping:
         model = make_model(model_class, solver, max_iter=100, schedule="constant")
         model.set_callbacks(recorder).fit(X, y)
         assert model.n_iter_ == len(model.loss_curve_) == 3
+        assert model.stop_reason_ == "callback"
         assert recorder.calls[-2:] == [("end", "fit", 0), "teardown"]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -244,6 +245,7 @@ class TestStopping:
         assert model.n_iter_ == 3
         # those of a solver that trains one at a time had not begun
         assert model.coefs_[0].shape == (n_left, 13, 5)
+        assert model.stop_reason_.tolist() == ["callback"] * n_left
         assert_same_model(recorder.models[-1], model)
 
     @ends_early
@@ -252,6 +254,7 @@ class TestStopping:
         before = model.coefs_[0].copy()
         model.set_callbacks(Recorder(stop_at=2)).fit(X, y)
         assert_array_equal((model.coefs_[0] != before).any(axis=(1, 2)), [1, 0, 0])
+        assert model.stop_reason_.tolist() == ["callback"] * 3
 
     def test_one_of_several_is_enough(self):
         one, other = Recorder(), Recorder(stop_at=1)
