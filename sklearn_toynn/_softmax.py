@@ -135,7 +135,7 @@ class SoftmaxClassifier(NetClassifier):
         Why the training ended:
 
         - "tol": the gap to the minimum, the gradient or the progress of the loss, as the solver
-          has it, came within `tol`;
+          has it, came within `tol` (the gap for float32 `X` within 1e-5);
         - "max_iter": `max_iter` came first;
         - "schedule": the cosine schedule has run to its end, at `max_iter`;
         - "validation": the loss on the validation set had not improved for
@@ -144,7 +144,7 @@ class SoftmaxClassifier(NetClassifier):
         - "callback", "interrupted": a callback or Ctrl-C asked for it;
         - "diverged": the objective was no longer finite, or far above its start; the best
           weights were kept;
-        - "partial_fit": the last call was `partial_fit`, one pass.
+        - "partial_fit": the last call was `partial_fit`, whose one pass is over.
     loss_curve_ : list of float, n_iter_ long
         The objective of each iteration: for "sgd" and "adam" the mean over the epoch's batches
         as they went by, for the others before the iteration's step.

@@ -1,4 +1,4 @@
-"""The public estimators: their parameters and their fitted attributes."""
+"""The net with a hidden layer: its parameters and its fitted attributes."""
 
 from numbers import Integral
 from typing import ClassVar
@@ -124,7 +124,8 @@ class TwoLayerNetClassifier(NetClassifier):
         The objective at the fitted weights; the mean of the nets. Where that of one is above
         log n_classes, the objective of weights of zero, `fit` says so by a `ConvergenceWarning`.
     stop_reason_ : str or ndarray of str of shape (n_nets,)
-        Why the training ended; with several nets that of each:
+        Why the training ended; with several nets that of each
+        that had begun:
 
         - "tol": the gradient or the progress of the loss, as the solver has it, came within `tol`;
         - "max_iter": `max_iter` came first;
@@ -135,7 +136,7 @@ class TwoLayerNetClassifier(NetClassifier):
         - "callback", "interrupted": a callback or Ctrl-C asked for it;
         - "diverged": the objective was no longer finite, or far above its start; the best
           weights were kept;
-        - "partial_fit": the last call was `partial_fit`, one pass.
+        - "partial_fit": the last call was `partial_fit`, whose one pass is over.
     loss_curve_ : list of float, n_iter_ long
         The objective of each iteration: for "gd" and "lbfgs" before the iteration's step, for
         "sgd" and "adam" the mean over the epoch's batches as they went by. With several nets

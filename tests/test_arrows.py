@@ -10,14 +10,14 @@ PACKAGE = Path(sklearn_toynn.__file__).parent
 # from the top down: what each sub-package or module at the top may import
 ARROWS = {
     "__init__": "_softmax _two_layer_net",
-    "model_selection": "_softmax _two_layer_net _base _training _sklearn_compat _callbacks",
+    "model_selection": "_softmax _base _training _sklearn_compat",
     "_softmax": "_base _linear _training _nets _sklearn_compat",
-    "_two_layer_net": "_base _linear _training _nets _sklearn_compat",
+    "_two_layer_net": "_base _training _nets _sklearn_compat",
     "_base": "_validation _callbacks _training _nets _errors _sklearn_compat",
     "_validation": "_training _nets _errors",
     "_callbacks": "_sklearn_compat _training",
     "_linear": "_training.solver _nets _columns",
-    "_training": "_nets _blas _errors _columns",
+    "_training": "_nets _blas",
     "_nets": "_blas _errors _columns",
     "datasets": "_sklearn_compat",
     **dict.fromkeys(["_columns", "_errors", "_blas", "_sklearn_compat"], ""),

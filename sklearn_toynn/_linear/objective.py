@@ -17,9 +17,10 @@ MAX_CACHED_PROBABILITIES = 0.25
 class LinearObjective:
     """L(theta) = sum_i w_i CE(y_i, softmax(theta z_i)) + sum_kj ridge_j theta_kj^2 / 2.
 
-    That is the objective of `_objective.Objective` in the variables of `StandardColumns`. But for
-    the penalty it does not change when all classes' theta are moved alike, so at the minimum
-    theta sums to zero over the classes; gradients, models of the Hessian and steps keep it so.
+    That is the objective of `_nets.objective.Objective` in the variables of `StandardColumns`.
+    But for the penalty it does not change when all classes' theta are moved alike, so at the
+    minimum theta sums to zero over the classes; gradients, models of the Hessian and steps keep
+    it so.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ class LinearObjective:
     square : ndarray of shape (n_features,)
         sum_i w_i z_ij^2 over all rows.
     n_evaluations : int
-        How often `value_and_gradient` has been called.
+        How often `value_and_gradient` has been called, or a product with the Hessian taken.
     work : float
         The time of a call, in multiply-adds of a large matrix product (some 15 a ns): a score's
         exponential and reductions take 150 of them, a product with few rows runs at half the

@@ -40,7 +40,7 @@ class LinearSolver(Solver, ABC):
     scales_columns = False  # it has variables of its own
     #: Whether the model of the Hessian is renewed at every step.
     renews_always: ClassVar[bool] = False
-    _problem = None
+    _descent = None  # until it has begun
 
     @abstractmethod
     def choose_models(self, objective):
@@ -156,7 +156,7 @@ class LinearSolver(Solver, ABC):
 
     def value(self, objective):
         """Return the objective at a network's parameters as they are, in float64."""
-        if self._problem is None:  # it has not run yet
+        if self._descent is None:
             return super().value(objective)
         theta, problem = self._problem.load(objective.network), self._problem.objective
         loss, gradient = self._evaluate(theta)
@@ -189,7 +189,7 @@ class LinearSolver(Solver, ABC):
 
         What rounding may have taken from it is added.
         """
-        if self._problem is None or not np.isfinite(self._least_at_end):
+        if self._descent is None or not np.isfinite(self._least_at_end):
             return np.nan
         least = max(self._least_at_end, 0.0)  # no objective is negative
         return float((max(loss - least, 0.0) + self._rounding) / loss) if loss > 0 else 0.0

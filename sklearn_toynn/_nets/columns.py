@@ -117,7 +117,7 @@ class SparseColumns:
         is_full = counts == n_rows
         self._mean = np.where(is_full, mean, 0)
         self._centered = np.flatnonzero(mean * ~is_full).astype(X.indices.dtype)
-        self._centre = -mean[self._centered] / self._scale[self._centered]
+        self._center = -mean[self._centered] / self._scale[self._centered]
 
     def standardize(self, x):
         """Return z for CSR rows, which are not changed."""
@@ -126,9 +126,9 @@ class SparseColumns:
         if not len(self._centered):
             return sparse.csr_array((values, x.indices, x.indptr), shape=x.shape)
         arrays = (
-            np.concatenate([values, self._centre]),
+            np.concatenate([values, self._center]),
             np.concatenate([x.indices, self._centered]),
-            np.append(x.indptr, len(values) + len(self._centre)),
+            np.append(x.indptr, len(values) + len(self._center)),
         )
         return CenteredRows(sparse.csr_array(arrays, shape=(x.shape[0] + 1, x.shape[1])))
 

@@ -1,4 +1,4 @@
-"""The objective, and the rows of data that it runs over."""
+"""The objective of a stack over samples: loss, penalty and gradient."""
 
 from functools import cached_property
 

@@ -1,8 +1,4 @@
-"""The solvers: how the parameters of a stack go from their start to a minimum.
-
-To add one, write a final subclass of `Solver`, or of `MiniBatchSolver` for an update that
-needs nothing but a batch's gradient, and enter it in `SOLVERS`.
-"""
+"""Solvers by first derivatives alone: gradient descent, SGD and Adam."""
 
 import math
 from abc import abstractmethod

@@ -73,7 +73,8 @@ class LBFGS(Solver):
         if reason != "precision":
             return super().conclude(run, net, reason)
         result, tol = self._result, run.policy.tol
-        eps, largest = np.finfo(self.slots.dtype).eps, np.abs(result.jac).max()
+        eps = np.finfo(run.objective.network.parameters.dtype).eps
+        largest = np.abs(result.jac).max()
         if largest <= max(tol, 10 * eps + math.sqrt(eps * result.fun)):
             return reason, None
         return reason, (

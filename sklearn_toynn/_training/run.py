@@ -39,7 +39,9 @@ class TrainingRun:
         self.objective, self.solver = objective, solver
         self.options, self.streams = options, streams
         self.schedule = make_schedule(options.schedule)
-        self.policy = StoppingPolicy.from_options(options, has_validation=validation is not None)
+        self.policy = StoppingPolicy.from_options(
+            options, self.schedule, has_validation=validation is not None
+        )
         self.n_iter = 0
         n_nets = objective.network.n_nets
         self.results = [None] * n_nets
@@ -130,7 +132,9 @@ class TrainingRun:
         self.n_iter += 1
         self.schedule.observe([history.n_stalled for history in self._histories])
         asks = self.observer is not None and self.observer.end_iteration(self)
-        largest = self.objective.largest_gradient_entries() if policy.watches_gradient else losses
+        largest = [None] * self.n_nets
+        if policy.watches_gradient:
+            largest = self.objective.largest_gradient_entries().tolist()
         reasons = [
             policy.find_reason(history, entry, callback_asks=asks)
             for history, entry in zip(self._histories, largest, strict=True)
@@ -151,8 +155,9 @@ class TrainingRun:
         """Return the results that all nets would have if a callback ended the run now."""
         results = list(self.results)
         if self.n_nets:
-            left = self.objective.select(np.ones(self.n_nets, bool))
-            for result in self._make_results(left, ["callback"] * self.n_nets):
+            nets = np.ones(self.n_nets, bool)
+            left = self.objective.select(nets)
+            for result in self._make_results(left, nets, ["callback"] * self.n_nets):
                 results[result.history.place] = replace(
                     result,
                     history=deepcopy(result.history),
@@ -171,19 +176,18 @@ class TrainingRun:
         leaving = np.array([reason is not None for reason in reasons])
         # copies of the parameters where others stay
         left = self.objective if leaving.all() else self.objective.select(leaving)
-        for result in self._make_results(left, reasons):
+        for result in self._make_results(left, leaving, reasons):
             self.results[result.history.place] = result
         if leaving.all():
             self._histories = []
         else:
             self._keep(~leaving)
 
-    def _make_results(self, left, reasons):
-        """Return the results of the nets that have a reason to end.
+    def _make_results(self, left, leaving, reasons):
+        """Return the results of the nets that a mask names, each with its reason to end.
 
         Their objective, `left`, may be left with other parameters; nothing else changes.
         """
-        leaving = np.array([reason is not None for reason in reasons])
         if self._validation is not None:
             left.network.parameters[...] = self._best[leaving]
         loss = self.solver.value(left)

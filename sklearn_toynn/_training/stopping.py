@@ -7,8 +7,6 @@ what follows from that is decided here. `STOP_REASONS` are the values of `stop_r
 import math
 from dataclasses import dataclass
 
-from .schedules import SCHEDULES
-
 STOP_REASONS = {
     "tol": "the gradient, the gap to the minimum or the progress of the loss is within `tol`",
     "max_iter": "`max_iter` came before the end",
@@ -38,12 +36,10 @@ class StoppingPolicy:
     watches_gradient: bool
 
     @classmethod
-    def from_options(cls, options, *, has_validation):
-        """Return what follows from options, and from whether there is a validation set."""
-        solver_class, schedule = options.solver_class, options.schedule
-        ends = (
-            solver_class.follows_schedule and not callable(schedule) and SCHEDULES[schedule].ends
-        )
+    def from_options(cls, options, schedule, *, has_validation):
+        """Return what follows from options, their `Schedule` and whether one validates."""
+        solver_class = options.solver_class
+        ends = solver_class.follows_schedule and schedule.ends
         stall_reason, limit_reason = None, "schedule" if ends else "max_iter"
         if options.is_one_pass:
             limit_reason = "partial_fit"
@@ -67,8 +63,8 @@ class StoppingPolicy:
         ----------
         history : History
             Of the net.
-        largest_entry : float
-            Of the gradient of its objective before the iteration.
+        largest_entry : float or None
+            Of the gradient of its objective before the iteration; None if that is not watched.
         callback_asks : bool
             Whether a callback asks to stop.
         """
@@ -76,7 +72,7 @@ class StoppingPolicy:
             return "diverged"
         if self.stall_reason is not None and history.n_stalled >= self.n_iter_no_change:
             return self.stall_reason
-        if self.watches_gradient and largest_entry <= self.tol:
+        if largest_entry is not None and largest_entry <= self.tol:
             return "tol"
         if callback_asks:
             return "callback"
@@ -85,18 +81,16 @@ class StoppingPolicy:
         return None
 
     def describe_limit(self, largest_entry):
-        """Say that `max_iter` came before the end; None if nothing else was to end it."""
+        """Say that `max_iter` came before the end."""
         if self.watches_gradient:
             return (
                 f"max_iter={self.max_iter} iterations ended the training where the largest entry "
-                f"of the gradient was {largest_entry:.3g}, above tol={self.tol:.3g}. "
-                "Raise max_iter or tol, or bring the columns of X to a common scale, as "
-                "StandardScaler does."
+                f"of the gradient was {largest_entry:.3g}, above tol={self.tol:.3g}. Raise "
+                "max_iter or tol, or bring the columns of X to a common scale, as StandardScaler "
+                "does."
             )
-        if self.stall_reason is not None:
-            return (
-                f"max_iter={self.max_iter} epochs ended the training while the loss still fell by "
-                f"more than tol={self.tol:.3g}. Raise max_iter, tol or learning_rate, or take "
-                "schedule='cosine', which ends at max_iter."
-            )
-        return None
+        return (
+            f"max_iter={self.max_iter} epochs ended the training while the loss still fell by "
+            f"more than tol={self.tol:.3g}. Raise max_iter, tol or learning_rate, or take "
+            "schedule='cosine', which ends at max_iter."
+        )

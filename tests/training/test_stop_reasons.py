@@ -1,6 +1,7 @@
 """Why training ended: `stop_reason_`, for every solver."""
 
 import warnings
+from itertools import count
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn._linear.objective import LinearObjective
 from sklearn_toynn._linear.solvers import LINEAR_SOLVERS
 from sklearn_toynn._training.results import History
 from sklearn_toynn._training.run import TrainingRun
@@ -142,6 +144,26 @@ def test_interrupted(make, solver, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
     assert model.stop_reason_ == "interrupted"
+
+
+@pytest.mark.parametrize("n_calls", [1, 2, 4])
+@pytest.mark.parametrize("n_rows", [150, 9000])
+@pytest.mark.parametrize("solver", LINEAR_SOLVERS)
+def test_interrupted_before_the_first_step(solver, n_rows, n_calls, monkeypatch):
+    calls, evaluate = count(1), LinearObjective.value_and_gradient
+
+    def interrupted(objective, theta):
+        if next(calls) == n_calls:
+            raise KeyboardInterrupt
+        return evaluate(objective, theta)
+
+    monkeypatch.setattr(LinearObjective, "value_and_gradient", interrupted)
+    model, rows = softmax(solver=solver), np.arange(n_rows) % len(y)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X[rows], y[rows])
+    assert model.stop_reason_ == "interrupted"
+    assert np.isfinite(model.predict_proba(X)).all()
+    assert np.isfinite(model.loss_)
 
 
 @pytest.mark.parametrize("solver", BATCH_SOLVERS)
