@@ -134,7 +134,7 @@ class TrainingRun:
         asks = self.observer is not None and self.observer.end_iteration(self)
         largest = [None] * self.n_nets
         if policy.watches_gradient:
-            largest = self.objective.largest_gradient_entries().tolist()
+            largest = self.objective.largest_gradient_entries()
         reasons = [
             policy.find_reason(history, entry, callback_asks=asks)
             for history, entry in zip(self._histories, largest, strict=True)
