@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._callbacks import FitCallbacks
+from ._callbacks import FitCallbacks, make_hook_kwargs
 from ._errors import naming, user_stacklevel
 from ._nets.initializers import INITIALIZERS, make_initializer
 from ._nets.network import Network, flatten
@@ -33,6 +33,7 @@ from ._sklearn_compat import (
 from ._training.first_order import MiniBatchSolver
 from ._training.options import (
     BATCH_SIZE,
+    PER_NET,
     TrainingOptions,
     as_column,
     is_auto,
@@ -171,11 +172,10 @@ def make_callbacks(estimators, problem, X, y, sample_weight):
     if not has_callbacks(first):
         return None
     first._forget_run()
-    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-    hook_kwargs = {"estimator": first, "X": X, "y": y, "metadata": metadata}
     is_alone = len(estimators) == 1
     return FitCallbacks(
-        first, hook_kwargs, partial(fitted_attributes, first, problem) if is_alone else None
+        make_hook_kwargs(first, X, y, sample_weight),
+        partial(fitted_attributes, first, problem) if is_alone else None,
     )
 
 
@@ -210,7 +210,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     """A classifier whose scores are those of a net; see its subclasses."""
 
     #: In what nets may differ that are trained as one stack.
-    FUSED_PARAMETERS: ClassVar[frozenset] = frozenset({"reg", "learning_rate", "momentum"})
+    FUSED_PARAMETERS: ClassVar[frozenset] = frozenset(PER_NET)
 
     #: The solvers by the values of `solver`.
     _solvers: ClassVar[dict] = SOLVERS

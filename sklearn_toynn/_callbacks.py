@@ -6,23 +6,27 @@ from ._sklearn_compat import callback_context
 from ._training.first_order import MiniBatchSolver
 
 
+def make_hook_kwargs(estimator, X, y, sample_weight):
+    """Return what callbacks are told of a fit, by its arguments."""
+    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+    return {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+
+
 class FitCallbacks:
     """The callbacks of an estimator while it is fitted, alone or as the first of a stack.
 
     Parameters
     ----------
-    estimator : NetClassifier
-        Whose callbacks are called.
     hook_kwargs : dict
-        What they are told: "estimator", and "X", "y" and "metadata" as passed to `fit`.
+        What they are told of the fit; see `make_hook_kwargs`.
     make_attributes : callable or None
         Returns the attributes of the estimator for a list of results of its nets, None for those
         that have not begun; None where other estimators are trained along, as nobody knows which
         of the nets of a stack a callback means.
     """
 
-    def __init__(self, estimator, hook_kwargs, make_attributes):
-        self._estimator, self._hook_kwargs = estimator, hook_kwargs
+    def __init__(self, hook_kwargs, make_attributes):
+        self._hook_kwargs = hook_kwargs
         self._make_attributes = make_attributes
         self._context = self._observer = None
 
@@ -47,7 +51,7 @@ class FitCallbacks:
         """
         if self._context is None:
             max_subtasks = n_runs * run.options.max_iter
-            self._context = callback_context(self._estimator, max_subtasks)
+            self._context = callback_context(self._hook_kwargs["estimator"], max_subtasks)
             self._context.call_on_fit_task_begin(**self._hook_kwargs)
         else:
             self._observer.close()

@@ -10,7 +10,7 @@ PACKAGE = Path(sklearn_toynn.__file__).parent
 # from the top down: what each sub-package or module at the top may import
 ARROWS = {
     "__init__": "_softmax _two_layer_net",
-    "model_selection": "_softmax _base _training _sklearn_compat",
+    "model_selection": "_softmax _base _callbacks _training _sklearn_compat",
     "_softmax": "_base _linear _training _nets _sklearn_compat",
     "_two_layer_net": "_base _training _nets _sklearn_compat",
     "_base": "_validation _callbacks _training _nets _errors _sklearn_compat",

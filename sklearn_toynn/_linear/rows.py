@@ -95,8 +95,7 @@ class StandardizedRows(ABC):
             out += P[:, part.start - chunk.start : part.stop - chunk.start] @ (Z * Z)
 
     def _standardize(self, x, out):
-        np.subtract(x, self.columns.mean, out=out[:, :-1])
-        out[:, :-1] *= self.columns.inv_scale
+        self.columns.standardize(x, out=out[:, :-1])
         out[:, -1] = 1
         return out
 

@@ -124,7 +124,9 @@ class TrainingRun:
         if self._validation is not None:
             validation_losses = self._validation_objective.value().tolist()
             candidates = parameters
-        self._print(losses)
+        if self.options.verbose and self.n_iter % self.options.verbose == 0:
+            values = ", ".join(f"{value:.6f}" for value in losses)
+            print(f"iteration {self.n_iter}: loss {values}")  # noqa: T201
         for net, history in enumerate(self._histories):
             if history.add(losses[net], validation_losses[net], policy.tol):
                 self._best[net] = candidates[net]
@@ -164,12 +166,6 @@ class TrainingRun:
                     streams=deepcopy(result.streams),
                 )
         return results
-
-    def _print(self, losses):
-        verbose = self.options.verbose
-        if verbose and self.n_iter % verbose == 0:
-            values = ", ".join(f"{value:.6f}" for value in losses)
-            print(f"iteration {self.n_iter}: loss {values}")  # noqa: T201
 
     def _let_go(self, reasons):
         """Make the results of the nets that have a reason to end, and go on without them."""

@@ -13,6 +13,7 @@ from sklearn import get_config
 from sklearn.base import clone
 
 from .._base import NetClassifier, predict_stack
+from .._callbacks import make_hook_kwargs
 from .._sklearn_compat import (
     check_parameters,
     fit_and_score,
@@ -156,12 +157,8 @@ class Evaluation:
         if not stack[0].is_ours:
             prefix = prefix.with_own_rows()
         steps = make_last_steps(stack)
-        hook_kwargs = {
-            "estimator": self.caller,
-            "X": prefix.X,
-            "y": prefix.y,
-            "metadata": callback_metadata(split.take_params(self.fit_params, "train")),
-        }
+        weights = split.take_params(self.fit_params, "train").get("sample_weight")
+        hook_kwargs = make_hook_kwargs(self.caller, prefix.X, prefix.y, weights)
         try:
             with propagated_callbacks(contexts[0], steps[0]):
                 begin_errors = [
@@ -328,9 +325,3 @@ def stack_accuracies(steps, X, y):
     if y.ndim != 1:
         return []
     return [np.count_nonzero(labels == y) / len(y) for labels in predict_stack(steps, X)]
-
-
-def callback_metadata(fit_params):
-    """Return what callbacks are told of the arguments of a fit beyond X and y."""
-    weights = fit_params.get("sample_weight")
-    return None if weights is None else {"sample_weight": weights}

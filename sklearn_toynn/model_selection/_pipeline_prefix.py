@@ -50,8 +50,6 @@ class PipelinePrefix:
     ----------
     X, y : array-like
         The training rows, as the fit has left them.
-    has_steps : bool
-        Whether there are steps before the last.
     """
 
     def __init__(self, candidate, split):
@@ -63,9 +61,9 @@ class PipelinePrefix:
             # what fit parameters are routed to
             pipeline.set_params(**{self._last_name: clone(candidate.last_step)})
             self._estimator = self._pipeline = pipeline
-        self.has_steps = self._pipeline is not None and len(self._pipeline) > 1
+        self._has_steps = self._pipeline is not None and len(self._pipeline) > 1
         self.X, self.y = split.take(self._estimator, "train")
-        self._scored = {}
+        self._shared_rows = {}
 
     def fit(self, fit_params):
         """Fit the steps before the last, and keep what the last one is to be fitted to."""
@@ -95,7 +93,7 @@ class PipelinePrefix:
 
     def copy_steps(self):
         """Return copies of the fitted steps before the last."""
-        return deepcopy(self._pipeline.steps[:-1]) if self.has_steps else []
+        return deepcopy(self._pipeline.steps[:-1]) if self._has_steps else []
 
     def model(self, last_step, steps_before=None):
         """Return the whole model that ends in a fitted last step; without copies, on the steps."""
@@ -108,9 +106,9 @@ class PipelinePrefix:
 
     def shared_rows(self, name):
         """Return X, as the last steps get it, and y; None where the transformation fails."""
-        if name not in self._scored:
-            self._scored[name] = self._make_shared_rows(name)
-        return self._scored[name]
+        if name not in self._shared_rows:
+            self._shared_rows[name] = self._make_shared_rows(name)
+        return self._shared_rows[name]
 
     def own_rows(self, name):
         """Return X and y to score a whole model on that nobody else gets."""
@@ -119,7 +117,7 @@ class PipelinePrefix:
         return self.split.take(self._estimator, name)
 
     def _make_shared_rows(self, name):
-        if not self.has_steps:
+        if not self._has_steps:
             return (self.X, self.y) if name == "train" else self.own_rows(name)
         X, y = self.own_rows(name)
         try:

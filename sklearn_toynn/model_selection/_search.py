@@ -23,6 +23,7 @@ from sklearn.model_selection import (
 from sklearn.utils import indexable
 from sklearn.utils.parallel import Parallel, delayed
 
+from .._callbacks import make_hook_kwargs
 from .._sklearn_compat import (
     callback_context,
     check_method_params,
@@ -34,7 +35,7 @@ from .._sklearn_compat import (
     report_fit_failures,
 )
 from ._candidates import Candidate, has_callbacks_within, make_tasks
-from ._evaluation import Evaluation, callback_metadata
+from ._evaluation import Evaluation
 from ._pipeline_prefix import without_none
 
 
@@ -67,7 +68,7 @@ class FusedSearchMixin(ABC):
         X, y = indexable(X, y)
         params = check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
-        hook_kwargs = {"estimator": self, "X": X, "y": y, "metadata": callback_metadata(params)}
+        hook_kwargs = make_hook_kwargs(self, X, y, params.get("sample_weight"))
         context = callback_context(
             self,
             max_subtasks=1 + (self.refit is not False),
