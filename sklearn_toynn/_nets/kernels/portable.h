@@ -19,7 +19,7 @@
 #define RESTRICT restrict
 #endif
 
-/* Compiles a function for AVX-512, AVX2 and the baseline; the loader takes what the processor has. */
+/* Compiles a function for AVX-512, for AVX2 and for the baseline; the loader chooses. */
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 && defined(__x86_64__) \
     && defined(__GLIBC__)
 #define WIDE __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
