@@ -1,7 +1,8 @@
 """Small neural nets as scikit-learn classifiers."""
 
+from ._show_versions import show_versions
 from ._softmax import SoftmaxClassifier
 from ._two_layer_net import TwoLayerNetClassifier
 
-__all__ = ["SoftmaxClassifier", "TwoLayerNetClassifier"]
+__all__ = ["SoftmaxClassifier", "TwoLayerNetClassifier", "show_versions"]
 __version__ = "0.1.0"

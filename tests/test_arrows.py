@@ -9,7 +9,7 @@ import sklearn_toynn
 PACKAGE = Path(sklearn_toynn.__file__).parent
 # from the top down: what each sub-package or module at the top may import
 ARROWS = {
-    "__init__": "_softmax _two_layer_net",
+    "__init__": "_softmax _two_layer_net _show_versions",
     "model_selection": "_softmax _base _callbacks _training _sklearn_compat",
     "_softmax": "_base _linear _training _nets _sklearn_compat",
     "_two_layer_net": "_base _training _nets _sklearn_compat",
@@ -20,6 +20,7 @@ ARROWS = {
     "_training": "_nets _blas",
     "_nets": "_blas _errors _columns",
     "datasets": "_sklearn_compat",
+    "_show_versions": "_nets",
     **dict.fromkeys(["_columns", "_errors", "_blas", "_sklearn_compat"], ""),
 }
 
