@@ -1,0 +1,75 @@
+"""The sdist builds with a compiler, without one and with `SKLEARN_TOYNN_PURE=1`, and runs."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[1]
+# a build, and the Python of a fresh environment, must not see the tree or what this run was told
+HIDDEN = {"PYTHONPATH", "SKLEARN_TOYNN_KERNELS", "SKLEARN_TOYNN_PURE"}
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in HIDDEN}
+
+
+def run(*command, cwd, check=True, **variables):
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=cwd,
+        env=ENVIRONMENT | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert not check or done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sdist")
+    # a copy, as builds write to the tree
+    ignored = shutil.ignore_patterns(".*", "build", "dist", "*.so", "*.egg-info", "__pycache__")
+    shutil.copytree(ROOT, folder / "tree", ignore=ignored)
+    run(sys.executable, "-m", "build", "--sdist", "--outdir", folder, "tree", cwd=folder)
+    (archive,) = folder.glob("*.tar.gz")
+    return archive
+
+
+@pytest.mark.parametrize(
+    ("variables", "kernels"),
+    [
+        ({"SKLEARN_TOYNN_KERNELS": "compiled"}, "compiled"),
+        ({"CC": "false"}, "numpy"),
+        ({"SKLEARN_TOYNN_PURE": "1"}, "numpy"),
+    ],
+    ids=["compiler", "no compiler", "pure"],
+)
+def test_the_sdist_builds_and_runs(sdist, tmp_path, variables, kernels):
+    wheel_command = [sys.executable, "-m", "pip", "wheel", "-v", "--no-deps", "-w", tmp_path]
+    log = run(*wheel_command, sdist, cwd=tmp_path, **variables)
+    assert ('_compiled" failed' in log) == ("CC" in variables)
+    (wheel,) = tmp_path.glob("*.whl")
+    assert wheel.name.endswith("-py3-none-any.whl") == ("SKLEARN_TOYNN_PURE" in variables)
+    files = [Path(name) for name in ZipFile(wheel).namelist() if name.startswith("sklearn_toynn/")]
+    binary = {".so"} if kernels == "compiled" else set()
+    assert {file.suffix for file in files} == {".py"} | binary
+
+    run(sys.executable, "-m", "venv", "venv", cwd=tmp_path)
+    python = tmp_path / "venv" / "bin" / "python"
+    run(python, "-m", "pip", "install", wheel, "pytest", cwd=tmp_path)
+    run(python, "-m", "pytest", ROOT / "tests" / "test_smoke.py", cwd=tmp_path)
+    show = "import sklearn_toynn; sklearn_toynn.show_versions()"
+    assert f"\nkernels: {kernels}\n" in run(python, "-c", show, cwd=tmp_path)
+
+
+def test_the_compiled_kernels_asked_for_fail_the_build_without_a_compiler(sdist, tmp_path):
+    variables = {"CC": "false", "SKLEARN_TOYNN_KERNELS": "compiled"}
+    wheel_command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", tmp_path]
+    assert "false" in run(*wheel_command, sdist, cwd=tmp_path, check=False, **variables)
+    assert not list(tmp_path.glob("*.whl"))
