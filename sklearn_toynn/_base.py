@@ -616,4 +616,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     def _predict_checked(self, X, transform):
         # that of the fit, whatever is set now; weights may have been set without a fit
         activation = getattr(self, "_fitted_activation", self._activation)
-        return predict_scores(X, *self._get_layers(), activation, transform)
+        weights, biases = self._get_layers()
+        widths = [weights[0].shape[2], *(bias.shape[1] for bias in biases)]
+        network = Network(widths, activation, flatten(weights, biases))
+        return predict_scores(X, network, transform)

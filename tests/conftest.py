@@ -25,6 +25,14 @@ def one_blas_thread():
 
 
 @pytest.fixture
+def one_epoch_a_call(monkeypatch):
+    """Have Python see every epoch, as where a fit is watched."""
+    from sklearn_toynn._training import first_order  # noqa: PLC0415 (not before the set-up above)
+
+    monkeypatch.setattr(first_order, "CALL_SECONDS", 0)
+
+
+@pytest.fixture
 def threads(monkeypatch):
     """Train every stack of two nets in a thread of its own; collect the threads."""
     from sklearn_toynn._training import stacks  # noqa: PLC0415 (not before the set-up above)

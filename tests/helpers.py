@@ -1,5 +1,7 @@
 """What tests of several modules share: solvers, data, formulas, models and comparisons."""
 
+import itertools
+
 import autograd.numpy as anp
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn._nets.kernels.selection import KERNELS
 from sklearn_toynn._training.first_order import MiniBatchSolver
 from sklearn_toynn._training.solvers import SOLVERS
 
@@ -55,6 +58,21 @@ def raise_late(progress):
     if progress > 0.5:
         raise RuntimeError("late")
     return 1.0
+
+
+def interrupt_kernels(monkeypatch, moment):
+    """Raise KeyboardInterrupt in the call of a kernel that comes after so many."""
+    calls = itertools.count()
+    for kernels in KERNELS:
+        for name in ("value", "on_all", "on_batch", "run_epochs"):
+            method = getattr(kernels, name)
+
+            def interrupted(*args, method=method):
+                if next(calls) == moment:
+                    raise KeyboardInterrupt
+                return method(*args)
+
+            monkeypatch.setattr(kernels, name, interrupted)
 
 
 def fit_with_convergence_warnings_alone(model, X, y):

@@ -72,7 +72,7 @@ class LinearSolver(Solver, ABC):
             descent = self._finish(problem.change_variables(descent.theta), goal)
         if run.n_nets and run.n_iter == 0:
             problem.store(descent.theta, run.objective.network)
-            run.record(np.array([descent.loss]))
+            run.record(np.array([[descent.loss]]))
         run.close("precision")
 
     def _follow(self, descent, n_steps, to_full=None):
@@ -91,7 +91,7 @@ class LinearSolver(Solver, ABC):
                 break
             theta = descent.theta if is_full else to_full(descent.theta)
             self._problem.store(theta, run.objective.network)
-            run.record(np.array([loss]))
+            run.record(np.array([[loss]]))
             if not run.n_nets:
                 return False
         return not descent.has_converged

@@ -31,6 +31,9 @@ class Columns(ColumnScaling):
         Of the dtype of X.
     """
 
+    #: What sparse rows that store nothing hold, see `SparseColumns`.
+    center = None
+
     def __init__(self, mean, scale):
         super().__init__(mean, scale, 1 / scale)
 
@@ -106,23 +109,37 @@ class SparseColumns:
         In canonical form.
     rows : ndarray of int or None
         The rows in use, all if None.
+
+    Attributes
+    ----------
+    mean, scale : ndarray of shape (n_features,)
+        What stored values are centred and divided by.
     """
 
     def __init__(self, columns, X, rows):
-        mean, self._scale = columns.mean, columns.scale
+        mean, self.scale = columns.mean, columns.scale
         n_rows = X.shape[0] if rows is None else len(rows)
         counts = np.zeros(X.shape[1], int)
         for _, x in row_chunks(X, rows):
             counts += np.bincount(x.indices, minlength=X.shape[1])
         is_full = counts == n_rows
-        self._mean = np.where(is_full, mean, 0)
+        self.mean = np.where(is_full, mean, 0)
         self._centered = np.flatnonzero(mean * ~is_full).astype(X.indices.dtype)
-        self._center = -mean[self._centered] / self._scale[self._centered]
+        self._center = -mean[self._centered] / self.scale[self._centered]
+
+    @property
+    def center(self):
+        """What all rows have in addition, (n_features,), or None."""
+        if not len(self._centered):
+            return None
+        center = np.zeros_like(self.mean)
+        center[self._centered] = self._center
+        return center
 
     def standardize(self, x):
         """Return z for CSR rows, which are not changed."""
-        values = x.data - self._mean[x.indices]
-        values /= self._scale[x.indices]
+        values = x.data - self.mean[x.indices]
+        values /= self.scale[x.indices]
         if not len(self._centered):
             return sparse.csr_array((values, x.indices, x.indptr), shape=x.shape)
         arrays = (

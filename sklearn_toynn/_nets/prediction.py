@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._blas import single_threaded_blas
-from .products import multiply
+from .kernels.selection import choose_kernels
 from .samples import chunk_length
 
 
@@ -37,7 +37,7 @@ def log_mean_probabilities(scores):
     return np.log(scores.mean(axis=0)) + largest
 
 
-def predict_scores(X, weights, biases, activation, transform):
+def predict_scores(X, network, transform):
     """Return `transform` of the scores of X, (n_samples, n_classes), chunk by chunk.
 
     The scores of several nets are the logarithms of their mean probabilities.
@@ -46,28 +46,19 @@ def predict_scores(X, weights, biases, activation, transform):
     ----------
     X : ndarray or CSR matrix of shape (n_samples, n_features)
         The data; its chunks are cast to the dtype of the parameters.
-    weights, biases : lists of ndarray of shape (n_nets, fan_out, fan_in) and (n_nets, fan_out)
-        Each layer's.
-    activation : Activation
-        Of the hidden layers.
+    network : Network
+        The nets.
     transform : callable
         One of the functions above.
     """
-    n_samples, n_nets, dtype = X.shape[0], len(biases[0]), biases[0].dtype
-    length = chunk_length([X.shape[1], *(bias.shape[1] for bias in biases)])
-    columns = [bias[:, :, None] for bias in biases]
-    result = np.empty((n_samples, biases[-1].shape[1]), dtype)
+    n_samples, dtype = X.shape[0], network.parameters.dtype
+    length = chunk_length(network.widths)
+    result = np.empty((n_samples, network.widths[-1]), dtype)
     with single_threaded_blas:
         for start in range(0, n_samples, length):
             rows = X[start : start + length].astype(dtype, copy=False)
-            values = np.empty((n_nets, len(columns[0][0]), rows.shape[0]), dtype)
-            multiply(weights[0], rows, out=values)
-            values += columns[0]
-            for layer, column in zip(weights[1:], columns[1:], strict=True):
-                activation.forward(values, activation.make_cache(values))
-                values = np.matmul(layer, values)
-                values += column
-            scores = values[0] if n_nets == 1 else log_mean_probabilities(values)
+            values = choose_kernels(network, rows).scores(network, rows)
+            scores = values[0] if network.n_nets == 1 else log_mean_probabilities(values)
             transform(scores)
             result[start : start + length] = scores.T
     return result

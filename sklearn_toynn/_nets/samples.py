@@ -56,8 +56,10 @@ class Samples:
         self._is_row_major = not self._is_sparse and X.flags.c_contiguous
         # else BLAS takes slices as they are
         self._has_gaps = not self._is_sparse and X.itemsize not in X.strides
+        #: `columns` as they apply to the rows of this X.
+        self.scaled_columns = columns
         if self._is_sparse and columns is not None:
-            self._sparse_columns = SparseColumns(columns, X, rows)
+            self.scaled_columns = SparseColumns(columns, X, rows)
 
     def with_columns(self, columns):
         """Return the samples with their columns brought to a common scale."""
@@ -93,7 +95,7 @@ class Samples:
             space.loss_weights *= scale
         if self.columns is not None:
             space.inputs = (
-                self._sparse_columns.standardize(space.inputs)
+                self.scaled_columns.standardize(space.inputs)
                 if self._is_sparse
                 else self.columns.standardize(space.inputs, out=space.buffer)
             )

@@ -2,10 +2,15 @@
 
 import math
 from abc import abstractmethod
+from time import perf_counter
+from typing import ClassVar
 
 import numpy as np
 
 from .solver import Solver
+
+#: How long the epochs of a call take: Ctrl-C is heard between the calls.
+CALL_SECONDS = 0.01
 
 
 class FirstOrderSolver(Solver):
@@ -22,7 +27,7 @@ class FirstOrderSolver(Solver):
 
     @abstractmethod
     def iterate(self, run):
-        """Go through the data once; return the objective as it went by, (n_nets,)."""
+        """Go through the data; return the objective as it went by, (n_iterations, n_nets)."""
 
 
 class GradientDescent(FirstOrderSolver):
@@ -33,13 +38,13 @@ class GradientDescent(FirstOrderSolver):
 
     def iterate(self, run):
         """Take one step; the loss and the gradient are those before it."""
-        objective = run.objective
-        loss = objective.on_all()
+        kernels = run.objective.kernels
+        loss = kernels.on_all()
         (step,) = self.slots
         rate = run.options.learning_rate * run.schedule.factor(run.progress)
-        np.multiply(objective.gradient, rate.astype(step.dtype), out=step)
-        objective.step(step)
-        return loss
+        np.multiply(kernels.gradient, rate.astype(step.dtype), out=step)
+        kernels.step(step)
+        return loss[None]
 
 
 class MiniBatchSolver(FirstOrderSolver):
@@ -48,6 +53,14 @@ class MiniBatchSolver(FirstOrderSolver):
     schedule = "cosine"
     stops_on_gradient = False
     stops_on_loss = True
+    #: The name of its update in the compiled kernels; None where it has no twin there.
+    twin: ClassVar[str | None] = None
+    #: What the twin is to know beside the step sizes.
+    constants: ClassVar[tuple] = (0.0, 0.0, 0.0)
+
+    def __init__(self, slots, n_steps=0):
+        super().__init__(slots, n_steps)
+        self._epoch_seconds = math.inf
 
     @staticmethod
     def get_max_iter(n_samples):
@@ -55,24 +68,55 @@ class MiniBatchSolver(FirstOrderSolver):
         return min(max(round(3000 / math.sqrt(n_samples)), 20), 80)
 
     def iterate(self, run):
-        """Go through the batches of an epoch; the loss is the mean over them as they went by."""
-        objective, options, gradient = run.objective, run.options, run.objective.gradient
-        momentum = options.momentum.astype(gradient.dtype)
-        order = objective.samples.epoch_order(run.streams.batches if options.shuffle else None)
-        n_samples = len(order)
-        epoch_loss = np.zeros(len(gradient))
-        for start in range(0, n_samples, options.batch_size):
-            rows = order[start : start + options.batch_size]
-            epoch_loss += objective.on_batch(rows) * (len(rows) / n_samples)
-            factor = run.schedule.factor(run.progress + start / n_samples / options.max_iter)
-            self.n_steps += 1
-            self.update(gradient, options.learning_rate * factor, momentum)
-            objective.step(gradient)
-        return epoch_loss
+        """Go through the batches of an epoch, or of as many as nothing looks in between.
+
+        The losses are the means over the batches as they went by.
+        """
+        start, n_epochs = perf_counter(), 1
+        if run.n_unwatched > 1:
+            n_epochs = min(max(int(CALL_SECONDS / self._epoch_seconds), 1), run.n_unwatched)
+        options, samples = run.options, run.objective.samples
+        stream = run.streams.batches if options.shuffle else None
+        state = None if stream is None or n_epochs == 1 else stream.get_state(legacy=False)
+        orders = np.empty((n_epochs, samples.n_samples), np.intp)
+        for order in orders:
+            order[...] = samples.epoch_order(stream)
+        losses = run.objective.kernels.run_epochs(
+            orders,
+            options.batch_size,
+            self,
+            self._step_sizes(run, n_epochs),
+            options.momentum,
+            run.best,
+        )
+        if len(losses) < n_epochs and state is not None:
+            # as if the epochs to come had not been drawn
+            stream.set_state(state)
+            for _ in losses:
+                samples.epoch_order(stream)
+        self.n_steps += len(losses) * len(range(0, samples.n_samples, options.batch_size))
+        self._epoch_seconds = (perf_counter() - start) / len(losses)
+        return losses
+
+    def _step_sizes(self, run, n_epochs):
+        """Return the step size of each update, (n_updates, n_nets)."""
+        options, n_samples = run.options, run.objective.samples.n_samples
+        factors = [
+            run.schedule.factor(epoch / options.max_iter + start / n_samples / options.max_iter)
+            for epoch in range(run.n_iter, run.n_iter + n_epochs)
+            for start in range(0, n_samples, options.batch_size)
+        ]
+        steps = range(self.n_steps + 1, self.n_steps + 1 + len(factors))
+        scales = [[self.scale(n_steps)] for n_steps in steps]
+        return options.learning_rate.T * np.reshape(factors, (len(factors), -1)) * scales
+
+    def scale(self, n_steps):  # noqa: ARG002
+        """Return the factor on the learning rate in step `n_steps`."""
+        return 1.0
 
     @abstractmethod
-    def update(self, gradient, learning_rate, momentum):
-        """Turn the gradient, in place, into step `n_steps`, to be subtracted."""
+    def update(self, gradient, step_size, momentum):
+        """Turn the gradient, in place, into a step that is to be subtracted."""
 
 
 class SGD(MiniBatchSolver):
@@ -84,11 +128,13 @@ class SGD(MiniBatchSolver):
 
     learning_rate = 0.1
     n_slots = 2
+    twin = "sgd"
 
-    def update(self, gradient, learning_rate, momentum):
+    def update(self, gradient, step_size, momentum):
         """Make a step of the gradient."""
         velocity, ahead = self.slots
-        gradient *= learning_rate.astype(gradient.dtype)
+        momentum = momentum.astype(gradient.dtype)
+        gradient *= step_size.astype(gradient.dtype)
         velocity *= momentum
         velocity -= gradient
         np.multiply(velocity, momentum, out=ahead)
@@ -107,20 +153,26 @@ class Adam(MiniBatchSolver):
 
     learning_rate = 1e-2
     n_slots = 3
+    twin = "adam"
     beta1, beta2, epsilon = 0.9, 0.999, 1e-8
+    #: Its root of v is of v / (1 - b2).
+    constants = beta1, beta2, epsilon / math.sqrt(1 - beta2)
 
-    def update(self, gradient, learning_rate, momentum):  # noqa: ARG002
+    def scale(self, n_steps):
+        """Return the factor on the learning rate in step `n_steps`."""
+        unbiased = math.sqrt(1 - self.beta2**n_steps) / (1 - self.beta1**n_steps)
+        return unbiased * (1 - self.beta1) / math.sqrt(1 - self.beta2)
+
+    def update(self, gradient, step_size, momentum):  # noqa: ARG002
         """Make a step of the gradient."""
         first, second, root_square = self.slots
-        root = math.sqrt(1 - self.beta2)
-        unbiased = math.sqrt(1 - self.beta2**self.n_steps) / (1 - self.beta1**self.n_steps)
-        scale = learning_rate * (unbiased * (1 - self.beta1) / root)
-        first *= self.beta1
+        beta1, beta2, epsilon = self.constants
+        first *= beta1
         first += gradient
         gradient *= gradient
-        second *= self.beta2
+        second *= beta2
         second += gradient
         np.sqrt(second, out=root_square)
-        root_square += self.epsilon / root
+        root_square += epsilon
         np.divide(first, root_square, out=gradient)
-        gradient *= scale.astype(gradient.dtype)
+        gradient *= step_size.astype(gradient.dtype)

@@ -25,23 +25,23 @@ class LBFGS(Solver):
         """Minimise until `run` has let the net go, or the loss stands still in its dtype."""
         objective = run.objective
         parameters = objective.network.parameters
-        unit = objective.unit()[0].astype(float)
+        unit = 1.0 if objective.penalty.unit is None else objective.penalty.unit[0].astype(float)
         accepted = parameters[0] / unit
         loss = None  # at `accepted`
 
         def evaluate(theta):
             nonlocal loss
             parameters[0] = theta * unit
-            (value,) = objective.on_all()
+            (value,) = objective.kernels.on_all()
             if loss is None:
                 loss = value
-            return value, objective.gradient[0].astype(float)
+            return value, objective.kernels.gradient[0].astype(float)
 
         def after_iteration(intermediate_result):
             nonlocal accepted, loss
             accepted = intermediate_result.x.copy()
             parameters[0] = accepted * unit
-            run.record(np.array([loss]))
+            run.record(np.array([[loss]]))
             loss = intermediate_result.fun
             if not run.n_nets:
                 raise StopIteration
@@ -65,7 +65,7 @@ class LBFGS(Solver):
             parameters[0] = accepted * unit
             objective = None  # else SciPy 1.11 keeps it, and X, in a circle with `evaluate`
         if run.n_iter == 0:
-            run.record(np.array([loss]))
+            run.record(np.array([[loss]]))
         run.close("precision")
 
     def conclude(self, run, net, reason):
@@ -75,7 +75,7 @@ class LBFGS(Solver):
         result, tol = self._result, run.policy.tol
         eps = np.finfo(run.objective.network.parameters.dtype).eps
         largest = np.abs(result.jac).max()
-        if largest <= max(tol, 10 * eps + math.sqrt(eps * result.fun)):
+        if largest <= max(tol, 10 * eps + math.sqrt(2 * eps * result.fun)):
             return reason, None
         return reason, (
             f"L-BFGS-B stopped by itself after {run.n_iter} iterations, {result.message!r}, where "

@@ -24,14 +24,12 @@ class History:
     n_stalled: int = 0
 
     def add(self, loss, watched_loss, tol):
-        """Add an iteration, and say whether the watched loss is the best so far."""
+        """Add an iteration."""
         self.loss_curve.append(loss)
         self.watched_curve.append(watched_loss)
         self.n_stalled = 0 if watched_loss < self.best_loss - tol else self.n_stalled + 1
-        is_best = watched_loss < self.best_loss
-        if is_best:
+        if watched_loss < self.best_loss:
             self.best_loss, self.best_iter = watched_loss, len(self.watched_curve) - 1
-        return is_best
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from .._blas import single_threaded_blas
 from .._nets.columns import Columns, are_scaled_alike, change_columns
 from .._nets.network import Network
 from .._nets.objective import Objective
+from .best_weights import BestWeights
 from .options import TrainingOptions
 from .results import History, NetResult
 from .schedules import make_schedule
@@ -55,7 +56,7 @@ class TrainingRun:
         self._validation = validation
         self._watch_validation()
         parameters = objective.network.parameters
-        self._initial, self._previous, self._best = (parameters.copy() for _ in range(3))
+        self._initial, self.best = parameters.copy(), BestWeights(parameters)
 
     @classmethod
     def from_nets(cls, options, states, samples, validation):
@@ -112,26 +113,40 @@ class TrainingRun:
         """The share of `max_iter` that is done."""
         return self.n_iter / self.options.max_iter
 
-    def record(self, loss):
-        """Take in an iteration that found `loss`, (n_nets,), and let go the nets at their end.
+    @property
+    def n_unwatched(self):
+        """How many iterations may go by before the next look at the nets."""
+        policy, schedule = self.policy, self.schedule
+        if self.watches_validation or self.observer or self.options.verbose or schedule.observes:
+            return 1
+        left = policy.max_iter - self.n_iter
+        if policy.stall_reason is None:
+            return left
+        return min(left, *(policy.n_iter_no_change - h.n_stalled for h in self._histories))
 
-        The loss is that of the parameters before the iteration (for mini-batches, of the
-        parameters as they changed), the validation loss that of the parameters now.
+    def record(self, losses):
+        """Take in iterations that found losses, and let go the nets at their end.
+
+        Parameters
+        ----------
+        losses : ndarray of shape (n_iterations, n_nets)
+            Of the parameters before each iteration; for mini-batches, of the parameters as they
+            changed. `best` has taken in all but the last.
         """
         parameters, policy = self.objective.network.parameters, self.policy
-        losses, candidates = loss.tolist(), self._previous
-        validation_losses = losses
+        watched = losses
         if self._validation is not None:
-            validation_losses = self._validation_objective.value().tolist()
-            candidates = parameters
+            watched = self._validation_objective.value()[None]
         if self.options.verbose and self.n_iter % self.options.verbose == 0:
-            values = ", ".join(f"{value:.6f}" for value in losses)
+            values = ", ".join(f"{value:.6f}" for value in losses[0])
             print(f"iteration {self.n_iter}: loss {values}")  # noqa: T201
-        for net, history in enumerate(self._histories):
-            if history.add(losses[net], validation_losses[net], policy.tol):
-                self._best[net] = candidates[net]
-        self._previous[...] = parameters
-        self.n_iter += 1
+        for history, of_net, watched_of_net in zip(
+            self._histories, losses.T.tolist(), watched.T.tolist(), strict=True
+        ):
+            for loss, watched_loss in zip(of_net, watched_of_net, strict=True):
+                history.add(loss, watched_loss, policy.tol)
+        self.best.update(watched[-1], parameters, are_of_now=self.watches_validation)
+        self.n_iter += len(losses)
         self.schedule.observe([history.n_stalled for history in self._histories])
         asks = self.observer is not None and self.observer.end_iteration(self)
         largest = [None] * self.n_nets
@@ -185,7 +200,7 @@ class TrainingRun:
         Their objective, `left`, may be left with other parameters; nothing else changes.
         """
         if self._validation is not None:
-            left.network.parameters[...] = self._best[leaving]
+            left.network.parameters[...] = self.best.parameters[leaving]
         loss = self.solver.value(left)
         diverged = self._rescue(left, loss, leaving)
         columns = left.samples.columns
@@ -219,18 +234,16 @@ class TrainingRun:
 
     def _keep(self, staying):
         """Go on with the nets that a mask names."""
-        objective, solver, options, schedule = (
+        objective, solver, options, schedule, best = (
             part.select(staying)
-            for part in (self.objective, self.solver, self.options, self.schedule)
+            for part in (self.objective, self.solver, self.options, self.schedule, self.best)
         )
-        initial, previous, best = (
-            parameters[staying] for parameters in (self._initial, self._previous, self._best)
-        )
+        initial = self._initial[staying]
         histories = list(compress(self._histories, staying))
         # no calls in between: Ctrl-C finds all of this done, or none
         self.objective, self.solver = objective, solver
         self.options, self.schedule = options, schedule
-        self._initial, self._previous, self._best = initial, previous, best
+        self._initial, self.best = initial, best
         self._histories = histories
         self._watch_validation()
 
@@ -264,7 +277,7 @@ class TrainingRun:
         )
         diverged = np.array([not all(map(math.isfinite, end)) for end in ends])
         if not (loss + 0 * watched <= of_zero).all():
-            for candidates in (self._best[leaving], self._initial[leaving]):
+            for candidates in (self.best.parameters[leaving], self._initial[leaving]):
                 candidate_loss = left.value_at(candidates)
                 candidate_watched = self._watched_losses(left, candidates, candidate_loss)
                 worse = is_well_above(loss, candidate_loss)

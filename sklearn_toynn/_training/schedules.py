@@ -16,6 +16,8 @@ class Schedule(ABC):
 
     #: Whether the factor falls to 0 at progress 1, which then ends the training.
     ends = False
+    #: Whether the factor goes by how the losses fall, so that `observe` is to be called.
+    observes = False
 
     @abstractmethod
     def factor(self, progress):
@@ -58,6 +60,7 @@ class Cosine(Schedule):
 class Plateau(Schedule):
     """factor = 5^-k after k plateaus: 2 epochs on end without an improvement by `tol`."""
 
+    observes = True
     patience = 2
     shrinkage = 5.0
 

@@ -51,7 +51,7 @@ class Solver(ABC):
 
     def select(self, nets):
         """Return a solver with the memory of the nets that a mask names."""
-        return type(self)(self.slots[:, nets], self.n_steps)
+        return type(self)(np.ascontiguousarray(self.slots[:, nets]), self.n_steps)
 
     def value(self, objective):
         """Return the objective (n_nets,) at the end of a run."""

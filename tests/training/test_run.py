@@ -16,6 +16,7 @@ from helpers import (
     every_class,
     first_order,
     fit_with_convergence_warnings_alone,
+    interrupt_kernels,
     is_finite,
     plain_objective,
     scaled,
@@ -30,7 +31,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 
 from sklearn_toynn import TwoLayerNetClassifier
-from sklearn_toynn._nets.network import Network
 from sklearn_toynn._training.random_streams import RandomStreams
 from sklearn_toynn._training.run import TrainingRun, train
 
@@ -282,18 +282,9 @@ def test_ctrl_c_leaves_a_fitted_estimator(model_class):
 def test_ctrl_c_at_any_moment_of_training(model_class, solver, monkeypatch):
     # raised where a signal may land as well: in a call that training makes of its schedule or net
     X, y = wine()
-    forward = Network.forward
     for moment in (0, 1, 2, 5, 9):
-        calls = []
-
-        def interrupted(self, space, calls=calls, moment=moment):
-            calls.append(1)
-            if len(calls) == moment + 1:
-                raise KeyboardInterrupt
-            return forward(self, space)
-
         model = model_class(solver=solver, max_iter=20, tol=0, batch_size=60, random_state=0)
-        monkeypatch.setattr(Network, "forward", interrupted)
+        interrupt_kernels(monkeypatch, moment)
         with pytest.raises(KeyboardInterrupt):
             model.fit(X, y, X_val=X, y_val=y)
         monkeypatch.undo()
@@ -302,22 +293,14 @@ def test_ctrl_c_at_any_moment_of_training(model_class, solver, monkeypatch):
         assert model.predict(X).shape == y.shape
 
 
+@pytest.mark.parametrize("moment", [0, 1])
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
-def test_ctrl_c_in_partial_fit(solver, monkeypatch):
+def test_ctrl_c_in_partial_fit(solver, moment, monkeypatch):
     X, y = wine()
     model = TwoLayerNetClassifier(solver=solver, random_state=0)
     model.partial_fit(X, y, classes=[0, 1, 2])
-    forward = Network.forward
-    calls = []
-
-    def interrupted(self, space):
-        calls.append(1)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return forward(self, space)
-
     model.set_params(batch_size=20)
-    monkeypatch.setattr(Network, "forward", interrupted)
+    interrupt_kernels(monkeypatch, moment)
     with pytest.raises(KeyboardInterrupt):
         model.partial_fit(X, y)
     monkeypatch.undo()

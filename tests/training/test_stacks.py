@@ -120,21 +120,23 @@ def stopped(monkeypatch):
     return stopped
 
 
+@pytest.mark.usefixtures("one_epoch_a_call")
 @pytest.mark.parametrize(("solver", "seed"), [("adam", 4), ("sgd", 1)])
 def test_ctrl_c_after_the_last_net_has_ended(monkeypatch, solver, seed):
     model = ensemble(solver=solver, random_state=seed, tol=0, warm_start=True, **STALLS)
     *others, last = [start.solver.n_steps for start in clone(model).fit(X, y)._memory]
     assert last < max(others)
-    interrupt_call(monkeypatch, SOLVERS[solver], "update", max(others))
+    interrupt_call(monkeypatch, SOLVERS[solver], "scale", max(others))
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
     assert [start.solver.n_steps for start in model._memory] == [*others, last]
 
 
+@pytest.mark.usefixtures("one_epoch_a_call")
 def test_ctrl_c_in_a_search_after_the_last_candidate_has_ended(monkeypatch):
     model = ensemble(n_nets=1, n_iter_no_change=2, **STALLS)
     search = FusedGridSearchCV(model, {"learning_rate": [0.01, 1e-9]}, cv=2)
-    interrupt_call(monkeypatch, SOLVERS["adam"], "update", 20)
+    interrupt_call(monkeypatch, SOLVERS["adam"], "scale", 20)
     with pytest.raises(KeyboardInterrupt):
         search.fit(X, y)
 
@@ -218,6 +220,7 @@ def test_ctrl_c_while_a_stack_is_set_up(monkeypatch, n_begun):
         assert_array_equal(layer, other)
 
 
+@pytest.mark.usefixtures("one_epoch_a_call")
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_ctrl_c_leaves_fitted_nets_that_had_not_begun_as_they_were(monkeypatch, method):
     monkeypatch.setattr(stacks, "CACHE_BYTES", 1)
@@ -225,7 +228,7 @@ def test_ctrl_c_leaves_fitted_nets_that_had_not_begun_as_they_were(monkeypatch, 
     go_on = getattr(model.fit(X, y), method)
     before = model.coefs_[0].copy()
     updates = {"fit": 8 * 4, "partial_fit": 4}[method]
-    interrupt_call(monkeypatch, SOLVERS["adam"], "update", updates + 2)
+    interrupt_call(monkeypatch, SOLVERS["adam"], "scale", updates + 2)
     with pytest.raises(KeyboardInterrupt):
         go_on(X, y)
     assert_array_equal((model.coefs_[0] != before).any(axis=(1, 2)), [1, 1, 1, 1, 0, 0])

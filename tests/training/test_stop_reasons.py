@@ -128,6 +128,7 @@ def test_diverged(make, solver):
     assert model.stop_reason_ == "diverged"
 
 
+@pytest.mark.usefixtures("one_epoch_a_call")
 @filterwarnings
 @pytest.mark.parametrize(("make", "solver"), MODELS)
 def test_interrupted(make, solver, monkeypatch):

@@ -3,6 +3,8 @@
 import os
 from importlib import import_module
 
+from .numpy_kernels import NumpyKernels
+
 VARIABLE = "SKLEARN_TOYNN_KERNELS"
 CHOICES = ("numpy", "compiled")
 
@@ -30,3 +32,15 @@ def select(asked):
 
 
 selected = select(os.environ.get(VARIABLE, ""))
+
+#: The sets, in order of preference.
+KERNELS = [NumpyKernels]
+if selected == "compiled":
+    from .compiled_kernels import CompiledKernels
+
+    KERNELS.insert(0, CompiledKernels)
+
+
+def choose_kernels(network, X):
+    """Return the first set that takes a stack and rows of X."""
+    return next(kernels for kernels in KERNELS if kernels.supports(network, X))
