@@ -10,8 +10,9 @@ from setuptools.command.sdist import sdist
 KERNELS = Path("sklearn_toynn", "_nets", "kernels")
 # nothing that takes NaN and infinity for granted: divergence is found by them
 GCC_FLAGS = [  # Clang's as well
-    "-O3", "-std=c99", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fopenmp-simd"
-]  # fmt: skip
+    *["-O3", "-std=c99", "-fno-math-errno", "-fno-trapping-math"],
+    *["-ffp-contract=fast", "-fopenmp-simd"],  # fused multiply-add, and sums in vectors
+]
 MSVC_FLAGS = ["/O2", "/std:c11", "/fp:precise"]
 # in the manner of a MANIFEST.in
 SDIST = ["graft docs", "graft tests", "include CITATION.cff", "global-exclude *.pyc *.png"]
