@@ -352,7 +352,7 @@ def test_interrupt_ends_the_search(monkeypatch):
         raise KeyboardInterrupt
 
     search = FusedGridSearchCV(pipeline(), {"net__reg": REGS, "net__hidden_size": [2, 3]}, cv=3)
-    monkeypatch.setattr(SOLVERS["adam"], "update", interrupt)
+    monkeypatch.setattr(SOLVERS["adam"], "scale", interrupt)
     with pytest.raises(KeyboardInterrupt):
         search.fit(X, y)
     assert not hasattr(search, "cv_results_")

@@ -124,9 +124,10 @@ def stopped(monkeypatch):
 @pytest.mark.parametrize(("solver", "seed"), [("adam", 4), ("sgd", 1)])
 def test_ctrl_c_after_the_last_net_has_ended(monkeypatch, solver, seed):
     model = ensemble(solver=solver, random_state=seed, tol=0, warm_start=True, **STALLS)
-    *others, last = [start.solver.n_steps for start in clone(model).fit(X, y)._memory]
+    expected = clone(model).fit(X, y)
+    *others, last = [start.solver.n_steps for start in expected._memory]
     assert last < max(others)
-    interrupt_call(monkeypatch, SOLVERS[solver], "scale", max(others))
+    interrupt_call(monkeypatch, stacks.TrainingRun, "record", expected.n_iter_)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
     assert [start.solver.n_steps for start in model._memory] == [*others, last]
@@ -227,8 +228,8 @@ def test_ctrl_c_leaves_fitted_nets_that_had_not_begun_as_they_were(monkeypatch, 
     model = ensemble(n_nets=6, batch_size=50, warm_start=True)
     go_on = getattr(model.fit(X, y), method)
     before = model.coefs_[0].copy()
-    updates = {"fit": 8 * 4, "partial_fit": 4}[method]
-    interrupt_call(monkeypatch, SOLVERS["adam"], "scale", updates + 2)
+    epochs = {"fit": 8, "partial_fit": 1}[method]
+    interrupt_call(monkeypatch, stacks.TrainingRun, "record", epochs + 1)
     with pytest.raises(KeyboardInterrupt):
         go_on(X, y)
     assert_array_equal((model.coefs_[0] != before).any(axis=(1, 2)), [1, 1, 1, 1, 0, 0])
