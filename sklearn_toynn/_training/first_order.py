@@ -88,6 +88,7 @@ class MiniBatchSolver(FirstOrderSolver):
             self._step_sizes(run, n_epochs),
             options.momentum,
             run.best,
+            run.n_threads,
         )
         if len(losses) < n_epochs and state is not None:
             # as if the epochs to come had not been drawn

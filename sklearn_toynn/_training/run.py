@@ -50,6 +50,8 @@ class TrainingRun:
         self.observer = None
         #: Ends the run after the iteration that goes on once set, as from another thread.
         self.stop = Event()
+        #: How many threads an epoch may take.
+        self.n_threads = 1
         #: Which of `STOP_REASONS` that is.
         self.reason_to_stop = "interrupted"
         self._histories = [History(place) for place in range(n_nets)]

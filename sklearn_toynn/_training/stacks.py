@@ -60,16 +60,17 @@ def train_in_stacks(nets, samples, validation, callbacks=None):
     KeyboardInterrupt
         On Ctrl-C before any net had begun.
     """
-    n_threads = 1 if callbacks else single_threaded_blas.n_threads()
+    max_threads = 1 if callbacks else single_threaded_blas.n_threads()
     is_together = callbacks is not None and callbacks.is_alone
     nets = [PlacedNet(place, *net) for place, net in enumerate(nets)]
-    stacks, n_threads = make_stacks(nets, samples, n_threads, is_together=is_together)
+    stacks, n_threads = make_stacks(nets, samples, max_threads, is_together=is_together)
     results, interrupt, stop = [None] * len(nets), None, Event()
 
     def set_up(stack):
         options, states = [net.options for net in stack], [net.state for net in stack]
         run = TrainingRun.from_nets(options, states, samples, validation)
         run.stop = stop
+        run.n_threads = max_threads if len(stacks) == 1 else 1
         return run
 
     def finish(run, stack):

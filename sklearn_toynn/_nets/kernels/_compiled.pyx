@@ -3,7 +3,7 @@
 
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc
 
 from scipy.linalg import cython_blas
 
@@ -30,6 +30,7 @@ cdef extern from "kernels.h" nogil:
         const void *scale
         const void *center
     ctypedef struct Passes
+    ctypedef struct Half
     ctypedef struct CStack "Stack":
         const Passes *passes
         ptrdiff_t n_nets, n_layers, n_parameters, n_weights, stride
@@ -40,6 +41,8 @@ cdef extern from "kernels.h" nogil:
         const char *decay
         const char *unit
         Samples samples
+        Half *half
+    int HAS_THREADS
     ctypedef struct Update:
         Rule rule
         double beta1, beta2, epsilon
@@ -55,9 +58,14 @@ cdef extern from "kernels.h" nogil:
             double *, char *, char *, double *
         ) noexcept nogil
         void (*scores)(CStack *, ptrdiff_t, ptrdiff_t, char *) noexcept nogil
+        void (*help)(CStack *) noexcept nogil
     const Passes passes_f32
     const Passes passes_f64
     size_t lay_out(CStack *, const int *, int)
+    bint add_half(CStack *, const int *, int, ptrdiff_t)
+    void free_stack(CStack *)
+    void begin_help(CStack *)
+    void end_help(CStack *)
     void apply_elementary_f32(int, ptrdiff_t, const float *, float *)
     void apply_elementary_f64(int, ptrdiff_t, const double *, double *)
 
@@ -133,9 +141,29 @@ cdef class Stack:
         if stack.memory == NULL:
             raise MemoryError(f"no room for passes over {n_rows} rows")
         lay_out(stack, &widths[0], is_sparse)
+        if not add_half(stack, &widths[0], is_sparse, n_rows):
+            raise MemoryError(f"no room for the halves of {n_rows} rows")
 
     def __dealloc__(self):
-        free(self.stack.memory)
+        free_stack(&self.stack)
+
+    @property
+    def can_be_helped(self):
+        """Whether another thread may take the halves of a single net's batches."""
+        return HAS_THREADS and self.stack.half != NULL and self.stack.n_nets == 1
+
+    def begin_help(self):
+        """Have `run_epochs` leave half of its work to a thread that calls `help`."""
+        begin_help(&self.stack)
+
+    def help(self):
+        """Compute halves of batches until `end_help` is called."""
+        with nogil:
+            self.stack.passes.help(&self.stack)
+
+    def end_help(self):
+        """Have `help` return."""
+        end_help(&self.stack)
 
     def set_rows(self, X):
         """Compute on rows of X, dense or CSR."""

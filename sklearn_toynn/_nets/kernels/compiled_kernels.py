@@ -1,7 +1,11 @@
 """What runs where it was built: a stack's passes in C, several epochs in a call."""
 
+from contextlib import contextmanager, nullcontext
+from threading import Thread
+
 import numpy as np
 
+from ..._blas import single_threaded_blas
 from ..activations import GELU, LeakyReLU, Logistic, ReLU, SiLU, Tanh
 from ..samples import chunk_length
 from ._compiled import Stack
@@ -56,25 +60,29 @@ class CompiledKernels(Kernels):
         self._get_stack(len(rows)).on_rows(rows, self.gradient, loss)
         return loss
 
-    def run_epochs(self, orders, batch_size, rule, step_sizes, momentum, best):
+    def run_epochs(self, orders, batch_size, rule, step_sizes, momentum, best, n_threads):
         """Go through the batches of several epochs, in one call where the rule has a twin."""
         if rule.twin is None:
-            return super().run_epochs(orders, batch_size, rule, step_sizes, momentum, best)
+            return super().run_epochs(
+                orders, batch_size, rule, step_sizes, momentum, best, n_threads
+            )
         losses = np.empty((len(orders), self.network.n_nets))
-        n_epochs = self._get_stack(min(batch_size, orders.shape[1])).run_epochs(
-            orders,
-            batch_size,
-            RULES.index(rule.twin),
-            np.array(rule.constants, float),
-            momentum[:, 0],
-            step_sizes,
-            rule.slots,
-            self.gradient,
-            losses,
-            best.previous,
-            best.parameters,
-            best.losses,
-        )
+        stack = self._get_stack(min(batch_size, orders.shape[1]))
+        with helped(stack) if n_threads > 1 and stack.can_be_helped else nullcontext():
+            n_epochs = stack.run_epochs(
+                orders,
+                batch_size,
+                RULES.index(rule.twin),
+                np.array(rule.constants, float),
+                momentum[:, 0],
+                step_sizes,
+                rule.slots,
+                self.gradient,
+                losses,
+                best.previous,
+                best.parameters,
+                best.losses,
+            )
         return losses[:n_epochs]
 
     def _on_all(self, gradient):
@@ -104,3 +112,16 @@ def make_stack(network, X, n_rows):
     widths = np.array(network.widths, np.intc)
     is_sparse = not isinstance(X, np.ndarray)
     return Stack(widths, activation, network.parameters, n_rows, is_sparse)
+
+
+@contextmanager
+def helped(stack):
+    """Have another thread compute the second halves of batches."""
+    helper = Thread(target=single_threaded_blas(stack.help))
+    stack.begin_help()
+    helper.start()
+    try:
+        yield
+    finally:
+        stack.end_help()
+        helper.join()

@@ -533,14 +533,71 @@ static void NAME(on_all)(Stack *stack, ptrdiff_t length, char *gradient, double 
                                      gradient ? NAME(net)(gradient, net, n_parameters) : NULL);
 }
 
+/* Make ready a batch, large ones in halves: at which size is by the shapes alone. */
+static void NAME(load_batch)(Stack *stack, const ptrdiff_t *rows, ptrdiff_t n)
+{
+    const int is_halved = stack->half && n * stack->n_weights >= HALVED_PRODUCTS;
+    const ptrdiff_t n_second = is_halved ? n / 2 / LANES * LANES : 0;
+    NAME(load)(stack, rows, 0, n - n_second, 1.0 / n);
+    if (stack->half) {
+        stack->half->stack.samples = stack->samples;
+        NAME(load)(&stack->half->stack, rows + n - n_second, 0, n_second, 1.0 / n);
+    }
+}
+
+static WIDE void NAME(add)(ptrdiff_t n, const REAL *RESTRICT x, REAL *RESTRICT sum)
+{
+    for (ptrdiff_t i = 0; i < n; i++)
+        sum[i] += x[i];
+}
+
+/* Compute the second half of a batch, unless the other thread has begun to. */
+static void NAME(compute_half)(Half *half, int turn)
+{
+    if (CLAIM(&half->claimed, turn)) {
+        half->loss = NAME(loss_and_gradient)(&half->stack, half->net, 0, half->gradient);
+        STORE(&half->done, turn);
+    }
+}
+
+/* The loss of a net on the batch that was made ready, and its gradient. */
+static double NAME(on_batch)(Stack *stack, ptrdiff_t net, REAL *gradient)
+{
+    Half *half = stack->half;
+    const int is_halved = half && half->stack.batch.n > 0, turn = is_halved ? half->claimed + 1 : 0;
+    if (is_halved) {
+        half->net = net;
+        STORE(&half->turn, turn);
+    }
+    const double loss = NAME(loss_and_gradient)(stack, net, 0, gradient);
+    if (!is_halved)
+        return loss;
+    NAME(compute_half)(half, turn);
+    while (LOAD(&half->done) != turn)
+        YIELD();
+    NAME(add)(stack->n_parameters, half->gradient, gradient);
+    return loss + half->loss;
+}
+
+/* In another thread: compute second halves until the epochs that go on are over. */
+static void NAME(help)(Stack *stack)
+{
+    Half *half = stack->half;
+    for (int turn, last = 0; (turn = LOAD(&half->turn)) >= 0; last = turn)
+        if (turn == last)
+            YIELD();
+        else
+            NAME(compute_half)(half, turn);
+}
+
 /* The objective of each net on the rows named, and its gradient. */
 static void NAME(on_rows)(Stack *stack, const ptrdiff_t *rows, ptrdiff_t n, char *gradients,
                           double *losses)
 {
-    NAME(load)(stack, rows, 0, n, 1.0 / n);
+    NAME(load_batch)(stack, rows, n);
     for (ptrdiff_t net = 0; net < stack->n_nets; net++) {
         REAL *gradient = NAME(net)(gradients, net, stack->n_parameters);
-        losses[net] = NAME(loss_and_gradient)(stack, net, 0, gradient);
+        losses[net] = NAME(on_batch)(stack, net, gradient);
         losses[net] += NAME(penalty)(stack, net, gradient);
     }
 }
@@ -562,10 +619,10 @@ static ptrdiff_t NAME(run_epochs)(Stack *stack, const ptrdiff_t *orders, ptrdiff
             losses[net] = 0;
         for (ptrdiff_t start = 0; start < n_samples; start += batch_size, step_sizes += n_nets) {
             const ptrdiff_t n = start + batch_size < n_samples ? batch_size : n_samples - start;
-            NAME(load)(stack, orders + start, 0, n, 1.0 / n);
+            NAME(load_batch)(stack, orders + start, n);
             for (ptrdiff_t net = 0; net < n_nets; net++) {
                 REAL *gradient = (REAL *)update->gradient;
-                double loss = NAME(loss_and_gradient)(stack, net, 0, gradient);
+                double loss = NAME(on_batch)(stack, net, gradient);
                 loss += NAME(penalty)(stack, net, gradient);
                 losses[net] += loss * ((double)n / n_samples);
                 NAME(step)(stack, update, net, step_sizes[net]);
@@ -604,7 +661,7 @@ static void NAME(scores)(Stack *stack, ptrdiff_t start, ptrdiff_t n, char *score
 }
 
 static const Passes NAME(passes) = {
-    sizeof(REAL), NAME(on_all), NAME(on_rows), NAME(run_epochs), NAME(scores),
+    sizeof(REAL), NAME(on_all), NAME(on_rows), NAME(run_epochs), NAME(scores), NAME(help),
 };
 
 #undef SUM

@@ -48,8 +48,10 @@ typedef struct {
 } Batch;
 
 typedef struct Passes Passes;
+typedef struct Stack Stack;
+typedef struct Half Half;
 
-typedef struct {
+struct Stack {
     const Passes *passes;
     ptrdiff_t n_nets, n_layers, n_parameters, n_weights;
     enum Activation activation;
@@ -69,7 +71,22 @@ typedef struct {
     void *first_weights; /* CSR: (n_features, fan_out) of the first layer, and its gradient */
     void *first_gradient;
     void *by_row;        /* CSR: (stride, fan_out) */
-} Stack;
+    Half *half;          /* what the second half of a large batch is computed in, or NULL */
+};
+
+/* The second half of a large batch: its passes, and how another thread is told of them. The bits
+   are the same without that thread. */
+struct Half {
+    Stack stack;
+    void *gradient; /* (n_parameters,) */
+    double loss;
+    ptrdiff_t net;
+    int turn;          /* the last that was called, -1 at the end of the help */
+    int claimed, done; /* the last that a thread has begun, and ended */
+};
+
+/* A batch of so many products of an entry and a weight is computed in halves. */
+enum { HALVED_PRODUCTS = 1500000 };
 
 /* How mini-batches change the parameters. */
 typedef struct {
@@ -91,6 +108,7 @@ struct Passes {
                             ptrdiff_t batch_size, const Update *update, double *losses,
                             char *previous, char *best, double *best_losses);
     void (*scores)(Stack *stack, ptrdiff_t start, ptrdiff_t n, char *out);
+    void (*help)(Stack *stack);
 };
 
 /* Give an array a place at the end of the memory, on a cache line; none while that is measured. */
@@ -145,6 +163,48 @@ static size_t lay_out(Stack *stack, const int *widths, int is_sparse)
     } else
         stack->rows = take_place(stack, &used, stride * n_features, size);
     return used;
+}
+
+/* Give a stack that is laid out a second half, where batches of so many rows are to be halved;
+   return whether there was room. */
+static int add_half(Stack *stack, const int *widths, int is_sparse, ptrdiff_t n_rows)
+{
+    if (n_rows * stack->n_weights < HALVED_PRODUCTS)
+        return 1;
+    Half *half = calloc(1, sizeof(Half));
+    if (!half)
+        return 0;
+    stack->half = half;
+    half->stack = *stack;
+    half->stack.half = NULL;
+    half->stack.memory = NULL;
+    half->stack.memory = calloc(lay_out(&half->stack, widths, is_sparse), 1);
+    half->gradient = calloc(stack->n_parameters, stack->passes->entry_size);
+    if (!half->stack.memory || !half->gradient)
+        return 0;
+    lay_out(&half->stack, widths, is_sparse);
+    return 1;
+}
+
+static void free_stack(Stack *stack)
+{
+    if (stack->half) {
+        free(stack->half->stack.memory);
+        free(stack->half->gradient);
+        free(stack->half);
+    }
+    free(stack->memory);
+}
+
+/* From now on, another thread waits for turns. */
+static void begin_help(Stack *stack)
+{
+    stack->half->turn = stack->half->claimed = stack->half->done = 0;
+}
+
+static void end_help(Stack *stack)
+{
+    STORE(&stack->half->turn, -1);
 }
 
 #endif
