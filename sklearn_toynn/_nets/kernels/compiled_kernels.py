@@ -60,7 +60,7 @@ class CompiledKernels(Kernels):
         self._get_stack(len(rows)).on_rows(rows, self.gradient, loss)
         return loss
 
-    def run_epochs(self, orders, batch_size, rule, step_sizes, momentum, best, n_threads):
+    def run_epochs(self, orders, batch_size, rule, step_sizes, momentum, best, n_threads=1):
         """Go through the batches of several epochs, in one call where the rule has a twin."""
         if rule.twin is None:
             return super().run_epochs(

@@ -49,7 +49,7 @@ class Kernels(ABC):
     def on_batch(self, rows):
         """Return the loss (n_nets,) on rows, an unbiased estimate of `on_all`; set `gradient`."""
 
-    def run_epochs(self, orders, batch_size, rule, step_sizes, momentum, best, n_threads):  # noqa: ARG002
+    def run_epochs(self, orders, batch_size, rule, step_sizes, momentum, best, n_threads=1):  # noqa: ARG002
         """Go through the batches of several epochs, with an update after each.
 
         Parameters
@@ -66,7 +66,7 @@ class Kernels(ABC):
             Each net's.
         best : BestWeights
             Brought up to date between the epochs, not after the last.
-        n_threads : int
+        n_threads : int, default=1
             How many may be used; the bits are the same for any.
 
         Returns
