@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ._callbacks import FitCallbacks, make_hook_kwargs
 from ._errors import naming, user_stacklevel
@@ -44,7 +44,7 @@ from ._training.schedules import SCHEDULES
 from ._training.solvers import SOLVERS
 from ._training.stacks import train_in_stacks
 from ._training.state import NetState, draw_parameters
-from ._validation import DTYPES, canonical, validate_problem
+from ._validation import validate_problem, validate_rows
 
 
 @contextmanager
@@ -199,7 +199,7 @@ def mean_curve(curves):
 def predict_stack(estimators, X):
     """Return what each of several estimators that were fitted together predicts for X."""
     check_is_fitted(estimators[0])
-    X = validate_data(estimators[0], canonical(X), accept_sparse="csr", dtype=DTYPES, reset=False)
+    X = validate_rows(estimators[0], X)
     return [
         estimator.classes_[estimator._predict_checked(X, keep_scores).argmax(axis=1)]
         for estimator in estimators
@@ -610,8 +610,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
 
     def _predict(self, X, transform):
         check_is_fitted(self)
-        X = validate_data(self, canonical(X), accept_sparse="csr", dtype=DTYPES, reset=False)
-        return self._predict_checked(X, transform)
+        return self._predict_checked(validate_rows(self, X), transform)
 
     def _predict_checked(self, X, transform):
         # that of the fit, whatever is set now; weights may have been set without a fit

@@ -75,16 +75,18 @@ class _SingleThreadedBLAS(ContextDecorator):
 
     def _limit(self, n_threads):
         # by the library: `controller.limit()` takes eight times as long
+        release_control(self._libraries)
         for library, n in zip(self._libraries, n_threads, strict=True):
-            release_control(library)
             library.set_num_threads(n)
-            release_control(library)
+        release_control(self._libraries)
 
 
-def release_control(library):
+def release_control(libraries):
     """Let any thread set OpenBLAS's limit: threadpoolctl heeds but the first that ever did."""
-    if hasattr(library, "clear_controlling_thread"):
-        library.clear_controlling_thread(force=True)
+    for library in libraries:
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread(force=True)  # of all OpenBLAS libraries
+            return
 
 
 single_threaded_blas = _SingleThreadedBLAS()

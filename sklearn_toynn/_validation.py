@@ -1,5 +1,6 @@
 """From what a user passes to `fit` to the samples that training runs over."""
 
+import math
 from dataclasses import dataclass
 from numbers import Real
 
@@ -120,6 +121,26 @@ def validate_problem(
     if rows_val is not None:
         validation = Samples(X, codes, weights, rows_val)
     return Problem(classes, Samples(X, codes, weights, rows), validation)
+
+
+def validate_rows(estimator, X):
+    """Return X to predict for, checked by scikit-learn, which says what is wrong with it.
+
+    A plain array with nothing to find is not taken there: for one row, that is most of the time.
+    """
+    if (
+        type(X) is np.ndarray
+        and X.dtype in DTYPES
+        and X.ndim == 2
+        and len(X) > 0
+        and X.shape[1] == getattr(estimator, "n_features_in_", None)
+        and not hasattr(estimator, "feature_names_in_")
+    ):
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = np.add.reduce(X, axis=None)
+        if math.isfinite(total):
+            return X
+    return validate_data(estimator, canonical(X), accept_sparse="csr", dtype=DTYPES, reset=False)
 
 
 def canonical(X):

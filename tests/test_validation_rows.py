@@ -21,6 +21,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.utils.fixes import parse_version
+from sklearn.utils.validation import validate_data
 
 from sklearn_toynn import SoftmaxClassifier
 
@@ -209,6 +210,59 @@ def test_names_of_columns_in_partial_fit(frame):
     assert_array_equal(model.feature_names_in_, list("abcd"))
     with pytest.raises(ValueError, match="feature names should match"):
         model.partial_fit(frame(X, columns=list("abce")), y)
+
+
+# ---- X to predict for
+
+
+def with_value(X, value):
+    X = X.copy()
+    X[3, 5] = value
+    return X
+
+
+ROWS = {
+    "NaN": partial(with_value, value=np.nan),
+    "infinity": partial(with_value, value=-np.inf),
+    "one column less": lambda X: X[:, 1:],
+    "one column more": lambda X: np.hstack([X, X[:, :1]]),
+    "one row as 1-D": lambda X: X[0],
+    "3-D": lambda X: X[None],
+    "no rows": lambda X: X[:0],
+    "complex": lambda X: X + 0j,
+    "a matrix": lambda X: np.ones(X.shape).view(np.matrix),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", ROWS)
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_rows_to_predict_for_are_refused_as_by_scikit_learn(method, kind, dtype):
+    X, y = wine()
+    model = SoftmaxClassifier().fit(X, y)
+    rows = ROWS[kind](X.astype(dtype))
+    with pytest.raises((ValueError, TypeError)) as expected:
+        validate_data(
+            model, rows, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
+        )
+    with pytest.raises(expected.type) as found:
+        getattr(model, method)(rows)
+    assert str(found.value) == str(expected.value)
+
+
+def test_rows_whose_sum_overflows_are_taken():
+    X, y = wine()
+    X = X.astype(np.float32)
+    model = SoftmaxClassifier(reg=1e3).fit(X, y)  # of small weights
+    X[:2, 0] = 3e38
+    assert np.isfinite(model.decision_function(X)).all()
+
+
+def test_rows_are_not_looked_through_where_that_is_switched_off():
+    X, y = wine()
+    model = SoftmaxClassifier().fit(X, y)
+    with sklearn.config_context(assume_finite=True):
+        assert np.isnan(model.predict_proba(with_value(X, np.nan))[3]).all()
 
 
 # ---- how X lies in memory
