@@ -72,8 +72,17 @@ def validate_problem(
     """
     X, y, sample_weight = data
     X = canonical(X)
-    X, y = validate_data(estimator, X, y, accept_sparse="csr", dtype=DTYPES, reset=reset)
-    if y.dtype.kind not in "biuSU":  # those are labels without a look at each
+    is_checked = are_labels(y) and is_plain(X) and len(y) == len(X)
+    X, y = validate_data(
+        estimator,
+        X,
+        y,
+        accept_sparse="csr",
+        dtype=DTYPES,
+        reset=reset,
+        skip_check_array=is_checked,
+    )
+    if not are_labels(y):
         with naming("y"):
             check_classification_targets(y)
     if classes is None:
@@ -124,23 +133,32 @@ def validate_problem(
 
 
 def validate_rows(estimator, X):
-    """Return X to predict for, checked by scikit-learn, which says what is wrong with it.
+    """Return X to predict for, checked."""
+    X = canonical(X)
+    return validate_data(
+        estimator,
+        X,
+        accept_sparse="csr",
+        dtype=DTYPES,
+        reset=False,
+        skip_check_array=is_plain(X),
+    )
 
-    A plain array with nothing to find is not taken there: for one row, that is most of the time.
+
+def is_plain(X):
+    """Say whether X is an array in which `check_array` has nothing to find.
+
+    For one row, and for a small fit, that function takes most of the time.
     """
-    if (
-        type(X) is np.ndarray
-        and X.dtype in DTYPES
-        and X.ndim == 2
-        and len(X) > 0
-        and X.shape[1] == getattr(estimator, "n_features_in_", None)
-        and not hasattr(estimator, "feature_names_in_")
-    ):
-        with np.errstate(over="ignore", invalid="ignore"):
-            total = np.add.reduce(X, axis=None)
-        if math.isfinite(total):
-            return X
-    return validate_data(estimator, canonical(X), accept_sparse="csr", dtype=DTYPES, reset=False)
+    if not (type(X) is np.ndarray and X.dtype in DTYPES and X.ndim == 2 and X.size > 0):
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isfinite(np.add.reduce(X, axis=None))  # else that one says what it holds
+
+
+def are_labels(y):
+    """Say whether y holds labels without a look at each."""
+    return type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuSU"
 
 
 def canonical(X):

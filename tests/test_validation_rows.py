@@ -1,5 +1,6 @@
 """Dtypes, labels, names of columns and layouts in memory."""
 
+import re
 from functools import partial
 
 import numpy as np
@@ -21,6 +22,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.utils.fixes import parse_version
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from sklearn_toynn import SoftmaxClassifier
@@ -212,7 +214,7 @@ def test_names_of_columns_in_partial_fit(frame):
         model.partial_fit(frame(X, columns=list("abce")), y)
 
 
-# ---- X to predict for
+# ---- values that scikit-learn refuses
 
 
 def with_value(X, value):
@@ -236,18 +238,32 @@ ROWS = {
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("kind", ROWS)
-@pytest.mark.parametrize("method", ["predict", "predict_proba"])
-def test_rows_to_predict_for_are_refused_as_by_scikit_learn(method, kind, dtype):
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "predict", "predict_proba"])
+def test_rows_are_refused_as_by_scikit_learn(method, kind, dtype):
     X, y = wine()
-    model = SoftmaxClassifier().fit(X, y)
+    model = SoftmaxClassifier(solver="adam").fit(X, y)
     rows = ROWS[kind](X.astype(dtype))
-    with pytest.raises((ValueError, TypeError)) as expected:
-        validate_data(
-            model, rows, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
-        )
-    with pytest.raises(expected.type) as found:
-        getattr(model, method)(rows)
-    assert str(found.value) == str(expected.value)
+    if method == "fit" and kind.startswith("one column"):
+        assert model.fit(rows, y).n_features_in_ == rows.shape[1]
+        return
+    labels = {"y": y} if "fit" in method else {}
+    expected = partial(
+        validate_data, model, rows, **labels, accept_sparse="csr", dtype=["f8", "f4"]
+    )
+    with pytest.raises((ValueError, TypeError)) as theirs:
+        expected(reset=method == "fit")
+    with pytest.raises(theirs.type) as ours:
+        getattr(model, method)(rows, **labels)
+    assert str(ours.value) == str(theirs.value)
+
+
+@pytest.mark.parametrize("labels", [lambda y: y[1:], lambda y: y + 0.5, lambda y: y + 0j])
+def test_labels_are_refused_as_by_scikit_learn(labels):
+    X, y = wine()
+    with pytest.raises(ValueError) as theirs:  # noqa: PT011
+        check_classification_targets(validate_data(SoftmaxClassifier(), X, labels(y))[1])
+    with pytest.raises(ValueError, match=re.escape(str(theirs.value))):
+        SoftmaxClassifier().fit(X, labels(y))
 
 
 def test_rows_whose_sum_overflows_are_taken():
