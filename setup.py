@@ -51,7 +51,7 @@ kernels = Extension(
     "sklearn_toynn._nets.kernels._compiled",
     [str(KERNELS / "_compiled.pyx")],
     include_dirs=[str(KERNELS)],
-    depends=sorted(map(str, KERNELS.glob("*.h"))),
+    depends=sorted(map(str, [*KERNELS.glob("*.h"), *KERNELS.glob("*.pxi")])),
     # without a compiler NumPy's kernels serve, unless the compiled ones are asked for
     optional=os.environ.get("SKLEARN_TOYNN_KERNELS") != "compiled",
 )

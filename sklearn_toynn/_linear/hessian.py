@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .kernels import kernels
+
 
 class Hessian:
     """Products with the Hessian at theta, and the gap that they prove.
@@ -45,10 +47,8 @@ class Hessian:
             self._intercept_block = np.zeros((objective.n_classes, objective.n_classes))
         for chunk, P, changes in self._changes(direction):
             weights = objective.weights[chunk]
-            pull = changes - np.einsum("ki,ki->i", P, changes)
-            pull *= P
-            pull *= weights
-            objective.rows.pull_back(chunk, pull, product)
+            kernels.derivative_change(changes, P, weights)
+            objective.rows.pull_back(chunk, changes, product)
             if is_first:
                 weighted = P * weights
                 totals = np.add.reduce(weighted, axis=1)

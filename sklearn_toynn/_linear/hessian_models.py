@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.linalg import lapack
 
+from .kernels import kernels
 from .symmetric import add_gram, cholesky, diagonal_of, inverse, symmetric_product
 
 #: The most entries of a model: 64 MB, or as many as X has.
@@ -190,7 +191,7 @@ class FullHessian(HessianModel):
 
     Its data part is sum_i w_i (diag(p_i) - p_i p_i^T) (x) z_i z_i^T. With the rows
     r_i = [p_i1 z_i, ..., p_iK-1 z_i], one symmetric product R^T W R holds every p_j p_k block,
-    one general product R^T W Z the diagonal ones. The penalty, as theta sums to zero, is
+    one general product R^T W Z the diagonal ones. The penalty's, as theta sums to zero, is
     (I - 11^T / K) (x) diag(ridge).
     """
 
@@ -198,27 +199,11 @@ class FullHessian(HessianModel):
 
     def _build(self, objective, theta):
         n_classes, size = objective.shape
-        n_free = n_classes - 1
-        order = n_free * size
+        order = (n_classes - 1) * size
         H = np.zeros((order, order), order="F")
-        blocks = np.zeros((order, size))
+        kernels.start_hessian(H, objective.ridge, n_classes)
         for chunk, P in objective.probabilities(theta):
-            Z = objective.rows.standardized(chunk)
-            root = np.sqrt(objective.weights[chunk])
-            if n_free == 1:  # the one block's weight is w p_1 (1 - p_1) = w p_1 p_2
-                H = add_gram(H, Z * (root * np.sqrt(P[0] * P[1]))[:, None])
-                continue
-            length = max(2**18 // order, 256)  # rows of R at once
-            for start in range(0, len(Z), length):
-                part = slice(start, start + length)
-                z = Z[part] * root[part, None]
-                R = (P[:-1, part].T[:, :, None] * z[:, None, :]).reshape(len(z), order)
-                blocks += R.T @ z
-                H = add_gram(H, R, -1.0)
-        by_class = H.T.reshape(n_free, size, n_free, size)  # a view
-        np.einsum("jbja->jba", by_class)[...] += blocks.reshape(n_free, size, size)
-        coupling = np.eye(n_free) - 1 / n_classes
-        np.einsum("jaka->jka", by_class)[...] += coupling[:, :, None] * objective.ridge
+            kernels.add_hessian(H, objective.rows.standardized(chunk), P, objective.weights[chunk])
         self._factor = cholesky(H)
 
     def solve(self, g):

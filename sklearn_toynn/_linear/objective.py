@@ -5,8 +5,8 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
-from .._nets.prediction import softmax
 from .columns import StandardColumns
+from .kernels import kernels
 from .rows import make_rows
 
 #: The probabilities of all rows are cached, for products with the Hessian, where they are no more
@@ -65,8 +65,6 @@ class LinearObjective:
         self.rows = make_rows(X, self.columns, n_classes)
         self.chunks = self.rows.chunks
         self._scores = np.empty(n_classes * self.rows.length)
-        self._labels = np.empty(self.rows.length, np.intp)
-        self._positions = np.arange(self.rows.length)
         self.n_evaluations = 0
         size = X.nnz if self.is_sparse else X.size
         # theta and probabilities of the last evaluation
@@ -84,13 +82,6 @@ class LinearObjective:
         length = chunk.stop - chunk.start
         return self._scores[: self.n_classes * length].reshape(self.n_classes, length)
 
-    def _locate_labels(self, chunk):
-        """Return where the score of each row's own class stands in the chunk's flat scores."""
-        length = chunk.stop - chunk.start
-        labels = np.multiply(self.codes[chunk], length, out=self._labels[:length])
-        labels += self._positions[:length]
-        return labels
-
     def value_and_gradient(self, theta):
         """Return L and its gradient, (n_classes, n_features + 1); one pass over X."""
         self.n_evaluations += 1
@@ -98,26 +89,10 @@ class LinearObjective:
         value, gradient = 0.0, np.zeros(self.shape)
         self._cached_theta = theta
         for i, chunk in enumerate(self.chunks):
-            scores, labels = self._buffer(chunk), self._locate_labels(chunk)
-            weights = self.weights[chunk]
+            scores = self._buffer(chunk)
             rows.scores(chunk, encoded, scores)
-            scores -= np.maximum.reduce(scores, axis=0)
-            flat = scores.reshape(-1)
-            own = flat[labels]
-            np.exp(scores, out=scores)
-            own_exp = flat[labels]
-            # without the own class's, so that no digit is lost where its probability is nearly 1
-            flat[labels] = 0
-            rest = np.add.reduce(scores, axis=0)
-            totals = rest + own_exp
-            # CE = log(sum_k exp(s_k - max)) - (s_y - max), its derivative p - onehot(y)
-            value += float(weights @ (np.log1p(rest + (own_exp - 1)) - own))
-            if self.caches_probabilities:
-                P = np.divide(scores, totals, out=self._cached_probabilities[i])
-                P.reshape(-1)[labels] = own_exp / totals
-            np.divide(weights, totals, out=totals)
-            scores *= totals
-            flat[labels] = -rest * totals
+            P = self._cached_probabilities[i] if self.caches_probabilities else None
+            value += kernels.cross_entropy(scores, self.codes[chunk], self.weights[chunk], P)
             rows.pull_back(chunk, scores, gradient)
         gradient = rows.decode(gradient)
         pull = self.ridge * theta
@@ -138,7 +113,7 @@ class LinearObjective:
             has_cache = self.caches_probabilities
             P = self._cached_probabilities[i] if has_cache else self._buffer(chunk)
             self.rows.scores(chunk, encoded, P)
-            softmax(P)
+            kernels.softmax(P)
             yield chunk, P
 
     def probabilities_and_changes(self, theta, direction):
@@ -152,7 +127,7 @@ class LinearObjective:
             scores = both[: 2 * n_classes * (chunk.stop - chunk.start)]
             scores = scores.reshape(2 * n_classes, -1)
             self.rows.scores(chunk, encoded, scores)
-            softmax(scores[:n_classes])
+            kernels.softmax(scores[:n_classes])
             yield chunk, scores[:n_classes], scores[n_classes:]
 
     def largest_change(self, direction):
@@ -244,7 +219,7 @@ class LinearObjective:
         total = weights.sum()
         if not total > 0:
             return None
-        X, codes = self.rows.X[::step], self.codes[::step]
+        X, codes = self.rows.X[::step], self.codes[::step].copy()
         return LinearObjective(
             X, codes, weights / total, self.reg, self.n_classes, self.columns, self.square
         )

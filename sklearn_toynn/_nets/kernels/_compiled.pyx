@@ -73,6 +73,8 @@ ctypedef fused real:
     float
     double
 
+include "linear.pxi"
+
 
 cdef Gemm *find_gemm(str letter) except NULL:
     """Return the address of SciPy's sgemm or dgemm, if its arguments are as expected."""

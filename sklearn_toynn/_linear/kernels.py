@@ -1,0 +1,132 @@
+"""The passes over the rows of a chunk that the linear solvers are made of, and which set runs.
+
+NumPy's are the reference. Scores and what is like them lie class after class,
+(n_classes, n_rows), C-contiguous float64; weights are the w_i.
+"""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from .._nets.kernels import selection
+from .._nets.prediction import softmax
+from .symmetric import add_gram
+
+
+class LinearKernels(ABC):
+    """What a set of kernels does."""
+
+    @staticmethod
+    @abstractmethod
+    def cross_entropy(scores, codes, weights, probabilities):
+        """Return sum_i w_i CE(y_i, softmax(s_i)); its derivative, w (p - onehot(y)), is left in s.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_classes, n_rows)
+            The s.
+        codes : ndarray of shape (n_rows,), dtype intp
+            The y.
+        weights : ndarray of shape (n_rows,)
+            The w.
+        probabilities : ndarray of shape (n_classes, n_rows) or None
+            Where to write p, if that is wanted.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def softmax(scores):
+        """Turn scores into probabilities in place."""
+
+    @staticmethod
+    @abstractmethod
+    def derivative_change(changes, probabilities, weights):
+        """Turn changes c of the scores into w_i p_ik (c_ik - sum_m p_im c_im), in place.
+
+        Those are the changes of the derivative of `cross_entropy`.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def start_hessian(H, ridge, n_classes):
+        """Set what a penalty ridge (size,) adds to the Hessian of `FullHessian`, in zeros."""
+
+    @staticmethod
+    @abstractmethod
+    def add_hessian(H, Z, probabilities, weights):
+        """Add to the lower triangle of that Hessian, in Fortran order, what rows Z add."""
+
+
+class NumpyKernels(LinearKernels):
+    """In NumPy and BLAS."""
+
+    @staticmethod
+    def cross_entropy(scores, codes, weights, probabilities):
+        scores -= np.maximum.reduce(scores, axis=0)
+        flat = scores.reshape(-1)
+        labels = codes * len(weights) + np.arange(len(weights))
+        own = flat[labels]
+        np.exp(scores, out=scores)
+        own_exp = flat[labels]
+        # without the own class's, so that no digit is lost where its probability is nearly 1
+        flat[labels] = 0
+        rest = np.add.reduce(scores, axis=0)
+        totals = rest + own_exp
+        # CE = log(sum_k exp(s_k - max)) - (s_y - max), its derivative p - onehot(y)
+        value = float(weights @ (np.log1p(rest + (own_exp - 1)) - own))
+        if probabilities is not None:
+            np.divide(scores, totals, out=probabilities)
+            probabilities.reshape(-1)[labels] = own_exp / totals
+        np.divide(weights, totals, out=totals)
+        scores *= totals
+        flat[labels] = -rest * totals
+        return value
+
+    softmax = staticmethod(softmax)
+
+    @staticmethod
+    def derivative_change(changes, probabilities, weights):
+        changes -= np.einsum("ki,ki->i", probabilities, changes)
+        changes *= probabilities
+        changes *= weights
+
+    @staticmethod
+    def start_hessian(H, ridge, n_classes):
+        by_class = _by_class(H, len(ridge))
+        coupling = np.eye(n_classes - 1) - 1 / n_classes
+        np.einsum("jaka->jka", by_class)[...] = coupling[:, :, None] * ridge
+
+    @staticmethod
+    def add_hessian(H, Z, probabilities, weights):
+        n_classes, size, order = len(probabilities), Z.shape[1], len(H)
+        root = np.sqrt(weights)
+        if n_classes == 2:  # the one block's weight is w p_1 (1 - p_1) = w p_1 p_2
+            root *= np.sqrt(probabilities[0] * probabilities[1])
+            add_gram(H, Z * root[:, None])
+            return
+        blocks = np.zeros((order, size))
+        length = max(2**18 // order, 256)  # rows of R at once
+        for start in range(0, len(Z), length):
+            part = slice(start, start + length)
+            z = Z[part] * root[part, None]
+            R = (probabilities[:-1, part].T[:, :, None] * z[:, None, :]).reshape(len(z), order)
+            blocks += R.T @ z
+            add_gram(H, R, -1.0)
+        np.einsum("jbja->jba", _by_class(H, size))[...] += blocks.reshape(-1, size, size)
+
+
+def _by_class(H, size):
+    """Return a view, (n_classes - 1, size) twice, of a Hessian in Fortran order."""
+    return H.T.reshape(-1, size, len(H) // size, size)
+
+
+def choose_kernels():
+    """Return the set that runs."""
+    if selection.selected == "numpy":
+        return NumpyKernels
+    from .compiled_kernels import CompiledKernels  # noqa: PLC0415
+
+    return CompiledKernels
+
+
+kernels = choose_kernels()

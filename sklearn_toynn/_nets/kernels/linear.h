@@ -1,0 +1,239 @@
+/*
+ * The linear model in float64: the softmax passes over the scores of a chunk of rows, and the
+ * Hessian's rows. Scores lie class after class, (n_classes, n_rows).
+ */
+#ifndef SKLEARN_TOYNN_LINEAR_H
+#define SKLEARN_TOYNN_LINEAR_H
+
+#include <stddef.h>
+#include <string.h>
+#include "portable.h"
+
+#define REAL double
+#define REAL_IS_FLOAT 0
+#define NAME(f) f##_f64
+#include "elementary.h"
+#undef NAME
+#undef REAL_IS_FLOAT
+#undef REAL
+
+/* Rows at once: what is known of them stays in the first cache. */
+#define ROWS 256
+/* Sums have so many terms side by side, whatever the registers. */
+#define LANES 8
+/* Entries of R below at once. */
+#define HESSIAN_ENTRIES 65536
+
+/* log(1 + x), x >= 0: the rounding of 1 + x cancels (Goldberg 1991, theorem 4). */
+static ALWAYS_INLINE double log1p_f64(double x)
+{
+    const double y = 1 + x, z = y - 1;
+    return z == 0 ? x : log_f64(y) * (x / z);
+}
+
+/* Write the largest score of each of n rows. */
+static ALWAYS_INLINE void find_largest(const double *scores, ptrdiff_t n_classes, ptrdiff_t stride,
+                                       ptrdiff_t n, double *RESTRICT largest)
+{
+    memcpy(largest, scores, n * sizeof(double));
+    for (ptrdiff_t k = 1; k < n_classes; k++) {
+        const double *RESTRICT s = scores + k * stride;
+        for (ptrdiff_t i = 0; i < n; i++)
+            largest[i] = s[i] > largest[i] ? s[i] : largest[i];
+    }
+}
+
+/*
+ * Returns sum_i w_i CE(y_i, softmax(s_i)). Scores become its derivative, w_i (p_ki - [k = y_i]),
+ * and probabilities, unless NULL, p_ki.
+ */
+WIDE static double linear_cross_entropy(double *scores, const ptrdiff_t *codes,
+                                        const double *weights, double *probabilities,
+                                        ptrdiff_t n_classes, ptrdiff_t n_rows)
+{
+    double lanes[LANES] = {0};
+    for (ptrdiff_t start = 0; start < n_rows; start += ROWS) {
+        const ptrdiff_t n = n_rows - start < ROWS ? n_rows - start : ROWS;
+        const ptrdiff_t *y = codes + start;
+        const double *w = weights + start;
+        double *s = scores + start;
+        double largest[ROWS], own[ROWS], own_exp[ROWS], rest[ROWS] = {0}, term[ROWS] = {0};
+        find_largest(s, n_classes, n_rows, n, largest);
+        for (ptrdiff_t i = 0; i < n; i++)
+            own[i] = s[y[i] * n_rows + i] - largest[i];
+        for (ptrdiff_t k = 0; k < n_classes; k++) {
+            double *RESTRICT e = s + k * n_rows;
+            for (ptrdiff_t i = 0; i < n; i++)
+                e[i] = exp_f64(e[i] - largest[i]);
+        }
+        /* the own class's apart, so that no digit is lost where its probability is nearly 1 */
+        for (ptrdiff_t i = 0; i < n; i++) {
+            own_exp[i] = s[y[i] * n_rows + i];
+            s[y[i] * n_rows + i] = 0;
+        }
+        for (ptrdiff_t k = 0; k < n_classes; k++) {
+            const double *RESTRICT e = s + k * n_rows;
+            for (ptrdiff_t i = 0; i < n; i++)
+                rest[i] += e[i];
+        }
+        for (ptrdiff_t i = 0; i < n; i++)
+            term[i] = w[i] * (log1p_f64(rest[i] + (own_exp[i] - 1)) - own[i]);
+        for (ptrdiff_t i = 0; i < n; i += LANES)
+            for (int lane = 0; lane < LANES; lane++)
+                lanes[lane] += term[i + lane];
+        double *RESTRICT inverse = own, *RESTRICT scale = largest; /* no longer needed */
+        for (ptrdiff_t i = 0; i < n; i++) {
+            inverse[i] = 1 / (rest[i] + own_exp[i]);
+            scale[i] = w[i] * inverse[i];
+        }
+        if (probabilities != NULL) {
+            double *p = probabilities + start;
+            for (ptrdiff_t k = 0; k < n_classes; k++)
+                for (ptrdiff_t i = 0; i < n; i++)
+                    p[k * n_rows + i] = s[k * n_rows + i] * inverse[i];
+            for (ptrdiff_t i = 0; i < n; i++)
+                p[y[i] * n_rows + i] = own_exp[i] * inverse[i];
+        }
+        for (ptrdiff_t k = 0; k < n_classes; k++) {
+            double *RESTRICT e = s + k * n_rows;
+            for (ptrdiff_t i = 0; i < n; i++)
+                e[i] *= scale[i];
+        }
+        for (ptrdiff_t i = 0; i < n; i++)
+            s[y[i] * n_rows + i] = -rest[i] * scale[i];
+    }
+    double sum = 0;
+    for (int lane = 0; lane < LANES; lane++)
+        sum += lanes[lane];
+    return sum;
+}
+
+/* Scores become probabilities. */
+WIDE static void linear_softmax(double *scores, ptrdiff_t n_classes, ptrdiff_t n_rows)
+{
+    for (ptrdiff_t start = 0; start < n_rows; start += ROWS) {
+        const ptrdiff_t n = n_rows - start < ROWS ? n_rows - start : ROWS;
+        double largest[ROWS], total[ROWS] = {0};
+        double *s = scores + start;
+        find_largest(s, n_classes, n_rows, n, largest);
+        for (ptrdiff_t k = 0; k < n_classes; k++, s += n_rows) {
+            double *RESTRICT e = s;
+            for (ptrdiff_t i = 0; i < n; i++) {
+                e[i] = exp_f64(e[i] - largest[i]);
+                total[i] += e[i];
+            }
+        }
+        for (ptrdiff_t i = 0; i < n; i++)
+            total[i] = 1 / total[i];
+        s = scores + start;
+        for (ptrdiff_t k = 0; k < n_classes; k++, s += n_rows) {
+            double *RESTRICT e = s;
+            for (ptrdiff_t i = 0; i < n; i++)
+                e[i] *= total[i];
+        }
+    }
+}
+
+/* Changes c of the scores become those of the derivative, w_i p_ki (c_ki - sum_m p_mi c_mi). */
+WIDE static void linear_derivative_change(double *changes, const double *probabilities,
+                                   const double *weights, ptrdiff_t n_classes, ptrdiff_t n_rows)
+{
+    for (ptrdiff_t start = 0; start < n_rows; start += ROWS) {
+        const ptrdiff_t n = n_rows - start < ROWS ? n_rows - start : ROWS;
+        const double *RESTRICT w = weights + start;
+        double mean[ROWS] = {0};
+        for (ptrdiff_t k = 0; k < n_classes; k++) {
+            const double *RESTRICT c = changes + start + k * n_rows;
+            const double *RESTRICT p = probabilities + start + k * n_rows;
+            for (ptrdiff_t i = 0; i < n; i++)
+                mean[i] += p[i] * c[i];
+        }
+        for (ptrdiff_t k = 0; k < n_classes; k++) {
+            double *RESTRICT c = changes + start + k * n_rows;
+            const double *RESTRICT p = probabilities + start + k * n_rows;
+            for (ptrdiff_t i = 0; i < n; i++)
+                c[i] = (c[i] - mean[i]) * p[i] * w[i];
+        }
+    }
+}
+
+typedef void dsyrk_t(char *, char *, int *, int *, double *, double *, int *, double *, double *,
+                     int *);
+typedef void dgemm_t(char *, char *, int *, int *, int *, double *, double *, int *, double *,
+                     int *, double *, double *, int *);
+
+/* z = r Z for n rows. */
+WIDE static void scale_rows(const double *Z, const double *r, double *RESTRICT z, ptrdiff_t n,
+                            ptrdiff_t size)
+{
+    for (ptrdiff_t i = 0; i < n; i++)
+        for (ptrdiff_t j = 0; j < size; j++)
+            z[i * size + j] = r[i] * Z[i * size + j];
+}
+
+/* The rows R_i = [p_1i z_i, p_2i z_i, ...] of all classes but the last, as in `FullHessian`. */
+WIDE static void spread_rows(const double *RESTRICT z, const double *RESTRICT p, ptrdiff_t stride,
+                             double *RESTRICT R, ptrdiff_t n, ptrdiff_t n_free, ptrdiff_t size)
+{
+    for (ptrdiff_t i = 0; i < n; i++)
+        for (ptrdiff_t k = 0; k < n_free; k++) {
+            const double factor = p[k * stride + i];
+            for (ptrdiff_t j = 0; j < size; j++)
+                R[(i * n_free + k) * size + j] = factor * z[i * size + j];
+        }
+}
+
+/* The most rows of which `linear_add_hessian` makes an R at once. */
+static ptrdiff_t linear_hessian_rows(ptrdiff_t order)
+{
+    const ptrdiff_t n = HESSIAN_ENTRIES / order;
+    return n > ROWS ? ROWS : n < 16 ? 16 : n;
+}
+
+/*
+ * Adds the data part of some rows to the lower triangle of the Hessian H in Fortran order, as in
+ * `FullHessian`. The work array holds (order + size) linear_hessian_rows(order) + order size entries.
+ */
+static void linear_add_hessian(double *H, const double *Z, const double *probabilities,
+                        const double *weights, ptrdiff_t n_classes, ptrdiff_t n_rows,
+                        ptrdiff_t size, double *work, dsyrk_t *dsyrk, dgemm_t *dgemm)
+{
+    const ptrdiff_t n_free = n_classes - 1, order = n_free * size, most = linear_hessian_rows(order);
+    double *z = work, *R = z + most * size, *blocks = R + most * order;
+    double one = 1, minus = -1;
+    int int_size = (int)size, int_order = (int)order;
+    memset(blocks, 0, order * size * sizeof(double));
+    for (ptrdiff_t start = 0; start < n_rows; start += most) {
+        const ptrdiff_t n = n_rows - start < most ? n_rows - start : most;
+        const double *p = probabilities + start, *w = weights + start;
+        double root[ROWS];
+        int int_n = (int)n;
+        for (ptrdiff_t i = 0; i < n; i++) /* of two classes the one block's weight is w p_1 p_2 */
+            root[i] = sqrt(n_free == 1 ? w[i] * p[i] * p[n_rows + i] : w[i]);
+        scale_rows(Z + start * size, root, z, n, size);
+        if (n_free == 1) {
+            dsyrk("L", "N", &int_order, &int_n, &one, z, &int_order, &one, H, &int_order);
+            continue;
+        }
+        spread_rows(z, p, n_rows, R, n, n_free, size);
+        dsyrk("L", "N", &int_order, &int_n, &minus, R, &int_order, &one, H, &int_order);
+        dgemm("N", "T", &int_size, &int_order, &int_n, &one, z, &int_size, R, &int_order, &one,
+              blocks, &int_size);
+    }
+    for (ptrdiff_t k = 0; k < n_free; k++) /* the blocks' own are of zeros for two classes */
+        for (ptrdiff_t j = 0; j < size; j++)
+            for (ptrdiff_t i = j; i < size; i++)
+                H[(k * size + j) * order + k * size + i] += blocks[(k * size + j) * size + i];
+}
+
+/* H, which holds zeros, becomes the penalty's part: (I - 11^T / n_classes) (x) diag(ridge). */
+static void linear_start_hessian(double *H, const double *ridge, ptrdiff_t n_classes, ptrdiff_t size)
+{
+    const ptrdiff_t n_free = n_classes - 1, order = n_free * size;
+    for (ptrdiff_t k = 0; k < n_free; k++)
+        for (ptrdiff_t l = k; l < n_free; l++)
+            for (ptrdiff_t j = 0; j < size; j++)
+                H[(k * size + j) * order + l * size + j] = ((k == l) - 1.0 / n_classes) * ridge[j];
+}
+
+#endif

@@ -1,0 +1,132 @@
+"""The kernels of the linear model: NumPy's beside plain formulas, the compiled beside NumPy's."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.special import log_softmax, softmax
+
+from sklearn_toynn._linear.kernels import NumpyKernels
+
+try:
+    from sklearn_toynn._linear.compiled_kernels import CompiledKernels
+except ImportError:
+    CompiledKernels = None
+
+both_sets = pytest.mark.parametrize(
+    "kernels",
+    [
+        NumpyKernels,
+        pytest.param(
+            CompiledKernels, marks=pytest.mark.skipif(CompiledKernels is None, reason="not built")
+        ),
+    ],
+)
+#: n_classes, n_rows, size
+shapes = pytest.mark.parametrize(
+    "shape", [(2, 1, 1), (2, 300, 5), (3, 150, 4), (3, 256, 1), (10, 1001, 7), (40, 9, 12)]
+)
+
+
+def draw(shape, spread=3.0):
+    n_classes, n_rows, size = shape
+    rng = np.random.RandomState(0)
+    scores = spread * rng.standard_normal((n_classes, n_rows))
+    weights = rng.uniform(size=n_rows)
+    codes = rng.randint(0, n_classes, n_rows)
+    return scores, codes, weights / weights.sum(), rng.standard_normal((n_rows, size))
+
+
+@both_sets
+@shapes
+@pytest.mark.parametrize("spread", [0, 3, 300])
+@pytest.mark.parametrize("keeps", [True, False])
+def test_cross_entropy(kernels, shape, spread, keeps):
+    scores, codes, weights, _ = draw(shape, spread)
+    rows, derivative = np.arange(len(codes)), scores.copy()
+    P = np.empty_like(scores) if keeps else None
+    value = kernels.cross_entropy(derivative, codes, weights, P)
+    p = softmax(scores, axis=0)
+    losses = -log_softmax(scores, axis=0)[codes, rows]
+    assert_allclose(value, weights @ losses, rtol=1e-13)
+    expected = p.copy()
+    expected[codes, rows] = -np.sum(p, axis=0, where=codes != np.arange(len(p))[:, None])
+    assert_allclose(derivative, weights * expected, rtol=1e-12, atol=1e-300)
+    if keeps:
+        assert_allclose(P, p, rtol=1e-12, atol=1e-300)
+
+
+@both_sets
+@pytest.mark.parametrize("gap", [1.0, 10.0, 40.0, 700.0])
+def test_cross_entropy_keeps_the_digits_of_small_losses(kernels, gap):
+    scores = np.array([[gap], [0.0]])
+    value = kernels.cross_entropy(scores, np.zeros(1, np.intp), np.ones(1), None)
+    assert_allclose(value, np.log1p(np.exp(-gap)), rtol=1e-14)
+    assert_allclose(scores[:, 0], np.array([-1, 1]) / (1 + np.exp(gap)), rtol=1e-14)
+
+
+@both_sets
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_finite_stays_in_its_row(kernels, bad):
+    scores, codes, weights, _ = draw((3, 300, 1))
+    scores[1, 7] = bad
+    changes, P = scores.copy(), np.empty_like(scores)
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(kernels.cross_entropy(changes, codes, weights, P))
+        kernels.softmax(scores)
+    for values in (changes, P, scores):
+        is_bad = np.isnan(values).any(axis=0)
+        assert is_bad[7]
+        assert is_bad.sum() == 1
+
+
+@both_sets
+@shapes
+@pytest.mark.parametrize("spread", [3, 1e4])
+def test_softmax(kernels, shape, spread):
+    scores, *_ = draw(shape, spread)
+    expected = softmax(scores, axis=0)
+    kernels.softmax(scores)
+    assert_allclose(scores, expected, rtol=1e-12, atol=1e-300)
+
+
+@both_sets
+@shapes
+def test_derivative_change(kernels, shape):
+    scores, _, weights, _ = draw(shape)
+    changes, p = np.random.RandomState(1).standard_normal(scores.shape), softmax(scores, axis=0)
+    expected = weights * p * (changes - np.sum(p * changes, axis=0))
+    kernels.derivative_change(changes, p, weights)
+    assert_allclose(changes, expected, rtol=1e-12, atol=1e-15 * weights.max())
+
+
+@both_sets
+@shapes
+def test_hessian(kernels, shape):
+    scores, _, weights, Z = draw(shape)
+    n_classes, size = len(scores), Z.shape[1]
+    ridge, p = np.linspace(0, 1, size), softmax(scores, axis=0)
+    n_free = n_classes - 1
+    covariance = np.einsum("ki,kl->kli", p, np.eye(n_classes)) - p[:, None] * p
+    expected = np.einsum("i,kli,ia,ib->kalb", weights, covariance[:n_free, :n_free], Z, Z)
+    coupling = np.eye(n_free) - 1 / n_classes
+    expected += np.einsum("kl,ab->kalb", coupling, np.diag(ridge))
+    order = n_free * size
+    H = np.zeros((order, order), order="F")
+    kernels.start_hessian(H, ridge, n_classes)
+    kernels.add_hessian(H, Z, p, weights)
+    expected = np.tril(expected.reshape(order, order))
+    assert_allclose(np.tril(H), expected, rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.skipif(CompiledKernels is None, reason="not built")
+@shapes
+def test_compiled_results_do_not_depend_on_where_the_arrays_lie(shape):
+    scores, codes, weights, _ = draw(shape)
+    results = []
+    for offset in range(4):
+        place = np.empty(scores.size + offset)[offset:].reshape(scores.shape)
+        place[...] = scores
+        results.append((CompiledKernels.cross_entropy(place, codes, weights, None), place.copy()))
+    for value, derivative in results[1:]:
+        assert value == results[0][0]
+        assert np.array_equal(derivative, results[0][1])
