@@ -12,3 +12,4 @@ class CompiledKernels(LinearKernels):
     derivative_change = staticmethod(_compiled.derivative_change)
     start_hessian = staticmethod(_compiled.start_hessian)
     add_hessian = staticmethod(_compiled.add_hessian)
+    solve_hessian = staticmethod(_compiled.solve_hessian)

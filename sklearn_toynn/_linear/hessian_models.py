@@ -8,10 +8,9 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import numpy as np
-from scipy.linalg import lapack
 
 from .kernels import kernels
-from .symmetric import add_gram, cholesky, diagonal_of, inverse, symmetric_product
+from .symmetric import add_gram, cholesky, diagonal_of, inverse, symmetric_product, zero_sum
 
 #: The most entries of a model: 64 MB, or as many as X has.
 MAX_MODEL_ENTRIES = 8_000_000
@@ -19,12 +18,6 @@ MAX_MODEL_ENTRIES = 8_000_000
 COST_OF_LOST_PAIRS = 10.0
 #: The Hessian is one of the models where it costs no more than so many evaluations.
 MAX_HESSIAN_COST = 8.0
-
-
-def zero_sum(step):
-    """Take the mean over the classes from a step, in place."""
-    step -= np.add.reduce(step, axis=0) / len(step)
-    return step
 
 
 class HessianModel(ABC):
@@ -208,10 +201,9 @@ class FullHessian(HessianModel):
 
     def solve(self, g):
         """Solve for the differences; g sums to zero, so theirs is its part of K - 1 classes."""
-        delta, _ = lapack.dpotrs(self._factor, g[:-1].reshape(-1), lower=1)
-        step = np.zeros_like(g)
-        step[:-1] = delta.reshape(len(g) - 1, -1)
-        return zero_sum(step)
+        step = np.empty(g.shape)
+        kernels.solve_hessian(self._factor, g, step)
+        return step
 
     @classmethod
     def cost(cls, objective):

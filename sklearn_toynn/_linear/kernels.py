@@ -7,10 +7,11 @@ NumPy's are the reference. Scores and what is like them lie class after class,
 from abc import ABC, abstractmethod
 
 import numpy as np
+from scipy.linalg import lapack
 
 from .._nets.kernels import selection
 from .._nets.prediction import softmax
-from .symmetric import add_gram
+from .symmetric import add_gram, zero_sum
 
 
 class LinearKernels(ABC):
@@ -55,6 +56,11 @@ class LinearKernels(ABC):
     @abstractmethod
     def add_hessian(H, Z, probabilities, weights):
         """Add to the lower triangle of that Hessian, in Fortran order, what rows Z add."""
+
+    @staticmethod
+    @abstractmethod
+    def solve_hessian(factor, gradient, steps):
+        """Write the `steps` d, of zero sum over the classes, that solve H d = g, by H's factor."""
 
 
 class NumpyKernels(LinearKernels):
@@ -113,6 +119,14 @@ class NumpyKernels(LinearKernels):
             blocks += R.T @ z
             add_gram(H, R, -1.0)
         np.einsum("jbja->jba", _by_class(H, size))[...] += blocks.reshape(-1, size, size)
+
+    @staticmethod
+    def solve_hessian(factor, gradient, steps):
+        # for the differences from the last class's step: g's part of the others is theirs
+        delta, _ = lapack.dpotrs(factor, gradient[:-1].reshape(-1), lower=1)
+        steps[:-1] = delta.reshape(len(steps) - 1, -1)
+        steps[-1] = 0
+        zero_sum(steps)
 
 
 def _by_class(H, size):

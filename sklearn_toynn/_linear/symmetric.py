@@ -13,6 +13,12 @@ def diagonal_of(A):
     return np.einsum("ii->i", A)
 
 
+def zero_sum(step):
+    """Take the mean over the classes from a step, in place."""
+    step -= np.add.reduce(step, axis=0) / len(step)
+    return step
+
+
 def add_gram(A, Z, sign=1.0):
     """Add sign Z^T Z to the lower triangle of A, in Fortran order, and return A."""
     return dsyrk(sign, Z.T, beta=1.0, c=A, trans=0, lower=1, overwrite_c=1)

@@ -118,6 +118,22 @@ def test_hessian(kernels, shape):
     assert_allclose(np.tril(H), expected, rtol=1e-11, atol=1e-14)
 
 
+@both_sets
+@shapes
+def test_solve_hessian(kernels, shape):
+    n_classes, _, size = shape
+    rng, order = np.random.RandomState(0), (n_classes - 1) * size
+    A = rng.standard_normal((order, order))
+    H = A @ A.T + order * np.eye(order)
+    gradient = rng.standard_normal((n_classes, size))
+    factor = np.asfortranarray(np.linalg.cholesky(H) + np.triu(A, 1))  # what is above is not read
+    steps = np.empty_like(gradient)
+    kernels.solve_hessian(factor, gradient, steps)
+    assert_allclose(steps.sum(axis=0), 0, atol=1e-13)
+    differences = (steps[:-1] - steps[-1]).ravel()
+    assert_allclose(H @ differences, gradient[:-1].ravel(), rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.skipif(CompiledKernels is None, reason="not built")
 @shapes
 def test_compiled_results_do_not_depend_on_where_the_arrays_lie(shape):

@@ -17,6 +17,12 @@
 #undef REAL_IS_FLOAT
 #undef REAL
 
+typedef void dsyrk_t(char *, char *, int *, int *, double *, double *, int *, double *, double *,
+                     int *);
+typedef void dgemm_t(char *, char *, int *, int *, int *, double *, double *, int *, double *,
+                     int *, double *, double *, int *);
+typedef void dtrsv_t(char *, char *, char *, int *, double *, int *, double *, int *);
+
 /* Rows at once: what is known of them stays in the first cache. */
 #define ROWS 256
 /* Sums have so many terms side by side, whatever the registers. */
@@ -81,18 +87,18 @@ WIDE static double linear_cross_entropy(double *scores, const ptrdiff_t *codes,
         for (ptrdiff_t i = 0; i < n; i += LANES)
             for (int lane = 0; lane < LANES; lane++)
                 lanes[lane] += term[i + lane];
-        double *RESTRICT inverse = own, *RESTRICT scale = largest; /* no longer needed */
+        double *RESTRICT total = own, *RESTRICT scale = largest; /* no longer needed */
         for (ptrdiff_t i = 0; i < n; i++) {
-            inverse[i] = 1 / (rest[i] + own_exp[i]);
-            scale[i] = w[i] * inverse[i];
+            total[i] = rest[i] + own_exp[i];
+            scale[i] = w[i] / total[i];
         }
         if (probabilities != NULL) {
             double *p = probabilities + start;
             for (ptrdiff_t k = 0; k < n_classes; k++)
                 for (ptrdiff_t i = 0; i < n; i++)
-                    p[k * n_rows + i] = s[k * n_rows + i] * inverse[i];
+                    p[k * n_rows + i] = s[k * n_rows + i] / total[i];
             for (ptrdiff_t i = 0; i < n; i++)
-                p[y[i] * n_rows + i] = own_exp[i] * inverse[i];
+                p[y[i] * n_rows + i] = own_exp[i] / total[i];
         }
         for (ptrdiff_t k = 0; k < n_classes; k++) {
             double *RESTRICT e = s + k * n_rows;
@@ -156,11 +162,6 @@ WIDE static void linear_derivative_change(double *changes, const double *probabi
         }
     }
 }
-
-typedef void dsyrk_t(char *, char *, int *, int *, double *, double *, int *, double *, double *,
-                     int *);
-typedef void dgemm_t(char *, char *, int *, int *, int *, double *, double *, int *, double *,
-                     int *, double *, double *, int *);
 
 /* z = r Z for n rows. */
 WIDE static void scale_rows(const double *Z, const double *r, double *RESTRICT z, ptrdiff_t n,
@@ -234,6 +235,28 @@ static void linear_start_hessian(double *H, const double *ridge, ptrdiff_t n_cla
         for (ptrdiff_t l = k; l < n_free; l++)
             for (ptrdiff_t j = 0; j < size; j++)
                 H[(k * size + j) * order + l * size + j] = ((k == l) - 1.0 / n_classes) * ridge[j];
+}
+
+/*
+ * Solves for steps, (n_classes, size), by the Cholesky factor of the Hessian: for the differences
+ * from the last class's step, and then all less their mean.
+ */
+static void linear_solve_hessian(const double *factor, const double *gradient, double *steps,
+                                 ptrdiff_t n_classes, ptrdiff_t size, dtrsv_t *dtrsv)
+{
+    const ptrdiff_t order = (n_classes - 1) * size;
+    int int_order = (int)order, stride = 1;
+    memcpy(steps, gradient, order * sizeof(double));
+    memset(steps + order, 0, size * sizeof(double));
+    dtrsv("L", "N", "N", &int_order, (double *)factor, &int_order, steps, &stride);
+    dtrsv("L", "T", "N", &int_order, (double *)factor, &int_order, steps, &stride);
+    for (ptrdiff_t j = 0; j < size; j++) {
+        double sum = 0;
+        for (ptrdiff_t k = 0; k < n_classes; k++)
+            sum += steps[k * size + j];
+        for (ptrdiff_t k = 0; k < n_classes; k++)
+            steps[k * size + j] -= sum / n_classes;
+    }
 }
 
 #endif

@@ -7,6 +7,7 @@ cdef extern from "linear.h" nogil:
                           double *, int *)
     ctypedef void dgemm_t(char *, char *, int *, int *, int *, double *, double *, int *, double *,
                           int *, double *, double *, int *)
+    ctypedef void dtrsv_t(char *, char *, char *, int *, double *, int *, double *, int *)
     double linear_cross_entropy(double *, const Py_ssize_t *, const double *, double *,
                                 Py_ssize_t, Py_ssize_t)
     void linear_softmax(double *, Py_ssize_t, Py_ssize_t)
@@ -15,6 +16,8 @@ cdef extern from "linear.h" nogil:
     Py_ssize_t linear_hessian_rows(Py_ssize_t)
     void linear_add_hessian(double *, const double *, const double *, const double *, Py_ssize_t,
                             Py_ssize_t, Py_ssize_t, double *, dsyrk_t *, dgemm_t *)
+    void linear_solve_hessian(const double *, const double *, double *, Py_ssize_t, Py_ssize_t,
+                              dtrsv_t *)
 
 
 cdef void *find_blas(name, arguments) except NULL:
@@ -33,6 +36,9 @@ cdef dsyrk_t *dsyrk = <dsyrk_t *> find_blas(
 cdef dgemm_t *dgemm = <dgemm_t *> find_blas(
     "dgemm",
     "char *, char *, int *, int *, int *, d *, d *, int *, d *, int *, d *, d *, int *",
+)
+cdef dtrsv_t *dtrsv = <dtrsv_t *> find_blas(
+    "dtrsv", "char *, char *, char *, int *, d *, int *, d *, int *"
 )
 
 
@@ -74,3 +80,10 @@ def add_hessian(double[::1, :] H, const double[:, ::1] Z, const double[:, ::1] p
         linear_add_hessian(&H[0, 0], &Z[0, 0], &probabilities[0, 0], &weights[0], n_classes,
                            Z.shape[0], size, work, dsyrk, dgemm)
         free(work)
+
+
+def solve_hessian(const double[::1, :] factor, const double[:, ::1] gradient,
+                  double[:, ::1] steps):
+    with nogil:
+        linear_solve_hessian(&factor[0, 0], &gradient[0, 0], &steps[0, 0], gradient.shape[0],
+                             gradient.shape[1], dtrsv)
