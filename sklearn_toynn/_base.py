@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import replace
 from functools import partial
+from inspect import signature
 from itertools import count, zip_longest
 from numbers import Integral, Real
 from statistics import fmean
@@ -267,6 +268,11 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     @abstractmethod
     def _set_layers(self, weights, biases):
         """Set copies of such layers as the fitted attributes."""
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):  # each `fit` asks for the names of the parameters
+            cls.__init__.__signature__ = signature(cls.__init__)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
