@@ -236,18 +236,21 @@ class Descent:
 
         The latter where it may have no minimum.
         """
-        limit, largest = self._tolerance.gradient, np.abs(self.gradient).max()
-        return largest == 0 or max(self.loss, largest) <= limit
+        limit = self._tolerance.gradient
+        if limit > 0 and max(self.loss, np.abs(self.gradient).max()) <= limit:
+            return True
+        return not self.gradient.any()
 
     def _stand_still(self):
         """Take the last Newton step's word for it, as rounding lets nothing be proven.
 
         Within rounding that word is rough: what it says to be far below the gap to reach, is
-        taken to be that.
+        taken to be that, with what rounding may have taken from the objective.
         """
         self.stands_still = True
-        if self._newton_gap <= MAX_DECREMENT_TO_PROVE * self._gap_to_reach:
-            self.lower_bound = max(self.lower_bound, self.loss - self._gap_to_reach)
+        gap = self._gap_to_reach - self.objective.rounding(self.theta, self.loss)
+        if self._newton_gap <= MAX_DECREMENT_TO_PROVE * gap:
+            self.lower_bound = max(self.lower_bound, self.loss - gap)
             self.has_converged = True
 
     def _find_newton_direction(self):

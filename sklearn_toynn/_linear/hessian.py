@@ -61,10 +61,10 @@ class Hessian:
         objective.n_evaluations += 1
         product = np.zeros(objective.shape)
         for chunk, P in self._cached or objective.probabilities(self._theta):
-            pull = shift[:, None] - shift @ P
-            pull *= P
-            pull *= objective.weights[chunk]
-            objective.rows.pull_back(chunk, pull, product)
+            changes = np.empty_like(P)
+            changes[...] = shift[:, None]
+            kernels.derivative_change(changes, P, objective.weights[chunk])
+            objective.rows.pull_back(chunk, changes, product)
         return objective.rows.decode(product)
 
     def expected_gap(self, step, residual):

@@ -7,6 +7,7 @@ import scipy.sparse as sp
 
 from .columns import StandardColumns
 from .kernels import kernels
+from .line_search import ROUNDING
 from .rows import make_rows
 
 #: The probabilities of all rows are cached, for products with the Hessian, where they are no more
@@ -136,7 +137,8 @@ class LinearObjective:
         for chunk in self.chunks:
             changes = self._buffer(chunk)
             self.rows.scores(chunk, encoded, changes)
-            largest = max(largest, float(np.ptp(changes, axis=0).max()))
+            spread = np.maximum.reduce(changes, axis=0) - np.minimum.reduce(changes, axis=0)
+            largest = max(largest, float(spread.max()))
         return largest
 
     def curvatures(self, theta):
@@ -191,6 +193,11 @@ class LinearObjective:
         gap = s * (np.log(self.n_classes) + product) + abs(b @ r)
         gap += 0.5 * (length + s * farthest) ** 2
         return float(gap + r[is_empty].sum())
+
+    def rounding(self, theta, loss):
+        """Return what rounding may have taken from an objective."""
+        # a change of scores by c changes the objective by 2c times the mean of 1 - p_y, at most
+        return 4 * ROUNDING * loss + 2 * min(loss, 1.0) * self.columns.rounding(theta)
 
     def with_columns_at(self, theta):
         """Return the same problem in the variables that suit the curvature at theta."""

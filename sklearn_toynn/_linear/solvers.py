@@ -160,8 +160,7 @@ class LinearSolver(Solver, ABC):
             return super().value(objective)
         theta, problem = self._problem.load(objective.network), self._problem.objective
         loss, gradient = self._evaluate(theta)
-        # a change of scores by c changes the objective by 2c times the mean of 1 - p_y, at most
-        self._rounding = 4 * ROUNDING * loss + 2 * min(loss, 1.0) * problem.columns.rounding(theta)
+        self._rounding = problem.rounding(theta, loss)
         self._last = loss, float(np.abs(gradient).max())
         self._least_at_end = self._least
         if not self._is_proven(loss):
@@ -171,9 +170,9 @@ class LinearSolver(Solver, ABC):
 
     def _evaluate(self, theta):
         """Return objective and gradient; where the descent stands, to rounding, they are known."""
-        descent = self._descent
-        if descent.objective is self._problem.objective and np.allclose(
-            theta, descent.theta, rtol=1e-15, atol=1e-15 * np.abs(theta).max()
+        descent, rounding = self._descent, 2e-15 * np.abs(theta).max()
+        if descent.objective is self._problem.objective and (
+            np.abs(theta - descent.theta).max() <= rounding
         ):
             return descent.loss, descent.gradient
         return self._problem.objective.value_and_gradient(theta)
