@@ -2,7 +2,7 @@
 """The kernels in C, as Python sees them: a stack bound to its parameters and its rows."""
 
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
-from cpython.pycapsule cimport PyCapsule_GetPointer
+from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 from libc.stdlib cimport calloc
 
 from scipy.linalg import cython_blas
@@ -73,25 +73,27 @@ ctypedef fused real:
     float
     double
 
-include "linear.pxi"
+
+cdef void *find_blas(name, arguments) except NULL:
+    """Return a function of SciPy's BLAS, whose numbers are int and its own s or d."""
+    capsule = getattr(cython_blas, "__pyx_capi__", {}).get(name)
+    if capsule is None:
+        raise ImportError(f"SciPy has no {name} to be called from C")
+    signature = PyCapsule_GetName(capsule)
+    found = signature.decode().replace("__pyx_t_5scipy_6linalg_11cython_blas_", "")
+    if found != f"void ({arguments})":
+        raise ImportError(f"SciPy's {name} takes other arguments: {found}")
+    return PyCapsule_GetPointer(capsule, signature)
 
 
-cdef Gemm *find_gemm(str letter) except NULL:
-    """Return the address of SciPy's sgemm or dgemm, if its arguments are as expected."""
-    real = f"__pyx_t_5scipy_6linalg_11cython_blas_{letter} *"
-    sizes = ["char *", "char *", "int *", "int *", "int *"]
-    arrays = [real, real, "int *", real, "int *", real, real, "int *"]
-    signature = f"void ({', '.join(sizes + arrays)})".encode()
-    # a capsule goes by its signature; a ValueError where that is another
-    return <Gemm *>PyCapsule_GetPointer(cython_blas.__pyx_capi__[f"{letter}gemm"], signature)
+cdef Gemm *find_gemm(real):
+    """Return sgemm or dgemm."""
+    arguments = "char *, char *, int *, int *, int *, R, R, int *, R, int *, R, R, int *"
+    return <Gemm *>find_blas(f"{real}gemm", arguments.replace("R", f"{real} *"))
 
 
-cdef Gemm *SGEMM
-cdef Gemm *DGEMM
-try:
-    SGEMM, DGEMM = find_gemm("s"), find_gemm("d")
-except (AttributeError, KeyError, ValueError) as error:
-    raise ImportError(f"SciPy's BLAS is not as the compiled kernels call it: {error}") from error
+cdef Gemm *SGEMM = find_gemm("s")
+cdef Gemm *DGEMM = find_gemm("d")
 
 
 cdef char *address(array, int layout=PyBUF_C_CONTIGUOUS) except? NULL:
@@ -265,3 +267,6 @@ def apply_elementary(str name, const real[::1] values, real[::1] out):
             apply_elementary_f32(function, values.shape[0], &values[0], &out[0])
         else:
             apply_elementary_f64(function, values.shape[0], &values[0], &out[0])
+
+
+include "linear.pxi"

@@ -29,3 +29,4 @@
 #include "apply_elementary.h"
 #include "products.h"
 #include "passes.h"
+#include "linear.h"

@@ -5,28 +5,14 @@
 #ifndef SKLEARN_TOYNN_LINEAR_H
 #define SKLEARN_TOYNN_LINEAR_H
 
-#include <stddef.h>
-#include <string.h>
-#include "portable.h"
-
-#define REAL double
-#define REAL_IS_FLOAT 0
-#define NAME(f) f##_f64
-#include "elementary.h"
-#undef NAME
-#undef REAL_IS_FLOAT
-#undef REAL
-
 typedef void dsyrk_t(char *, char *, int *, int *, double *, double *, int *, double *, double *,
                      int *);
-typedef void dgemm_t(char *, char *, int *, int *, int *, double *, double *, int *, double *,
-                     int *, double *, double *, int *);
 typedef void dtrsv_t(char *, char *, char *, int *, double *, int *, double *, int *);
 
 /* Rows at once: what is known of them stays in the first cache. */
 #define ROWS 256
 /* Sums have so many terms side by side, whatever the registers. */
-#define LANES 8
+#define TERMS 8
 /* Entries of R below at once. */
 #define HESSIAN_ENTRIES 65536
 
@@ -57,7 +43,7 @@ WIDE static double linear_cross_entropy(double *scores, const ptrdiff_t *codes,
                                         const double *weights, double *probabilities,
                                         ptrdiff_t n_classes, ptrdiff_t n_rows)
 {
-    double lanes[LANES] = {0};
+    double lanes[TERMS] = {0};
     for (ptrdiff_t start = 0; start < n_rows; start += ROWS) {
         const ptrdiff_t n = n_rows - start < ROWS ? n_rows - start : ROWS;
         const ptrdiff_t *y = codes + start;
@@ -84,8 +70,8 @@ WIDE static double linear_cross_entropy(double *scores, const ptrdiff_t *codes,
         }
         for (ptrdiff_t i = 0; i < n; i++)
             term[i] = w[i] * (log1p_f64(rest[i] + (own_exp[i] - 1)) - own[i]);
-        for (ptrdiff_t i = 0; i < n; i += LANES)
-            for (int lane = 0; lane < LANES; lane++)
+        for (ptrdiff_t i = 0; i < n; i += TERMS)
+            for (int lane = 0; lane < TERMS; lane++)
                 lanes[lane] += term[i + lane];
         double *RESTRICT total = own, *RESTRICT scale = largest; /* no longer needed */
         for (ptrdiff_t i = 0; i < n; i++) {
@@ -109,7 +95,7 @@ WIDE static double linear_cross_entropy(double *scores, const ptrdiff_t *codes,
             s[y[i] * n_rows + i] = -rest[i] * scale[i];
     }
     double sum = 0;
-    for (int lane = 0; lane < LANES; lane++)
+    for (int lane = 0; lane < TERMS; lane++)
         sum += lanes[lane];
     return sum;
 }
@@ -197,7 +183,7 @@ static ptrdiff_t linear_hessian_rows(ptrdiff_t order)
  */
 static void linear_add_hessian(double *H, const double *Z, const double *probabilities,
                         const double *weights, ptrdiff_t n_classes, ptrdiff_t n_rows,
-                        ptrdiff_t size, double *work, dsyrk_t *dsyrk, dgemm_t *dgemm)
+                        ptrdiff_t size, double *work, dsyrk_t *dsyrk, Gemm *dgemm)
 {
     const ptrdiff_t n_free = n_classes - 1, order = n_free * size, most = linear_hessian_rows(order);
     double *z = work, *R = z + most * size, *blocks = R + most * order;

@@ -1,12 +1,10 @@
-from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
-from libc.stdlib cimport free, malloc
-from scipy.linalg import cython_blas
+"""The linear model's kernels, for linear/compiled_kernels.py."""
 
-cdef extern from "linear.h" nogil:
+from libc.stdlib cimport free, malloc
+
+cdef extern from "kernels.h" nogil:
     ctypedef void dsyrk_t(char *, char *, int *, int *, double *, double *, int *, double *,
                           double *, int *)
-    ctypedef void dgemm_t(char *, char *, int *, int *, int *, double *, double *, int *, double *,
-                          int *, double *, double *, int *)
     ctypedef void dtrsv_t(char *, char *, char *, int *, double *, int *, double *, int *)
     double linear_cross_entropy(double *, const Py_ssize_t *, const double *, double *,
                                 Py_ssize_t, Py_ssize_t)
@@ -15,29 +13,15 @@ cdef extern from "linear.h" nogil:
     void linear_start_hessian(double *, const double *, Py_ssize_t, Py_ssize_t)
     Py_ssize_t linear_hessian_rows(Py_ssize_t)
     void linear_add_hessian(double *, const double *, const double *, const double *, Py_ssize_t,
-                            Py_ssize_t, Py_ssize_t, double *, dsyrk_t *, dgemm_t *)
+                            Py_ssize_t, Py_ssize_t, double *, dsyrk_t *, Gemm *)
     void linear_solve_hessian(const double *, const double *, double *, Py_ssize_t, Py_ssize_t,
                               dtrsv_t *)
 
 
-cdef void *find_blas(name, arguments) except NULL:
-    """Return a function of SciPy's BLAS, whose numbers are int and d, for double."""
-    capsule = cython_blas.__pyx_capi__[name]
-    cdef const char *signature = PyCapsule_GetName(capsule)
-    found = signature.decode().replace("__pyx_t_5scipy_6linalg_11cython_blas_", "")
-    if found != f"void ({arguments})":
-        raise ImportError(f"SciPy's {name} takes other arguments: {found}")
-    return PyCapsule_GetPointer(capsule, signature)
-
-
-cdef dsyrk_t *dsyrk = <dsyrk_t *> find_blas(
+cdef dsyrk_t *dsyrk = <dsyrk_t *>find_blas(
     "dsyrk", "char *, char *, int *, int *, d *, d *, int *, d *, d *, int *"
 )
-cdef dgemm_t *dgemm = <dgemm_t *> find_blas(
-    "dgemm",
-    "char *, char *, int *, int *, int *, d *, d *, int *, d *, int *, d *, d *, int *",
-)
-cdef dtrsv_t *dtrsv = <dtrsv_t *> find_blas(
+cdef dtrsv_t *dtrsv = <dtrsv_t *>find_blas(
     "dtrsv", "char *, char *, char *, int *, d *, int *, d *, int *"
 )
 
@@ -78,7 +62,7 @@ def add_hessian(double[::1, :] H, const double[:, ::1] Z, const double[:, ::1] p
         raise MemoryError
     with nogil:
         linear_add_hessian(&H[0, 0], &Z[0, 0], &probabilities[0, 0], &weights[0], n_classes,
-                           Z.shape[0], size, work, dsyrk, dgemm)
+                           Z.shape[0], size, work, dsyrk, DGEMM)
         free(work)
 
 
