@@ -248,7 +248,8 @@ class Descent:
         taken to be that, with what rounding may have taken from the objective.
         """
         self.stands_still = True
-        gap = self._gap_to_reach - self.objective.rounding(self.theta, self.loss)
+        # a little less: the sum of both is rounded, too
+        gap = (1 - 1e-9) * self._gap_to_reach - self.objective.rounding(self.theta, self.loss)
         if self._newton_gap <= MAX_DECREMENT_TO_PROVE * gap:
             self.lower_bound = max(self.lower_bound, self.loss - gap)
             self.has_converged = True
