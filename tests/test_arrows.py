@@ -19,7 +19,7 @@ ARROWS = {
     "_linear": "_training.solver _nets _columns",
     "_training": "_nets _blas",
     "_nets": "_nets.kernels _blas _errors _columns",
-    "_nets.kernels": "_nets.activations _nets.products _nets.samples",
+    "_nets.kernels": "_nets.activations _nets.products _nets.samples _blas",
     "datasets": "_sklearn_compat",
     "_show_versions": "_nets",
     **dict.fromkeys(["_columns", "_errors", "_blas", "_sklearn_compat"], ""),
