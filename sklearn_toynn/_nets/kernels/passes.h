@@ -273,8 +273,8 @@ static WIDE void NAME(deactivate)(enum Activation activation, ptrdiff_t units, p
     switch (activation) {
     case RELU:
         EACH_UNIT(f[i] > 0 ? d[i] : 0);
-    case LEAKY_RELU:
-        EACH_UNIT(f[i] < 0 ? d[i] * (REAL)0.01 : d[i]);
+    case LEAKY_RELU: /* at 0, as where biases begin and x is 0, the mean of both */
+        EACH_UNIT(d[i] * (f[i] > 0 ? 1 : f[i] < 0 ? (REAL)0.01 : (REAL)0.505));
     case LOGISTIC:
         EACH_UNIT(d[i] * f[i] * (1 - f[i]));
     case TANH:
