@@ -1,0 +1,142 @@
+"""What the tests of the nets' kernels share: both sets, stacks, samples and comparisons."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+
+from sklearn_toynn._nets.activations import ACTIVATIONS
+from sklearn_toynn._nets.columns import Columns
+from sklearn_toynn._nets.kernels.numpy_kernels import NumpyKernels
+from sklearn_toynn._nets.network import Network, flatten
+from sklearn_toynn._nets.penalty import Penalty
+from sklearn_toynn._nets.samples import Samples
+from sklearn_toynn._training.best_weights import BestWeights
+from sklearn_toynn._training.first_order import SGD, Adam
+
+try:
+    from sklearn_toynn._nets.kernels.compiled_kernels import CompiledKernels
+except ImportError:
+    CompiledKernels = None
+
+needs_compiled = pytest.mark.skipif(
+    CompiledKernels is None, reason="the compiled kernels are not built"
+)
+both_sets = pytest.mark.parametrize(
+    "kernels_class",
+    [NumpyKernels, pytest.param(CompiledKernels, marks=needs_compiled)],
+    ids=["numpy", "compiled"],
+)
+both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+# from one layer to four, of each kind of product: thin and, beyond 64, of BLAS
+WIDTHS = [
+    (1, 2),
+    (3, 4),
+    (67, 5),
+    (2, 7, 3),
+    (5, 67, 2),
+    (64, 65, 3),
+    (65, 1, 2),
+    (70, 66, 67),
+    (6, 65, 66, 3),
+    (3, 5, 1, 4, 2),
+    (70, 66, 5, 67, 66),
+]
+every_width = pytest.mark.parametrize("widths", WIDTHS, ids=str)
+
+#: The rows, and whether their columns are brought to a common scale.
+KINDS = ["dense", "scaled", "csr", "scaled csr"]
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+RULES = {"sgd": SGD, "adam": Adam}
+every_rule = pytest.mark.parametrize("rule_class", RULES.values(), ids=RULES)
+
+
+def make_network(widths, activation="tanh", *, n_nets=2, dtype=float):
+    """Return nets whose scores have the size of 1."""
+    rng = np.random.RandomState(0)
+    weights = [
+        rng.standard_normal((n_nets, fan_out, fan_in)) / np.sqrt(fan_in)
+        for fan_in, fan_out in pairwise(widths)
+    ]
+    biases = [rng.standard_normal((n_nets, fan_out)) / 4 for fan_out in widths[1:]]
+    if isinstance(activation, str):
+        activation = ACTIVATIONS[activation]
+    return Network(widths, activation, flatten(weights, biases).astype(dtype))
+
+
+def make_samples(widths, n_samples, kind="dense", *, dtype=float, uses_rows=False, weighted=True):
+    rng = np.random.RandomState(1)
+    n_rows = n_samples + 9 * uses_rows
+    X = rng.standard_normal((n_rows, widths[0]))
+    if "scaled" in kind:
+        X += rng.uniform(3, 5, widths[0])  # far enough from 0 for sparse columns to be centred
+        X *= 10 ** rng.uniform(-1, 1, widths[0])
+    if "csr" in kind:
+        X[:, 1:][rng.uniform(size=(n_rows, widths[0] - 1)) < 0.4] = 0  # the first column is full
+        X = sparse.csr_array(X.astype(dtype))
+        X.indices, X.indptr = X.indices.astype(np.intc), X.indptr.astype(np.intc)
+    samples = Samples(
+        X.astype(dtype),
+        rng.randint(widths[-1], size=n_rows),
+        (rng.uniform(0.5, 2, n_rows) if weighted else np.ones(n_rows)).astype(dtype),
+        rng.permutation(n_rows)[:n_samples] if uses_rows else None,
+    )
+    return samples.with_columns(Columns.from_samples(samples)) if "scaled" in kind else samples
+
+
+def make_kernels(kernels_class, network, samples):
+    """Return kernels of a copy of the nets, the first without a penalty."""
+    network = network.copy()
+    reg = np.linspace(0, 0.3, network.n_nets, dtype=network.parameters.dtype)[:, None]
+    return kernels_class(network, samples, Penalty(network, samples.columns, reg))
+
+
+def run_epochs(
+    kernels, rule_class, *, n_epochs=4, batch_size=16, at_once=None, rate=0.02, growth=1.0
+):
+    """Go through epochs, some at once and the rest in calls after; return all that changes.
+
+    The step size is `growth` times as large in each update, and another for each net.
+    """
+    network, samples = kernels.network, kernels.samples
+    rng = np.random.RandomState(2)
+    orders = np.stack([samples.epoch_order(rng) for _ in range(n_epochs)])
+    n_batches = len(range(0, samples.n_samples, batch_size))
+    of_nets = np.linspace(1, 0.5, network.n_nets)
+    step_sizes = rate * growth ** np.arange(n_epochs * n_batches)[:, None] * of_nets
+    momentum = np.linspace(0.5, 0.95, network.n_nets)[:, None]
+    rule, best = rule_class.start(network.parameters), BestWeights(network.parameters)
+    losses = []
+    at_once = at_once or n_epochs
+    for start in range(0, n_epochs, at_once):
+        updates = slice(start * n_batches, (start + at_once) * n_batches)
+        of_call = kernels.run_epochs(
+            orders[start : start + at_once], batch_size, rule, step_sizes[updates], momentum, best
+        )
+        losses.append(of_call)
+        best.update(of_call[-1], network.parameters)  # as `TrainingRun.record`
+        if not np.isfinite(of_call[-1]).all():
+            break
+    return {
+        "losses": np.concatenate(losses),
+        "parameters": network.parameters,
+        "memory": rule.slots[:-1].swapaxes(0, 1),  # the last is room for an update to work in
+        "best losses": best.losses,
+        "best": best.parameters,
+        "previous": best.previous,
+    }
+
+
+def assert_same_bits(one, other):
+    for name, values in other.items():
+        assert_array_equal(one[name], values, err_msg=name)
+
+
+def assert_close(values, desired, rtol):
+    """Compare arrays (n_nets, ...) up to a share of each net's largest entry."""
+    for of_net, desired_of_net in zip(values, desired, strict=True):
+        assert_allclose(of_net, desired_of_net, rtol=0, atol=rtol * np.abs(desired_of_net).max())

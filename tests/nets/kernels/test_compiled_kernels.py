@@ -1,0 +1,373 @@
+"""The compiled kernels: NumPy's up to rounding, and bits that depend on a net alone."""
+
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kernel_cases import (
+    KINDS,
+    RULES,
+    CompiledKernels,
+    assert_close,
+    assert_same_bits,
+    both_dtypes,
+    every_kind,
+    every_rule,
+    every_width,
+    make_kernels,
+    make_network,
+    make_samples,
+    needs_compiled,
+    run_epochs,
+)
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+
+from sklearn_toynn import TwoLayerNetClassifier
+from sklearn_toynn._nets.activations import ACTIVATIONS
+from sklearn_toynn._nets.kernels import selection
+from sklearn_toynn._nets.kernels.numpy_kernels import NumpyKernels
+from sklearn_toynn._nets.network import Network
+from sklearn_toynn._nets.samples import Samples, chunk_length
+from sklearn_toynn.datasets import make_spiral
+
+pytestmark = needs_compiled
+
+#: Of one loss or gradient.
+RTOL = {np.float32: 1e-5, np.float64: 1e-12}
+SETS = [NumpyKernels, CompiledKernels]
+
+
+def assert_sets_agree(network, samples, rows):
+    """Compare all that is computed for given parameters."""
+    dtype = network.parameters.dtype.type
+    by_numpy, compiled = (make_kernels(kernels, network, samples) for kernels in SETS)
+    for call in (lambda kernels: kernels.on_batch(rows), lambda kernels: kernels.on_all()):
+        assert_allclose(call(compiled), call(by_numpy), rtol=RTOL[dtype])
+        assert compiled.gradient.dtype == dtype
+        assert_close(compiled.gradient, by_numpy.gradient, RTOL[dtype])
+    assert_allclose(compiled.value(), by_numpy.value(), rtol=RTOL[dtype])
+    scores = [kernels.scores(network, samples.X) for kernels in SETS]
+    assert scores[1].shape == scores[0].shape
+    assert scores[1].dtype == dtype
+    assert_close(scores[1], scores[0], RTOL[dtype])
+
+
+# ---- up to rounding, what NumPy's kernels compute
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@every_width
+@both_dtypes
+def test_sets_agree(dtype, widths, activation):
+    network = make_network(widths, activation, dtype=dtype)
+    for n_samples in (37, 48):  # with rows to fill up the lanes, and without
+        samples = make_samples(widths, n_samples, dtype=dtype)
+        assert_sets_agree(network, samples, np.arange(3, 30))
+
+
+@pytest.mark.parametrize("uses_rows", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("widths", [(3, 4), (9, 20, 3), (70, 66, 5, 3)], ids=str)
+@every_kind
+@both_dtypes
+def test_sets_agree_on_rows_of_any_kind(dtype, kind, widths, weighted, uses_rows):
+    samples = make_samples(widths, 45, kind, dtype=dtype, uses_rows=uses_rows, weighted=weighted)
+    if kind == "scaled csr":
+        assert samples.scaled_columns.center is not None
+        assert samples.scaled_columns.mean.any()
+    assert_sets_agree(make_network(widths, dtype=dtype), samples, np.array([40, 3, 7, 3, 12]))
+
+
+@pytest.mark.parametrize("widths", [(3, 512, 3), (70, 600, 66)], ids=str)
+@every_kind
+@both_dtypes
+def test_sets_agree_chunk_by_chunk(dtype, kind, widths):
+    n_samples = 3 * chunk_length(widths) - 7
+    samples = make_samples(widths, n_samples, kind, dtype=dtype)
+    assert_sets_agree(make_network(widths, dtype=dtype), samples, np.arange(n_samples))
+
+
+# no X and biases that begin at 0: units at the kink of their activation
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_sets_agree_at_zero(activation):
+    widths = (3, 5, 4, 2)
+    network = make_network(widths, activation)
+    network.parameters[:, network.n_weights :] = 0
+    samples = make_samples(widths, 20)
+    samples.X[::2] = 0
+    assert_sets_agree(network, samples, np.arange(7))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    widths=st.lists(st.one_of(st.integers(1, 18), st.integers(62, 68)), min_size=2, max_size=5),
+    n_nets=st.integers(1, 3),
+    n_samples=st.integers(2, 70),
+    activation=st.sampled_from(sorted(ACTIVATIONS)),
+    kind=st.sampled_from(KINDS),
+    dtype=st.sampled_from([np.float32, np.float64]),
+)
+def test_sets_agree_whatever_the_shape(widths, n_nets, n_samples, activation, kind, dtype):
+    widths[-1] += 1  # two classes
+    network = make_network(widths, activation, n_nets=n_nets, dtype=dtype)
+    samples = make_samples(widths, n_samples, kind, dtype=dtype)
+    assert_sets_agree(network, samples, np.random.RandomState(0).permutation(n_samples)[:20])
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@every_rule
+@both_dtypes
+def test_sets_agree_over_epochs(dtype, rule_class, activation):
+    widths = (5, 20, 67, 3)
+    network = make_network(widths, activation, n_nets=3, dtype=dtype)
+    assert_epochs_agree(network, make_samples(widths, 55, dtype=dtype), rule_class)
+
+
+@pytest.mark.parametrize("widths", [(9, 4), (70, 6, 3)], ids=str)
+@every_kind
+@every_rule
+def test_sets_agree_over_epochs_on_rows_of_any_kind(rule_class, kind, widths):
+    samples = make_samples(widths, 55, kind, uses_rows=True)
+    assert_epochs_agree(make_network(widths, n_nets=3), samples, rule_class)
+
+
+def assert_epochs_agree(network, samples, rule_class):
+    # the loss falls, then rises
+    growing = {"n_epochs": 6, "growth": 1.25}
+    if rule_class is RULES["adam"]:
+        growing["rate"] = 0.005
+    expected, results = (
+        run_epochs(make_kernels(kernels, network, samples), rule_class, **growing)
+        for kernels in SETS
+    )
+    best = expected["losses"].argmin(axis=0)
+    assert (best < 5).any()
+    assert (best > 0).any()
+    # one gradient's bound for each update; Adam's are as large where a gradient is hardly any
+    rtol = RTOL[network.parameters.dtype.type] * 24 * (10 if rule_class is RULES["adam"] else 1)
+    assert_close(results["losses"].T, expected["losses"].T, rtol)
+    for name in ("parameters", "memory", "best", "previous"):
+        assert_close(results[name], expected[name], rtol)
+    assert_allclose(results["best losses"], expected["best losses"], rtol=rtol)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("solver", ["gd", "adam"])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_sets_agree_on_200_iterations_of_the_spiral(monkeypatch, activation, solver):
+    X, y = make_spiral(random_state=0)
+    by_numpy, compiled = (
+        fit_with(
+            [kernels],
+            monkeypatch,
+            TwoLayerNetClassifier(
+                activation=activation, solver=solver, max_iter=200, tol=0.0, random_state=0
+            ),
+            X,
+            y,
+        )
+        for kernels in SETS
+    )
+    assert by_numpy.n_iter_ == compiled.n_iter_ == 200
+    assert_allclose(compiled.loss_curve_, by_numpy.loss_curve_, rtol=1e-9)
+    assert_allclose(compiled.loss_, by_numpy.loss_, rtol=1e-9)
+    assert_allclose(compiled.predict_proba(X), by_numpy.predict_proba(X), atol=1e-7)
+
+
+def fit_with(sets, monkeypatch, model, X, y):
+    monkeypatch.setattr(selection, "KERNELS", sets)
+    return model.fit(X, y)
+
+
+# ---- the same bits, wherever arrays lie
+
+
+def at_offset(array, offset):
+    """Return a copy that begins so many entries after a cache line's start."""
+    buffer = np.empty(array.nbytes + 128, np.uint8)
+    start = -buffer.ctypes.data % 64 + offset * array.itemsize
+    copy = buffer[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+class AtOffset:
+    """Parameters, data, and all that changes beside them, at an offset."""
+
+    def __init__(self, offset):
+        self._offset = offset
+
+    def __call__(self, array):
+        return at_offset(array, self._offset)
+
+    def network(self, network):
+        return Network(network.widths, network.activation, self(network.parameters))
+
+    def samples(self, samples):
+        X = samples.X
+        if sparse.issparse(X):
+            X = X.copy()
+            X.data, X.indices, X.indptr = self(X.data), self(X.indices), self(X.indptr)
+        else:
+            X = self(X)
+        weights, codes = self(samples.weights), self(samples.codes)
+        return Samples(X, codes, weights, samples.rows, samples.columns)
+
+
+@pytest.mark.parametrize("kind", ["dense", "scaled csr"])
+@pytest.mark.parametrize(
+    "widths", [(5, 4), (65, 1, 2), (70, 1), (7, 20, 3), (70, 66, 67, 3)], ids=str
+)
+@both_dtypes
+def test_bits_do_not_depend_on_the_alignment(dtype, widths, kind, monkeypatch):
+    network, samples = (
+        make_network(widths, dtype=dtype),
+        make_samples(widths, 48, kind, dtype=dtype),
+    )
+    results = []
+    for offset in (0, 1, 3, 6):
+        place = AtOffset(offset)
+        # what kernels, rule and best weights are given besides
+        monkeypatch.setattr(np, "empty_like", lambda a, place=place: place(np.zeros_like(a)))
+        monkeypatch.setattr(Network, "copy", lambda network, place=place: place.network(network))
+        here = place.samples(samples)
+        kernels = make_kernels(CompiledKernels, network, here)
+        assert kernels.network.parameters.ctypes.data % 64 == offset * np.dtype(dtype).itemsize
+        result = {"value": kernels.value(), "loss": kernels.on_all(), "gradient": kernels.gradient}
+        result["scores"] = kernels.scores(kernels.network, here.X)
+        for name, rule_class in RULES.items():
+            fresh = make_kernels(CompiledKernels, network, here)
+            of_rule = run_epochs(fresh, rule_class, n_epochs=2)
+            result |= {f"{name}: {key}": values for key, values in of_rule.items()}
+        results.append(result)
+    for result in results[1:]:
+        assert_same_bits(result, results[0])
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("widths", [(5, 7, 3), (70, 66, 3)], ids=str)
+@both_dtypes
+def test_bits_do_not_depend_on_the_layout(dtype, widths, scaled, tmp_path):
+    network = make_network(widths, dtype=dtype)
+    samples = make_samples(widths, 48, "scaled" if scaled else "dense", dtype=dtype)
+    X = samples.X
+    expected = compute_all(network, samples)
+    for name, other in layouts(X, tmp_path / "X").items():
+        assert_array_equal(other, X)
+        assert CompiledKernels.supports(network, other), name
+        moved = Samples(other, samples.codes, samples.weights, None, samples.columns)
+        assert_same_bits(compute_all(network, moved), expected)
+
+
+def layouts(X, path):
+    """Return the same rows as they may lie in memory."""
+    wide = np.full((3 * len(X), 2 * X.shape[1] + 5), np.nan, X.dtype)
+    both_ways = wide[1::3, 2:-3:2]
+    both_ways[...] = X
+    columns = np.full((len(X), X.shape[1] + 3), np.nan, X.dtype)[:, 1:-2]
+    columns[...] = X
+    read_only = X.copy()
+    read_only.flags.writeable = False
+    mapped = np.memmap(path, X.dtype, "w+", shape=X.shape)
+    mapped[...] = X
+    record = np.zeros(X.shape, [("id", np.int32), ("x", X.dtype)])  # gaps that are no whole entry
+    record["x"] = X
+    return {
+        "Fortran order": np.asfortranarray(X),
+        "strided": both_ways,
+        "strided, Fortran order": np.asfortranarray(wide)[1::3, 2:-3:2],
+        "some columns": columns,
+        "some columns, Fortran order": np.asfortranarray(columns.base)[:, 1:-2],
+        "backwards": X[::-1, ::-1].copy()[::-1, ::-1],
+        "read-only": read_only,
+        "memory-mapped": np.memmap(path, X.dtype, "r", shape=X.shape),
+        **({"field of records": record["x"]} if X.itemsize == 4 else {}),
+    }
+
+
+def compute_all(network, samples):
+    kernels = make_kernels(CompiledKernels, network, samples)
+    of_all = {"loss": kernels.on_all(), "gradient": kernels.gradient.copy()}
+    of_batch = {"batch": kernels.on_batch(np.arange(5, 30)), "of batch": kernels.gradient.copy()}
+    scores = {"scores": kernels.scores(network, samples.X)}
+    return of_all | of_batch | scores | run_epochs(kernels, RULES["sgd"], n_epochs=2)
+
+
+def test_bits_do_not_depend_on_longer_passes_before():
+    widths = (70, 66, 5, 3)
+    network, samples = make_network(widths), make_samples(widths, 300)
+    expected, after = (make_kernels(CompiledKernels, network, samples) for _ in range(2))
+    after.value()
+    assert_same_bits(run_epochs(after, RULES["sgd"]), run_epochs(expected, RULES["sgd"]))
+
+
+# ---- what goes to NumPy's
+
+
+def test_supported_are_dense_rows_and_csr_with_the_indices_of_c():
+    widths = (3, 5, 2)
+    network = make_network(widths)
+    dense, csr = (make_samples(widths, 20, kind).X for kind in ("dense", "csr"))
+    assert CompiledKernels.supports(network, dense)
+    assert CompiledKernels.supports(network, csr)
+    unaligned = np.empty(dense.nbytes + 1, np.uint8)[1:].view(float).reshape(dense.shape)
+    assert not CompiledKernels.supports(network, unaligned)
+    for name in ("indices", "indptr"):
+        long = csr.copy()
+        setattr(long, name, getattr(csr, name).astype(np.int64))
+        assert not CompiledKernels.supports(network, long)
+
+
+# ---- without the interpreter lock
+
+
+@pytest.fixture
+def no_preemption():
+    """Let no thread have the interpreter unless another gives it away."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(100)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("no_preemption")
+@pytest.mark.parametrize("name", ["run_epochs", "on_batch", "on_all", "value", "scores"])
+def test_other_threads_go_on(name):
+    widths = (20, 60, 60, 5)
+    network, samples = make_network(widths), make_samples(widths, 5000)
+    kernels = make_kernels(CompiledKernels, network, samples)
+    ticks, during, done, method = [], [], threading.Event(), getattr(kernels, name)
+
+    def tick():
+        while not done.is_set():
+            ticks.append(None)
+            time.sleep(1e-4)
+
+    def counting(*args):
+        before = len(ticks)
+        result = method(*args)
+        during.append(len(ticks) - before)
+        return result
+
+    setattr(kernels, name, counting)
+    calls = {
+        "run_epochs": lambda: run_epochs(kernels, RULES["adam"], n_epochs=2, batch_size=500),
+        "on_batch": lambda: kernels.on_batch(np.arange(5000)),
+        "on_all": kernels.on_all,
+        "value": kernels.value,
+        "scores": lambda: kernels.scores(network, samples.X),
+    }
+    thread = threading.Thread(target=tick)
+    thread.start()
+    for _ in range(50):  # a busy machine may leave no core for the other thread
+        calls[name]()
+        if any(during):
+            break
+    done.set()
+    thread.join()
+    assert any(during)
