@@ -51,6 +51,11 @@ every_width = pytest.mark.parametrize("widths", WIDTHS, ids=str)
 KINDS = ["dense", "scaled", "csr", "scaled csr"]
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
+#: Of up to five nets in a stack.
+REGS = np.array([0, 0.1, 0.3, 0.01, 0.2])
+RATES = np.array([0.02, 0.015, 0.01, 0.03, 0.005])
+MOMENTA = np.array([0.5, 0.8, 0.95, 0, 0.9])
+
 RULES = {"sgd": SGD, "adam": Adam}
 every_rule = pytest.mark.parametrize("rule_class", RULES.values(), ids=RULES)
 
@@ -88,28 +93,44 @@ def make_samples(widths, n_samples, kind="dense", *, dtype=float, uses_rows=Fals
     return samples.with_columns(Columns.from_samples(samples)) if "scaled" in kind else samples
 
 
-def make_kernels(kernels_class, network, samples):
-    """Return kernels of a copy of the nets, the first without a penalty."""
-    network = network.copy()
-    reg = np.linspace(0, 0.3, network.n_nets, dtype=network.parameters.dtype)[:, None]
+def make_kernels(kernels_class, network, samples, *, nets=None, place=np.copy):
+    """Return kernels of copies, which `place` makes, of some of the nets."""
+    nets = range(network.n_nets) if nets is None else nets
+    network = Network(network.widths, network.activation, place(network.parameters[nets]))
+    reg = REGS[nets, None].astype(network.parameters.dtype)
     return kernels_class(network, samples, Penalty(network, samples.columns, reg))
 
 
 def run_epochs(
-    kernels, rule_class, *, n_epochs=4, batch_size=16, at_once=None, rate=0.02, growth=1.0
+    kernels,
+    rule_class,
+    *,
+    nets=None,
+    n_epochs=4,
+    batch_size=16,
+    at_once=None,
+    rates=RATES,
+    growth=1.0,
+    momenta=MOMENTA,
+    place=np.copy,
 ):
-    """Go through epochs, some at once and the rest in calls after; return all that changes.
+    """Go through epochs, some in each call; return all that changes.
 
-    The step size is `growth` times as large in each update, and another for each net.
+    The nets' step sizes are `growth` times as large in each update, and those of `nets` among
+    `rates`, as are their momenta. `place` makes copies of what the updates change.
     """
     network, samples = kernels.network, kernels.samples
     rng = np.random.RandomState(2)
     orders = np.stack([samples.epoch_order(rng) for _ in range(n_epochs)])
     n_batches = len(range(0, samples.n_samples, batch_size))
-    of_nets = np.linspace(1, 0.5, network.n_nets)
-    step_sizes = rate * growth ** np.arange(n_epochs * n_batches)[:, None] * of_nets
-    momentum = np.linspace(0.5, 0.95, network.n_nets)[:, None]
+    growths = growth ** np.arange(n_epochs * n_batches)[:, None]
+    nets = range(network.n_nets) if nets is None else nets
+    step_sizes = np.array((rates * growths)[:, nets], order="C")
+    momentum = momenta[nets, None]
     rule, best = rule_class.start(network.parameters), BestWeights(network.parameters)
+    rule.slots, best.parameters, best.previous = map(
+        place, (rule.slots, best.parameters, best.previous)
+    )
     losses = []
     at_once = at_once or n_epochs
     for start in range(0, n_epochs, at_once):

@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_cases import (
     KINDS,
+    RATES,
     RULES,
     CompiledKernels,
     assert_close,
@@ -31,7 +33,6 @@ from sklearn_toynn import TwoLayerNetClassifier
 from sklearn_toynn._nets.activations import ACTIVATIONS
 from sklearn_toynn._nets.kernels import selection
 from sklearn_toynn._nets.kernels.numpy_kernels import NumpyKernels
-from sklearn_toynn._nets.network import Network
 from sklearn_toynn._nets.samples import Samples, chunk_length
 from sklearn_toynn.datasets import make_spiral
 
@@ -140,7 +141,7 @@ def assert_epochs_agree(network, samples, rule_class):
     # the loss falls, then rises
     growing = {"n_epochs": 6, "growth": 1.25}
     if rule_class is RULES["adam"]:
-        growing["rate"] = 0.005
+        growing["rates"] = RATES / 4
     expected, results = (
         run_epochs(make_kernels(kernels, network, samples), rule_class, **growing)
         for kernels in SETS
@@ -196,57 +197,32 @@ def at_offset(array, offset):
     return copy
 
 
-class AtOffset:
-    """Parameters, data, and all that changes beside them, at an offset."""
-
-    def __init__(self, offset):
-        self._offset = offset
-
-    def __call__(self, array):
-        return at_offset(array, self._offset)
-
-    def network(self, network):
-        return Network(network.widths, network.activation, self(network.parameters))
-
-    def samples(self, samples):
-        X = samples.X
-        if sparse.issparse(X):
-            X = X.copy()
-            X.data, X.indices, X.indptr = self(X.data), self(X.indices), self(X.indptr)
-        else:
-            X = self(X)
-        weights, codes = self(samples.weights), self(samples.codes)
-        return Samples(X, codes, weights, samples.rows, samples.columns)
+def move(samples, place):
+    """Return the same samples in arrays that `place` makes."""
+    X = samples.X
+    if sparse.issparse(X):
+        X = X.copy()
+        X.data, X.indices, X.indptr = place(X.data), place(X.indices), place(X.indptr)
+    else:
+        X = place(X)
+    codes, weights = place(samples.codes), place(samples.weights)
+    return Samples(X, codes, weights, samples.rows, samples.columns)
 
 
-@pytest.mark.parametrize("kind", ["dense", "scaled csr"])
+@every_kind
 @pytest.mark.parametrize(
     "widths", [(5, 4), (65, 1, 2), (70, 1), (7, 20, 3), (70, 66, 67, 3)], ids=str
 )
 @both_dtypes
-def test_bits_do_not_depend_on_the_alignment(dtype, widths, kind, monkeypatch):
-    network, samples = (
-        make_network(widths, dtype=dtype),
-        make_samples(widths, 48, kind, dtype=dtype),
+def test_bits_do_not_depend_on_the_alignment(dtype, widths, kind):
+    network = make_network(widths, dtype=dtype)
+    samples = make_samples(widths, 48, kind, dtype=dtype)
+    aligned, *others = (
+        compute_all(network, move(samples, place), place)
+        for place in (partial(at_offset, offset=offset) for offset in (0, 1, 3, 6))
     )
-    results = []
-    for offset in (0, 1, 3, 6):
-        place = AtOffset(offset)
-        # what kernels, rule and best weights are given besides
-        monkeypatch.setattr(np, "empty_like", lambda a, place=place: place(np.zeros_like(a)))
-        monkeypatch.setattr(Network, "copy", lambda network, place=place: place.network(network))
-        here = place.samples(samples)
-        kernels = make_kernels(CompiledKernels, network, here)
-        assert kernels.network.parameters.ctypes.data % 64 == offset * np.dtype(dtype).itemsize
-        result = {"value": kernels.value(), "loss": kernels.on_all(), "gradient": kernels.gradient}
-        result["scores"] = kernels.scores(kernels.network, here.X)
-        for name, rule_class in RULES.items():
-            fresh = make_kernels(CompiledKernels, network, here)
-            of_rule = run_epochs(fresh, rule_class, n_epochs=2)
-            result |= {f"{name}: {key}": values for key, values in of_rule.items()}
-        results.append(result)
-    for result in results[1:]:
-        assert_same_bits(result, results[0])
+    for other in others:
+        assert_same_bits(other, aligned)
 
 
 @pytest.mark.parametrize("scaled", [False, True])
@@ -290,12 +266,20 @@ def layouts(X, path):
     }
 
 
-def compute_all(network, samples):
-    kernels = make_kernels(CompiledKernels, network, samples)
-    of_all = {"loss": kernels.on_all(), "gradient": kernels.gradient.copy()}
-    of_batch = {"batch": kernels.on_batch(np.arange(5, 30)), "of batch": kernels.gradient.copy()}
-    scores = {"scores": kernels.scores(network, samples.X)}
-    return of_all | of_batch | scores | run_epochs(kernels, RULES["sgd"], n_epochs=2)
+def compute_all(network, samples, place=np.copy):
+    """Return all that is computed, in arrays that `place` makes where it changes."""
+    kernels, *others = (
+        make_kernels(CompiledKernels, network, samples, place=place) for _ in range(1 + len(RULES))
+    )
+    for each in (kernels, *others):
+        each.gradient = place(each.gradient)
+    results = {"loss": kernels.on_all(), "gradient": kernels.gradient.copy()}
+    results |= {"batch": kernels.on_batch(np.arange(5, 30)), "of batch": kernels.gradient}
+    results |= {"value": kernels.value(), "scores": kernels.scores(kernels.network, samples.X)}
+    for (name, rule_class), fresh in zip(RULES.items(), others, strict=True):
+        changed = run_epochs(fresh, rule_class, n_epochs=2, place=place)
+        results |= {f"{name}: {key}": values for key, values in changed.items()}
+    return results
 
 
 def test_bits_do_not_depend_on_longer_passes_before():
