@@ -32,8 +32,13 @@ class CompiledKernels(Kernels):
     @staticmethod
     def supports(network, X):
         """Say whether there is a twin of the activation, and the rows lie as C takes them."""
-        is_dense = isinstance(X, np.ndarray)
-        fits = X.flags.aligned if is_dense else X.indices.dtype == X.indptr.dtype == np.intc
+        if isinstance(X, np.ndarray):
+            fits = X.flags.aligned
+        else:
+            flags = [array.flags for array in (X.data, X.indices, X.indptr)]
+            fits = X.indices.dtype == X.indptr.dtype == np.intc and all(
+                each.c_contiguous and each.aligned for each in flags
+            )
         return fits and type(network.activation) in ACTIVATIONS
 
     @staticmethod

@@ -299,12 +299,27 @@ def test_supported_are_dense_rows_and_csr_with_the_indices_of_c():
     dense, csr = (make_samples(widths, 20, kind).X for kind in ("dense", "csr"))
     assert CompiledKernels.supports(network, dense)
     assert CompiledKernels.supports(network, csr)
-    unaligned = np.empty(dense.nbytes + 1, np.uint8)[1:].view(float).reshape(dense.shape)
-    assert not CompiledKernels.supports(network, unaligned)
-    for name in ("indices", "indptr"):
-        long = csr.copy()
-        setattr(long, name, getattr(csr, name).astype(np.int64))
-        assert not CompiledKernels.supports(network, long)
+    assert not CompiledKernels.supports(network, unaligned(dense))
+    changes = {"data": [], "indices": [as_long], "indptr": [as_long]}
+    for name, others in changes.items():
+        for change in (strided, unaligned, *others):
+            other = csr.copy()
+            setattr(other, name, change(getattr(csr, name)))
+            assert not CompiledKernels.supports(network, other)
+
+
+def as_long(array):
+    return array.astype(np.int64)
+
+
+def strided(array):
+    return np.repeat(array, 2)[::2]
+
+
+def unaligned(array):
+    copy = np.empty(array.nbytes + 1, np.uint8)[1:].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
 
 
 # ---- without the interpreter lock
