@@ -101,6 +101,10 @@ def make_kernels(kernels_class, network, samples, *, nets=None, place=np.copy):
     return kernels_class(network, samples, Penalty(network, samples.columns, reg))
 
 
+def strided(array):
+    return np.repeat(array, 2)[::2]
+
+
 def run_epochs(
     kernels,
     rule_class,

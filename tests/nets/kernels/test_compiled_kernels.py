@@ -25,6 +25,7 @@ from kernel_cases import (
     make_samples,
     needs_compiled,
     run_epochs,
+    strided,
 )
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -310,10 +311,6 @@ def test_supported_are_dense_rows_and_csr_with_the_indices_of_c():
 
 def as_long(array):
     return array.astype(np.int64)
-
-
-def strided(array):
-    return np.repeat(array, 2)[::2]
 
 
 def unaligned(array):
