@@ -1,9 +1,26 @@
 """The random streams of a fit."""
 
 from functools import cached_property
+from numbers import Integral
 
 import numpy as np
+from numpy.random.bit_generator import ISeedSequence
 from sklearn.utils import check_random_state
+
+
+class NoEntropy(ISeedSequence):
+    """What a generator begins with that is seeded right away."""
+
+    def generate_state(self, n_words, dtype=np.uint32):
+        """Return zeros."""
+        return np.zeros(n_words, dtype)
+
+
+def make_stream(seed):
+    """Return `RandomState(seed)`, without the entropy that it would first collect and expand."""
+    stream = np.random.RandomState(np.random.MT19937(NoEntropy()))
+    stream.seed(seed)
+    return stream
 
 
 class RandomStreams:
@@ -15,21 +32,27 @@ class RandomStreams:
     def __init__(self, random_state):
         self._random_state = random_state
 
+    def __getstate__(self):
+        """Return what a copy draws batches from: the others serve the start of a fit alone."""
+        return {name: of for name, of in vars(self).items() if name not in ("init", "split")}
+
     # all as late as can be: a stream takes longer to set up than a small linear model to fit
     @cached_property
     def _seeds(self):
-        rng = check_random_state(self._random_state)
+        seed = self._random_state
+        rng = make_stream(seed) if isinstance(seed, Integral) else check_random_state(seed)
+        self._random_state = None  # a copy needs no generator beside the seeds
         return rng.randint(np.iinfo(np.int32).max, size=3)
 
     @cached_property
     def init(self):
         """Of the initial weights."""
-        return np.random.RandomState(self._seeds[0])
+        return make_stream(self._seeds[0])
 
     @cached_property
     def batches(self):
         """Of the order of the rows."""
-        return np.random.RandomState(self._seeds[1])
+        return make_stream(self._seeds[1])
 
     @property
     def batches_state(self):
@@ -42,4 +65,4 @@ class RandomStreams:
     @cached_property
     def split(self):
         """Of the rows for validation."""
-        return np.random.RandomState(self._seeds[2])
+        return make_stream(self._seeds[2])
