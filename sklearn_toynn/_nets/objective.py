@@ -49,5 +49,4 @@ class Objective:
 
     def largest_gradient_entries(self):
         """Return the largest absolute entry of each net's last gradient, (n_nets,)."""
-        gradient = self.kernels.gradient
-        return np.maximum(gradient.max(axis=1), -gradient.min(axis=1))
+        return np.maximum.reduce(np.abs(self.kernels.gradient), axis=1)

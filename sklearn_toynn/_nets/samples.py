@@ -71,12 +71,14 @@ class Samples:
             stop = min(start + length, self.n_samples)
             yield slice(start, stop) if self.rows is None else self.rows[start:stop]
 
-    def epoch_order(self, rng):
-        """Return the rows in use as an index array, shuffled by `rng` unless that is None."""
-        order = np.arange(self.n_samples) if self.rows is None else self.rows.copy()
+    def draw_orders(self, n_epochs, rng):
+        """Return the rows in use, (n_epochs, n_samples), shuffled by `rng` unless that is None."""
+        orders = np.empty((n_epochs, self.n_samples), np.intp)
+        orders[...] = np.arange(self.n_samples) if self.rows is None else self.rows
         if rng is not None:
-            rng.shuffle(order)
-        return order
+            for order in orders:
+                rng.shuffle(order)
+        return orders
 
     def load(self, rows, space, scale):
         """Put rows, given by slice or index, into a workspace.

@@ -28,9 +28,9 @@ class BestWeights:
 
         The losses are of the weights before it unless they `are_of_now`.
         """
-        better = losses < self.losses
-        self.losses[better] = losses[better]
-        self.parameters[better] = (now if are_of_now else self.previous)[better]
+        those = now if are_of_now else self.previous
+        for net in (losses < self.losses).nonzero()[0]:
+            self.losses[net], self.parameters[net] = losses[net], those[net]
         self.previous[...] = now
 
     def select(self, nets):

@@ -78,9 +78,7 @@ class MiniBatchSolver(FirstOrderSolver):
         options, samples = run.options, run.objective.samples
         stream = run.streams.batches if options.shuffle else None
         state = None if stream is None or n_epochs == 1 else stream.get_state(legacy=False)
-        orders = np.empty((n_epochs, samples.n_samples), np.intp)
-        for order in orders:
-            order[...] = samples.epoch_order(stream)
+        orders = samples.draw_orders(n_epochs, stream)
         losses = run.objective.kernels.run_epochs(
             orders,
             options.batch_size,
@@ -93,8 +91,7 @@ class MiniBatchSolver(FirstOrderSolver):
         if len(losses) < n_epochs and state is not None:
             # as if the epochs to come had not been drawn
             stream.set_state(state)
-            for _ in losses:
-                samples.epoch_order(stream)
+            samples.draw_orders(len(losses), stream)
         self.n_steps += len(losses) * len(range(0, samples.n_samples, options.batch_size))
         self._epoch_seconds = (perf_counter() - start) / len(losses)
         return losses
@@ -109,7 +106,7 @@ class MiniBatchSolver(FirstOrderSolver):
         ]
         steps = range(self.n_steps + 1, self.n_steps + 1 + len(factors))
         scales = [[self.scale(n_steps)] for n_steps in steps]
-        return options.learning_rate.T * np.reshape(factors, (len(factors), -1)) * scales
+        return options.learning_rate.T * np.array(factors).reshape(len(factors), -1) * scales
 
     def scale(self, n_steps):  # noqa: ARG002
         """Return the factor on the learning rate in step `n_steps`."""
