@@ -1,37 +1,35 @@
-"""Fit times beside `MLPClassifier` and a plain loop, in turn and in one run.
+"""Fit times beside `MLPClassifier` and a plain loop, with each set of kernels, in turn.
 
-    python docs/benchmarks/bench_fit.py
+    python docs/benchmarks/bench_fit.py [--rounds 5]
 
 Both train the same net by Adam, batches of 200, the same number of epochs, without a
-stopping rule. Printed are medians, their ratio, and the share of our time that the five
-matrix products of each batch take when they run alone. Then come whole-batch descent on
-the spiral beside a row-major loop in plain NumPy, one row's `predict_proba`, and the time
-that the import adds to scikit-learn's own.
+stopping rule, `MLPClassifier` at its own number of threads. Printed are medians, the ratios, and
+the share of our time (compiled) that the five matrix products of each batch take when they run
+alone, at one thread and called from NumPy, which on the smallest nets costs more than they do.
+Then come two threads beside one for eight nets and for a fused search, whole-batch descent on
+the spiral beside a row-major loop in plain NumPy, one row's `predict_proba`, and the time that
+the import adds to scikit-learn's own.
 """
 
+import argparse
 import os
-import platform
 import subprocess
 import sys
-import warnings
 from functools import partial
 from statistics import geometric_mean, median
-from time import perf_counter
 
 import numpy as np
-import scipy
-import sklearn
-from joblib import cpu_count
+from in_turn import KERNELS, KernelProcess, medians_in_turn, seconds, versions
 from sklearn.datasets import load_digits, load_iris, make_classification
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from sklearn_toynn import TwoLayerNetClassifier
+from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn.datasets import make_spiral
+from sklearn_toynn.model_selection import FusedGridSearchCV
 
-N_ROUNDS = 5
 BATCH_SIZE = 200
 
 
@@ -59,18 +57,9 @@ def cases():
     yield "20,000 x 100 x 20", generated(20_000, 100, 20), 256, 3
 
 
-def seconds(call):
-    start = perf_counter()
-    call()
-    return perf_counter() - start
-
-
-def medians_in_turn(*calls, n_rounds=N_ROUNDS):
-    """Call each in turn, `n_rounds` times, and return the median seconds of each."""
-    for call in calls:
-        call()  # warm up
-    times = [[seconds(call) for call in calls] for _ in range(n_rounds)]
-    return [median(column) for column in zip(*times, strict=True)]
+def seconds_at(n_threads, call, *args):
+    with threadpool_limits(n_threads):
+        return seconds(call, *args)
 
 
 def products_alone(X, y, hidden_size, n_epochs):
@@ -90,47 +79,106 @@ def products_alone(X, y, hidden_size, n_epochs):
     first_out, second_out = np.empty_like(first), np.empty_like(second)
 
     def run():
-        with threadpool_limits(1):
-            for _ in range(n_epochs):
-                for m in lengths:
-                    inputs, hidden, scores = arrays[m]
-                    np.matmul(first, inputs.T, out=hidden)
-                    np.matmul(second, hidden, out=scores)
-                    np.matmul(scores, hidden.transpose(0, 2, 1), out=second_out)
-                    np.matmul(second.transpose(0, 2, 1), scores, out=hidden)
-                    np.matmul(hidden, inputs, out=first_out)
+        for _ in range(n_epochs):
+            for m in lengths:
+                inputs, hidden, scores = arrays[m]
+                np.matmul(first, inputs.T, out=hidden)
+                np.matmul(second, hidden, out=scores)
+                np.matmul(scores, hidden.transpose(0, 2, 1), out=second_out)
+                np.matmul(second.transpose(0, 2, 1), scores, out=hidden)
+                np.matmul(hidden, inputs, out=first_out)
 
     return run
 
 
-def bench_adam():
+def standardized(X, dtype):
+    return StandardScaler().fit_transform(X).astype(dtype)
+
+
+def make_net(hidden_size, n_epochs, n_nets=1):
+    return TwoLayerNetClassifier(
+        hidden_size,
+        n_nets=n_nets,
+        batch_size=BATCH_SIZE,
+        learning_rate=1e-3,
+        schedule="constant",
+        max_iter=n_epochs,
+        tol=0,
+        n_iter_no_change=n_epochs,
+        random_state=0,
+    )
+
+
+def bench_adam(processes, n_rounds):
     for dtype in (np.float32, np.float64):
-        print(f"\n{np.dtype(dtype).name:20}   h   epochs  MLP ms  ours ms  ratio  products")
+        print(
+            f"\n{'':34}ms{'':24}MLP over\n{np.dtype(dtype).name:18}   h epochs    MLP compiled"
+            "   numpy  compiled numpy  products"
+        )
         ratios = []
         for name, (X_raw, y), hidden_size, n_epochs in cases():
-            X = StandardScaler().fit_transform(X_raw).astype(dtype)
-            shared = {"max_iter": n_epochs, "tol": 0, "n_iter_no_change": n_epochs}
+            X = standardized(X_raw, dtype)
             theirs = MLPClassifier(
-                hidden_size, batch_size=min(BATCH_SIZE, len(X)), random_state=0, **shared
-            )
-            ours = TwoLayerNetClassifier(
                 hidden_size,
-                batch_size=BATCH_SIZE,
-                learning_rate=1e-3,
-                schedule="constant",
+                batch_size=min(BATCH_SIZE, len(X)),
+                max_iter=n_epochs,
+                tol=0,
+                n_iter_no_change=n_epochs,
                 random_state=0,
-                **shared,
             )
-            products = products_alone(X, y, hidden_size, n_epochs)
-            t_theirs, t_ours, t_products = medians_in_turn(
-                partial(theirs.fit, X, y), partial(ours.fit, X, y), products
+            ours = make_net(hidden_size, n_epochs)
+            t_theirs, t_compiled, t_numpy, t_products = medians_in_turn(
+                partial(seconds, theirs.fit, X, y),
+                *(partial(process, seconds, ours.fit, X, y) for process in processes),
+                partial(seconds_at, 1, products_alone(X, y, hidden_size, n_epochs)),
+                n_rounds=n_rounds,
             )
-            ratios.append(t_theirs / t_ours)
+            ratios.append((t_theirs / t_compiled, t_theirs / t_numpy))
             print(
-                f"{name:20} {hidden_size:3} {n_epochs:8} {1e3 * t_theirs:7.1f} "
-                f"{1e3 * t_ours:8.1f} {ratios[-1]:6.2f} {t_products / t_ours:9.2f}"
+                f"{name:18} {hidden_size:3} {n_epochs:6} {1e3 * t_theirs:6.1f} "
+                f"{1e3 * t_compiled:8.1f} {1e3 * t_numpy:7.1f} {ratios[-1][0]:9.2f} "
+                f"{ratios[-1][1]:5.2f} {t_products / t_compiled:9.2f}",
+                flush=True,
             )
-        print(f"geometric mean {geometric_mean(ratios):.2f}, least {min(ratios):.2f}")
+        for kernels, column in zip(KERNELS, zip(*ratios, strict=True), strict=True):
+            mean, least = geometric_mean(column), min(column)
+            print(f"{kernels}: geometric mean {mean:.2f}, least {least:.2f}")
+
+
+def thread_cases():
+    iris, digits = load_iris(return_X_y=True), load_digits(return_X_y=True)
+    spiral = make_spiral(shuffle=True, random_state=0)
+    yield "eight nets, iris, h=8", iris, make_net(8, 200, 8)
+    yield "eight nets, spiral, h=20", spiral, make_net(20, 200, 8)
+    yield "eight nets, spiral, h=100", spiral, make_net(100, 100, 8)
+    yield "eight nets, digits, h=64", digits, make_net(64, 20, 8)
+    for name, data, hidden_sizes in (("spiral", spiral, [5, 20]), ("digits", digits, [16, 64])):
+        grid = {"hidden_size": hidden_sizes, "reg": np.logspace(-5, 0, 8)}
+        search = FusedGridSearchCV(make_net(1, 20), grid, cv=3, refit=False)
+        yield f"fused search, {name}, {hidden_sizes}", data, search
+
+
+def bench_threads(processes, n_rounds):
+    for dtype in (np.float32, np.float64):
+        print(
+            f"\n{np.dtype(dtype).name}: ms at one and at two threads"
+            f"   compiled           ratio   numpy              ratio"
+        )
+        for name, (X_raw, y), model in thread_cases():
+            X = standardized(X_raw, dtype)
+            times = medians_in_turn(
+                *(
+                    partial(process, seconds_at, n_threads, model.fit, X, y)
+                    for process in processes
+                    for n_threads in (1, 2)
+                ),
+                n_rounds=n_rounds,
+            )
+            cells = (
+                f"{1e3 * one:8.1f} {1e3 * two:8.1f} {one / two:7.2f}"
+                for one, two in (times[:2], times[2:])
+            )
+            print(f"{name:35}" + "   ".join(cells), flush=True)
 
 
 def plain_descent(X, y, hidden_size, reg, step, n_iter, rng):
@@ -156,36 +204,55 @@ def plain_descent(X, y, hidden_size, reg, step, n_iter, rng):
     return losses
 
 
-def bench_descent():
+def bench_descent(processes, n_rounds):
     X, y = make_spiral(random_state=0)
     net = TwoLayerNetClassifier(
         100, solver="gd", learning_rate=1.0, max_iter=1000, init=0.01, random_state=0
     )
     rng = np.random.RandomState(0)
-    plain, ours = medians_in_turn(
-        lambda: plain_descent(X, y, 100, 1e-3, 1.0, 1000, rng), lambda: net.fit(X, y)
+    plain, *ours = medians_in_turn(
+        partial(seconds, plain_descent, X, y, 100, 1e-3, 1.0, 1000, rng),
+        *(partial(process, seconds, net.fit, X, y) for process in processes),
+        n_rounds=n_rounds,
+    )
+    cells = (
+        f"{kernels} {1e3 * took:.0f} ms, ratio {plain / took:.2f}"
+        for kernels, took in zip(KERNELS, ours, strict=True)
     )
     print(
-        f"\nwhole-batch descent, spiral, h=100, 1000 iterations, float64: plain loop "
-        f"{1e3 * plain:.0f} ms, ours {1e3 * ours:.0f} ms, ratio {plain / ours:.2f}"
+        "\nwhole-batch descent, spiral, h=100, 1000 iterations, float64: plain loop "
+        f"{1e3 * plain:.0f} ms; {'; '.join(cells)}"
     )
 
 
-def bench_one_row():
+def median_seconds(call, *args):
+    return median(seconds(call, *args) for _ in range(201))
+
+
+def bench_one_row(processes, n_rounds):
     X, y = load_digits(return_X_y=True)
-    theirs = MLPClassifier(max_iter=5, random_state=0).fit(X, y)
-    ours = TwoLayerNetClassifier(max_iter=5, random_state=0).fit(X, y)
-    row = X[:1]
-    t_theirs, t_ours = medians_in_turn(
-        lambda: theirs.predict_proba(row), lambda: ours.predict_proba(row), n_rounds=1001
-    )
-    print(
-        f"predict_proba of one row: MLPClassifier {1e6 * t_theirs:.0f} us, "
-        f"ours {1e6 * t_ours:.0f} us, ratio {t_theirs / t_ours:.2f}"
-    )
+    X = StandardScaler().fit_transform(X)
+    for theirs, ours in (
+        (MLPClassifier(max_iter=5), TwoLayerNetClassifier(max_iter=5)),
+        (LogisticRegression(), SoftmaxClassifier()),
+    ):
+        predict = ours.fit(X, y).predict_proba
+        t_theirs, *t_ours = medians_in_turn(
+            partial(median_seconds, theirs.fit(X, y).predict_proba, X[:1]),
+            *(partial(process, median_seconds, predict, X[:1]) for process in processes),
+            n_rounds=n_rounds,
+        )
+        cells = (
+            f"{kernels} {1e6 * took:.0f} us, ratio {t_theirs / took:.2f}"
+            for kernels, took in zip(KERNELS, t_ours, strict=True)
+        )
+        print(
+            f"predict_proba of one row: {type(theirs).__name__} {1e6 * t_theirs:.0f} us; "
+            f"{type(ours).__name__} {'; '.join(cells)}"
+        )
 
 
-def bench_import():
+def bench_import(n_rounds):
     code = (
         "import sklearn.neural_network; from time import perf_counter as t; a = t(); "
         "import sklearn_toynn; print(t() - a)"
@@ -195,18 +262,19 @@ def bench_import():
     command = [sys.executable, "-c", code]
     times = [
         float(subprocess.run(command, capture_output=True, check=True, env=environ).stdout)
-        for _ in range(2 * N_ROUNDS)
-    ][N_ROUNDS:]
+        for _ in range(2 * n_rounds)
+    ][n_rounds:]
     print(f"import sklearn_toynn after sklearn.neural_network: {1e3 * median(times):.1f} ms")
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore", ConvergenceWarning)
-    print(
-        f"{cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}, "
-        f"SciPy {scipy.__version__}, scikit-learn {sklearn.__version__}; medians of {N_ROUNDS}"
-    )
-    bench_adam()
-    bench_descent()
-    bench_one_row()
-    bench_import()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=5)
+    n_rounds = parser.parse_args().rounds
+    print(f"{versions()}; medians of {n_rounds}")
+    processes = list(map(KernelProcess, KERNELS))
+    bench_adam(processes, n_rounds)
+    bench_threads(processes, n_rounds)
+    bench_descent(processes, n_rounds)
+    bench_one_row(processes, n_rounds)
+    bench_import(n_rounds)

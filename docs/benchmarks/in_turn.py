@@ -1,0 +1,63 @@
+"""Calls in turn, with the kernels of each set in a process of their own."""
+
+import os
+import platform
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from statistics import median
+from time import perf_counter, sleep
+
+import numpy as np
+import scipy
+import sklearn
+from joblib import cpu_count
+from sklearn.exceptions import ConvergenceWarning
+
+KERNELS = ("compiled", "numpy")
+
+warnings.simplefilter("ignore", ConvergenceWarning)  # here, as the processes import this, too
+
+
+class KernelProcess:
+    """A process that has one set of kernels, and calls functions on request."""
+
+    def __init__(self, kernels):
+        os.environ["SKLEARN_TOYNN_KERNELS"] = kernels
+        self._pool = ProcessPoolExecutor(1, get_context("spawn"))
+        self(int)  # it starts now
+        del os.environ["SKLEARN_TOYNN_KERNELS"]
+
+    def __call__(self, function, *args):
+        """Call it there; it, its arguments and what it returns are pickled, untimed."""
+        return self._pool.submit(function, *args).result()
+
+
+def seconds(call, *args):
+    start = perf_counter()
+    call(*args)
+    return perf_counter() - start
+
+
+def call_in_turn(calls, n_rounds):
+    """Call each in turn, `n_rounds` times, and return a list of what each has returned."""
+    rounds = []
+    for _ in range(n_rounds):
+        rounds.append([])
+        for call in calls:
+            sleep(0.03)  # OpenBLAS's idle threads spin so long
+            rounds[-1].append(call())
+    return list(map(list, zip(*rounds, strict=True)))
+
+
+def medians_in_turn(*calls, n_rounds):
+    """Return the median of what each call returns, once all have been called to warm up."""
+    call_in_turn(calls, 1)
+    return list(map(median, call_in_turn(calls, n_rounds)))
+
+
+def versions():
+    return (
+        f"{cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}, "
+        f"SciPy {scipy.__version__}, scikit-learn {sklearn.__version__}"
+    )
