@@ -1,27 +1,23 @@
 """Searches over hidden size and reg: `GridSearchCV` beside `FusedGridSearchCV`, in turn.
 
-    python docs/benchmarks/bench_sweep.py [--rounds 3] [--regs 4] [--jobs 1 2]
+    python docs/benchmarks/bench_sweep.py [--rounds 1] [--regs 1] [--jobs 1 2]
 
 Each search is over a `StandardScaler` and a net trained by Adam at a constant step of 1e-3 on
 batches of 200, without early stop, on 5 folds. `FusedGridSearchCV` runs over the whole grid.
 The two others run over `--regs` of its 16 values of reg, at all hidden sizes, and their times
 are scaled up to the whole, which leaves out nothing but their constant costs; 16 runs all.
-Printed are medians, ratios, and the best score of each (of what it ran). Last comes the time of
-1,000 candidates on the spiral.
+`GridSearchCV` and `FusedGridSearchCV` of our net run with each set of kernels. Printed are
+medians, workers warm, ratios, and the best scores of `MLPClassifier` and of the fused searches
+(of what each ran). Last comes the time of 1,000 candidates on the spiral.
 """
 
 import argparse
-import platform
-import warnings
-from statistics import geometric_mean, median
-from time import perf_counter
+from functools import partial
+from statistics import geometric_mean
 
 import numpy as np
-import scipy
-import sklearn
-from joblib import cpu_count
+from in_turn import KERNELS, KernelProcess, call_in_turn, seconds, versions
 from sklearn.datasets import load_digits, load_iris, load_wine
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
@@ -75,79 +71,92 @@ def theirs(n_epochs, n_rows):
 
 
 def searches(X, hidden_sizes, n_epochs, n_regs, n_jobs):
-    """Return three searches, unfitted, and by what their times are to be scaled."""
+    """Return searches, unfitted: theirs, ours, and ours fused, over the whole grid."""
     regs = REGS[:: len(REGS) // n_regs][:n_regs]
     n_rows = len(X) * (N_FOLDS - 1) // N_FOLDS
     sizes = [(h,) for h in hidden_sizes]
-    # alpha / n of the one is reg of the other
-    alphas = [reg * n_rows for reg in regs]
+    # alpha of the one, over the rows of a batch, is reg of the other
+    alphas = [reg * min(BATCH_SIZE, n_rows) for reg in regs]
     args = {"cv": N_FOLDS, "n_jobs": n_jobs, "refit": False}
     net, mlp = ours(n_epochs), theirs(n_epochs, n_rows)
     part = {"net__hidden_size": hidden_sizes, "net__reg": regs}
-    scale = len(REGS) / len(regs)
     return (
         GridSearchCV(mlp, {"net__hidden_layer_sizes": sizes, "net__alpha": alphas}, **args),
         GridSearchCV(net, part, **args),
         FusedGridSearchCV(net, part | {"net__reg": REGS}, **args),
-    ), (scale, scale, 1)
+    )
 
 
-def seconds(search, X, y):
-    start = perf_counter()
-    search.fit(X, y)
-    return perf_counter() - start
+def run(search, X, y):
+    """Return the seconds that a search takes, and its best score."""
+    return seconds(search.fit, X, y), search.cv_results_["mean_test_score"].max()
 
 
-def bench_grids(dtype, n_jobs, n_rounds, n_regs):
+def contestants(processes, X, y, *grid):
+    """Return what runs theirs, then ours and ours fused in each process."""
+    mlp, *nets = searches(X, *grid)
+    calls = [partial(process, run, net, X, y) for process in processes for net in nets]
+    return partial(run, mlp, X, y), *calls
+
+
+def bench_grids(processes, dtype, n_jobs, n_rounds, n_regs):
+    _, (X, y), hidden_sizes, _ = next(cases())
+    call_in_turn(contestants(processes, X, y, hidden_sizes, 1, 1, n_jobs), 1)  # warm up
     print(
-        f"\n{np.dtype(dtype).name}, n_jobs={n_jobs}: seconds of GridSearchCV(MLPClassifier), "
-        "GridSearchCV and FusedGridSearchCV\n"
-        "          hidden          MLP     grid    fused   MLP/fused  grid/fused   best scores"
+        f"\n{np.dtype(dtype).name}, n_jobs={n_jobs}; seconds and ratios\n"
+        f"{'':26}GridSearchCV  compiled       numpy          MLP/fused       grid/fused\n"
+        f"{'':10}hidden          of MLP    grid  fused    grid  fused  compiled numpy  "
+        "compiled numpy   best scores"
     )
     ratios = []
     for name, (X_raw, y), hidden_sizes, n_epochs in cases():
         X = X_raw.astype(dtype)
-        contestants, scales = searches(X, hidden_sizes, n_epochs, n_regs, n_jobs)
-        times = [[seconds(search, X, y) for search in contestants] for _ in range(n_rounds)]
-        t_mlp, t_grid, t_fused = (
-            scale * median(column)
-            for scale, column in zip(scales, zip(*times, strict=True), strict=True)
-        )
-        ratios.append((t_mlp / t_fused, t_grid / t_fused))
-        best = " ".join(f"{s.cv_results_['mean_test_score'].max():.3f}" for s in contestants)
+        calls = contestants(processes, X, y, hidden_sizes, n_epochs, n_regs, n_jobs)
+        results = np.array(call_in_turn(calls, n_rounds))
+        times, scores = np.median(results[:, :, 0], axis=1), results[:, 0, 1]
+        times[[0, 1, 3]] *= len(REGS) / n_regs
+        ratios.append(times[[0, 0, 1, 3]] / times[[2, 4, 2, 4]])
+        best = " ".join(f"{score:.3f}" for score in scores[[0, 2, 4]])
         print(
-            f"{name:9} {hidden_sizes!s:14}{t_mlp:8.1f} {t_grid:8.1f} {t_fused:8.2f} "
-            f"{ratios[-1][0]:11.1f} {ratios[-1][1]:11.1f}   {best}",
+            f"{name:9} {hidden_sizes!s:15} {times[0]:6.1f} "
+            + "".join(f"{grid:8.1f} {fused:6.2f}" for grid, fused in (times[1:3], times[3:]))
+            + "".join(
+                f"{one:10.1f} {other:5.1f}" for one, other in (ratios[-1][:2], ratios[-1][2:])
+            )
+            + f"   {best}",
             flush=True,
         )
-    for of, column in zip(("MLP/fused", "grid/fused"), zip(*ratios, strict=True), strict=True):
-        print(f"{of}: geometric mean {geometric_mean(column):.1f}, least {min(column):.1f}")
+    names = (f"{of}, {kernels}" for of in ("MLP/fused", "grid/fused") for kernels in KERNELS)
+    for name, column in zip(names, zip(*ratios, strict=True), strict=True):
+        print(f"{name}: geometric mean {geometric_mean(column):.1f}, least {min(column):.1f}")
 
 
-def bench_thousand(n_jobs):
+def bench_thousand(processes, n_jobs):
     X, y = make_spiral(shuffle=True, random_state=0)
     grid = {"net__hidden_size": [5, 10, 20, 50], "net__reg": np.logspace(-5, 0, 250)}
     search = FusedGridSearchCV(ours(200), grid, cv=N_FOLDS, n_jobs=n_jobs, refit=False)
+    cells = (
+        f"{kernels} {process(seconds, search.fit, X.astype(np.float32), y):.1f} s"
+        for kernels, process in zip(KERNELS, processes, strict=True)
+    )
     print(
         f"1,000 candidates x {N_FOLDS} folds on the spiral, 200 epochs, float32, "
-        f"n_jobs={n_jobs}: {seconds(search, X.astype(np.float32), y):.1f} s"
+        f"n_jobs={n_jobs}: {', '.join(cells)}"
     )
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore", ConvergenceWarning)
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--regs", type=int, default=4, choices=[1, 2, 4, 8, 16])
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--regs", type=int, default=1, choices=[1, 2, 4, 8, 16])
     parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2])
     args = parser.parse_args()
     print(
-        f"{cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}, "
-        f"SciPy {scipy.__version__}, scikit-learn {sklearn.__version__}; medians of "
-        f"{args.rounds}; both GridSearchCV on {args.regs} of 16 reg, times scaled by "
-        f"{16 // args.regs}"
+        f"{versions()}; medians of {args.rounds}; both GridSearchCV on {args.regs} of 16 reg, "
+        f"times scaled by {16 // args.regs}"
     )
+    processes = list(map(KernelProcess, KERNELS))
     for n_jobs in args.jobs:
         for dtype in (np.float32, np.float64):
-            bench_grids(dtype, n_jobs, args.rounds, args.regs)
-        bench_thousand(n_jobs)
+            bench_grids(processes, dtype, n_jobs, args.rounds, args.regs)
+        bench_thousand(processes, n_jobs)

@@ -5,6 +5,7 @@ import platform
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from multiprocessing.util import Finalize
 from statistics import median
 from time import perf_counter, sleep
 
@@ -12,6 +13,7 @@ import numpy as np
 import scipy
 import sklearn
 from joblib import cpu_count
+from joblib.externals.loky import get_reusable_executor
 from sklearn.exceptions import ConvergenceWarning
 
 KERNELS = ("compiled", "numpy")
@@ -25,12 +27,17 @@ class KernelProcess:
     def __init__(self, kernels):
         os.environ["SKLEARN_TOYNN_KERNELS"] = kernels
         self._pool = ProcessPoolExecutor(1, get_context("spawn"))
-        self(int)  # it starts now
+        # it starts now; at its end, it would wait until its own workers time out
+        self(Finalize, None, end_workers, (), None, 100)
         del os.environ["SKLEARN_TOYNN_KERNELS"]
 
     def __call__(self, function, *args):
         """Call it there; it, its arguments and what it returns are pickled, untimed."""
         return self._pool.submit(function, *args).result()
+
+
+def end_workers():
+    get_reusable_executor().shutdown(kill_workers=True)
 
 
 def seconds(call, *args):
