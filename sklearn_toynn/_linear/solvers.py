@@ -71,29 +71,37 @@ class LinearSolver(Solver, ABC):
             period *= 2
             descent = self._finish(problem.change_variables(descent.theta), goal)
         if run.n_nets and run.n_iter == 0:
-            problem.store(descent.theta, run.objective.network)
             run.record(np.array([[descent.loss]]))
         run.close("precision")
 
     def _follow(self, descent, n_steps, to_full=None):
         """Record the steps of a descent in theta, or in what `to_full` turns into it.
 
+        The network has the weights of each step that is watched, and those of the last.
         Return whether it has come to no end, neither its own nor the training's.
         """
         run, self._descent = self._run, descent
         is_full = to_full is None
-        for _ in range(n_steps):
-            loss = descent.loss
-            may_go_on = not descent.has_converged and descent.advance()
-            if is_full:
-                self._least = max(self._least, descent.lower_bound)
-            if not may_go_on:
-                break
+
+        def store():
             theta = descent.theta if is_full else to_full(descent.theta)
             self._problem.store(theta, run.objective.network)
-            run.record(np.array([[loss]]))
-            if not run.n_nets:
-                return False
+
+        try:
+            for _ in range(n_steps):
+                loss = descent.loss
+                may_go_on = not descent.has_converged and descent.advance()
+                if is_full:
+                    self._least = max(self._least, descent.lower_bound)
+                if not may_go_on:
+                    break
+                if run.n_unwatched == 1 or not np.isfinite(loss):
+                    store()
+                run.record(np.array([[loss]]))
+                if not run.n_nets:
+                    return False
+        finally:  # on Ctrl-C too
+            store()
         return not descent.has_converged
 
     def _begin(self, objective, theta, goal):
