@@ -125,7 +125,7 @@ def run_epochs(
     """
     network, samples = kernels.network, kernels.samples
     rng = np.random.RandomState(2)
-    orders = np.stack([samples.epoch_order(rng) for _ in range(n_epochs)])
+    orders = samples.draw_orders(n_epochs, rng)
     n_batches = len(range(0, samples.n_samples, batch_size))
     growths = growth ** np.arange(n_epochs * n_batches)[:, None]
     nets = range(network.n_nets) if nets is None else nets

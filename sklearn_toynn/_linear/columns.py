@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._columns import ColumnScaling, measure_columns
+from .symmetric import zero_sum
 
 
 class StandardColumns(ColumnScaling):
@@ -46,9 +47,9 @@ class StandardColumns(ColumnScaling):
 
     def ridge(self, reg):
         """Return the penalty of each column of theta; that of the intercept is 0."""
-        ridge = super().ridge(reg)
-        ridge[self.is_constant] = reg  # any will do
-        return np.append(ridge, 0.0)
+        ridge = np.zeros(len(self.scale) + 1)
+        ridge[:-1] = np.where(self.is_constant, reg, super().ridge(reg))  # any will do there
+        return ridge
 
     def to_coefs(self, theta):
         """Return W (n_classes, n_features) and b (n_classes,)."""
@@ -56,8 +57,9 @@ class StandardColumns(ColumnScaling):
 
     def from_coefs(self, W, b):
         """Return theta less its mean over the classes, which has no part in any probability."""
-        theta = np.column_stack(self.scale_coefs(W, b))
-        return theta - theta.mean(axis=0)
+        theta = np.empty((len(b), len(self.scale) + 1))
+        theta[:, :-1], theta[:, -1] = self.scale_coefs(W, b)
+        return zero_sum(theta)
 
     def rounding(self, theta):
         """Return what rounding may add to scores by the change of variables, and by the mean."""

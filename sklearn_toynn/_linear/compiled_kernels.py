@@ -13,3 +13,4 @@ class CompiledKernels(LinearKernels):
     start_hessian = staticmethod(_compiled.start_hessian)
     add_hessian = staticmethod(_compiled.add_hessian)
     solve_hessian = staticmethod(_compiled.solve_hessian)
+    newton_steps = staticmethod(_compiled.newton_steps)

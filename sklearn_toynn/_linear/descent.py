@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .hessian import Hessian
+from .kernels import kernels
 from .lbfgs_pairs import LBFGSPairs
 from .line_search import ROUNDING, line_search
 
@@ -24,6 +25,9 @@ CG_TOL = 0.01
 #: It is worth while to ask for a proof where the decrement is at most this share of the gap to
 #: reach, and worth the proof's pass where what is expected of it is at most this share.
 MAX_DECREMENT_TO_PROVE, MAX_EXPECTED_GAP_TO_PROVE = 0.3, 0.7
+#: Steps are taken in one call up to such an order of the Hessian, and so many, so that Ctrl-C is
+#: heard.
+MAX_ORDER_AHEAD, MAX_STEPS_AHEAD = 200, 20
 #: Steps on end that bring neither the objective nor the gap down: then rounding has ended the
 #: descent.
 MAX_IDLE_STEPS = 8
@@ -149,6 +153,45 @@ class Descent:
         self._aim()
         return True
 
+    def run_ahead(self, max_steps):
+        """Take up to `max_steps` steps in one call, where such are to be had.
+
+        That is where the Hessian is new at every step and small, and all rows are kept.
+
+        Returns
+        -------
+        losses : list of float
+            The objective before each step.
+        """
+        tolerance = self._tolerance
+        if not (
+            kernels.newton_steps
+            and max_steps > 0
+            and self._renews_always
+            and self._is_fresh
+            and self.model.is_exact
+            and len(self.model.factor) <= MAX_ORDER_AHEAD
+            and self.objective.rows.Z is not None
+            and tolerance.gradient == 0
+            and not self.has_converged
+        ):
+            return []
+        near = 1 if tolerance.is_rough else MAX_DECREMENT_TO_PROVE
+        losses, *point = self.objective.newton_steps(
+            self.theta,
+            self.gradient,
+            self.loss,
+            self.model.factor,
+            min(max_steps, MAX_STEPS_AHEAD),
+            near * tolerance.relative,
+            near * tolerance.absolute,
+        )
+        if losses:
+            self._move_to(*point)
+            self._renew(self._renewals[-1])
+            self._aim()
+        return losses
+
     def _aim(self):
         """See whether the end has come, and else find the direction of the next step."""
         self._find_direction()
@@ -245,11 +288,11 @@ class Descent:
         """Take the last Newton step's word for it, as rounding lets nothing be proven.
 
         Within rounding that word is rough: what it says to be far below the gap to reach, is
-        taken to be that, with what rounding may have taken from the objective.
+        taken to be that, with what rounding may have taken from the objective, here and with
+        the weights as they are stored.
         """
         self.stands_still = True
-        # a little less: the sum of both is rounded, too
-        gap = (1 - 1e-9) * self._gap_to_reach - self.objective.rounding(self.theta, self.loss)
+        gap = self._gap_to_reach - 2 * self.objective.rounding(self.theta, self.loss)
         if self._newton_gap <= MAX_DECREMENT_TO_PROVE * gap:
             self.lower_bound = max(self.lower_bound, self.loss - gap)
             self.has_converged = True

@@ -196,13 +196,14 @@ class FullHessian(HessianModel):
         H = np.zeros((order, order), order="F")
         kernels.start_hessian(H, objective.ridge, n_classes)
         for chunk, P in objective.probabilities(theta):
-            kernels.add_hessian(H, objective.rows.standardized(chunk), P, objective.weights[chunk])
-        self._factor = cholesky(H)
+            Z, weights = objective.rows.standardized(chunk), objective.weights[chunk]
+            H = kernels.add_hessian(H, Z, P, weights)
+        self.factor = cholesky(H)
 
     def solve(self, g):
         """Solve for the differences; g sums to zero, so theirs is its part of K - 1 classes."""
         step = np.empty(g.shape)
-        kernels.solve_hessian(self._factor, g, step)
+        kernels.solve_hessian(self.factor, g, step)
         return step
 
     @classmethod

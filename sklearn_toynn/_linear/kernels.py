@@ -55,12 +55,28 @@ class LinearKernels(ABC):
     @staticmethod
     @abstractmethod
     def add_hessian(H, Z, probabilities, weights):
-        """Add to the lower triangle of that Hessian, in Fortran order, what rows Z add."""
+        """Add to the lower triangle of H, in Fortran order, what rows Z add, and return H."""
 
     @staticmethod
     @abstractmethod
     def solve_hessian(factor, gradient, steps):
         """Write the `steps` d, of zero sum over the classes, that solve H d = g, by H's factor."""
+
+    #: A function as below, or None where a set leaves all steps to `Descent`.
+    #:
+    #: Take Newton's steps from theta in one call, as long as one of full length lowers the
+    #: objective by enough and the decrement, by the Hessian of the point before, is above the
+    #: limit.
+    #:
+    #: Parameters: Z, codes, weights and ridge of all rows, as above; theta and its gradient,
+    #: (n_classes, size), changed to those of the last point; its loss; the factor of the Hessian
+    #: there and an array (n_classes, n_rows) for probabilities, both overwritten; an array
+    #: `losses` for the objectives before each step, no more of which are taken than fit; the
+    #: limit relative to the objective, and the least limit.
+    #:
+    #: Returns: the number of steps, the objective at the last point, and whether the
+    #: probabilities are those there.
+    newton_steps = None
 
 
 class NumpyKernels(LinearKernels):
@@ -108,8 +124,7 @@ class NumpyKernels(LinearKernels):
         root = np.sqrt(weights)
         if n_classes == 2:  # the one block's weight is w p_1 (1 - p_1) = w p_1 p_2
             root *= np.sqrt(probabilities[0] * probabilities[1])
-            add_gram(H, Z * root[:, None])
-            return
+            return add_gram(H, Z * root[:, None])
         blocks = np.zeros((order, size))
         length = max(2**18 // order, 256)  # rows of R at once
         for start in range(0, len(Z), length):
@@ -117,8 +132,9 @@ class NumpyKernels(LinearKernels):
             z = Z[part] * root[part, None]
             R = (probabilities[:-1, part].T[:, :, None] * z[:, None, :]).reshape(len(z), order)
             blocks += R.T @ z
-            add_gram(H, R, -1.0)
+            H = add_gram(H, R, -1.0)
         np.einsum("jbja->jba", _by_class(H, size))[...] += blocks.reshape(-1, size, size)
+        return H
 
     @staticmethod
     def solve_hessian(factor, gradient, steps):

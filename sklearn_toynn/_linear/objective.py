@@ -99,6 +99,35 @@ class LinearObjective:
         pull = self.ridge * theta
         return value + 0.5 * float(np.vdot(pull, theta)), pull + gradient
 
+    def newton_steps(self, theta, gradient, loss, factor, max_steps, relative, absolute):
+        """Take steps from theta as `LinearKernels.newton_steps` does.
+
+        Returns
+        -------
+        losses : list of float
+            Those before each step.
+        theta, loss, gradient
+            Of the last point.
+        """
+        theta, gradient, losses = theta.copy(), gradient.copy(), np.empty(max_steps)
+        n_steps, loss, is_current = kernels.newton_steps(
+            self.rows.Z,
+            self.codes,
+            self.weights,
+            self.ridge,
+            theta,
+            gradient,
+            loss,
+            factor,
+            self._cached_probabilities[0],
+            losses,
+            relative,
+            absolute,
+        )
+        self.n_evaluations += n_steps
+        self._cached_theta = theta if is_current else None
+        return losses[:n_steps].tolist(), theta, loss, gradient
+
     @property
     def caches_probabilities(self):
         """Whether those of the last evaluation are at hand, until the next."""

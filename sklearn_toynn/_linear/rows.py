@@ -41,11 +41,8 @@ def make_rows(X, columns, n_classes):
     if sp.issparse(X):
         # a chunk's scores are no larger than the parameters
         return SparseRows(X, columns, max(SPARSE_CHUNK_ELEMENTS // n_features, n_features))
-    length = int(
-        np.clip(
-            DENSE_CHUNK_ELEMENTS // (n_features + 4 * n_classes), MIN_DENSE_CHUNK, MAX_DENSE_CHUNK
-        )
-    )
+    length = DENSE_CHUNK_ELEMENTS // (n_features + 4 * n_classes)
+    length = min(max(length, MIN_DENSE_CHUNK), MAX_DENSE_CHUNK)
     return (CachedRows if n_rows <= length else DenseRows)(X, columns, length)
 
 
@@ -67,6 +64,11 @@ class StandardizedRows(ABC):
         self.columns = columns
         self.length = min(length, X.shape[0])
         self.chunks = slices(X.shape[0], length)
+
+    @property
+    def Z(self):  # noqa: N802
+        """All rows z as an array, where they are kept; else None."""
+        return None
 
     @abstractmethod
     def encode(self, theta):
@@ -107,7 +109,8 @@ class CachedRows(StandardizedRows):
     """One chunk of dense rows: its Z is the chunk's buffer, and is kept."""
 
     @cached_property
-    def _rows(self):
+    def Z(self):  # noqa: N802
+        """All rows z."""
         return self._standardize(self.X, self._empty(self.length))
 
     def encode(self, theta):
@@ -116,11 +119,11 @@ class CachedRows(StandardizedRows):
 
     def scores(self, chunk, encoded, out):  # noqa: ARG002
         """Compute the scores from Z."""
-        np.matmul(encoded, self._rows.T, out=out)
+        np.matmul(encoded, self.Z.T, out=out)
 
     def pull_back(self, chunk, P, gradient):  # noqa: ARG002
         """Set the gradient, as there is one chunk."""
-        np.matmul(P, self._rows, out=gradient)
+        np.matmul(P, self.Z, out=gradient)
 
     def decode(self, gradient):
         """Leave the gradient as it is."""
@@ -128,7 +131,7 @@ class CachedRows(StandardizedRows):
 
     def standardized(self, rows):
         """Return a part of Z, not to be changed."""
-        return self._rows[rows]
+        return self.Z[rows]
 
 
 class ImplicitRows(StandardizedRows, ABC):

@@ -89,6 +89,9 @@ class LinearSolver(Solver, ABC):
 
         try:
             for _ in range(n_steps):
+                losses = descent.run_ahead(run.n_unwatched - 1)
+                if losses:
+                    run.record(np.array(losses)[:, None])
                 loss = descent.loss
                 may_go_on = not descent.has_converged and descent.advance()
                 if is_full:

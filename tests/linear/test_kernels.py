@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.special import log_softmax, softmax
+from sklearn.datasets import load_iris
 
+from sklearn_toynn import SoftmaxClassifier
+from sklearn_toynn._linear import descent
 from sklearn_toynn._linear.kernels import NumpyKernels
 
 try:
@@ -113,7 +116,7 @@ def test_hessian(kernels, shape):
     order = n_free * size
     H = np.zeros((order, order), order="F")
     kernels.start_hessian(H, ridge, n_classes)
-    kernels.add_hessian(H, Z, p, weights)
+    H = kernels.add_hessian(H, Z, p, weights)
     expected = np.tril(expected.reshape(order, order))
     assert_allclose(np.tril(H), expected, rtol=1e-11, atol=1e-14)
 
@@ -134,7 +137,58 @@ def test_solve_hessian(kernels, shape):
     assert_allclose(H @ differences, gradient[:-1].ravel(), rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.skipif(CompiledKernels is None, reason="not built")
+needs_compiled = pytest.mark.skipif(CompiledKernels is None, reason="not built")
+
+
+def fit(monkeypatch, newton_steps, make_X, **params):
+    X, y = load_iris(return_X_y=True)
+    monkeypatch.setattr(descent.kernels, "newton_steps", newton_steps)
+    return SoftmaxClassifier(1e-4, **params).fit(make_X(X), y)
+
+
+@needs_compiled
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("make_X", [np.copy, lambda X: X**3, np.zeros_like])
+@pytest.mark.parametrize("solver", ["auto", "newton"])
+@pytest.mark.parametrize("max_iter", ["auto", 1, 2, 5])
+def test_newton_steps_are_those_that_a_descent_takes_one_by_one(
+    monkeypatch, max_iter, solver, make_X
+):
+    params = {"solver": solver, "max_iter": max_iter}
+    alone = fit(monkeypatch, None, make_X, **params)
+    model = fit(monkeypatch, CompiledKernels.newton_steps, make_X, **params)
+    assert model.n_iter_ == alone.n_iter_
+    assert model.stop_reason_ == alone.stop_reason_
+    assert_allclose(model.loss_curve_, alone.loss_curve_, rtol=1e-9)
+    assert_allclose(model.predict_proba(make_X(load_iris().data)).sum(axis=1), 1)
+    assert_allclose(model.loss_, alone.loss_, rtol=1e-9)
+
+
+@needs_compiled
+def test_newton_steps_leave_one_that_is_too_long():
+    scores, codes, weights, Z = draw((3, 50, 4))
+    gradient = (np.full((3, 50), 1 / 3) - np.eye(3)[codes].T) * weights @ Z
+    theta, before = np.zeros((3, 4)), gradient.copy()
+    n_steps, loss, is_current = CompiledKernels.newton_steps(
+        Z,
+        codes,
+        weights,
+        np.full(4, 1e-3),
+        theta,
+        gradient,
+        np.log(3),
+        np.asfortranarray(1e-3 * np.eye(8)),
+        np.empty_like(scores),
+        np.empty(9),
+        1e-7,
+        0.0,
+    )
+    assert (n_steps, loss, is_current) == (0, np.log(3), False)
+    assert not theta.any()
+    assert np.array_equal(gradient, before)
+
+
+@needs_compiled
 @shapes
 def test_compiled_results_do_not_depend_on_where_the_arrays_lie(shape):
     scores, codes, weights, _ = draw(shape)

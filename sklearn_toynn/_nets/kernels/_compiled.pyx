@@ -74,13 +74,14 @@ ctypedef fused real:
     double
 
 
-cdef void *find_blas(name, arguments) except NULL:
-    """Return a function of SciPy's BLAS, whose numbers are int and its own s or d."""
-    capsule = getattr(cython_blas, "__pyx_capi__", {}).get(name)
+cdef void *find_blas(name, arguments, module=cython_blas) except NULL:
+    """Return a function of SciPy's BLAS or LAPACK, whose numbers are int and its own s or d."""
+    capsule = getattr(module, "__pyx_capi__", {}).get(name)
     if capsule is None:
         raise ImportError(f"SciPy has no {name} to be called from C")
     signature = PyCapsule_GetName(capsule)
-    found = signature.decode().replace("__pyx_t_5scipy_6linalg_11cython_blas_", "")
+    _, _, library = module.__name__.rpartition(".")
+    found = signature.decode().replace(f"__pyx_t_5scipy_6linalg_{len(library)}{library}_", "")
     if found != f"void ({arguments})":
         raise ImportError(f"SciPy's {name} takes other arguments: {found}")
     return PyCapsule_GetPointer(capsule, signature)

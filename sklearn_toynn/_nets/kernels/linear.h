@@ -5,9 +5,12 @@
 #ifndef SKLEARN_TOYNN_LINEAR_H
 #define SKLEARN_TOYNN_LINEAR_H
 
+#include <float.h>
+
 typedef void dsyrk_t(char *, char *, int *, int *, double *, double *, int *, double *, double *,
                      int *);
 typedef void dtrsv_t(char *, char *, char *, int *, double *, int *, double *, int *);
+typedef void dpotrf_t(char *, int *, double *, int *, int *);
 
 /* Rows at once: what is known of them stays in the first cache. */
 #define ROWS 256
@@ -243,6 +246,95 @@ static void linear_solve_hessian(const double *factor, const double *gradient, d
         for (ptrdiff_t k = 0; k < n_classes; k++)
             steps[k * size + j] -= sum / n_classes;
     }
+}
+
+/* The objective at theta, whose gradient and probabilities are written. */
+static double linear_objective(const double *Z, const ptrdiff_t *codes, const double *weights,
+                               const double *ridge, const double *theta, double *gradient,
+                               double *probabilities, double *scores, ptrdiff_t n_classes,
+                               ptrdiff_t n_rows, ptrdiff_t size, Gemm *dgemm)
+{
+    int int_classes = (int)n_classes, int_rows = (int)n_rows, int_size = (int)size;
+    double one = 1, zero = 0;
+    dgemm("T", "N", &int_rows, &int_classes, &int_size, &one, (double *)Z, &int_size,
+          (double *)theta, &int_size, &zero, scores, &int_rows);
+    double value = linear_cross_entropy(scores, codes, weights, probabilities, n_classes, n_rows);
+    dgemm("N", "N", &int_size, &int_classes, &int_rows, &one, (double *)Z, &int_size, scores,
+          &int_rows, &zero, gradient, &int_size);
+    for (ptrdiff_t k = 0; k < n_classes; k++)
+        for (ptrdiff_t j = 0; j < size; j++) {
+            const double pull = ridge[j] * theta[k * size + j];
+            value += 0.5 * pull * theta[k * size + j];
+            gradient[k * size + j] += pull;
+        }
+    return value;
+}
+
+static double linear_dot(const double *x, const double *y, ptrdiff_t n)
+{
+    double sum = 0;
+    for (ptrdiff_t i = 0; i < n; i++)
+        sum += x[i] * y[i];
+    return sum;
+}
+
+/*
+ * Takes Newton's steps at full length from theta, whose loss, gradient and factor H of the Hessian
+ * are given, as long as each lowers the objective by enough (Armijo), and the decrement by the
+ * factor of the point before is above the larger of `relative` of the loss and `absolute`. Returns
+ * their number. theta, gradient and loss become those of the last point, `losses` those before
+ * each step; `is_current` says whether the probabilities are those there. The work array holds
+ * n_classes (n_rows + 3 size) entries and those for `linear_add_hessian`.
+ */
+static ptrdiff_t linear_newton_steps(const double *Z, const ptrdiff_t *codes,
+                                     const double *weights, const double *ridge, double *theta,
+                                     double *gradient, double *loss, double *H,
+                                     double *probabilities, double *losses, ptrdiff_t n_classes,
+                                     ptrdiff_t n_rows, ptrdiff_t size, ptrdiff_t max_steps,
+                                     double relative, double absolute, double *work,
+                                     int *is_current,
+                                     dsyrk_t *dsyrk, Gemm *dgemm, dtrsv_t *dtrsv,
+                                     dpotrf_t *dpotrf)
+{
+    const ptrdiff_t n = n_classes * size, order = n - size;
+    double *step = work, *new_theta = step + n, *new_gradient = new_theta + n;
+    double *scores = new_gradient + n, *rest = scores + n_classes * n_rows;
+    int int_order = (int)order, info;
+    *is_current = 1;
+    linear_solve_hessian(H, gradient, step, n_classes, size, dtrsv);
+    for (ptrdiff_t done = 0; done < max_steps; done++) {
+        const double slope = -linear_dot(gradient, step, n);
+        for (ptrdiff_t i = 0; i < n; i++)
+            new_theta[i] = theta[i] - step[i];
+        const double new_loss = linear_objective(Z, codes, weights, ridge, new_theta, new_gradient,
+                                                 probabilities, scores, n_classes, n_rows, size,
+                                                 dgemm);
+        if (!(slope < 0 && new_loss <= *loss + 1e-4 * slope)) {
+            *is_current = 0;
+            return done;
+        }
+        losses[done] = *loss;
+        *loss = new_loss;
+        memcpy(theta, new_theta, n * sizeof(double));
+        memcpy(gradient, new_gradient, n * sizeof(double));
+        linear_solve_hessian(H, gradient, step, n_classes, size, dtrsv);
+        const double decrement = 0.5 * linear_dot(gradient, step, n);
+        if (decrement <= relative * *loss || decrement <= absolute)
+            return done + 1;
+        memset(H, 0, order * order * sizeof(double));
+        linear_start_hessian(H, ridge, n_classes, size);
+        linear_add_hessian(H, Z, probabilities, weights, n_classes, n_rows, size, rest, dsyrk,
+                           dgemm);
+        for (ptrdiff_t i = 0; i < order; i++) { /* as `symmetric.cholesky` begins */
+            double *diagonal = H + i * (order + 1);
+            *diagonal = (*diagonal > 0 ? *diagonal : 1.0) * (1 + 4 * DBL_EPSILON);
+        }
+        dpotrf("L", &int_order, H, &int_order, &info);
+        if (info != 0)
+            return done + 1;
+        linear_solve_hessian(H, gradient, step, n_classes, size, dtrsv);
+    }
+    return max_steps;
 }
 
 #endif
