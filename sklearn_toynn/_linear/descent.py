@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .hessian import Hessian
-from .kernels import kernels
 from .lbfgs_pairs import LBFGSPairs
 from .line_search import ROUNDING, line_search
+from .selection import kernels
 
 #: Evaluations between renewals, at least: they lose the L-BFGS pairs, which an inexact model
 #: needs.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .kernels import kernels
+from .selection import kernels
 
 
 class Hessian:

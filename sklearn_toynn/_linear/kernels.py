@@ -1,4 +1,4 @@
-"""The passes over the rows of a chunk that the linear solvers are made of, and which set runs.
+"""The passes over the rows of a chunk that the linear solvers are made of.
 
 NumPy's are the reference. Scores and what is like them lie class after class,
 (n_classes, n_rows), C-contiguous float64; weights are the w_i.
@@ -9,7 +9,6 @@ from abc import ABC, abstractmethod
 import numpy as np
 from scipy.linalg import lapack
 
-from .._nets.kernels import selection
 from .._nets.prediction import softmax
 from .symmetric import add_gram, zero_sum
 
@@ -148,15 +147,3 @@ class NumpyKernels(LinearKernels):
 def _by_class(H, size):
     """Return a view, (n_classes - 1, size) twice, of a Hessian in Fortran order."""
     return H.T.reshape(-1, size, len(H) // size, size)
-
-
-def choose_kernels():
-    """Return the set that runs."""
-    if selection.selected == "numpy":
-        return NumpyKernels
-    from .compiled_kernels import CompiledKernels  # noqa: PLC0415
-
-    return CompiledKernels
-
-
-kernels = choose_kernels()

@@ -6,9 +6,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from .columns import StandardColumns
-from .kernels import kernels
 from .line_search import ROUNDING
 from .rows import make_rows
+from .selection import kernels
 
 #: The probabilities of all rows are cached, for products with the Hessian, where they are no more
 #: than so many entries for each of X; where X is cast to float64, its chunks take that room.
