@@ -166,7 +166,6 @@ class Descent:
         tolerance = self._tolerance
         if not (
             kernels.newton_steps
-            and max_steps > 0
             and self._renews_always
             and self._is_fresh
             and self.model.is_exact
@@ -174,21 +173,24 @@ class Descent:
             and self.objective.rows.Z is not None
             and tolerance.gradient == 0
             and not self.has_converged
+            and self._decrement > MAX_DECREMENT_TO_PROVE * self._gap_to_reach
         ):
             return []
-        near = 1 if tolerance.is_rough else MAX_DECREMENT_TO_PROVE
-        losses, *point = self.objective.newton_steps(
+        losses, point, has_factor = self.objective.newton_steps(
             self.theta,
             self.gradient,
             self.loss,
             self.model.factor,
             min(max_steps, MAX_STEPS_AHEAD),
-            near * tolerance.relative,
-            near * tolerance.absolute,
+            MAX_DECREMENT_TO_PROVE * tolerance.relative,
+            MAX_DECREMENT_TO_PROVE * tolerance.absolute,
         )
         if losses:
             self._move_to(*point)
-            self._renew(self._renewals[-1])
+            if has_factor:
+                self._take_model(self.model)
+            else:
+                self._renew(self._renewals[-1])
             self._aim()
         return losses
 

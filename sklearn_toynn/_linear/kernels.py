@@ -64,17 +64,16 @@ class LinearKernels(ABC):
     #: A function as below, or None where a set leaves all steps to `Descent`.
     #:
     #: Take Newton's steps from theta in one call, as long as one of full length lowers the
-    #: objective by enough and the decrement, by the Hessian of the point before, is above the
-    #: limit.
+    #: objective by enough and the decrement is above the limit; the first in any case.
     #:
     #: Parameters: Z, codes, weights and ridge of all rows, as above; theta and its gradient,
-    #: (n_classes, size), changed to those of the last point; its loss; the factor of the Hessian
-    #: there and an array (n_classes, n_rows) for probabilities, both overwritten; an array
-    #: `losses` for the objectives before each step, no more of which are taken than fit; the
-    #: limit relative to the objective, and the least limit.
+    #: (n_classes, size), its loss and the factor of the Hessian there; an array
+    #: (n_classes, n_rows) for probabilities; an array `losses` for the objectives before each
+    #: step, no more of which are taken than fit; the limit relative to the objective, and the
+    #: least limit. theta, gradient and factor become those of the last point.
     #:
     #: Returns: the number of steps, the objective at the last point, and whether the
-    #: probabilities are those there.
+    #: probabilities and whether the factor are those there.
     newton_steps = None
 
 

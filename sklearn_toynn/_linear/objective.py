@@ -106,11 +106,13 @@ class LinearObjective:
         -------
         losses : list of float
             Those before each step.
-        theta, loss, gradient
-            Of the last point.
+        point : tuple of theta, loss and gradient
+            The last.
+        has_factor : bool
+            Whether `factor` has become that of the last point.
         """
         theta, gradient, losses = theta.copy(), gradient.copy(), np.empty(max_steps)
-        n_steps, loss, is_current = kernels.newton_steps(
+        n_steps, loss, is_current, has_factor = kernels.newton_steps(
             self.rows.Z,
             self.codes,
             self.weights,
@@ -126,7 +128,7 @@ class LinearObjective:
         )
         self.n_evaluations += n_steps
         self._cached_theta = theta if is_current else None
-        return losses[:n_steps].tolist(), theta, loss, gradient
+        return losses[:n_steps].tolist(), (theta, loss, gradient), has_factor
 
     @property
     def caches_probabilities(self):

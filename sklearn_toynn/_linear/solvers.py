@@ -81,7 +81,7 @@ class LinearSolver(Solver, ABC):
         Return whether it has come to no end, neither its own nor the training's.
         """
         run, self._descent = self._run, descent
-        is_full = to_full is None
+        is_full, may_go_on = to_full is None, True
 
         def store():
             theta = descent.theta if is_full else to_full(descent.theta)
@@ -89,18 +89,18 @@ class LinearSolver(Solver, ABC):
 
         try:
             for _ in range(n_steps):
-                losses = descent.run_ahead(run.n_unwatched - 1)
-                if losses:
-                    run.record(np.array(losses)[:, None])
-                loss = descent.loss
-                may_go_on = not descent.has_converged and descent.advance()
+                n_unwatched = run.n_unwatched
+                losses = descent.run_ahead(n_unwatched)
+                if not losses:
+                    losses = [descent.loss]
+                    may_go_on = not descent.has_converged and descent.advance()
                 if is_full:
                     self._least = max(self._least, descent.lower_bound)
                 if not may_go_on:
                     break
-                if run.n_unwatched == 1 or not np.isfinite(loss):
+                if len(losses) == n_unwatched or not np.isfinite(losses[0]):
                     store()
-                run.record(np.array([[loss]]))
+                run.record(np.array(losses)[:, None])
                 if not run.n_nets:
                     return False
         finally:  # on Ctrl-C too

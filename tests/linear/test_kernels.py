@@ -169,7 +169,7 @@ def test_newton_steps_leave_one_that_is_too_long():
     scores, codes, weights, Z = draw((3, 50, 4))
     gradient = (np.full((3, 50), 1 / 3) - np.eye(3)[codes].T) * weights @ Z
     theta, before = np.zeros((3, 4)), gradient.copy()
-    n_steps, loss, is_current = CompiledKernels.newton_steps(
+    n_steps, loss, is_current, has_factor = CompiledKernels.newton_steps(
         Z,
         codes,
         weights,
@@ -183,7 +183,7 @@ def test_newton_steps_leave_one_that_is_too_long():
         1e-7,
         0.0,
     )
-    assert (n_steps, loss, is_current) == (0, np.log(3), False)
+    assert (n_steps, loss, is_current, has_factor) == (0, np.log(3), False, True)
     assert not theta.any()
     assert np.array_equal(gradient, before)
 

@@ -278,12 +278,15 @@ static double linear_dot(const double *x, const double *y, ptrdiff_t n)
     return sum;
 }
 
+/* Relative differences of the objective that may be rounding. */
+#define ROUNDING (64 * DBL_EPSILON)
+
 /*
  * Takes Newton's steps at full length from theta, whose loss, gradient and factor H of the Hessian
- * are given, as long as each lowers the objective by enough (Armijo), and the decrement by the
- * factor of the point before is above the larger of `relative` of the loss and `absolute`. Returns
- * their number. theta, gradient and loss become those of the last point, `losses` those before
- * each step; `is_current` says whether the probabilities are those there. The work array holds
+ * are given, as long as each lowers the objective by enough (Armijo) and the decrement is above
+ * the larger of `relative` of the loss and `absolute`. Returns their number. theta, loss, gradient
+ * and H become those of the last point, `losses` those before each step. `is_current` says whether
+ * the probabilities are those there, `has_factor` whether there was an H. The work array holds
  * n_classes (n_rows + 3 size) entries and those for `linear_add_hessian`.
  */
 static ptrdiff_t linear_newton_steps(const double *Z, const ptrdiff_t *codes,
@@ -292,35 +295,33 @@ static ptrdiff_t linear_newton_steps(const double *Z, const ptrdiff_t *codes,
                                      double *probabilities, double *losses, ptrdiff_t n_classes,
                                      ptrdiff_t n_rows, ptrdiff_t size, ptrdiff_t max_steps,
                                      double relative, double absolute, double *work,
-                                     int *is_current,
-                                     dsyrk_t *dsyrk, Gemm *dgemm, dtrsv_t *dtrsv,
-                                     dpotrf_t *dpotrf)
+                                     int *is_current, int *has_factor, dsyrk_t *dsyrk, Gemm *dgemm,
+                                     dtrsv_t *dtrsv, dpotrf_t *dpotrf)
 {
     const ptrdiff_t n = n_classes * size, order = n - size;
     double *step = work, *new_theta = step + n, *new_gradient = new_theta + n;
     double *scores = new_gradient + n, *rest = scores + n_classes * n_rows;
-    int int_order = (int)order, info;
+    int int_order = (int)order, info = 0;
+    ptrdiff_t done = 0;
     *is_current = 1;
-    linear_solve_hessian(H, gradient, step, n_classes, size, dtrsv);
-    for (ptrdiff_t done = 0; done < max_steps; done++) {
+    while (done < max_steps) {
+        linear_solve_hessian(H, gradient, step, n_classes, size, dtrsv);
         const double slope = -linear_dot(gradient, step, n);
+        if (done > 0 && (-0.5 * slope <= relative * *loss || -0.5 * slope <= absolute))
+            break;
         for (ptrdiff_t i = 0; i < n; i++)
             new_theta[i] = theta[i] - step[i];
         const double new_loss = linear_objective(Z, codes, weights, ridge, new_theta, new_gradient,
                                                  probabilities, scores, n_classes, n_rows, size,
                                                  dgemm);
-        if (!(slope < 0 && new_loss <= *loss + 1e-4 * slope)) {
-            *is_current = 0;
-            return done;
-        }
-        losses[done] = *loss;
+        *is_current = slope < 0 && new_loss <= *loss + 1e-4 * slope
+            && new_loss < *loss * (1 - ROUNDING);
+        if (!*is_current)
+            break;
+        losses[done++] = *loss;
         *loss = new_loss;
         memcpy(theta, new_theta, n * sizeof(double));
         memcpy(gradient, new_gradient, n * sizeof(double));
-        linear_solve_hessian(H, gradient, step, n_classes, size, dtrsv);
-        const double decrement = 0.5 * linear_dot(gradient, step, n);
-        if (decrement <= relative * *loss || decrement <= absolute)
-            return done + 1;
         memset(H, 0, order * order * sizeof(double));
         linear_start_hessian(H, ridge, n_classes, size);
         linear_add_hessian(H, Z, probabilities, weights, n_classes, n_rows, size, rest, dsyrk,
@@ -331,10 +332,10 @@ static ptrdiff_t linear_newton_steps(const double *Z, const ptrdiff_t *codes,
         }
         dpotrf("L", &int_order, H, &int_order, &info);
         if (info != 0)
-            return done + 1;
-        linear_solve_hessian(H, gradient, step, n_classes, size, dtrsv);
+            break;
     }
-    return max_steps;
+    *has_factor = info == 0;
+    return done;
 }
 
 #endif

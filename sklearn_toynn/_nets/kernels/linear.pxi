@@ -22,7 +22,7 @@ cdef extern from "kernels.h" nogil:
     Py_ssize_t linear_newton_steps(const double *, const Py_ssize_t *, const double *,
                                    const double *, double *, double *, double *, double *,
                                    double *, double *, Py_ssize_t, Py_ssize_t, Py_ssize_t,
-                                   Py_ssize_t, double, double, double *, int *, dsyrk_t *,
+                                   Py_ssize_t, double, double, double *, int *, int *, dsyrk_t *,
                                    Gemm *, dtrsv_t *, dpotrf_t *)
 
 
@@ -98,12 +98,12 @@ def newton_steps(const double[:, ::1] Z, const Py_ssize_t[::1] codes, const doub
                  double[::1] losses, double relative, double absolute):
     cdef Py_ssize_t n_classes = theta.shape[0], n_rows = Z.shape[0], size = Z.shape[1], n_steps
     cdef double *work = new_work(n_classes, size, n_classes * (n_rows + 3 * size))
-    cdef int is_current
+    cdef int is_current, has_factor
     with nogil:
         n_steps = linear_newton_steps(&Z[0, 0], &codes[0], &weights[0], &ridge[0], &theta[0, 0],
                                       &gradient[0, 0], &loss, &factor[0, 0],
                                       &probabilities[0, 0], &losses[0], n_classes, n_rows, size,
                                       losses.shape[0], relative, absolute, work,
-                                      &is_current, dsyrk, DGEMM, dtrsv, dpotrf)
+                                      &is_current, &has_factor, dsyrk, DGEMM, dtrsv, dpotrf)
         free(work)
-    return n_steps, loss, is_current != 0
+    return n_steps, loss, is_current != 0, has_factor != 0
