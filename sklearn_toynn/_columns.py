@@ -152,7 +152,8 @@ def _measure_in_two_passes(X, weights, rows):
     shift = X[0 if rows is None else rows[0]].astype(float)
     mean, lowest, highest = np.zeros((3, X.shape[1]))  # of the differences from `shift`
     for part, chunk in row_chunks(X, rows):
-        x = chunk - shift
+        x = chunk.astype(float)
+        x -= shift
         mean += weights[part] @ x
         np.minimum(lowest, np.minimum.reduce(x), out=lowest)
         np.maximum(highest, np.maximum.reduce(x), out=highest)
@@ -160,9 +161,10 @@ def _measure_in_two_passes(X, weights, rows):
     unit = _power_of_two(largest)
     drift, square = np.zeros((2, X.shape[1]))
     for part, chunk in row_chunks(X, rows):
-        x = chunk - shift
+        x = chunk.astype(float)
+        x -= shift
         x -= mean
-        x /= unit
+        x *= 1 / unit
         drift += weights[part] @ x  # of the mean, from its own rounding
         np.square(x, out=x)
         square += weights[part] @ x

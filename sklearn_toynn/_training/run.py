@@ -9,7 +9,7 @@ from threading import Event
 import numpy as np
 
 from .._blas import single_threaded_blas
-from .._nets.columns import Columns, are_scaled_alike, change_columns
+from .._nets.columns import are_scaled_alike, change_columns
 from .._nets.network import Network
 from .._nets.objective import Objective
 from .best_weights import BestWeights
@@ -71,9 +71,9 @@ class TrainingRun:
         states : list of NetState
             Where each net begins, all in one `position`.
         samples : Samples
-            What they are trained on.
+            What they are trained on; its columns are at a common scale if options ask for it.
         validation : Samples or None
-            What chooses their weights, if given.
+            What chooses their weights, if given; its columns are as those of `samples`.
         """
         options, first = TrainingOptions.from_nets(options), states[0]
         network = Network(
@@ -85,11 +85,7 @@ class TrainingRun:
             np.concatenate([state.solver.slots for state in states], axis=1),
             first.solver.n_steps,
         )
-        columns = None
-        if options.scales_columns:
-            columns = Columns.from_samples(samples)
-            samples = samples.with_columns(columns)
-            validation = None if validation is None else validation.with_columns(columns)
+        columns = samples.columns
         reg = options.reg.astype(network.parameters.dtype)
         if first.is_fitted:
             if not are_scaled_alike(first.columns, columns):

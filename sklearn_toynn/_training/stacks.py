@@ -8,6 +8,7 @@ from itertools import groupby, pairwise
 from threading import Event
 
 from .._blas import single_threaded_blas
+from .._nets.columns import Columns
 from .._nets.samples import chunk_length
 from .first_order import MiniBatchSolver
 from .options import TrainingOptions
@@ -65,6 +66,8 @@ def train_in_stacks(nets, samples, validation, callbacks=None):
     nets = [PlacedNet(place, *net) for place, net in enumerate(nets)]
     stacks, n_threads = make_stacks(nets, samples, max_threads, is_together=is_together)
     results, interrupt, stop = [None] * len(nets), None, Event()
+    if nets[0].options.scales_columns:
+        samples, validation = with_scaled_columns(samples, validation)
 
     def set_up(stack):
         options, states = [net.options for net in stack], [net.state for net in stack]
@@ -107,6 +110,14 @@ def train_in_stacks(nets, samples, validation, callbacks=None):
             run.reason_to_stop = "callback" if interrupt is None else "interrupted"
             finish(run, stack)  # ends where it begins
     return results, interrupt
+
+
+def with_scaled_columns(samples, validation):
+    """Return both, the latter perhaps None, on the columns at the common scale of the former."""
+    columns = Columns.from_samples(samples)
+    if validation is not None:
+        validation = validation.with_columns(columns)
+    return samples.with_columns(columns), validation
 
 
 def call_in_threads(function, stacks, n_threads, stop):

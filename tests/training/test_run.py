@@ -33,6 +33,7 @@ from sklearn.metrics import log_loss
 from sklearn_toynn import TwoLayerNetClassifier
 from sklearn_toynn._training.random_streams import RandomStreams
 from sklearn_toynn._training.run import TrainingRun, train
+from sklearn_toynn._training.stacks import with_scaled_columns
 
 # ---- validation
 
@@ -92,7 +93,10 @@ def train_stack(models, X, y, X_val=None, y_val=None):
         for state in model._start(problem, stream)
     ]
     options = [model._resolve_options(problem) for model in models]
-    run = TrainingRun.from_nets(options, states, problem.samples, problem.validation)
+    samples, validation = problem.samples, problem.validation
+    if options[0].scales_columns:
+        samples, validation = with_scaled_columns(samples, validation)
+    run = TrainingRun.from_nets(options, states, samples, validation)
     results, interrupt = train(run)
     assert interrupt is None
     return problem, results
