@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from helpers import assert_same_bits
 from numpy.testing import assert_allclose
 from scipy.special import log_softmax, softmax
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 
 from sklearn_toynn import SoftmaxClassifier
@@ -162,6 +164,13 @@ def test_newton_steps_are_those_that_a_descent_takes_one_by_one(
     assert_allclose(model.loss_curve_, alone.loss_curve_, rtol=1e-9)
     assert_allclose(model.predict_proba(make_X(load_iris().data)).sum(axis=1), 1)
     assert_allclose(model.loss_, alone.loss_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("solver", ["auto", "newton"])
+def test_steps_that_are_watched_one_by_one_have_the_same_bits(solver):
+    X, y = load_iris(return_X_y=True)
+    alone = SoftmaxClassifier(1e-4, solver=solver).fit(X, y)
+    assert_same_bits(alone, clone(alone).set_params(verbose=1).fit(X, y))
 
 
 @needs_compiled
