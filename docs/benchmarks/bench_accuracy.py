@@ -284,7 +284,8 @@ def compare_times(names):
     methods = ["TwoLayerNetClassifier()", "TwoLayerNetClassifier(n_nets=8)"]
     print(
         "\nSeconds to fit, behind a StandardScaler, all splits (over MLPClassifier's)\n"
-        f"{'':18}MLPClassifier  one net: compiled        numpy  eight nets: compiled       numpy"
+        f"{'':16}MLPClassifier   one net:                          eight nets:\n"
+        f"{'':29}{'  compiled           numpy        ' * 2}"
     )
     sums = []
     for name in names:
@@ -308,8 +309,8 @@ def compare_times(names):
 
 
 def print_times(name, times):
-    cells = "".join(f"{took:8.2f} ({took / times[0]:.2f})" for took in times[1:])
-    print(f"{name:15}{times[0]:10.2f}{cells}", flush=True)
+    cells = "".join(f"{took:10.2f} ({took / times[0]:4.2f})" for took in times[1:])
+    print(f"{name:15}{times[0]:14.2f}{cells}", flush=True)
 
 
 if __name__ == "__main__":
