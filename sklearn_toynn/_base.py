@@ -193,7 +193,7 @@ def mean_curve(curves):
     if len(curves) == 1:
         return curves[0]
     return [
-        fmean(value for value in values if value is not None) for values in zip_longest(*curves)
+        fmean([value for value in values if value is not None]) for values in zip_longest(*curves)
     ]
 
 

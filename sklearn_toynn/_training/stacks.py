@@ -9,19 +9,23 @@ from threading import Event
 
 from .._blas import single_threaded_blas
 from .._nets.columns import Columns
+from .._nets.kernels.selection import choose_kernels
 from .._nets.samples import chunk_length
 from .first_order import MiniBatchSolver
 from .options import TrainingOptions
 from .run import TrainingRun, train
 from .state import NetState
 
-#: What a stack goes through in an update takes no more than this, unless two nets do. Measured
-#: on nets of 13 to 1200 KiB, 2 to 4 MiB were the fastest or close to it.
+#: What the nets of a stack have for themselves takes no more than this, unless two nets do.
+#: Measured on nets of 13 to 1200 KiB, 2 to 4 MiB were the fastest or close to it.
 CACHE_BYTES = 2**22
 
-#: A thread of its own pays for a stack that goes through so much. With half as much, threads wait
-#: too long for each other.
-THREAD_BYTES = 2**21
+#: A thread of its own pays for a stack that goes through so much without the interpreter lock.
+#: With half as much, threads wait too long for each other.
+THREAD_BYTES = 2**19
+
+#: Fewer iterations than this are over before a thread has begun.
+MANY_ITERATIONS = 16
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,9 @@ def train_in_stacks(nets, samples, validation, callbacks=None):
     max_threads = 1 if callbacks else single_threaded_blas.n_threads()
     is_together = callbacks is not None and callbacks.is_alone
     nets = [PlacedNet(place, *net) for place, net in enumerate(nets)]
-    stacks, n_threads = make_stacks(nets, samples, max_threads, is_together=is_together)
+    stacks, n_threads = make_stacks(
+        nets, samples, max_threads, validates=validation is not None, is_together=is_together
+    )
     results, interrupt, stop = [None] * len(nets), None, Event()
     if nets[0].options.scales_columns:
         samples, validation = with_scaled_columns(samples, validation)
@@ -134,25 +140,32 @@ def call_in_threads(function, stacks, n_threads, stop):
             future.result()
 
 
-def make_stacks(nets, samples, max_threads, *, is_together):
+def make_stacks(nets, samples, max_threads, *, validates, is_together):
     """Return stacks of about the same size, and how many threads are to train them.
 
     A stack is a list of nets that stand at the same step of the same batches. Unless they are to
-    be together, it is so large that what an update goes through stays in the cache: each net's
-    activations and their derivatives on a batch, and its parameters, gradient and solver's memory.
+    be together, it is so large that what its nets have for themselves stays in the cache. An
+    update goes through a net's activations and their derivatives on a batch, and its parameters,
+    gradient and solver's memory. In NumPy each net has all of these for itself, and a quarter
+    counts, as the lock is asked for all the way; compiled, nets come by turns, and epochs go by.
     """
     options, widths = nets[0].options, nets[0].state.network.widths
     if len(nets) == 1 or not options.solver_class.fuses:
         return [[net] for net in nets], 1
-    n_rows = chunk_length(widths)
+    n_rows, is_watched = chunk_length(widths), True
     if issubclass(options.solver_class, MiniBatchSolver):
-        n_rows = options.batch_size
+        n_rows, is_watched = options.batch_size, validates
     n_rows = min(n_rows, samples.n_samples)
     n_parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
     n_entries = 3 * n_rows * sum(widths[1:]) + 7 * n_parameters
-    n_bytes = n_entries * samples.X.dtype.itemsize
-    n_threads = min(max(len(nets) * n_bytes // THREAD_BYTES, 1), max_threads)
-    width = len(nets) if is_together else max(CACHE_BYTES // n_bytes, 2)
+    n_own, n_unlocked = n_entries, n_entries / 4
+    if choose_kernels(nets[0].state.network, samples.X).takes_epochs:
+        n_own, n_unlocked = 3 * n_parameters, n_entries * math.ceil(samples.n_samples / n_rows)
+        # Python has twice as much to do where it looks at each
+        n_unlocked *= min(options.max_iter / MANY_ITERATIONS, 1) / (1 + is_watched)
+    itemsize = samples.X.dtype.itemsize
+    n_threads = min(max(int(len(nets) * n_unlocked * itemsize) // THREAD_BYTES, 1), max_threads)
+    width = len(nets) if is_together else max(CACHE_BYTES // (n_own * itemsize), 2)
     n_stacks = math.ceil(len(nets) / width)
     n_stacks = min(math.ceil(n_stacks / n_threads) * n_threads, len(nets))
     ends = [len(nets) * place // n_stacks for place in range(n_stacks + 1)]

@@ -25,6 +25,8 @@ class CompiledKernels(Kernels):
     allocates anything.
     """
 
+    takes_epochs = True
+
     def __init__(self, network, samples, penalty):
         super().__init__(network, samples, penalty)
         self._stack, self._n_rows = None, 0

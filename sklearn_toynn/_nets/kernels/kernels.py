@@ -1,6 +1,7 @@
 """What a set of kernels must do."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,6 +23,9 @@ class Kernels(ABC):
     gradient : ndarray of shape (n_nets, n_parameters)
         Of what `on_batch` or `on_all` was last called for, in the solvers' variables.
     """
+
+    #: Whether epochs go by without the interpreter lock, the nets of a stack by turns.
+    takes_epochs: ClassVar[bool]
 
     def __init__(self, network, samples, penalty):
         self.network, self.samples, self.penalty = network, samples, penalty

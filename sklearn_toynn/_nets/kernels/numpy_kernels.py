@@ -18,6 +18,8 @@ class NumpyKernels(Kernels):
     within a net: a net's bits do not depend on its neighbours.
     """
 
+    takes_epochs = False
+
     def __init__(self, network, samples, penalty):
         super().__init__(network, samples, penalty)
         self._gradient_views = network.split(self.gradient)
