@@ -25,11 +25,14 @@ def one_blas_thread():
 
 
 @pytest.fixture
-def one_epoch_a_call(monkeypatch):
-    """Have Python see every epoch, as where a fit is watched."""
-    from sklearn_toynn._training import first_order  # noqa: PLC0415 (not before the set-up above)
+def one_iteration_a_call(monkeypatch):
+    """Have Python see every epoch and every Newton step, as where a fit is watched."""
+    # not before the set-up above
+    from sklearn_toynn._linear import descent  # noqa: PLC0415
+    from sklearn_toynn._training import first_order  # noqa: PLC0415
 
     monkeypatch.setattr(first_order, "CALL_SECONDS", 0)
+    monkeypatch.setattr(descent, "MAX_ORDER_AHEAD", 0)
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ def stopped(monkeypatch):
     return stopped
 
 
-@pytest.mark.usefixtures("one_epoch_a_call")
+@pytest.mark.usefixtures("one_iteration_a_call")
 @pytest.mark.parametrize(("solver", "seed"), [("adam", 4), ("sgd", 1)])
 def test_ctrl_c_after_the_last_net_has_ended(monkeypatch, solver, seed):
     model = ensemble(solver=solver, random_state=seed, tol=0, warm_start=True, **STALLS)
@@ -133,7 +133,7 @@ def test_ctrl_c_after_the_last_net_has_ended(monkeypatch, solver, seed):
     assert [start.solver.n_steps for start in model._memory] == [*others, last]
 
 
-@pytest.mark.usefixtures("one_epoch_a_call")
+@pytest.mark.usefixtures("one_iteration_a_call")
 def test_ctrl_c_in_a_search_after_the_last_candidate_has_ended(monkeypatch):
     model = ensemble(n_nets=1, n_iter_no_change=2, **STALLS)
     search = FusedGridSearchCV(model, {"learning_rate": [0.01, 1e-9]}, cv=2)
@@ -221,7 +221,7 @@ def test_ctrl_c_while_a_stack_is_set_up(monkeypatch, n_begun):
         assert_array_equal(layer, other)
 
 
-@pytest.mark.usefixtures("one_epoch_a_call")
+@pytest.mark.usefixtures("one_iteration_a_call")
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_ctrl_c_leaves_fitted_nets_that_had_not_begun_as_they_were(monkeypatch, method):
     monkeypatch.setattr(stacks, "CACHE_BYTES", 1)

@@ -128,7 +128,7 @@ def test_diverged(make, solver):
     assert model.stop_reason_ == "diverged"
 
 
-@pytest.mark.usefixtures("one_epoch_a_call")
+@pytest.mark.usefixtures("one_iteration_a_call")
 @filterwarnings
 @pytest.mark.parametrize(("make", "solver"), MODELS)
 def test_interrupted(make, solver, monkeypatch):
@@ -146,6 +146,7 @@ def test_interrupted(make, solver, monkeypatch):
     assert model.stop_reason_ == "interrupted"
 
 
+@pytest.mark.usefixtures("one_iteration_a_call")
 @pytest.mark.parametrize("n_calls", [1, 2, 4])
 @pytest.mark.parametrize("n_rows", [150, 9000])
 @pytest.mark.parametrize("solver", LINEAR_SOLVERS)

@@ -141,7 +141,7 @@ def test_best_weights_are_those_before_the_epoch_of_lowest_loss(kernels_class, r
 @every_rule
 @both_dtypes
 @both_sets
-def test_several_epochs_a_call_are_one_epoch_a_call(kernels_class, dtype, rule_class, kind):
+def test_several_epochs_a_call_are_one_iteration_a_call(kernels_class, dtype, rule_class, kind):
     widths = (9, 7, 3)
     network = make_network(widths, n_nets=3, dtype=dtype)
     samples = make_samples(widths, 55, kind, dtype=dtype, uses_rows=True)
