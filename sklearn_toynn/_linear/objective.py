@@ -93,7 +93,8 @@ class LinearObjective:
             scores = self._buffer(chunk)
             rows.scores(chunk, encoded, scores)
             P = self._cached_probabilities[i] if self.caches_probabilities else None
-            value += kernels.cross_entropy(scores, self.codes[chunk], self.weights[chunk], P)
+            codes = np.ascontiguousarray(self.codes[chunk])  # every few rows' are not
+            value += kernels.cross_entropy(scores, codes, self.weights[chunk], P)
             rows.pull_back(chunk, scores, gradient)
         gradient = rows.decode(gradient)
         pull = self.ridge * theta
@@ -114,7 +115,7 @@ class LinearObjective:
         theta, gradient, losses = theta.copy(), gradient.copy(), np.empty(max_steps)
         n_steps, loss, is_current, has_factor = kernels.newton_steps(
             self.rows.Z,
-            self.codes,
+            np.ascontiguousarray(self.codes),
             self.weights,
             self.ridge,
             theta,
@@ -257,7 +258,7 @@ class LinearObjective:
         total = weights.sum()
         if not total > 0:
             return None
-        X, codes = self.rows.X[::step], self.codes[::step].copy()
+        X, codes = self.rows.X[::step], self.codes[::step]
         return LinearObjective(
             X, codes, weights / total, self.reg, self.n_classes, self.columns, self.square
         )
