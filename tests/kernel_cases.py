@@ -117,6 +117,7 @@ def run_epochs(
     growth=1.0,
     momenta=MOMENTA,
     place=np.copy,
+    n_threads=1,
 ):
     """Go through epochs, some in each call; return all that changes.
 
@@ -140,7 +141,13 @@ def run_epochs(
     for start in range(0, n_epochs, at_once):
         updates = slice(start * n_batches, (start + at_once) * n_batches)
         of_call = kernels.run_epochs(
-            orders[start : start + at_once], batch_size, rule, step_sizes[updates], momentum, best
+            orders[start : start + at_once],
+            batch_size,
+            rule,
+            step_sizes[updates],
+            momentum,
+            best,
+            n_threads,
         )
         losses.append(of_call)
         best.update(of_call[-1], network.parameters)  # as `TrainingRun.record`

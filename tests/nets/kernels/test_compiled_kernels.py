@@ -298,6 +298,35 @@ def test_bits_do_not_depend_on_longer_passes_before():
     assert_same_bits(run_epochs(after, RULES["sgd"]), run_epochs(expected, RULES["sgd"]))
 
 
+# so many rows and weights that batches are computed in halves, the last of an epoch as a whole
+HALVED = {"widths": (60, 300, 5), "n_samples": 250, "batch_size": 96}
+
+
+@every_kind
+@both_dtypes
+def test_sets_agree_on_batches_in_halves(dtype, kind):
+    samples = make_samples(HALVED["widths"], HALVED["n_samples"], kind, dtype=dtype)
+    network = make_network(HALVED["widths"], dtype=dtype)
+    assert_sets_agree(network, samples, np.arange(101))
+
+
+@every_kind
+@every_rule
+@both_dtypes
+def test_bits_do_not_depend_on_who_computes_halves(dtype, rule_class, kind):
+    samples = make_samples(HALVED["widths"], HALVED["n_samples"], kind, dtype=dtype)
+    network = make_network(HALVED["widths"], dtype=dtype)
+    epochs = {"batch_size": HALVED["batch_size"], "n_epochs": 20}
+    stack = run_epochs(make_kernels(CompiledKernels, network, samples), rule_class, **epochs)
+    stack["losses"] = stack["losses"].T
+    for n_threads in (1, 2):
+        kernels = make_kernels(CompiledKernels, network, samples, nets=[1])
+        alone = run_epochs(kernels, rule_class, nets=[1], n_threads=n_threads, **epochs)
+        alone["losses"] = alone["losses"].T
+        assert kernels._stack.can_be_helped
+        assert_same_bits(alone, {name: values[[1]] for name, values in stack.items()})
+
+
 # ---- what goes to NumPy's
 
 
