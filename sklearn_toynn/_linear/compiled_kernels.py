@@ -10,7 +10,7 @@ class CompiledKernels(LinearKernels):
     cross_entropy = staticmethod(_compiled.cross_entropy)
     softmax = staticmethod(_compiled.softmax)
     derivative_change = staticmethod(_compiled.derivative_change)
-    start_hessian = staticmethod(_compiled.start_hessian)
+    add_penalty = staticmethod(_compiled.add_penalty)
     add_hessian = staticmethod(_compiled.add_hessian)
     solve_hessian = staticmethod(_compiled.solve_hessian)
     newton_steps = staticmethod(_compiled.newton_steps)

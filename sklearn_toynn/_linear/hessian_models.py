@@ -194,10 +194,10 @@ class FullHessian(HessianModel):
         n_classes, size = objective.shape
         order = (n_classes - 1) * size
         H = np.zeros((order, order), order="F")
-        kernels.start_hessian(H, objective.ridge, n_classes)
         for chunk, P in objective.probabilities(theta):
             Z, weights = objective.rows.standardized(chunk), objective.weights[chunk]
             H = kernels.add_hessian(H, Z, P, weights)
+        kernels.add_penalty(H, objective.ridge, n_classes)
         self.factor = cholesky(H)
 
     def solve(self, g):

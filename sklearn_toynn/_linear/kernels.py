@@ -48,13 +48,13 @@ class LinearKernels(ABC):
 
     @staticmethod
     @abstractmethod
-    def start_hessian(H, ridge, n_classes):
-        """Set what a penalty ridge (size,) adds to the Hessian of `FullHessian`, in zeros."""
+    def add_hessian(H, Z, probabilities, weights):
+        """Add to the lower triangle of H, in Fortran order, what rows Z add, and return H."""
 
     @staticmethod
     @abstractmethod
-    def add_hessian(H, Z, probabilities, weights):
-        """Add to the lower triangle of H, in Fortran order, what rows Z add, and return H."""
+    def add_penalty(H, ridge, n_classes):
+        """Add to it what a penalty ridge (size,) adds; last, as the rows' parts cancel."""
 
     @staticmethod
     @abstractmethod
@@ -111,10 +111,10 @@ class NumpyKernels(LinearKernels):
         changes *= weights
 
     @staticmethod
-    def start_hessian(H, ridge, n_classes):
+    def add_penalty(H, ridge, n_classes):
         by_class = _by_class(H, len(ridge))
         coupling = np.eye(n_classes - 1) - 1 / n_classes
-        np.einsum("jaka->jka", by_class)[...] = coupling[:, :, None] * ridge
+        np.einsum("jaka->jka", by_class)[...] += coupling[:, :, None] * ridge
 
     @staticmethod
     def add_hessian(H, Z, probabilities, weights):

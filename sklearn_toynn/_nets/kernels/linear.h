@@ -216,14 +216,15 @@ static void linear_add_hessian(double *H, const double *Z, const double *probabi
                 H[(k * size + j) * order + k * size + i] += blocks[(k * size + j) * size + i];
 }
 
-/* H, which holds zeros, becomes the penalty's part: (I - 11^T / n_classes) (x) diag(ridge). */
-static void linear_start_hessian(double *H, const double *ridge, ptrdiff_t n_classes, ptrdiff_t size)
+/* Adds the penalty's part, (I - 11^T / n_classes) (x) diag(ridge), to H: last, as the rows' parts
+   cancel. */
+static void linear_add_penalty(double *H, const double *ridge, ptrdiff_t n_classes, ptrdiff_t size)
 {
     const ptrdiff_t n_free = n_classes - 1, order = n_free * size;
     for (ptrdiff_t k = 0; k < n_free; k++)
         for (ptrdiff_t l = k; l < n_free; l++)
             for (ptrdiff_t j = 0; j < size; j++)
-                H[(k * size + j) * order + l * size + j] = ((k == l) - 1.0 / n_classes) * ridge[j];
+                H[(k * size + j) * order + l * size + j] += ((k == l) - 1.0 / n_classes) * ridge[j];
 }
 
 /*
@@ -323,9 +324,9 @@ static ptrdiff_t linear_newton_steps(const double *Z, const ptrdiff_t *codes,
         memcpy(theta, new_theta, n * sizeof(double));
         memcpy(gradient, new_gradient, n * sizeof(double));
         memset(H, 0, order * order * sizeof(double));
-        linear_start_hessian(H, ridge, n_classes, size);
         linear_add_hessian(H, Z, probabilities, weights, n_classes, n_rows, size, rest, dsyrk,
                            dgemm);
+        linear_add_penalty(H, ridge, n_classes, size);
         for (ptrdiff_t i = 0; i < order; i++) { /* as `symmetric.cholesky` begins */
             double *diagonal = H + i * (order + 1);
             *diagonal = (*diagonal > 0 ? *diagonal : 1.0) * (1 + 4 * DBL_EPSILON);

@@ -13,7 +13,7 @@ cdef extern from "kernels.h" nogil:
                                 Py_ssize_t, Py_ssize_t)
     void linear_softmax(double *, Py_ssize_t, Py_ssize_t)
     void linear_derivative_change(double *, const double *, const double *, Py_ssize_t, Py_ssize_t)
-    void linear_start_hessian(double *, const double *, Py_ssize_t, Py_ssize_t)
+    void linear_add_penalty(double *, const double *, Py_ssize_t, Py_ssize_t)
     Py_ssize_t linear_hessian_rows(Py_ssize_t)
     void linear_add_hessian(double *, const double *, const double *, const double *, Py_ssize_t,
                             Py_ssize_t, Py_ssize_t, double *, dsyrk_t *, Gemm *)
@@ -59,9 +59,9 @@ def derivative_change(double[:, ::1] changes, const double[:, ::1] probabilities
                                  changes.shape[0], changes.shape[1])
 
 
-def start_hessian(double[::1, :] H, const double[::1] ridge, Py_ssize_t n_classes):
+def add_penalty(double[::1, :] H, const double[::1] ridge, Py_ssize_t n_classes):
     with nogil:
-        linear_start_hessian(&H[0, 0], &ridge[0], n_classes, ridge.shape[0])
+        linear_add_penalty(&H[0, 0], &ridge[0], n_classes, ridge.shape[0])
 
 
 cdef double *new_work(Py_ssize_t n_classes, Py_ssize_t size, Py_ssize_t more) except NULL:

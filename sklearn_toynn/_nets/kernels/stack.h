@@ -169,7 +169,7 @@ static size_t lay_out(Stack *stack, const int *widths, int is_sparse)
    return whether there was room. */
 static int add_half(Stack *stack, const int *widths, int is_sparse, ptrdiff_t n_rows)
 {
-    if (n_rows * stack->n_weights < HALVED_PRODUCTS)
+    if (is_sparse || n_rows * stack->n_weights < HALVED_PRODUCTS) /* CSR rows have few products */
         return 1;
     Half *half = calloc(1, sizeof(Half));
     if (!half)
