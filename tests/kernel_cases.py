@@ -156,7 +156,7 @@ def run_epochs(
     return {
         "losses": np.concatenate(losses),
         "parameters": network.parameters,
-        "memory": rule.slots[:-1].swapaxes(0, 1),  # the last is room for an update to work in
+        "memory": rule.slots.swapaxes(0, 1),
         "best losses": best.losses,
         "best": best.parameters,
         "previous": best.previous,

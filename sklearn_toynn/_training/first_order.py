@@ -2,6 +2,7 @@
 
 import math
 from abc import abstractmethod
+from functools import cached_property
 from time import perf_counter
 from typing import ClassVar
 
@@ -61,6 +62,11 @@ class MiniBatchSolver(FirstOrderSolver):
     def __init__(self, slots, n_steps=0):
         super().__init__(slots, n_steps)
         self._epoch_seconds = math.inf
+
+    @cached_property
+    def _scratch(self):
+        """An array (n_nets, n_parameters) for `update`."""
+        return np.empty_like(self.slots[0])
 
     @staticmethod
     def get_max_iter(n_samples):
@@ -125,12 +131,12 @@ class SGD(MiniBatchSolver):
     """
 
     learning_rate = 0.1
-    n_slots = 2
+    n_slots = 1
     twin = "sgd"
 
     def update(self, gradient, step_size, momentum):
         """Make a step of the gradient."""
-        velocity, ahead = self.slots
+        (velocity,), ahead = self.slots, self._scratch
         momentum = momentum.astype(gradient.dtype)
         gradient *= step_size.astype(gradient.dtype)
         velocity *= momentum
@@ -150,7 +156,7 @@ class Adam(MiniBatchSolver):
     """
 
     learning_rate = 1e-2
-    n_slots = 3
+    n_slots = 2
     twin = "adam"
     beta1, beta2, epsilon = 0.9, 0.999, 1e-8
     #: Its root of v is of v / (1 - b2).
@@ -163,7 +169,7 @@ class Adam(MiniBatchSolver):
 
     def update(self, gradient, step_size, momentum):  # noqa: ARG002
         """Make a step of the gradient."""
-        first, second, root_square = self.slots
+        (first, second), root_square = self.slots, self._scratch
         beta1, beta2, epsilon = self.constants
         first *= beta1
         first += gradient

@@ -275,16 +275,19 @@ class TrainingRun:
         )
         diverged = np.array([not all(map(math.isfinite, end)) for end in ends])
         if not (loss + 0 * watched <= of_zero).all():
-            for candidates in (self.best.parameters[leaving], self._initial[leaving]):
+            for weights in (self.best.parameters, self._initial):
+                candidates = weights if leaving.all() else weights[leaving]
                 candidate_loss = left.value_at(candidates)
                 candidate_watched = self._watched_losses(left, candidates, candidate_loss)
                 worse = is_well_above(loss, candidate_loss)
                 better = worse & is_well_above(watched, candidate_watched)
-                parameters[better], loss[better] = candidates[better], candidate_loss[better]
+                np.copyto(parameters, candidates, where=better[:, None])
+                loss[better] = candidate_loss[better]
                 watched[better] = candidate_watched[better]
                 diverged |= worse
             lost = ~np.isfinite(watched)
-            parameters[lost], loss[lost] = candidates[lost], candidate_loss[lost]  # the start
+            np.copyto(parameters, candidates, where=lost[:, None])  # the start
+            loss[lost] = candidate_loss[lost]
             diverged |= lost
         return diverged
 

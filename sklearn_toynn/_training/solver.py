@@ -51,7 +51,9 @@ class Solver(ABC):
 
     def select(self, nets):
         """Return a solver with the memory of the nets that a mask names."""
-        return type(self)(np.ascontiguousarray(self.slots[:, nets]), self.n_steps)
+        places = np.arange(self.slots.shape[1])[nets]
+        # not by an index, which may leave the axes of the copy in another order
+        return type(self)(self.slots.take(places, axis=1), self.n_steps)
 
     def value(self, objective):
         """Return the objective (n_nets,) at the end of a run."""

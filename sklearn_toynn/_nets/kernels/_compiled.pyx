@@ -243,7 +243,7 @@ cdef class Stack:
         update.rule = <Rule>rule
         update.beta1, update.beta2, update.epsilon = constants[0], constants[1], constants[2]
         update.momentum, update.step_sizes = &momentum[0], &step_sizes[0, 0]
-        update.slots[0], update.slots[1] = address(slots[0]), address(slots[1])
+        update.slots[0], update.slots[1] = address(slots[0]), address(slots[len(slots) - 1])
         update.gradient = address(gradient)
         with nogil:
             n_epochs = self.stack.passes.run_epochs(

@@ -1,6 +1,7 @@
 """What a set of kernels must do."""
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -29,7 +30,11 @@ class Kernels(ABC):
 
     def __init__(self, network, samples, penalty):
         self.network, self.samples, self.penalty = network, samples, penalty
-        self.gradient = np.empty_like(network.parameters)
+
+    @cached_property
+    def gradient(self):
+        """See above; where the objective alone is asked for, there is none."""
+        return np.empty_like(self.network.parameters)
 
     @staticmethod
     @abstractmethod

@@ -22,10 +22,8 @@ class NumpyKernels(Kernels):
 
     def __init__(self, network, samples, penalty):
         super().__init__(network, samples, penalty)
-        self._gradient_views = network.split(self.gradient)
         self._transposed_weights = [weights.transpose(0, 2, 1) for weights in network.weights]
         self._weights = network.parameters[:, : network.n_weights]
-        self._weights_gradient = self.gradient[:, : network.n_weights]
         self._decay = np.empty_like(self._weights)
         self._weights_row, self._decay_column = self._weights[:, None, :], self._decay[:, :, None]
         self._spaces = {}
@@ -130,6 +128,10 @@ class NumpyKernels(Kernels):
         return loss
 
     @cached_property
+    def _gradient_views(self):
+        return self.network.split(self.gradient)
+
+    @cached_property
     def _total(self):
         """Of the gradients of chunks, which mini-batches have no use for."""
         return np.empty_like(self.gradient)
@@ -150,7 +152,8 @@ class NumpyKernels(Kernels):
     def _add_penalty(self):
         """Return the penalty, and finish the gradient: its part, and the solvers' variables."""
         penalty = self._penalty()
-        self._weights_gradient += self._decay
+        weights_gradient = self.gradient[:, : self.network.n_weights]
+        weights_gradient += self._decay
         if self.penalty.unit is not None:
             self.gradient *= self.penalty.unit
         return penalty
