@@ -52,7 +52,7 @@ def call_in_turn(calls, n_rounds):
     for _ in range(n_rounds):
         rounds.append([])
         for call in calls:
-            sleep(0.03)  # OpenBLAS's idle threads spin so long
+            sleep(0.1)  # OpenBLAS's idle threads spin for some 30 ms
             rounds[-1].append(call())
     return list(map(list, zip(*rounds, strict=True)))
 

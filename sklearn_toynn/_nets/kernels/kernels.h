@@ -7,6 +7,7 @@
 
 /* The entries of a cache line, and of the widest registers. */
 #define LANES ((ptrdiff_t)(64 / sizeof(REAL)))
+#define WHOLE_LANES(n) (((n) + LANES - 1) / LANES * LANES)
 
 #define REAL float
 #define REAL_IS_FLOAT 1

@@ -40,13 +40,13 @@ static void NAME(multiply)(const Stack *stack, char transa, char transb, ptrdiff
 
 /* ------------------------------------------------------------------ rows of dense and CSR data */
 
-/* Copy rows of dense data, as they lie. */
+/* Copy rows of dense data, `out_stride` apart. */
 static WIDE void NAME(gather)(const Samples *samples, const ptrdiff_t *order, ptrdiff_t start,
-                              ptrdiff_t n, REAL *RESTRICT out)
+                              ptrdiff_t n, REAL *RESTRICT out, ptrdiff_t out_stride)
 {
     const ptrdiff_t n_features = samples->n_features, stride = samples->column_stride;
     const REAL *RESTRICT mean = samples->mean, *RESTRICT scale = samples->scale;
-    for (ptrdiff_t i = 0; i < n; i++, out += n_features) {
+    for (ptrdiff_t i = 0; i < n; i++, out += out_stride) {
         const char *x = samples->x + (order ? order[i] : start + i) * samples->row_stride;
         if (stride == sizeof(REAL))
             memcpy(out, x, n_features * sizeof(REAL));
@@ -59,28 +59,15 @@ static WIDE void NAME(gather)(const Samples *samples, const ptrdiff_t *order, pt
     }
 }
 
-/* The same by features; eight rows at a time, as a cache line of `out` is written at once. */
-static WIDE void NAME(gather_transposed)(const Samples *samples, const ptrdiff_t *order,
-                                         ptrdiff_t start, ptrdiff_t n, REAL *RESTRICT out,
-                                         ptrdiff_t out_stride)
+/* The gathered rows by features; eight at a time, as a cache line of `out` is written at once. */
+static WIDE void NAME(transpose_rows)(ptrdiff_t n, ptrdiff_t n_features, const REAL *RESTRICT rows,
+                                      ptrdiff_t row_stride, REAL *RESTRICT out, ptrdiff_t stride)
 {
     enum { BLOCK = 8 };
-    const ptrdiff_t n_features = samples->n_features, stride = samples->column_stride;
-    const REAL *RESTRICT mean = samples->mean, *RESTRICT scale = samples->scale;
-    for (ptrdiff_t i = 0; i < n; i += BLOCK) {
-        const char *x[BLOCK];
-        for (ptrdiff_t k = 0; k < BLOCK; k++) {
-            const ptrdiff_t place = i + k < n ? i + k : n - 1; /* more of the last: room is there */
-            x[k] = samples->x + (order ? order[place] : start + place) * samples->row_stride;
-        }
+    for (ptrdiff_t i = 0; i < n; i += BLOCK)
         for (ptrdiff_t j = 0; j < n_features; j++)
             for (ptrdiff_t k = 0; k < BLOCK; k++)
-                out[j * out_stride + i + k] = *(const REAL *)(x[k] + j * stride);
-    }
-    if (scale)
-        for (ptrdiff_t j = 0; j < n_features; j++)
-            for (ptrdiff_t i = 0; i < n; i++)
-                out[j * out_stride + i] = (out[j * out_stride + i] - mean[j]) / scale[j];
+                out[j * stride + i + k] = rows[(i + k) * row_stride + j];
 }
 
 /* Make ready the rows `order[0], ..., order[n - 1]`, or start, start + 1, ... where it is NULL.
@@ -93,7 +80,7 @@ static void NAME(load)(Stack *stack, const ptrdiff_t *order, ptrdiff_t start, pt
     const REAL *weights = samples->weights;
     REAL *loss_weights = batch->loss_weights, *rows = stack->rows;
     const ptrdiff_t n_features = samples->n_features;
-    const ptrdiff_t n_padded = (n + LANES - 1) / LANES * LANES, n_more = n_padded - n;
+    const ptrdiff_t n_padded = WHOLE_LANES(n), n_more = n_padded - n;
     const REAL scale = (REAL)(factor * samples->weight_scale);
     batch->n = n;
     batch->n_padded = n_padded;
@@ -110,11 +97,12 @@ static void NAME(load)(Stack *stack, const ptrdiff_t *order, ptrdiff_t start, pt
         for (ptrdiff_t i = 0; i < n; i++)
             batch->rows[i] = order ? order[i] : start + i;
     } else if (stack->layers[0].is_thin) {
-        NAME(gather_transposed)(samples, order, start, n, rows, stack->stride);
-        for (ptrdiff_t j = 0; j < n_features; j++)
-            memset(rows + j * stack->stride + n, 0, n_more * sizeof(REAL));
+        const ptrdiff_t stride = WHOLE_LANES(n_features);
+        NAME(gather)(samples, order, start, n, rows, stride);
+        memset(rows + n * stride, 0, n_more * stride * sizeof(REAL));
+        NAME(transpose_rows)(n_padded, n_features, rows, stride, stack->features, stack->stride);
         batch->x = rows;
-        batch->x_stride = stack->stride;
+        batch->x_stride = stride;
     } else if (!order && !samples->scale && n_more == 0 &&
                samples->column_stride == sizeof(REAL) &&
                samples->row_stride % sizeof(REAL) == 0 &&
@@ -122,7 +110,7 @@ static void NAME(load)(Stack *stack, const ptrdiff_t *order, ptrdiff_t start, pt
         batch->x = samples->x + start * samples->row_stride;
         batch->x_stride = samples->row_stride / sizeof(REAL);
     } else {
-        NAME(gather)(samples, order, start, n, rows);
+        NAME(gather)(samples, order, start, n, rows, n_features);
         memset(rows + n * n_features, 0, n_more * n_features * sizeof(REAL));
         batch->x = rows;
         batch->x_stride = n_features;
@@ -316,7 +304,8 @@ static void NAME(forward)(const Stack *stack, ptrdiff_t net)
             NAME(activate)(stack->activation, fan_in, n, stride, parameters + below->biases,
                            below->values, below->slopes);
         if (layer->is_thin)
-            NAME(multiply_thin)(fan_out, n, fan_in, weights, fan_in, 1, inputs, layer->values,
+            NAME(multiply_thin)(fan_out, n, fan_in, weights, fan_in, 1,
+                                l > 0 ? inputs : stack->features, stride, 0, layer->values,
                                 stride);
         else if (l > 0)
             NAME(multiply)(stack, 'N', 'N', n, fan_out, fan_in, inputs, stride, weights, fan_in, 0,
@@ -419,9 +408,13 @@ static double NAME(loss_and_gradient)(const Stack *stack, ptrdiff_t net, REAL be
                              delta, sums);
         for (ptrdiff_t u = 0; u < fan_out; u++)
             of_biases[u] = beta == 0 ? sums[u] : of_biases[u] + sums[u];
-        if (layer->is_thin)
-            NAME(multiply_thin_transposed)(fan_out, n, fan_in, delta, inputs, stride, beta,
-                                           of_weights, fan_in, 1);
+        if (layer->is_thin && l == 0 && 2 * fan_in > LANES)
+            NAME(multiply_thin)(fan_out, fan_in, n, delta, stride, 1, inputs, batch->x_stride,
+                                beta, of_weights, fan_in);
+        else if (layer->is_thin)
+            NAME(multiply_thin_transposed)(fan_out, n, fan_in, delta,
+                                           l > 0 ? inputs : stack->features, stride, beta,
+                                           of_weights);
         else if (l > 0)
             NAME(multiply)(stack, 'T', 'N', fan_in, fan_out, n, inputs, stride, delta, stride,
                            beta, of_weights, fan_in);
@@ -432,7 +425,7 @@ static double NAME(loss_and_gradient)(const Stack *stack, ptrdiff_t net, REAL be
             NAME(multiply_sparse_transposed)(stack, delta, sums, beta, of_weights);
         if (l > 0 && layer->is_thin)
             NAME(multiply_thin)(fan_in, n, fan_out, parameters + layer->weights, 1, fan_in, delta,
-                                below->delta, stride);
+                                stride, 0, below->delta, stride);
         else if (l > 0)
             NAME(multiply)(stack, 'N', 'T', n, fan_in, fan_out, delta, stride,
                            parameters + layer->weights, fan_in, 0, below->delta, stride);

@@ -40,8 +40,8 @@ typedef struct {
 /* The rows that a pass is on: padded to a whole number of LANES by rows of zeros, of weight 0. */
 typedef struct {
     ptrdiff_t n, n_padded;
-    const void *x;      /* dense: row after row, or where the first layer is thin by features */
-    ptrdiff_t x_stride; /* from row to row, or from feature to feature, in entries */
+    const void *x;      /* dense: row after row */
+    ptrdiff_t x_stride; /* from row to row, in entries */
     ptrdiff_t *rows;    /* CSR: which they are */
     ptrdiff_t *codes;
     void *loss_weights; /* the factors of their terms in the loss */
@@ -64,7 +64,8 @@ struct Stack {
     const char *unit;    /* parameters over the solver's variables, or NULL where they are alike */
     Samples samples;
     Batch batch;
-    void *rows;          /* (stride, n_features), or where the first layer is thin, transposed */
+    void *rows;          /* (stride, n_features); where the first layer is thin, padded, and also */
+    void *features;      /* (n_features, stride) */
     void *totals;        /* (stride,) */
     void *own_scores;    /* (stride,) */
     void *sums;          /* of a layer's deltas, by units */
@@ -160,8 +161,11 @@ static size_t lay_out(Stack *stack, const int *widths, int is_sparse)
         stack->first_weights = take_place(stack, &used, n_features * first, size);
         stack->first_gradient = take_place(stack, &used, n_features * first, size);
         stack->by_row = take_place(stack, &used, stride * first, size);
-    } else
-        stack->rows = take_place(stack, &used, stride * n_features, size);
+    } else {
+        const ptrdiff_t lanes = 64 / size, padded = (n_features + lanes - 1) / lanes * lanes;
+        stack->rows = take_place(stack, &used, stride * padded, size);
+        stack->features = take_place(stack, &used, stride * n_features, size);
+    }
     return used;
 }
 
