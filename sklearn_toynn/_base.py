@@ -440,7 +440,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
                     for _ in range(self._n_nets)
                 ]
             )
-            is_finite = np.isfinite(np.vdot(parameters, parameters))
+            # not by BLAS, whose second thread would then spin while ours compute
+            is_finite = np.isfinite(np.square(parameters).sum())
         if not is_finite:
             raise ValueError(
                 f"init={self.init!r} gives weights whose squares exceed {problem.dtype}. Lower it."
