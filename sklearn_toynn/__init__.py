@@ -1,8 +1,15 @@
 """Small neural nets as scikit-learn classifiers."""
 
+from ._cross_validated import SoftmaxClassifierCV, TwoLayerNetClassifierCV
 from ._show_versions import show_versions
 from ._softmax import SoftmaxClassifier
 from ._two_layer_net import TwoLayerNetClassifier
 
-__all__ = ["SoftmaxClassifier", "TwoLayerNetClassifier", "show_versions"]
+__all__ = [
+    "SoftmaxClassifier",
+    "SoftmaxClassifierCV",
+    "TwoLayerNetClassifier",
+    "TwoLayerNetClassifierCV",
+    "show_versions",
+]
 __version__ = "0.1.0"

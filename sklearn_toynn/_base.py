@@ -217,7 +217,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     _solvers: ClassVar[dict] = SOLVERS
 
     _parameter_constraints: ClassVar[dict] = {
-        "reg": [Interval(Real, 0, None, closed="left")],
+        "reg": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "solver": [StrOptions(set(SOLVERS))],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "schedule": [StrOptions({"auto", *SCHEDULES}), callable],
@@ -242,6 +242,9 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
 
     #: How many nets are averaged.
     _n_nets = 1
+
+    #: What `reg="auto"` is with two classes, times the total weight of the rows.
+    _reg_of_two_classes = 1
 
     @property
     @abstractmethod
@@ -378,6 +381,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
             problem = self._validate(
                 (X, y, sample_weight), classes=known_classes(self, classes), reset=not goes_on
             )
+            if goes_on:
+                problem = replace(problem, total_weight=self._total_weight + problem.total_weight)
             states = self._go_on(problem, streams) if goes_on else self._start(problem, streams)
             options = self._resolve_options(problem, is_one_pass=True)
             nets = [(options, state) for state in states]
@@ -410,7 +415,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         scales_columns = solver_class.scales_columns and is_auto(self.init)
         return TrainingOptions(
             solver_class=solver_class,
-            reg=as_column(self.reg),
+            reg=as_column(self._resolve_reg(problem)),
             learning_rate=as_column(learning_rate),
             momentum=as_column(self.momentum),
             schedule="constant" if is_one_pass else schedule,
@@ -423,6 +428,22 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
             is_one_pass=is_one_pass,
             verbose=int(self.verbose),
         )
+
+    def _resolve_reg(self, problem):
+        """Return the penalty; "auto" is that of `LogisticRegression` at its C=1."""
+        if not is_auto(self.reg):
+            return float(self.reg)
+        factor = self._reg_of_two_classes if len(problem.classes) == 2 else 1
+        with np.errstate(over="ignore"):
+            reg = np.float64(factor) / problem.total_weight
+            is_finite = np.isfinite(reg.astype(problem.dtype))
+        if not (is_finite and np.isfinite(problem.total_weight)):
+            raise ValueError(
+                "reg='auto' is 1 over the total weight of the rows, sample_weight times "
+                f"class_weight, which is {problem.total_weight:.3g}, beyond what {problem.dtype} "
+                "can take. Scale the weights, or give reg as a number."
+            )
+        return float(reg)
 
     def _begin(self, problem, streams):
         """Return where training begins, a `NetState` for each net."""
@@ -524,6 +545,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         """
         results = list(filter(None, results))
         self.classes_ = problem.classes
+        self.reg_, self._total_weight = self._resolve_reg(problem), problem.total_weight
         parameters = np.concatenate([result.network.parameters for result in results])
         network = Network(self._get_widths(problem), self._activation, parameters)
         self._set_layers(network.weights, [bias[:, :, 0] for bias in network.biases])

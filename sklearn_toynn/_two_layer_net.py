@@ -28,8 +28,11 @@ class TwoLayerNetClassifier(NetClassifier):
     ----------
     hidden_size : int, default=100
         The number of hidden units.
-    reg : float, default=1e-3
-        The penalty on the squared weights, >= 0. The biases go free.
+    reg : float or "auto", default="auto"
+        The penalty on the squared weights, >= 0. The biases go free. "auto" is 1 over the total
+        weight of the rows, which is their number without weights: what `LogisticRegression`'s
+        ``C=1`` and `MLPClassifier`'s ``alpha=1`` say of one batch. In `partial_fit` the rows seen
+        so far count.
     n_nets : int, default=1
         How many nets to train, each from initial weights of its own and to its own end, and to
         average in probability. They see the same batches and are trained together, in threads
@@ -114,6 +117,8 @@ class TwoLayerNetClassifier(NetClassifier):
         leading axis for the nets.
     intercepts_ : list of ndarray, of shape (hidden_size,) and (n_classes,)
         Their biases, likewise.
+    reg_ : float
+        The penalty that was used: `reg`, or what "auto" stood for.
     n_features_in_ : int
         The number of columns of X.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -173,7 +178,7 @@ class TwoLayerNetClassifier(NetClassifier):
     def __init__(
         self,
         hidden_size=100,
-        reg=1e-3,
+        reg="auto",
         *,
         n_nets=1,
         activation="relu",

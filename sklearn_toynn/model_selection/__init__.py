@@ -1,5 +1,6 @@
 """Searches over hyperparameters that train their candidates together."""
 
+from ._one_standard_error import one_standard_error
 from ._search import FusedGridSearchCV, FusedRandomizedSearchCV
 
-__all__ = ["FusedGridSearchCV", "FusedRandomizedSearchCV"]
+__all__ = ["FusedGridSearchCV", "FusedRandomizedSearchCV", "one_standard_error"]

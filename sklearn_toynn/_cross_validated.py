@@ -1,0 +1,647 @@
+"""The estimators that choose penalty and width by cross-validation: search -> refit."""
+
+import warnings
+from abc import ABC, abstractmethod
+from inspect import signature
+from numbers import Integral
+from typing import ClassVar
+
+import numpy as np
+from sklearn import config_context, get_config
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer, get_scorer_names, log_loss, make_scorer
+from sklearn.model_selection import check_cv
+from sklearn.utils import check_random_state
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+)
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from ._base import restored_on_error
+from ._callbacks import make_hook_kwargs
+from ._sklearn_compat import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    callback_context,
+    fit_context,
+    propagated_callbacks,
+)
+from ._softmax import SoftmaxClassifier
+from ._two_layer_net import TwoLayerNetClassifier
+from .model_selection import FusedGridSearchCV
+
+
+def is_refitted(estimator):
+    """Say whether there is a model to predict with, or raise why there is none."""
+    if estimator.refit is False:
+        raise AttributeError(
+            f"refit=False makes {type(estimator).__name__} choose, not predict. Set refit=True, "
+            "or fit the plain estimator with the chosen values."
+        )
+    return True
+
+
+class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
+    """A plain estimator whose penalty is chosen by cross-validation; see its subclasses."""
+
+    #: The plain estimator's class.
+    _plain_class: ClassVar[type]
+
+    #: Between what a number of `regs` lies, times the total weight of the rows.
+    _range_of_regs: ClassVar[tuple]
+
+    _own_constraints: ClassVar[dict] = {
+        "regs": [Interval(Integral, 1, None, closed="left"), "array-like"],
+        "cv": ["cv_object"],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        "n_jobs": [Integral, None],
+        "refit": ["boolean", callable],
+    }
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        cls.__init__.__signature__ = signature(cls.__init__)
+        of_plain = cls._plain_class._parameter_constraints
+        cls._parameter_constraints = cls._own_constraints | {
+            name: of_plain[name] for name in cls._get_param_names() if name in of_plain
+        }
+
+    @abstractmethod
+    def _make_candidate(self, plain):
+        """Return the plain estimator as it is while it is a candidate, from the one to refit."""
+
+    @abstractmethod
+    def _make_grid(self):
+        """Return what is tried beside the penalties, lists by parameter of the plain estimator."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def get_metadata_routing(self):
+        """Return what the splitter and the scorer ask for.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            Scorers that are given by name ask for `sample_weight`.
+        """
+        router = MetadataRouter(owner=self).add_self_request(self)
+        splitter = check_cv(self.cv, classifier=True)
+        router.add(splitter=splitter, method_mapping=MethodMapping().add("fit", "split"))
+        scorer = self._make_scorer(None)
+        return router.add(scorer=scorer, method_mapping=MethodMapping().add("fit", "score"))
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, **params):
+        """Choose by cross-validation, and refit to all rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The training data, as in the plain estimator.
+        y : array-like of shape (n_samples,)
+            The class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; None stands for 1 each. They count where rows are trained on and,
+            unless `scoring` is a function, where they are scored.
+        **params : dict of str -> object
+            What the splitter and the scorer ask for, such as `groups`.
+
+        Returns
+        -------
+        self : estimator
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If an argument or a parameter is not what it must be, or a fold leaves a class without
+            a row to train on where `scoring` is the log loss; the message names it. An earlier
+            fit stays as it was.
+        KeyboardInterrupt
+            On Ctrl-C. An earlier fit stays as it was; once the refit has begun, the weights so
+            far are kept.
+        """
+        hook_kwargs = make_hook_kwargs(self, X, y, sample_weight)
+        context = callback_context(self, max_subtasks=1 + (self.refit is not False))
+        interrupt = None
+        with restored_on_error(self):
+            context.call_on_fit_task_begin(**hook_kwargs)
+            plain = self._make_plain()
+            problem = plain._validate((X, y, sample_weight))
+            regs = self._resolve_regs(problem.total_weight)
+            splitter = ClassCheckingSplitter(self.cv, problem.classes, self.scoring)
+            search = FusedGridSearchCV(
+                self._make_candidate(plain),
+                self._make_grid() | {"reg": regs.tolist()},
+                scoring=self._make_scorer(problem.classes),
+                n_jobs=self.n_jobs,
+                refit=False,
+                cv=splitter,
+                error_score="raise",
+            )
+            y = problem.classes[problem.samples.codes]
+            self._search(search, X, y, sample_weight, params, context)
+            self._set_chosen(search, regs, problem, plain)
+            if self.refit is not False:
+                interrupt = self._refit(plain, X, y, sample_weight, context)
+        if interrupt is not None:
+            raise interrupt
+        context.call_on_fit_task_end(**hook_kwargs)
+        return self
+
+    def _make_plain(self):
+        """Return the plain estimator, with all but what is to be chosen."""
+        own = self.get_params(deep=False)
+        names = self._plain_class._get_param_names()
+        plain = self._plain_class(**{name: own[name] for name in names if name in own})
+        if not isinstance(self.random_state, Integral):  # the candidates are to draw alike
+            seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+            plain.set_params(random_state=seed)
+        return plain
+
+    def _resolve_regs(self, total_weight):
+        """Return the penalties to try, (n_regs,)."""
+        if isinstance(self.regs, Integral):
+            regs = np.geomspace(*self._range_of_regs, self.regs) / total_weight
+        else:
+            regs = np.asarray(self.regs, dtype=float)
+            if regs.ndim != 1 or not len(regs) or not (np.isfinite(regs) & (regs >= 0)).all():
+                raise ValueError(
+                    "regs must be a number of values or a list of penalties, finite and >= 0, "
+                    f"got {self.regs!r}."
+                )
+        if not np.isfinite(regs).all() or not total_weight < np.inf:
+            raise ValueError(
+                f"regs={self.regs} is a number of penalties over the total weight of the rows, "
+                f"which is {total_weight:.3g}. Scale the weights, or name the penalties."
+            )
+        return regs
+
+    def _make_scorer(self, classes):
+        """Return the scorer; that of the log loss knows all classes, those of a fold or not."""
+        if callable(self.scoring):
+            scorer = self.scoring
+            if get_config()["enable_metadata_routing"] or not hasattr(scorer, "set_score_request"):
+                return scorer
+            scorer = clone(scorer, safe=False)
+        elif self.scoring == "neg_log_loss":
+            scorer = make_scorer(
+                log_loss, greater_is_better=False, response_method="predict_proba", labels=classes
+            )
+        else:
+            scorer = get_scorer(self.scoring or "accuracy")
+        with config_context(enable_metadata_routing=True):
+            return scorer.set_score_request(sample_weight=True)
+
+    def _search(self, search, X, y, sample_weight, params, context):
+        """Fit the search over the grid."""
+        if sample_weight is not None:
+            params = params | {"sample_weight": sample_weight}
+        context = context.subcontext(task_name="search")
+        with (
+            # whatever the user has it at: what splitter and scorer ask for, they get
+            config_context(enable_metadata_routing=True),
+            propagated_callbacks(context, search),
+            warnings.catch_warnings(),
+        ):
+            # a candidate that does not do well is one that is not chosen
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            search.estimator.set_fit_request(sample_weight=True)
+            search.fit(X, y, **params)
+
+    def _set_chosen(self, search, regs, problem, plain):
+        """Set what was chosen, here and on the plain estimator."""
+        results = search.cv_results_
+        scores = results["mean_test_score"]
+        if not np.isfinite(scores).any():
+            raise ValueError(f"scoring={self.scoring!r} is finite for none of the candidates.")
+        index = int(self.refit(results) if callable(self.refit) else search.best_index_)
+        best = results["params"][index]
+        plain.set_params(**best)
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)  # of an earlier fit
+        self.classes_, self.n_features_in_ = problem.classes, problem.n_features
+        if hasattr(plain, "feature_names_in_"):
+            self.feature_names_in_ = plain.feature_names_in_
+        self.regs_, self.cv_results_, self.n_splits_ = regs, results, search.n_splits_
+        self.scorer_, self.best_index_ = search.scorer_, index
+        self.best_params_, self.best_score_ = best, float(scores[index])
+        self.edges_ = tuple(
+            name
+            for name, values in search.param_grid.items()
+            if best[name] in (min(values), max(values)) and len(set(values)) > 1
+        )
+        for name, value in best.items():
+            setattr(self, f"{name}_", value)
+
+    def _refit(self, plain, X, y, sample_weight, context):
+        """Fit the plain estimator to all rows, and take over its attributes.
+
+        Returns
+        -------
+        interrupt : KeyboardInterrupt or None
+            What ended that before its time, to be raised.
+        """
+        interrupt = None
+        context = context.subcontext(task_name="refit-with-best-params")
+        with propagated_callbacks(context, plain):
+            try:
+                plain.fit(X, y, sample_weight)
+            except KeyboardInterrupt as error:
+                if not hasattr(plain, "classes_"):  # nothing had begun
+                    raise
+                interrupt = error
+        self.best_estimator_ = plain
+        for name, value in vars(plain).items():
+            if name.endswith("_") and not name.startswith("_"):
+                setattr(self, name, value)
+        return interrupt
+
+    @available_if(is_refitted)
+    def decision_function(self, X):
+        """Return the scores of the classes, as the plain estimator does.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The data.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes, the score of the second less that of the first.
+        """
+        return self._refitted().decision_function(X)
+
+    @available_if(is_refitted)
+    def predict(self, X):
+        """Return the class of the highest score.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The data.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Labels from `classes_`.
+        """
+        return self._refitted().predict(X)
+
+    @available_if(is_refitted)
+    def predict_proba(self, X):
+        """Return the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The data.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_` and the dtype of the parameters.
+        """
+        return self._refitted().predict_proba(X)
+
+    @available_if(is_refitted)
+    def predict_log_proba(self, X):
+        """Return the logarithms of the probabilities, finite however small those are.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The data.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_` and the dtype of the parameters.
+        """
+        return self._refitted().predict_log_proba(X)
+
+    def _refitted(self):
+        check_is_fitted(self, "best_estimator_")
+        return self.best_estimator_
+
+
+class ClassCheckingSplitter:
+    """A splitter that refuses folds in which a class can't be learned, where that leaves no score.
+
+    Parameters
+    ----------
+    cv, scoring
+        The estimator's parameters.
+    classes : ndarray of shape (n_classes,)
+        The labels.
+    """
+
+    def __init__(self, cv, classes, scoring):
+        self._cv, self._classes, self._scoring = cv, classes, scoring
+
+    def _make_splitter(self, y=None):
+        return check_cv(self._cv, y, classifier=True)
+
+    def get_metadata_routing(self):
+        """Return what the splitter asks for."""
+        return get_routing_for_object(self._make_splitter())
+
+    def get_n_splits(self, X=None, y=None, **params):
+        """Return the number of splits."""
+        return self._make_splitter(y).get_n_splits(X, y, **params)
+
+    def split(self, X, y, **params):
+        """Yield the rows to train on and those to score on."""
+        for index, (train, test) in enumerate(self._make_splitter(y).split(X, y, **params)):
+            missing = np.setdiff1d(self._classes, y[train])
+            if len(missing) and self._scoring == "neg_log_loss":
+                raise ValueError(
+                    f"cv leaves no row of the classes {missing.tolist()} to train on in split "
+                    f"{index}, so that there is no log loss. Use fewer or stratified folds, join "
+                    "or drop such classes, or set scoring='accuracy'."
+                )
+            yield train, test
+
+
+class SoftmaxClassifierCV(CrossValidatedClassifier):
+    """`SoftmaxClassifier` whose penalty is chosen by cross-validation.
+
+    As `LogisticRegressionCV` is to `LogisticRegression`: the result is that of `SoftmaxClassifier`
+    with the penalty that `GridSearchCV` over the same values and folds would choose.
+
+    Parameters
+    ----------
+    regs : int or array-like of shape (n_regs,), default=10
+        The penalties to try. A number stands for as many values between 0.03 and 300, evenly
+        spaced as logarithms, over the total weight of the rows given to `fit`; all folds try the
+        same ones.
+    cv : int, splitter or iterable, default=5
+        The folds, stratified ones for an int. A class that a fold has no row of to train on is an
+        error where `scoring` is the log loss; one that it has no row of to score on is none.
+    scoring : str, callable or None, default="neg_log_loss"
+        As in `GridSearchCV`; None for accuracy.
+    n_jobs : int, default=None
+        The number of jobs of the search.
+    refit : bool or callable, default=True
+        Whether to fit the chosen one to all rows. A callable gets `cv_results_` and returns which
+        index it chooses, as `model_selection.one_standard_error` does.
+    solver, learning_rate, schedule, momentum, batch_size, max_iter, tol, n_iter_no_change, \
+early_stopping, validation_fraction, class_weight, init, shuffle, random_state, verbose
+        Those of `SoftmaxClassifier`, with its defaults. Without an int for `random_state`, all
+        candidates and the refit share one that is drawn.
+
+    Attributes
+    ----------
+    reg_ : float
+        The chosen penalty.
+    regs_ : ndarray of shape (n_regs,)
+        The penalties that were tried.
+    cv_results_ : dict of str -> ndarray
+        `GridSearchCV`'s, with the parameters of the plain estimator.
+    best_index_ : int
+        The place of the chosen candidate there.
+    best_params_ : dict
+        Its setting.
+    best_score_ : float
+        Its mean score over the folds.
+    edges_ : tuple of str
+        The parameters whose chosen value is the least or the largest that was tried: beyond it may
+        lie a better one.
+    scorer_ : callable
+        What scored the candidates.
+    n_splits_ : int
+        The number of folds.
+    best_estimator_ : estimator
+        The plain estimator, refitted. Its attributes are set here, too: `classes_`, `n_iter_`,
+        `loss_`, `loss_curve_`, `stop_reason_`, `coef_`, `intercept_`, `gap_`
+        and what else it has.
+
+    See Also
+    --------
+    SoftmaxClassifier : With a penalty of your own.
+    TwoLayerNetClassifierCV : With a hidden layer.
+    sklearn.linear_model.LogisticRegressionCV : The same model, penalised by `C`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_toynn import SoftmaxClassifierCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = SoftmaxClassifierCV().fit(X, y)
+    >>> bool(clf.reg_ < 1e-3), clf.score(X, y) > 0.95
+    (True, True)
+    """
+
+    _plain_class = SoftmaxClassifier
+    _range_of_regs = 0.03, 300
+
+    def __init__(
+        self,
+        regs=10,
+        *,
+        cv=5,
+        scoring="neg_log_loss",
+        n_jobs=None,
+        refit=True,
+        solver="auto",
+        learning_rate="auto",
+        schedule="auto",
+        momentum=0.9,
+        batch_size="auto",
+        max_iter="auto",
+        tol=1e-6,
+        n_iter_no_change=10,
+        early_stopping=False,
+        validation_fraction=0.1,
+        class_weight=None,
+        init="auto",
+        shuffle=True,
+        random_state=None,
+        verbose=0,
+    ):
+        self.regs = regs
+        self.cv = cv
+        self.scoring = scoring
+        self.n_jobs = n_jobs
+        self.refit = refit
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.momentum = momentum
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.class_weight = class_weight
+        self.init = init
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _make_candidate(self, plain):
+        return clone(plain).set_params(verbose=0)
+
+    def _make_grid(self):
+        return {}
+
+
+class TwoLayerNetClassifierCV(CrossValidatedClassifier):
+    """`TwoLayerNetClassifier` whose penalty and width are chosen by cross-validation.
+
+    The answer to "would a small net do better, how wide, and how strongly regularised?" in a line.
+    The candidates are single nets, trained together; the chosen one is fitted to all rows with
+    `n_nets`. It is the `TwoLayerNetClassifier` that `GridSearchCV` over the same values and folds
+    would choose.
+
+    Parameters
+    ----------
+    hidden_sizes : array-like of int, default=(100,)
+        The widths to try.
+    regs : int or array-like of shape (n_regs,), default=6
+        The penalties to try. A number stands for as many values between 0.3 and 100, evenly spaced
+        as logarithms, over the total weight of the rows given to `fit`; all folds try the same
+        ones.
+    cv : int, splitter or iterable, default=5
+        The folds, stratified ones for an int. A class that a fold has no row of to train on is an
+        error where `scoring` is the log loss; one that it has no row of to score on is none.
+    scoring : str, callable or None, default="neg_log_loss"
+        As in `GridSearchCV`; None for accuracy.
+    n_jobs : int, default=None
+        The number of jobs of the search. One trains its candidates in threads.
+    refit : bool or callable, default=True
+        Whether to fit the chosen one to all rows. A callable gets `cv_results_` and returns which
+        index it chooses, as `model_selection.one_standard_error` does.
+    n_nets : int, default=8
+        How many nets the refit averages.
+    activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol, \
+n_iter_no_change, early_stopping, validation_fraction, class_weight, init, shuffle, random_state, \
+verbose
+        Those of `TwoLayerNetClassifier`, with its defaults. Without an int for `random_state`, all
+        candidates and the refit share one that is drawn.
+
+    Attributes
+    ----------
+    reg_ : float
+        The chosen penalty.
+    hidden_size_ : int
+        The chosen width.
+    regs_ : ndarray of shape (n_regs,)
+        The penalties that were tried.
+    cv_results_ : dict of str -> ndarray
+        `GridSearchCV`'s, with the parameters of the plain estimator.
+    best_index_ : int
+        The place of the chosen candidate there.
+    best_params_ : dict
+        Its setting.
+    best_score_ : float
+        Its mean score over the folds.
+    edges_ : tuple of str
+        The parameters whose chosen value is the least or the largest that was tried: beyond it may
+        lie a better one.
+    scorer_ : callable
+        What scored the candidates.
+    n_splits_ : int
+        The number of folds.
+    best_estimator_ : estimator
+        The plain estimator, refitted. Its attributes are set here, too: `classes_`, `n_iter_`,
+        `loss_`, `loss_curve_`, `stop_reason_`, `coefs_`, `intercepts_`
+        and what else it has.
+
+    See Also
+    --------
+    TwoLayerNetClassifier : With a width and a penalty of your own.
+    SoftmaxClassifierCV : Without a hidden layer.
+    sklearn_toynn.model_selection.FusedGridSearchCV : Over any grid.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_toynn import TwoLayerNetClassifierCV
+    >>> X, y = load_wine(return_X_y=True)
+    >>> net = TwoLayerNetClassifierCV(hidden_sizes=[10, 100], random_state=0)
+    >>> clf = make_pipeline(StandardScaler(), net).fit(X, y)
+    >>> net.hidden_size_ in (10, 100), clf.score(X, y) > 0.95
+    (True, True)
+    """
+
+    _plain_class = TwoLayerNetClassifier
+    _range_of_regs = 0.3, 100
+    _own_constraints: ClassVar[dict] = {
+        "hidden_sizes": ["array-like"],
+        **CrossValidatedClassifier._own_constraints,
+    }
+
+    def __init__(
+        self,
+        hidden_sizes=(100,),
+        regs=6,
+        *,
+        cv=5,
+        scoring="neg_log_loss",
+        n_jobs=None,
+        refit=True,
+        n_nets=8,
+        activation="relu",
+        solver="adam",
+        learning_rate="auto",
+        schedule="auto",
+        momentum=0.9,
+        batch_size="auto",
+        max_iter="auto",
+        tol=1e-5,
+        n_iter_no_change=10,
+        early_stopping=False,
+        validation_fraction=0.1,
+        class_weight=None,
+        init="auto",
+        shuffle=True,
+        random_state=None,
+        verbose=0,
+    ):
+        self.hidden_sizes = hidden_sizes
+        self.regs = regs
+        self.cv = cv
+        self.scoring = scoring
+        self.n_jobs = n_jobs
+        self.refit = refit
+        self.n_nets = n_nets
+        self.activation = activation
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.momentum = momentum
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.class_weight = class_weight
+        self.init = init
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _make_candidate(self, plain):
+        return clone(plain).set_params(n_nets=1, verbose=0)
+
+    def _make_grid(self):
+        sizes = np.asarray(self.hidden_sizes)
+        if sizes.ndim != 1 or not len(sizes) or sizes.dtype.kind not in "iu" or sizes.min() < 1:
+            raise ValueError(
+                f"hidden_sizes must be a list of integers >= 1, got {self.hidden_sizes!r}."
+            )
+        return {"hidden_size": sizes.tolist()}

@@ -1,0 +1,94 @@
+"""A rule that chooses the simplest of the candidates that are as good as the best."""
+
+from collections.abc import Iterable
+from numbers import Real
+
+import numpy as np
+
+#: What makes a model simpler, in the order in which it counts: how a value of a parameter of such
+#: a name is measured, the least first.
+COMPLEXITIES = {
+    "hidden_size": lambda value: value,
+    "hidden_layer_sizes": lambda value: sum(value) if isinstance(value, Iterable) else value,
+    "reg": lambda value: -value if isinstance(value, Real) else 0,
+    "alpha": lambda value: -value,
+    "C": lambda value: value,
+}
+
+
+def one_standard_error(cv_results):
+    """Return the simplest candidate within one standard error of the best: a rule for `refit`.
+
+    The smallest net among them, and of those the one with the strongest penalty. A grid of widths
+    so has an answer that does not run to its edge: the best score mostly goes to the widest net,
+    by a margin that another draw of the folds would turn.
+
+    Parameters
+    ----------
+    cv_results : dict of str -> ndarray
+        The `cv_results_` of a search with one scorer over ``hidden_size`` (or
+        ``hidden_layer_sizes``), ``reg`` (or ``alpha``, ``C``), or both; those of the last step
+        of a pipeline are known by the end of their names.
+
+    Returns
+    -------
+    index : int
+        The place of the candidate.
+
+    Raises
+    ------
+    ValueError
+        If there is no score of a single scorer, or none of those parameters.
+
+    Notes
+    -----
+    The standard error is that of the mean of the best candidate's scores over the folds [1]_.
+
+    References
+    ----------
+    .. [1] Breiman, Friedman, Olshen and Stone (1984), "Classification and Regression Trees",
+       section 3.4.3.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_toynn import TwoLayerNetClassifier
+    >>> from sklearn_toynn.model_selection import FusedGridSearchCV, one_standard_error
+    >>> X, y = load_iris(return_X_y=True)
+    >>> net = TwoLayerNetClassifier(max_iter=200, random_state=0)
+    >>> grid = {"hidden_size": [4, 8, 16], "reg": [1e-4, 1e-3]}
+    >>> search = FusedGridSearchCV(net, grid, refit=one_standard_error).fit(X, y)
+    >>> search.best_params_["hidden_size"] < 16
+    True
+    """
+    if "mean_test_score" not in cv_results:
+        raise ValueError(
+            "one_standard_error needs a search with one scorer, as its scores are compared; got "
+            "several."
+        )
+    names = {
+        name: next((param for param in cv_results if param == f"param_{name}"), None)
+        or next((param for param in cv_results if param.endswith(f"__{name}")), None)
+        for name in COMPLEXITIES
+    }
+    names = {name: param for name, param in names.items() if param is not None}
+    if not names:
+        raise ValueError(
+            f"one_standard_error needs a search over one of {list(COMPLEXITIES)}, got "
+            f"{[name.removeprefix('param_') for name in cv_results if name.startswith('param_')]}."
+        )
+    means = cv_results["mean_test_score"]
+    best = int(np.nanargmax(means))
+    n_splits = sum(
+        name.startswith("split") and name.endswith("_test_score") for name in cv_results
+    )
+    scores = np.array([cv_results[f"split{i}_test_score"][best] for i in range(n_splits)])
+    error = scores.std(ddof=1) / np.sqrt(n_splits)
+    candidates = [index for index, mean in enumerate(means) if mean >= means[best] - error]
+    return min(
+        candidates,
+        key=lambda index: (
+            *(COMPLEXITIES[name](cv_results[param][index]) for name, param in names.items()),
+            -means[index],
+        ),
+    )
