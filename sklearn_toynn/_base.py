@@ -434,7 +434,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         if not is_auto(self.reg):
             return float(self.reg)
         factor = self._reg_of_two_classes if len(problem.classes) == 2 else 1
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", divide="ignore"):
             reg = np.float64(factor) / problem.total_weight
             is_finite = np.isfinite(reg.astype(problem.dtype))
         if not (is_finite and np.isfinite(problem.total_weight)):

@@ -68,7 +68,7 @@ class TwoLayerNetClassifier(NetClassifier):
         The rows per step of "sgd" and "adam"; "auto" is 200, or all if they are fewer.
     max_iter : int or "auto", default="auto"
         The most epochs of "sgd" and "adam", or iterations of the others. "auto" is
-        3000 / sqrt(n_samples) epochs, at least 20 and at most 80, or 1000 iterations.
+        4500 / sqrt(n_samples) epochs, at least 20 and at most 240, or 1000 iterations.
     tol : float, default=1e-5
         The training ends
 
@@ -163,7 +163,7 @@ class TwoLayerNetClassifier(NetClassifier):
     >>> from sklearn_toynn import TwoLayerNetClassifier
     >>> from sklearn_toynn.datasets import make_spiral
     >>> X, y = make_spiral(random_state=0)
-    >>> clf = TwoLayerNetClassifier(max_iter=500, random_state=0).fit(X, y)
+    >>> clf = TwoLayerNetClassifier(reg=1e-3, max_iter=500, random_state=0).fit(X, y)
     >>> clf.score(X, y) > 0.95
     True
     """

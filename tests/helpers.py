@@ -230,7 +230,7 @@ def plain_objective(model, X, y, w=None):
         np.arange(len(y)), np.searchsorted(model.classes_, y)
     ]
     squares = sum((W.astype(float) ** 2).sum() for W in layers(model)[0])
-    return np.average(losses, weights=w) + model.reg / 2 * squares
+    return np.average(losses, weights=w) + model.reg_ / 2 * squares
 
 
 def assert_same_bits(one, other):
@@ -265,7 +265,7 @@ every_case = pytest.mark.parametrize(("model_class", "solver"), CASES)
 
 
 def make_model(model_class, solver, **params):
-    params = {"max_iter": 8, "random_state": 0, **params}
+    params = {"reg": 1e-3, "max_iter": 8, "random_state": 0, **params}
     if model_class is TwoLayerNetClassifier:
         params.setdefault("hidden_size", 5)
     return model_class(solver=solver, **params)
@@ -337,7 +337,13 @@ STALLS = {"early_stopping": True, "schedule": "constant", "max_iter": 1000, "bat
 
 
 def ensemble(**params):
-    defaults = {"hidden_size": 5, "n_nets": N_NETS, "max_iter": 8, "random_state": 0}
+    defaults = {
+        "hidden_size": 5,
+        "reg": 1e-3,
+        "n_nets": N_NETS,
+        "max_iter": 8,
+        "random_state": 0,
+    }
     return TwoLayerNetClassifier(**(defaults | params))
 
 

@@ -84,7 +84,9 @@ def test_without_warm_start_each_fit_begins_anew(model_class):
 @every_class
 def test_warm_start_refuses_another_shape(model_class, change, params):
     X, y = scaled("wine")
-    model = model_class(solver="adam", max_iter=3, warm_start=True, random_state=0).fit(X, y)
+    model = model_class(
+        reg=1e-3, solver="adam", max_iter=3, warm_start=True, random_state=0
+    ).fit(X, y)
     if not params.keys() <= model.get_params().keys():
         return  # the linear model has no hidden_size
     probability = model.predict_proba(X)
@@ -130,7 +132,7 @@ class TestActivationSetBetweenFits:
         assert_array_equal(model.predict_proba(X), before)
         begin = scores_by(model, X, "tanh")
         loss = -log_softmax(begin, axis=1)[np.arange(len(y)), y].mean()
-        penalty = model.reg / 2 * sum((coef**2).sum() for coef in model.coefs_)
+        penalty = model.reg_ / 2 * sum((coef**2).sum() for coef in model.coefs_)
         model.fit(X, y)
         if solver in ("gd", "lbfgs"):
             assert model.loss_curve_[0] == pytest.approx(loss + penalty, rel=1e-9)

@@ -44,10 +44,10 @@ def two_outputs(logistic):
 
 def assert_same_optimum(softmax, logistic, X, y, w=None):
     coef, intercept = two_outputs(logistic)
-    optimum = objective(X @ coef.T + intercept, y, [coef], softmax.reg, w)
+    optimum = objective(X @ coef.T + intercept, y, [coef], softmax.reg_, w)
     assert_allclose(softmax.loss_, optimum, rtol=1e-6)
     # loss_ is what it says it is
-    own = objective(X @ softmax.coef_.T + softmax.intercept_, y, [softmax.coef_], softmax.reg, w)
+    own = objective(X @ softmax.coef_.T + softmax.intercept_, y, [softmax.coef_], softmax.reg_, w)
     assert_allclose(softmax.loss_, own, rtol=1e-10)
     assert_allclose(softmax.intercept_.sum(), 0, atol=1e-8)
     assert_array_equal(softmax.predict(X), logistic.predict(X))
@@ -84,7 +84,7 @@ def test_with_sample_weight_n_is_their_sum(name):
     softmax = SoftmaxClassifier(reg=(1 if K > 2 else 2) / w.sum()).fit(X, y, sample_weight=w)
     assert_same_optimum(softmax, logistic, X, y, w)
     # the weights change the answer, so that a fit without them would not pass
-    assert abs(softmax.loss_ / SoftmaxClassifier(reg=softmax.reg).fit(X, y).loss_ - 1) > 1e-3
+    assert abs(softmax.loss_ / SoftmaxClassifier(reg=softmax.reg_).fit(X, y).loss_ - 1) > 1e-3
 
 
 @pytest.mark.parametrize(

@@ -232,7 +232,10 @@ class TestReference:
         with localcontext(prec=80):
             value = polish(problem, minimum)
             below = 1 - float(value / Decimal(minimum.value))
-        assert -1e-15 <= below <= minimum.gap + 1e-15
+        # with heavy tails scores are 1e8, of which a long double holds what the loss is made of
+        scores = (problem.dense - minimum.centre) @ minimum.coef.T
+        rounding = np.finfo(scores.dtype).eps * abs(scores).max() / minimum.value
+        assert -1e-15 <= below <= minimum.gap + 1e-15 + rounding
 
 
 def round_reference(seed):

@@ -313,7 +313,7 @@ def test_verbose_prints_every_kth_objective(model, solver, k, capsys):
 def test_verbose_prints_the_tutorial_lines(capsys):
     X, y = make_spiral(random_state=0)
     SoftmaxClassifier(
-        solver="gd", learning_rate=1.0, max_iter=200, init=0.01, random_state=0, verbose=10
+        1e-3, solver="gd", learning_rate=1.0, max_iter=200, init=0.01, random_state=0, verbose=10
     ).fit(X, y)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(": ")[0] for line in lines] == [f"iteration {t}" for t in range(0, 200, 10)]

@@ -45,7 +45,7 @@ class TestWeightsAtTheEndsOfTheRange:
         w = (1 + np.arange(len(y)) % 3).astype(float)
         if class_factor is not None:
             params["class_weight"] = {k: class_factor * (k + 1) for k in range(3)}
-        model = clone(model).set_params(max_iter=5, random_state=0, **params)
+        model = clone(model).set_params(reg=1e-3, max_iter=5, random_state=0, **params)
         return model.fit(X, y, factor * w), model.predict_proba(X)
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -189,7 +189,7 @@ def test_the_class_without_weight_is_never_foretold(model):
 def test_scale_of_the_weights_has_no_effect(model, scale, dtype):
     X, y = wine()
     w = np.random.RandomState(0).randint(0, 4, size=len(y)).astype(float)
-    model = clone(model).set_params(batch_size=30)
+    model = clone(model).set_params(batch_size=30, reg=1e-3)
     plain = clone(model).fit(X.astype(dtype), y, w, X_val=X, y_val=y, sample_weight_val=w)
     scaled = clone(model).fit(
         X.astype(dtype), y, scale * w, X_val=X, y_val=y, sample_weight_val=scale * w
@@ -203,6 +203,7 @@ def test_scale_of_the_weights_has_no_effect(model, scale, dtype):
 @every_model
 def test_one_weight_for_all_is_no_weight(model, weight):
     X, y = wine()
+    model = clone(model).set_params(reg=1e-3)
     plain = clone(model).fit(X, y)
     assert_close(clone(model).fit(X, y, sample_weight=np.full(len(y), weight)), plain)
     assert_close(clone(model).fit(X, y, sample_weight=weight), plain)
@@ -236,6 +237,7 @@ def test_class_weight_is_a_factor_on_the_weights(model):
 @every_model
 def test_balanced_gives_every_class_the_same_weight(model):
     X, y = wine()
+    model = clone(model).set_params(reg=1e-3)
     balanced = clone(model).set_params(class_weight="balanced").fit(X, y)
     by_row = clone(model).fit(X, y, sample_weight=1 / np.bincount(y)[y])
     assert_close(balanced, by_row)

@@ -70,8 +70,8 @@ class MiniBatchSolver(FirstOrderSolver):
 
     @staticmethod
     def get_max_iter(n_samples):
-        """Return 3000 / sqrt(n_samples) epochs, within [20, 80]: more steps for more rows."""
-        return min(max(round(3000 / math.sqrt(n_samples)), 20), 80)
+        """Return 4500 / sqrt(n_samples) epochs, within [20, 240]: more steps for more rows."""
+        return min(max(round(4500 / math.sqrt(n_samples)), 20), 240)
 
     def iterate(self, run):
         """Go through the batches of an epoch, or of as many as nothing looks in between.

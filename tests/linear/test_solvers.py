@@ -137,19 +137,19 @@ def reg_of(name, C):
 
 
 def assert_minimum(model, X, y, least, tol, w=None):
-    loss = linear_objective(model.coef_, model.intercept_, X, y, model.reg, w)
+    loss = linear_objective(model.coef_, model.intercept_, X, y, model.reg_, w)
     assert loss <= least * (1 + tol)
     assert_allclose(model.loss_, loss, rtol=1e-9)
     assert_allclose(model.intercept_.sum(), 0, atol=1e-9 * (1 + abs(model.intercept_).max()))
     # g'd/2 over the directions of the standardised columns is a part of the gap
-    coef_gradient, intercept_gradient = gradient(model.coef_, model.intercept_, X, y, model.reg, w)
+    coef_gradient, intercept_gradient = gradient(model.coef_, model.intercept_, X, y, model.reg_, w)
     dense = X.toarray() if sp.issparse(X) else X
     std = dense.std(axis=0) if w is None else np.sqrt(np.cov(dense.T, aweights=w).diagonal())
     mean = np.average(dense, axis=0, weights=w)
     shifted = coef_gradient - np.outer(intercept_gradient, mean)
     scaled = np.divide(shifted, std, where=std > 1e-9 * abs(mean), out=np.zeros_like(shifted))
     # a convex function with a curvature of at most 1/2 + reg/std^2 along each of them
-    bound = 0.5 + np.divide(model.reg, std**2, where=std > 0, out=np.full_like(std, np.inf))
+    bound = 0.5 + np.divide(model.reg_, std**2, where=std > 0, out=np.full_like(std, np.inf))
     assert (scaled**2 <= 4 * bound * (tol * least + 1e-14)).all()
     assert (abs(intercept_gradient) <= 2 * np.sqrt(tol * least + 1e-14)).all()
 
@@ -370,7 +370,7 @@ def test_loss_curve_and_n_iter(solver):
 @every_solver
 def test_text_of_the_convergence_warning(solver):
     X, y = load("scaled wine")  # so that the columns' variance is 1
-    model = SoftmaxClassifier(solver=solver, max_iter=2)
+    model = SoftmaxClassifier(1e-3, solver=solver, max_iter=2)
     with pytest.warns(ConvergenceWarning) as caught:
         model.fit(X, y)
     (warning,) = caught
@@ -380,9 +380,9 @@ def test_text_of_the_convergence_warning(solver):
         float, re.findall(r"\d[\d.]*(?:e[+-]?\d+)?(?= of|, and|\. Raise)", text)
     )
     assert tol == model.tol < gap
-    least = SoftmaxClassifier(solver=solver, tol=1e-12).fit(X, y).loss_
+    least = SoftmaxClassifier(1e-3, solver=solver, tol=1e-12).fit(X, y).loss_
     assert gap > 0.3 * (model.loss_ - least) / model.loss_
-    expected = max(abs(g).max() for g in gradient(model.coef_, model.intercept_, X, y, model.reg))
+    expected = max(abs(g).max() for g in gradient(model.coef_, model.intercept_, X, y, model.reg_))
     assert largest == pytest.approx(expected, rel=1e-2)
     assert "Raise max_iter, tol or reg" in text
 
@@ -393,7 +393,7 @@ def test_out_of_reach_is_said(solver):
     X, y = load("iris")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model = SoftmaxClassifier(solver=solver, tol=0).fit(X, y)
+        model = SoftmaxClassifier(1e-3, solver=solver, tol=0).fit(X, y)
     assert model.n_iter_ < 200
     assert model.loss_ <= optimum("iris", 1e-3) * (1 + 1e-12)
 

@@ -39,7 +39,7 @@ def draw_labels(X, n_classes, rng, strength=2.0):
 
 def relative_excess(model, X, y):
     """Return how far the objective is above its minimum, relative to that."""
-    problem, minimum = solve(X.tobytes(), X.dtype.char, y.tobytes(), X.shape, model.reg)
+    problem, minimum = solve(X.tobytes(), X.dtype.char, y.tobytes(), X.shape, model.reg_)
     return excess(problem, minimum, model.coef_, model.intercept_) / minimum.value
 
 
@@ -153,7 +153,7 @@ class TestMoreColumnsThanRows:
     @every_solver
     def test_many_raw_columns(self, solver):
         X, y = make_raw_columns(252, 751)
-        model = SoftmaxClassifier(solver=solver).fit(X, y)
+        model = SoftmaxClassifier(1e-3, solver=solver).fit(X, y)
         above = model.loss_ / self.least - 1
         assert -1e-9 <= above <= model.gap_ + 1e-9
         assert model.gap_ <= 1e-6

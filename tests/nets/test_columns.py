@@ -259,7 +259,7 @@ class TestEnd:
 
     def test_lbfgs_that_stops_by_itself(self):
         X, y = load_iris(return_X_y=True)
-        net = TwoLayerNetClassifier(20, solver="lbfgs", random_state=0)
+        net = TwoLayerNetClassifier(20, 1e-3, solver="lbfgs", random_state=0)
         with pytest.warns(
             ConvergenceWarning, match=r"L-BFGS-B stopped .* 'CONVERGENCE.* largest .* was 0\.0"
         ):

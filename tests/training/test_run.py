@@ -287,7 +287,9 @@ def test_ctrl_c_at_any_moment_of_training(model_class, solver, monkeypatch):
     # raised where a signal may land as well: in a call that training makes of its schedule or net
     X, y = wine()
     for moment in (0, 1, 2, 5, 9):
-        model = model_class(solver=solver, max_iter=20, tol=0, batch_size=60, random_state=0)
+        model = model_class(
+            reg=1e-3, solver=solver, max_iter=20, tol=0, batch_size=60, random_state=0
+        )
         interrupt_kernels(monkeypatch, moment)
         with pytest.raises(KeyboardInterrupt):
             model.fit(X, y, X_val=X, y_val=y)

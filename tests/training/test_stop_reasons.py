@@ -179,7 +179,7 @@ def test_partial_fit(make, solver):
 
 @pytest.mark.parametrize("n_more", [0, 5])  # with none, the first net ends by both at once
 def test_each_net_has_its_own(n_more):
-    params = {"solver": "gd", "tol": 0.02, "activation": "tanh"}
+    params = {"reg": 1e-3, "solver": "gd", "tol": 0.02, "activation": "tanh"}
     alone = net(**params, max_iter=1000).fit(X, y)
     model = net(**params, max_iter=alone.n_iter_ + n_more, n_nets=4)
     with pytest.warns(ConvergenceWarning, match="of 4 nets") as caught:

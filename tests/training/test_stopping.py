@@ -102,7 +102,7 @@ def largest_gradient_entry(model, X, y):
     """By the formula for softmax, row-major."""
     scores = X @ model.coef_.T + model.intercept_
     errors = (np.exp(log_softmax(scores, axis=1)) - np.eye(len(model.classes_))[y]) / len(y)
-    return max(abs(errors.T @ X + model.reg * model.coef_).max(), abs(errors.sum(axis=0)).max())
+    return max(abs(errors.T @ X + model.reg_ * model.coef_).max(), abs(errors.sum(axis=0)).max())
 
 
 @pytest.mark.parametrize("tol", [1e-2, 1e-3, 1e-4])
@@ -131,7 +131,7 @@ def test_net_lbfgs_stops_on_the_gradient(tol):
         4, 0.01, activation="tanh", solver="lbfgs", tol=tol, random_state=0
     ).fit(X, y)
     shapes = [W.shape for W in net.coefs_]
-    gradient = tanh_objective(X, y, net.reg, shapes)(flat(net))[1]
+    gradient = tanh_objective(X, y, net.reg_, shapes)(flat(net))[1]
     assert abs(gradient).max() <= tol
 
 
@@ -148,6 +148,7 @@ def test_a_validation_set_stops_the_training(
 ):
     X, X_val, y, y_val = split()
     model = model_class(
+        reg=1e-3,
         solver=solver,
         schedule=schedule,
         learning_rate=0.05,
