@@ -93,10 +93,14 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             Scorers that are given by name ask for `sample_weight`.
         """
         router = MetadataRouter(owner=self).add_self_request(self)
-        splitter = check_cv(self.cv, classifier=True)
-        router.add(splitter=splitter, method_mapping=MethodMapping().add("fit", "split"))
-        scorer = self._make_scorer(None)
-        return router.add(scorer=scorer, method_mapping=MethodMapping().add("fit", "score"))
+        router.add(
+            splitter=check_cv(self.cv, classifier=True),
+            method_mapping=MethodMapping().add(caller="fit", callee="split"),
+        )
+        return router.add(
+            scorer=self._make_scorer(None),
+            method_mapping=MethodMapping().add(caller="fit", callee="score"),
+        )
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, **params):

@@ -73,9 +73,7 @@ def test_partial_fit_is_the_loop_of_steps(solver, batch_size):
 @every_batch_solver
 def test_partial_fit_on_all_rows_is_an_epoch_of_fit(model_class, solver):
     X, y = scaled("wine")
-    model = model_class(
-        reg=1e-3, solver=solver, batch_size=40, init=0.1, tol=0, random_state=0
-    )
+    model = model_class(reg=1e-3, solver=solver, batch_size=40, init=0.1, tol=0, random_state=0)
     steps = clone(model)
     for _ in range(5):
         steps.partial_fit(X, y, classes=[0, 1, 2])

@@ -84,9 +84,9 @@ def test_without_warm_start_each_fit_begins_anew(model_class):
 @every_class
 def test_warm_start_refuses_another_shape(model_class, change, params):
     X, y = scaled("wine")
-    model = model_class(
-        reg=1e-3, solver="adam", max_iter=3, warm_start=True, random_state=0
-    ).fit(X, y)
+    model = model_class(reg=1e-3, solver="adam", max_iter=3, warm_start=True, random_state=0).fit(
+        X, y
+    )
     if not params.keys() <= model.get_params().keys():
         return  # the linear model has no hidden_size
     probability = model.predict_proba(X)

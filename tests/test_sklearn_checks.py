@@ -1,4 +1,4 @@
-"""scikit-learn's common checks, over both estimators, every solver and several nets."""
+"""scikit-learn's common checks, over all estimators, every solver and several nets."""
 
 import warnings
 from unittest import SkipTest
@@ -8,11 +8,18 @@ import sklearn
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn import (
+    SoftmaxClassifier,
+    SoftmaxClassifierCV,
+    TwoLayerNetClassifier,
+    TwoLayerNetClassifierCV,
+)
 from sklearn_toynn._training.solvers import SOLVERS
 
 ESTIMATORS = [
     TwoLayerNetClassifier(n_nets=2),
+    SoftmaxClassifierCV(regs=2, cv=2),
+    TwoLayerNetClassifierCV(regs=2, cv=2, n_nets=2, max_iter=5),
     *(SoftmaxClassifier(solver=solver) for solver in SoftmaxClassifier._solvers),
     *(TwoLayerNetClassifier(solver=solver) for solver in SOLVERS),
 ]

@@ -142,7 +142,9 @@ def assert_minimum(model, X, y, least, tol, w=None):
     assert_allclose(model.loss_, loss, rtol=1e-9)
     assert_allclose(model.intercept_.sum(), 0, atol=1e-9 * (1 + abs(model.intercept_).max()))
     # g'd/2 over the directions of the standardised columns is a part of the gap
-    coef_gradient, intercept_gradient = gradient(model.coef_, model.intercept_, X, y, model.reg_, w)
+    coef_gradient, intercept_gradient = gradient(
+        model.coef_, model.intercept_, X, y, model.reg_, w
+    )
     dense = X.toarray() if sp.issparse(X) else X
     std = dense.std(axis=0) if w is None else np.sqrt(np.cov(dense.T, aweights=w).diagonal())
     mean = np.average(dense, axis=0, weights=w)
