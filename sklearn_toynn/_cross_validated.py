@@ -55,6 +55,9 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     #: Between what a number of `regs` lies, times the total weight of the rows.
     _range_of_regs: ClassVar[tuple]
 
+    #: In what candidates differ from the estimator that is refitted.
+    _of_candidates: ClassVar[dict] = {"verbose": 0}
+
     _own_constraints: ClassVar[dict] = {
         "regs": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "cv": ["cv_object"],
@@ -70,10 +73,6 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         cls._parameter_constraints = cls._own_constraints | {
             name: of_plain[name] for name in cls._get_param_names() if name in of_plain
         }
-
-    @abstractmethod
-    def _make_candidate(self, plain):
-        """Return the plain estimator as it is while it is a candidate, from the one to refit."""
 
     @abstractmethod
     def _make_grid(self):
@@ -143,7 +142,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             regs = self._resolve_regs(problem.total_weight)
             splitter = ClassCheckingSplitter(self.cv, problem.classes, self.scoring)
             search = FusedGridSearchCV(
-                self._make_candidate(plain),
+                clone(plain).set_params(**self._of_candidates),
                 self._make_grid() | {"reg": regs.tolist()},
                 scoring=self._make_scorer(problem.classes),
                 n_jobs=self.n_jobs,
@@ -174,18 +173,20 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     def _resolve_regs(self, total_weight):
         """Return the penalties to try, (n_regs,)."""
         if isinstance(self.regs, Integral):
-            regs = np.geomspace(*self._range_of_regs, self.regs) / total_weight
-        else:
-            regs = np.asarray(self.regs, dtype=float)
-            if regs.ndim != 1 or not len(regs) or not (np.isfinite(regs) & (regs >= 0)).all():
+            with np.errstate(divide="ignore", over="ignore"):
+                regs = np.geomspace(*self._range_of_regs, self.regs) / total_weight
+            if not (np.isfinite(regs).all() and total_weight < np.inf):
                 raise ValueError(
-                    "regs must be a number of values or a list of penalties, finite and >= 0, "
-                    f"got {self.regs!r}."
+                    f"regs={self.regs} penalties go by the total weight of the rows, "
+                    f"sample_weight times class_weight, which is {total_weight:.3g}. Scale the "
+                    "weights, or give regs as a list."
                 )
-        if not np.isfinite(regs).all() or not total_weight < np.inf:
+            return regs
+        regs = np.asarray(self.regs, dtype=float)
+        if regs.ndim != 1 or not len(regs) or not (np.isfinite(regs) & (regs >= 0)).all():
             raise ValueError(
-                f"regs={self.regs} is a number of penalties over the total weight of the rows, "
-                f"which is {total_weight:.3g}. Scale the weights, or name the penalties."
+                "regs must be a number of values or a list of penalties, finite and >= 0, got "
+                f"{self.regs!r}."
             )
         return regs
 
@@ -493,9 +494,6 @@ early_stopping, validation_fraction, class_weight, init, shuffle, random_state, 
         self.random_state = random_state
         self.verbose = verbose
 
-    def _make_candidate(self, plain):
-        return clone(plain).set_params(verbose=0)
-
     def _make_grid(self):
         return {}
 
@@ -583,6 +581,7 @@ verbose
 
     _plain_class = TwoLayerNetClassifier
     _range_of_regs = 0.3, 100
+    _of_candidates: ClassVar[dict] = {"n_nets": 1, "verbose": 0}
     _own_constraints: ClassVar[dict] = {
         "hidden_sizes": ["array-like"],
         **CrossValidatedClassifier._own_constraints,
@@ -638,9 +637,6 @@ verbose
         self.shuffle = shuffle
         self.random_state = random_state
         self.verbose = verbose
-
-    def _make_candidate(self, plain):
-        return clone(plain).set_params(n_nets=1, verbose=0)
 
     def _make_grid(self):
         sizes = np.asarray(self.hidden_sizes)

@@ -171,6 +171,8 @@ def test_wrong_widths_are_named(sizes):
 def test_weights_of_no_sum_are_refused():
     with pytest.raises(ValueError, match=r"regs=3.*total weight"):
         make(TwoLayerNetClassifierCV).fit(X, y, np.full(len(y), 1e307))
+    with pytest.raises(ValueError, match="give regs as a list"):
+        make(TwoLayerNetClassifierCV).fit(X, y, np.full(len(y), 1e-320))
 
 
 @every_cv_class
