@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from helpers import assert_same_bits, scaled
+from helpers import assert_same_bits, needs_callbacks, scaled
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
@@ -348,3 +348,19 @@ def test_nothing_finite():
         warnings.simplefilter("ignore")
         with pytest.raises(ValueError, match="finite for none"):
             make(SoftmaxClassifierCV, scoring=score).fit(X, y)
+
+
+@needs_callbacks
+@every_cv_class
+def test_callbacks_see_the_search_and_the_refit(cv_class, capsys):
+    from sklearn.callback import ProgressBar  # noqa: PLC0415 (not there before 1.9)
+
+    bar = ProgressBar(max_propagation_depth=None)
+    make(cv_class).set_callbacks(bar).fit(X, y)
+    out = capsys.readouterr().out
+    for task in (
+        "- search | FusedGridSearchCV",
+        "candidate-split-evaluation",
+        "- refit-with-best",
+    ):
+        assert task in out
