@@ -3,13 +3,11 @@
 from numbers import Integral
 from typing import ClassVar
 
-from ._base import NetClassifier
-from ._nets.activations import ACTIVATIONS
-from ._nets.initializers import INITIALIZERS
-from ._sklearn_compat import Interval, StrOptions
+from ._hidden_layers import HiddenLayersClassifier
+from ._sklearn_compat import Interval
 
 
-class TwoLayerNetClassifier(NetClassifier):
+class TwoLayerNetClassifier(HiddenLayersClassifier):
     r"""A net with one hidden layer: input, hidden units, softmax.
 
     It minimises
@@ -156,7 +154,8 @@ class TwoLayerNetClassifier(NetClassifier):
     See Also
     --------
     SoftmaxClassifier : The same without the hidden layer.
-    sklearn.neural_network.MLPClassifier : Any number of hidden layers.
+    MultiLayerNetClassifier : The same with any number of hidden layers.
+    sklearn.neural_network.MLPClassifier : That model, penalised by `alpha`.
 
     Examples
     --------
@@ -170,9 +169,7 @@ class TwoLayerNetClassifier(NetClassifier):
 
     _parameter_constraints: ClassVar[dict] = {
         "hidden_size": [Interval(Integral, 1, None, closed="left")],
-        "n_nets": [Interval(Integral, 1, None, closed="left")],
-        **NetClassifier._parameter_constraints,
-        "activation": [StrOptions(set(ACTIVATIONS))],
+        **HiddenLayersClassifier._parameter_constraints,
     }
 
     def __init__(
@@ -223,25 +220,3 @@ class TwoLayerNetClassifier(NetClassifier):
     @property
     def _hidden_sizes(self):
         return (int(self.hidden_size),)
-
-    @property
-    def _activation(self):
-        return ACTIVATIONS[self.activation]
-
-    @property
-    def _auto_initializer(self):
-        return INITIALIZERS[self._activation.initializer]
-
-    @property
-    def _n_nets(self):
-        return int(self.n_nets)
-
-    def _get_layers(self):
-        if self.intercepts_[0].ndim == 2:
-            return [coef.transpose(0, 2, 1) for coef in self.coefs_], self.intercepts_
-        return [coef.T[None] for coef in self.coefs_], [bias[None] for bias in self.intercepts_]
-
-    def _set_layers(self, weights, biases):
-        nets = 0 if self.n_nets == 1 else slice(None)
-        self.coefs_ = [layer.swapaxes(1, 2)[nets].copy() for layer in weights]
-        self.intercepts_ = [layer[nets].copy() for layer in biases]

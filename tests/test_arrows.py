@@ -9,13 +9,15 @@ import sklearn_toynn
 PACKAGE = Path(sklearn_toynn.__file__).parent
 # from the top down: what each sub-package or module at the top, and the kernels, may import
 ARROWS = {
-    "__init__": "_cross_validated _softmax _two_layer_net _show_versions",
+    "__init__": "_cross_validated _softmax _two_layer_net _multi_layer_net _show_versions",
     "_cross_validated": (
         "model_selection _softmax _two_layer_net _base _callbacks _sklearn_compat"
     ),
     "model_selection": "_softmax _base _callbacks _training _sklearn_compat",
     "_softmax": "_base _linear _training _nets _sklearn_compat",
-    "_two_layer_net": "_base _training _nets _sklearn_compat",
+    "_two_layer_net": "_hidden_layers _sklearn_compat",
+    "_multi_layer_net": "_hidden_layers _sklearn_compat",
+    "_hidden_layers": "_base _nets _sklearn_compat",
     "_base": "_validation _callbacks _training _nets _errors _sklearn_compat",
     "_validation": "_training _nets _errors",
     "_callbacks": "_sklearn_compat _training",

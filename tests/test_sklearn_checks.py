@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_toynn import (
+    MultiLayerNetClassifier,
     SoftmaxClassifier,
     SoftmaxClassifierCV,
     TwoLayerNetClassifier,
@@ -18,6 +19,7 @@ from sklearn_toynn._training.solvers import SOLVERS
 
 ESTIMATORS = [
     TwoLayerNetClassifier(n_nets=2),
+    MultiLayerNetClassifier((10, 5)),
     SoftmaxClassifierCV(regs=2, cv=2),
     TwoLayerNetClassifierCV(regs=2, cv=2, n_nets=2, max_iter=5),
     *(SoftmaxClassifier(solver=solver) for solver in SoftmaxClassifier._solvers),

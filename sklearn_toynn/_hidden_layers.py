@@ -1,0 +1,42 @@
+"""What nets with hidden layers share: several nets at a time, and their fitted layers."""
+
+from abc import ABC
+from numbers import Integral
+from typing import ClassVar
+
+from ._base import NetClassifier
+from ._nets.activations import ACTIVATIONS
+from ._nets.initializers import INITIALIZERS
+from ._sklearn_compat import Interval, StrOptions
+
+
+class HiddenLayersClassifier(NetClassifier, ABC):
+    """A net with hidden layers, or the mean of several; see its subclasses."""
+
+    _parameter_constraints: ClassVar[dict] = {
+        "n_nets": [Interval(Integral, 1, None, closed="left")],
+        **NetClassifier._parameter_constraints,
+        "activation": [StrOptions(set(ACTIVATIONS))],
+    }
+
+    @property
+    def _activation(self):
+        return ACTIVATIONS[self.activation]
+
+    @property
+    def _auto_initializer(self):
+        return INITIALIZERS[self._activation.initializer]
+
+    @property
+    def _n_nets(self):
+        return int(self.n_nets)
+
+    def _get_layers(self):
+        if self.intercepts_[0].ndim == 2:
+            return [coef.transpose(0, 2, 1) for coef in self.coefs_], self.intercepts_
+        return [coef.T[None] for coef in self.coefs_], [bias[None] for bias in self.intercepts_]
+
+    def _set_layers(self, weights, biases):
+        nets = 0 if self.n_nets == 1 else slice(None)
+        self.coefs_ = [layer.swapaxes(1, 2)[nets].copy() for layer in weights]
+        self.intercepts_ = [layer[nets].copy() for layer in biases]
