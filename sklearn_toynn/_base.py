@@ -272,6 +272,10 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     def _set_layers(self, weights, biases):
         """Set copies of such layers as the fitted attributes."""
 
+    @abstractmethod
+    def _convert(self, columns):
+        """Return the fitted model of scikit-learn; it is to know such columns."""
+
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):  # each `fit` asks for the names of the parameters
@@ -636,6 +640,27 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
             In the order of `classes_` and the dtype of the parameters.
         """
         return self._predict(X, log_softmax)
+
+    def to_sklearn(self):
+        """Return a fitted model of scikit-learn that predicts the same, to rounding.
+
+        It works where this package is not installed, and so does what reads scikit-learn's models.
+        Its parameters say what was fitted here; to fit it anew is another training.
+
+        Returns
+        -------
+        model : LogisticRegression, MLPClassifier or VotingClassifier
+            The second for a net, the last for several, whose probabilities it averages. Its arrays
+            are copies.
+
+        Raises
+        ------
+        ValueError
+            If the activation is none of `MLPClassifier`'s: "gelu", "silu", "leaky_relu".
+        """
+        check_is_fitted(self)
+        names = ("n_features_in_", "feature_names_in_")
+        return self._convert({name: getattr(self, name) for name in names if hasattr(self, name)})
 
     def _predict(self, X, transform):
         check_is_fitted(self)

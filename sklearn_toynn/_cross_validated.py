@@ -334,6 +334,17 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         """
         return self._refitted().predict_log_proba(X)
 
+    @available_if(is_refitted)
+    def to_sklearn(self):
+        """Return a fitted model of scikit-learn that predicts the same, as the plain one does.
+
+        Returns
+        -------
+        model : LogisticRegression, MLPClassifier or VotingClassifier
+            See the plain estimator.
+        """
+        return self._refitted().to_sklearn()
+
     def _refitted(self):
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_

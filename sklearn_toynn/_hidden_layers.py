@@ -4,6 +4,8 @@ from abc import ABC
 from numbers import Integral
 from typing import ClassVar
 
+import numpy as np
+
 from ._base import NetClassifier
 from ._nets.activations import ACTIVATIONS
 from ._nets.initializers import INITIALIZERS
@@ -30,6 +32,30 @@ class HiddenLayersClassifier(NetClassifier, ABC):
     @property
     def _n_nets(self):
         return int(self.n_nets)
+
+    def _convert(self, columns):
+        # not with the package: scikit-learn's ensembles take as long to import as all of it
+        from ._to_sklearn import make_mlp, make_vote  # noqa: PLC0415
+
+        activation = next(
+            name for name, value in ACTIVATIONS.items() if value is self._fitted_activation
+        )
+        weights, biases = self._get_layers()
+        is_alone = self.intercepts_[0].ndim == 1
+        nets = [
+            make_mlp(
+                [layer[net] for layer in weights],
+                [bias[net] for bias in biases],
+                self.classes_ if is_alone else np.arange(len(self.classes_)),
+                columns,
+                activation=activation,
+                alpha=self.reg_ * self._total_weight,
+                n_iter=self.n_iter_,
+                loss=self.loss_,
+            )
+            for net in range(len(biases[0]))
+        ]
+        return nets[0] if is_alone else make_vote(nets, self.classes_, columns)
 
     def _get_layers(self):
         if self.intercepts_[0].ndim == 2:

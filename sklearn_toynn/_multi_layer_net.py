@@ -39,9 +39,11 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
         How many nets to train, each from initial weights of its own and to its own end, and to
         average in probability. They see the same batches and are trained together, in threads
         where that pays.
-    activation : {"relu", "leaky_relu", "logistic", "tanh", "gelu", "silu"}, default="relu"
+    activation : {"relu", "leaky_relu", "logistic", "tanh", "gelu", "silu", "identity"}
+        "relu" by default.
         The f of the hidden units: max(z, 0); max(z, z / 100); 1 / (1 + exp(-z)); tanh(z);
-        z Phi(z), with Phi the normal distribution function; z / (1 + exp(-z)).
+        z Phi(z), with Phi the normal distribution function; z / (1 + exp(-z)); z, for a linear
+        model to compare with.
         Training takes the one that is set, prediction the one of the last training.
     solver : {"adam", "sgd", "gd", "lbfgs"}, default="adam"
         - "adam": mini-batches with Adam;

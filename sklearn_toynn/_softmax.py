@@ -267,6 +267,21 @@ class SoftmaxClassifier(NetClassifier):
     _activation = None
     _auto_initializer = staticmethod(zeros)
 
+    def _convert(self, columns):
+        # not with the package: scikit-learn's ensembles take as long to import as all of it
+        from ._to_sklearn import make_logistic_regression  # noqa: PLC0415
+
+        factor = self._reg_of_two_classes if len(self.classes_) == 2 else 1
+        total = self.reg_ * self._total_weight
+        return make_logistic_regression(
+            self.coef_,
+            self.intercept_,
+            self.classes_,
+            columns,
+            C=factor / total if total > 0 else np.inf,
+            n_iter=self.n_iter_,
+        )
+
     def _get_layers(self):
         return [self.coef_[None]], [self.intercept_[None]]
 

@@ -188,6 +188,7 @@ FORMULAS = {
     "tanh": np.tanh,
     "gelu": lambda z: z * (1 + erf(z / np.sqrt(2))) / 2,
     "silu": lambda z: z * expit(z),
+    "identity": lambda z: z,
 }
 MODELS = {
     **{

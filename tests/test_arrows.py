@@ -14,10 +14,10 @@ ARROWS = {
         "model_selection _softmax _two_layer_net _base _callbacks _sklearn_compat"
     ),
     "model_selection": "_softmax _base _callbacks _training _sklearn_compat",
-    "_softmax": "_base _linear _training _nets _sklearn_compat",
+    "_softmax": "_base _linear _training _nets _sklearn_compat _to_sklearn",
     "_two_layer_net": "_hidden_layers _sklearn_compat",
     "_multi_layer_net": "_hidden_layers _sklearn_compat",
-    "_hidden_layers": "_base _nets _sklearn_compat",
+    "_hidden_layers": "_base _nets _sklearn_compat _to_sklearn",
     "_base": "_validation _callbacks _training _nets _errors _sklearn_compat",
     "_validation": "_training _nets _errors",
     "_callbacks": "_sklearn_compat _training",
@@ -27,7 +27,7 @@ ARROWS = {
     "_nets.kernels": "_nets.activations _nets.products _nets.samples _blas",
     "datasets": "_sklearn_compat",
     "_show_versions": "_nets",
-    **dict.fromkeys(["_columns", "_errors", "_blas", "_sklearn_compat"], ""),
+    **dict.fromkeys(["_to_sklearn", "_columns", "_errors", "_blas", "_sklearn_compat"], ""),
 }
 
 

@@ -146,6 +146,18 @@ class SiLU(Activation):
         delta *= values
 
 
+class Identity(Activation):
+    """f(z) = z, which bends nothing: what is left is a linear model of low rank."""
+
+    initializer = "glorot"
+
+    def forward(self, values, cache):
+        """Leave z as it is."""
+
+    def backward(self, delta, values, cache):
+        """Multiply by 1."""
+
+
 ACTIVATIONS = {
     "relu": ReLU(),
     "leaky_relu": LeakyReLU(),
@@ -153,4 +165,5 @@ ACTIVATIONS = {
     "tanh": Tanh(),
     "gelu": GELU(),
     "silu": SiLU(),
+    "identity": Identity(),
 }

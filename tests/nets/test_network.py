@@ -25,6 +25,7 @@ FORMULAS = {
     "tanh": anp.tanh,
     "gelu": lambda z: z * norm.cdf(z),
     "silu": lambda z: z * expit(z),
+    "identity": lambda z: z,
 }
 WIDTHS = [(3, 4), (3, 5, 4), (3, 5, 2), (2, 4, 3, 3)]
 

@@ -6,13 +6,13 @@ from threading import Thread
 import numpy as np
 
 from ..._blas import single_threaded_blas
-from ..activations import GELU, LeakyReLU, Logistic, ReLU, SiLU, Tanh
+from ..activations import GELU, Identity, LeakyReLU, Logistic, ReLU, SiLU, Tanh
 from ..samples import chunk_length
 from ._compiled import Stack
 from .kernels import Kernels
 
 #: The activations that have a twin, in the order of `enum Activation` in stack.h.
-ACTIVATIONS = (ReLU, LeakyReLU, Logistic, Tanh, GELU, SiLU)
+ACTIVATIONS = (ReLU, LeakyReLU, Logistic, Tanh, GELU, SiLU, Identity)
 
 #: The values of `MiniBatchSolver.twin`, in the order of `enum Rule`.
 RULES = ("sgd", "adam")

@@ -237,6 +237,8 @@ static WIDE void NAME(activate)(enum Activation activation, ptrdiff_t units, ptr
     case SILU: /* 1 + (f(z) - 1) (1 - s(z)) */
         EACH_UNIT(const REAL s = NAME(logistic)(x); values[i] = x * s;
                   slope[i] = 1 + (x * s - 1) * (1 - s));
+    case IDENTITY:
+        EACH_UNIT(values[i] = x);
     }
 }
 #undef EACH_UNIT
@@ -270,6 +272,8 @@ static WIDE void NAME(deactivate)(enum Activation activation, ptrdiff_t units, p
     case GELU:
     case SILU:
         EACH_UNIT(d[i] * slope[i]);
+    case IDENTITY:
+        EACH_UNIT(d[i]);
     }
 }
 #undef EACH_UNIT

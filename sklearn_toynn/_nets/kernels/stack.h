@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-enum Activation { RELU, LEAKY_RELU, LOGISTIC, TANH, GELU, SILU };
+enum Activation { RELU, LEAKY_RELU, LOGISTIC, TANH, GELU, SILU, IDENTITY };
 enum Rule { SGD, ADAM };
 
 /* BLAS's GEMM: C <- alpha op(A) op(B) + beta C, column after column. */

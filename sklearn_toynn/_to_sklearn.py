@@ -1,0 +1,100 @@
+"""Fitted models of scikit-learn that predict what fitted nets do, without this package."""
+
+import numpy as np
+from sklearn.ensemble import VotingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import LabelBinarizer, LabelEncoder
+from sklearn.utils import Bunch
+
+#: The activations of `MLPClassifier`, by their names here.
+MLP_ACTIVATIONS = ("identity", "logistic", "relu", "tanh")
+
+
+def with_one_output(weights, biases):
+    """Return a layer (n_classes, fan_in) of two classes as one output, the difference of both."""
+    if len(weights) > 2:
+        return weights, biases
+    return weights[1:] - weights[:1], biases[1:] - biases[:1]
+
+
+def set_columns(model, columns):
+    """Set what a fitted model knows of the columns of X."""
+    for name, value in columns.items():
+        setattr(model, name, value)
+
+
+def make_logistic_regression(weights, biases, classes, columns, *, C, n_iter):
+    """Return a fitted `LogisticRegression`.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_classes, n_features)
+        Those of the scores.
+    biases : ndarray of shape (n_classes,)
+        Likewise.
+    classes : ndarray of shape (n_classes,)
+        The labels.
+    columns : dict
+        `n_features_in_`, and `feature_names_in_` if there are names.
+    C, n_iter : float, int
+        What the model is to say of its fit.
+    """
+    model = LogisticRegression(C=C)
+    model.coef_, model.intercept_ = map(np.array, with_one_output(weights, biases))
+    model.classes_, model.n_iter_ = classes, np.array([n_iter], dtype=np.int32)
+    set_columns(model, columns)
+    return model
+
+
+def make_mlp(weights, biases, classes, columns, *, activation, alpha, n_iter, loss):
+    """Return a fitted `MLPClassifier`.
+
+    Parameters
+    ----------
+    weights : list of ndarray of shape (fan_out, fan_in)
+        The layers of one net.
+    biases : list of ndarray of shape (fan_out,)
+        Likewise.
+    classes, columns
+        As above.
+    activation : str
+        Of `MLP_ACTIVATIONS`, else a ValueError says so.
+    alpha, n_iter, loss : float, int, float
+        What the model is to say of its fit.
+    """
+    if activation not in MLP_ACTIVATIONS:
+        raise ValueError(
+            f"MLPClassifier has no activation={activation!r}, but {list(MLP_ACTIVATIONS)}: train "
+            "with one of these, or keep the model as it is."
+        )
+    last_weights, last_biases = with_one_output(weights[-1], biases[-1])
+    model = MLPClassifier(
+        tuple(len(bias) for bias in biases[:-1]), activation=activation, alpha=alpha
+    )
+    model.coefs_ = [np.array(layer.T) for layer in (*weights[:-1], last_weights)]
+    model.intercepts_ = [np.array(bias) for bias in (*biases[:-1], last_biases)]
+    model.classes_, model._label_binarizer = classes, LabelBinarizer().fit(classes)
+    model.n_layers_, model.n_outputs_ = len(weights) + 1, len(last_biases)
+    model.out_activation_ = "softmax" if len(classes) > 2 else "logistic"
+    model.n_iter_, model.loss_ = n_iter, loss
+    set_columns(model, columns)
+    return model
+
+
+def make_vote(models, classes, columns):
+    """Return a fitted `VotingClassifier` that averages the probabilities of fitted models.
+
+    Parameters
+    ----------
+    models : list of estimator
+        Whose classes are 0, ..., n_classes - 1, as where such a classifier fits them.
+    classes, columns
+        As above.
+    """
+    names = [f"net{i}" for i in range(len(models))]
+    vote = VotingClassifier(list(zip(names, models, strict=True)), voting="soft")
+    vote.estimators_, vote.named_estimators_ = models, Bunch(**dict(vote.estimators))
+    vote.le_, vote.classes_ = LabelEncoder().fit(classes), classes
+    set_columns(vote, {name: value for name, value in columns.items() if name != "n_features_in_"})
+    return vote
