@@ -5,6 +5,7 @@ from ._multi_layer_net import MultiLayerNetClassifier
 from ._show_versions import show_versions
 from ._softmax import SoftmaxClassifier
 from ._two_layer_net import TwoLayerNetClassifier
+from ._version import __version__ as __version__
 
 __all__ = [
     "MultiLayerNetClassifier",
@@ -14,4 +15,13 @@ __all__ = [
     "TwoLayerNetClassifierCV",
     "show_versions",
 ]
-__version__ = "0.1.0"
+
+# a saved model names no module that may move
+for _class in (
+    MultiLayerNetClassifier,
+    SoftmaxClassifier,
+    SoftmaxClassifierCV,
+    TwoLayerNetClassifier,
+    TwoLayerNetClassifierCV,
+):
+    _class.__module__ = __name__

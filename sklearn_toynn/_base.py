@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._callbacks import FitCallbacks, make_hook_kwargs
 from ._errors import naming, user_stacklevel
+from ._nets.activations import ACTIVATIONS
 from ._nets.initializers import INITIALIZERS, make_initializer
 from ._nets.network import Network, flatten
 from ._nets.prediction import keep_scores, log_softmax, predict_scores, softmax
@@ -46,6 +47,7 @@ from ._training.solvers import SOLVERS
 from ._training.stacks import train_in_stacks
 from ._training.state import NetState, draw_parameters
 from ._validation import validate_problem, validate_rows
+from ._version import __version__
 
 
 @contextmanager
@@ -280,6 +282,21 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):  # each `fit` asks for the names of the parameters
             cls.__init__.__signature__ = signature(cls.__init__)
+
+    def __getstate__(self):
+        return super().__getstate__() | {"_version": __version__}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        version = state.pop("_version", "of before 0.1")
+        if version != __version__:
+            warnings.warn(
+                f"This {type(self).__name__} was saved by sklearn-toynn {version}, and is loaded "
+                f"by {__version__}. Fit it anew where it predicts otherwise than it did.",
+                UserWarning,
+                stacklevel=user_stacklevel(),
+            )
+        super().__setstate__(state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -553,7 +570,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         parameters = np.concatenate([result.network.parameters for result in results])
         network = Network(self._get_widths(problem), self._activation, parameters)
         self._set_layers(network.weights, [bias[:, :, 0] for bias in network.biases])
-        self._fitted_activation = self._activation
+        self._fitted_activation = getattr(self, "activation", None)  # the linear model has none
         self.n_iter_ = max(result.n_iter for result in results)
         self.loss_ = fmean(result.loss for result in results)
         self.loss_curve_ = mean_curve([result.history.loss_curve for result in results])
@@ -668,7 +685,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
 
     def _predict_checked(self, X, transform):
         # that of the fit, whatever is set now; weights may have been set without a fit
-        activation = getattr(self, "_fitted_activation", self._activation)
+        name = vars(self).get("_fitted_activation")
+        activation = self._activation if name is None else ACTIVATIONS[name]
         weights, biases = self._get_layers()
         widths = [weights[0].shape[2], *(bias.shape[1] for bias in biases)]
         network = Network(widths, activation, flatten(weights, biases))

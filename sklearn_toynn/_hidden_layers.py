@@ -5,11 +5,14 @@ from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from ._base import NetClassifier
+from ._blas import single_threaded_blas
 from ._nets.activations import ACTIVATIONS
 from ._nets.initializers import INITIALIZERS
 from ._sklearn_compat import Interval, StrOptions
+from ._validation import validate_rows
 
 
 class HiddenLayersClassifier(NetClassifier, ABC):
@@ -33,13 +36,39 @@ class HiddenLayersClassifier(NetClassifier, ABC):
     def _n_nets(self):
         return int(self.n_nets)
 
+    def hidden_values(self, X):
+        """Return the values of the hidden units.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The data.
+
+        Returns
+        -------
+        values : list of ndarray of shape (n_samples, n_units)
+            For each hidden layer, from the input on, f(W a + b) of the values a before it, in the
+            dtype of the parameters. With ``n_nets > 1`` all have a leading axis for the nets.
+        """
+        check_is_fitted(self)
+        X = validate_rows(self, X)
+        activation = ACTIVATIONS[self._fitted_activation]
+        weights, biases = self._get_layers()
+        layers = []
+        with single_threaded_blas:
+            inputs = [X.T.astype(weights[0].dtype, copy=False)] * len(weights[0])
+            for layer, bias in zip(weights[:-1], biases[:-1], strict=True):
+                values = np.stack([np.asarray(w @ a) for w, a in zip(layer, inputs, strict=True)])
+                values += bias[:, :, None]
+                activation.forward(values, activation.make_cache(values))
+                layers.append(values.swapaxes(1, 2)[0 if self.intercepts_[0].ndim == 1 else ...])
+                inputs = values
+        return layers
+
     def _convert(self, columns):
         # not with the package: scikit-learn's ensembles take as long to import as all of it
         from ._to_sklearn import make_mlp, make_vote  # noqa: PLC0415
 
-        activation = next(
-            name for name, value in ACTIVATIONS.items() if value is self._fitted_activation
-        )
         weights, biases = self._get_layers()
         is_alone = self.intercepts_[0].ndim == 1
         nets = [
@@ -48,7 +77,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
                 [bias[net] for bias in biases],
                 self.classes_ if is_alone else np.arange(len(self.classes_)),
                 columns,
-                activation=activation,
+                activation=self._fitted_activation,
                 alpha=self.reg_ * self._total_weight,
                 n_iter=self.n_iter_,
                 loss=self.loss_,

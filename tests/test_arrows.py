@@ -9,7 +9,9 @@ import sklearn_toynn
 PACKAGE = Path(sklearn_toynn.__file__).parent
 # from the top down: what each sub-package or module at the top, and the kernels, may import
 ARROWS = {
-    "__init__": "_cross_validated _softmax _two_layer_net _multi_layer_net _show_versions",
+    "__init__": (
+        "_cross_validated _softmax _two_layer_net _multi_layer_net _show_versions _version"
+    ),
     "_cross_validated": (
         "model_selection _softmax _two_layer_net _base _callbacks _sklearn_compat"
     ),
@@ -17,8 +19,8 @@ ARROWS = {
     "_softmax": "_base _linear _training _nets _sklearn_compat _to_sklearn",
     "_two_layer_net": "_hidden_layers _sklearn_compat",
     "_multi_layer_net": "_hidden_layers _sklearn_compat",
-    "_hidden_layers": "_base _nets _sklearn_compat _to_sklearn",
-    "_base": "_validation _callbacks _training _nets _errors _sklearn_compat",
+    "_hidden_layers": "_base _validation _nets _blas _sklearn_compat _to_sklearn",
+    "_base": "_version _validation _callbacks _training _nets _errors _sklearn_compat",
     "_validation": "_training _nets _errors",
     "_callbacks": "_sklearn_compat _training",
     "_linear": "_training.solver _nets _columns",
@@ -27,7 +29,9 @@ ARROWS = {
     "_nets.kernels": "_nets.activations _nets.products _nets.samples _blas",
     "datasets": "_sklearn_compat",
     "_show_versions": "_nets",
-    **dict.fromkeys(["_to_sklearn", "_columns", "_errors", "_blas", "_sklearn_compat"], ""),
+    **dict.fromkeys(
+        ["_version", "_to_sklearn", "_columns", "_errors", "_blas", "_sklearn_compat"], ""
+    ),
 }
 
 
