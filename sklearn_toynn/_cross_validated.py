@@ -237,8 +237,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         if hasattr(plain, "feature_names_in_"):
             self.feature_names_in_ = plain.feature_names_in_
         self.regs_, self.cv_results_, self.n_splits_ = regs, results, search.n_splits_
-        self.scorer_, self.best_index_ = search.scorer_, index
-        self.best_params_, self.best_score_ = best, float(scores[index])
+        self.best_index_, self.best_params_ = index, best
+        self.best_score_ = float(scores[index])
         self.edges_ = tuple(
             name
             for name, values in search.param_grid.items()
@@ -432,8 +432,6 @@ early_stopping, validation_fraction, class_weight, init, shuffle, random_state, 
     edges_ : tuple of str
         The parameters whose chosen value is the least or the largest that was tried: beyond it may
         lie a better one.
-    scorer_ : callable
-        What scored the candidates.
     n_splits_ : int
         The number of folds.
     best_estimator_ : estimator
@@ -562,8 +560,6 @@ verbose
     edges_ : tuple of str
         The parameters whose chosen value is the least or the largest that was tried: beyond it may
         lie a better one.
-    scorer_ : callable
-        What scored the candidates.
     n_splits_ : int
         The number of folds.
     best_estimator_ : estimator
