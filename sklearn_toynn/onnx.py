@@ -1,0 +1,137 @@
+"""Converters to ONNX: importing this module registers them with `skl2onnx`.
+
+It needs the extra `onnx`. Every fitted classifier of the package can be converted then, alone or
+at the end of a pipeline, with the options of scikit-learn's classifiers:
+
+- `zipmap`: True (the default), False or "columns", how probabilities are given;
+- `nocl`: True for labels as their numbers;
+- `raw_scores`: True for scores in the place of probabilities; with several nets those are the
+  logarithms of the mean probabilities.
+"""
+
+import numpy as np
+from skl2onnx import update_registered_converter
+from skl2onnx.algebra.onnx_ops import (
+    OnnxAdd,
+    OnnxArgMax,
+    OnnxArrayFeatureExtractor,
+    OnnxCast,
+    OnnxErf,
+    OnnxIdentity,
+    OnnxLog,
+    OnnxMatMul,
+    OnnxMax,
+    OnnxMul,
+    OnnxRelu,
+    OnnxReshape,
+    OnnxSigmoid,
+    OnnxSoftmax,
+    OnnxSum,
+    OnnxTanh,
+)
+from skl2onnx.common.data_types import guess_numpy_type
+from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
+from skl2onnx.proto import onnx_proto
+
+from ._cross_validated import SoftmaxClassifierCV, TwoLayerNetClassifierCV
+from ._multi_layer_net import MultiLayerNetClassifier
+from ._softmax import SoftmaxClassifier
+from ._two_layer_net import TwoLayerNetClassifier
+
+__all__ = []
+
+ONNX_TYPES = {
+    np.dtype(np.float32): onnx_proto.TensorProto.FLOAT,
+    np.dtype(np.float64): onnx_proto.TensorProto.DOUBLE,
+}
+
+
+def gelu(z, dtype, how):
+    """Return z (1 + erf(z / sqrt 2)) / 2; there is an Erf for float alone."""
+    scaled = OnnxMul(z, np.array([2**-0.5], dtype), **how)
+    erf = OnnxErf(OnnxCast(scaled, to=onnx_proto.TensorProto.FLOAT, **how), **how)
+    phi = OnnxAdd(OnnxCast(erf, to=ONNX_TYPES[dtype], **how), np.array([1], dtype), **how)
+    return OnnxMul(OnnxMul(z, np.array([0.5], dtype), **how), phi, **how)
+
+
+#: Of each activation, what makes it of z, its dtype and the arguments that all operators get.
+ACTIVATIONS = {
+    "relu": lambda z, _, how: OnnxRelu(z, **how),
+    "leaky_relu": lambda z, dtype, how: OnnxMax(
+        z, OnnxMul(z, np.array([0.01], dtype), **how), **how
+    ),
+    "logistic": lambda z, _, how: OnnxSigmoid(z, **how),
+    "tanh": lambda z, _, how: OnnxTanh(z, **how),
+    "gelu": gelu,
+    "silu": lambda z, _, how: OnnxMul(z, OnnxSigmoid(z, **how), **how),
+    "identity": lambda z, _, how: z,  # noqa: ARG005
+}
+
+
+def net_scores(X, weights, biases, activation, dtype, how):
+    """Return the scores of one net, layers (fan_out, fan_in) and (fan_out,)."""
+    values = X
+    for place, (layer, bias) in enumerate(zip(weights, biases, strict=True)):
+        if place > 0:
+            values = ACTIVATIONS[activation](values, dtype, how)
+        product = OnnxMatMul(values, layer.T.astype(dtype), **how)
+        values = OnnxAdd(product, bias.astype(dtype), **how)
+    return values
+
+
+def convert(scope, operator, container):
+    """Write a fitted model as ONNX operators: labels, then probabilities or scores."""
+    model = getattr(operator.raw_operator, "best_estimator_", operator.raw_operator)
+    options = container.get_options(operator.raw_operator, {"raw_scores": False, "nocl": False})
+    how = {"op_version": container.target_opset}
+    X = operator.inputs[0]
+    dtype = np.dtype(guess_numpy_type(X.type))
+    if dtype not in ONNX_TYPES:
+        dtype = np.dtype(np.float32)
+        X = OnnxCast(X, to=ONNX_TYPES[dtype], **how)
+    weights, biases = model._get_layers()
+    activation = vars(model).get("_fitted_activation")
+    nets = [
+        net_scores(X, *layers, activation, dtype, how)
+        for layers in zip(zip(*weights, strict=True), zip(*biases, strict=True), strict=True)
+    ]
+    if len(nets) == 1:
+        scores, probabilities = nets[0], OnnxSoftmax(nets[0], axis=1, **how)
+    else:
+        sums = OnnxSum(*(OnnxSoftmax(net, axis=1, **how) for net in nets), **how)
+        probabilities = OnnxMul(sums, np.array([1 / len(nets)], dtype), **how)
+        scores = OnnxLog(probabilities, **how)
+    place = OnnxArgMax(probabilities, axis=1, keepdims=0, **how)
+    label, result = operator.outputs
+    classes = model.classes_
+    if options["nocl"] or np.array_equal(classes, np.arange(len(classes))):
+        labels = OnnxIdentity(place, output_names=[label], **how)
+    else:
+        is_text = classes.dtype.kind in "OUS"
+        values = classes.astype(str if is_text else np.int64)
+        taken = OnnxArrayFeatureExtractor(values, place, **how)
+        labels = OnnxReshape(taken, np.array([-1], np.int64), output_names=[label], **how)
+    labels.add_to(scope, container)
+    chosen = scores if options["raw_scores"] else probabilities
+    OnnxIdentity(chosen, output_names=[result], **how).add_to(scope, container)
+
+
+for _class in (
+    MultiLayerNetClassifier,
+    SoftmaxClassifier,
+    SoftmaxClassifierCV,
+    TwoLayerNetClassifier,
+    TwoLayerNetClassifierCV,
+):
+    update_registered_converter(
+        _class,
+        f"SklearnToynn{_class.__name__}",
+        calculate_linear_classifier_output_shapes,
+        convert,
+        options={
+            "zipmap": [True, False, "columns"],
+            "nocl": [True, False],
+            "output_class_labels": [False, True],
+            "raw_scores": [True, False],
+        },
+    )
