@@ -6,8 +6,8 @@ Both train the same net by Adam, batches of 200, the same number of epochs, with
 stopping rule, `MLPClassifier` at its own number of threads. Printed are medians, the ratios, and
 the share of our time (compiled) that the five matrix products of each batch take when they run
 alone, at one thread and called from NumPy, which on the smallest nets costs more than they do.
-Then come two threads beside one for eight nets and for a fused search, whole-batch descent on
-the spiral beside a row-major loop in plain NumPy, one row's `predict_proba`, and the time that
+Then come nets of several hidden layers, two threads beside one for eight nets and for a fused
+search, whole-batch descent on the spiral beside a row-major loop in plain NumPy, one row's `predict_proba`, and the time that
 the import adds to scikit-learn's own.
 """
 
