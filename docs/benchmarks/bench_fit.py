@@ -7,8 +7,8 @@ stopping rule, `MLPClassifier` at its own number of threads. Printed are medians
 the share of our time (compiled) that the five matrix products of each batch take when they run
 alone, at one thread and called from NumPy, which on the smallest nets costs more than they do.
 Then come nets of several hidden layers, two threads beside one for eight nets and for a fused
-search, whole-batch descent on the spiral beside a row-major loop in plain NumPy, one row's `predict_proba`, and the time that
-the import adds to scikit-learn's own.
+search, whole-batch descent on the spiral beside a row-major loop in plain NumPy, one row's
+`predict_proba`, and the time that the import adds to scikit-learn's own.
 """
 
 import argparse
