@@ -212,7 +212,8 @@ class Session:
 
     def set(self, argument):
         name, value = argument
-        if name in self.model.get_params():
+        is_known = name != "solver" or value in self.model._solvers
+        if name in self.model.get_params() and is_known:
             self.model.set_params(**{name: value})
         return False
 
