@@ -221,10 +221,12 @@ class Session:
         (name, value), data = argument
         if name not in self.model.get_params():
             return False
-        old = getattr(self.model, name)
-        message = error_of(self.model.set_params(**{name: value}).fit, *data)
+        old = self.model.get_params()
+        # rows may be too few for a split, which is no less of an error
+        self.model.set_params(**{"early_stopping": False, name: value})
+        message = error_of(self.model.fit, *data)
         assert name in message
-        self.model.set_params(**{name: old})
+        self.model.set_params(**old)
         return True
 
     def pickle(self, _):

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from helpers import assert_same_bits, ends_early
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, delayed
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -71,8 +71,7 @@ def test_eight_threads_predict_while_another_fits(model, digits):
 def test_fits_by_joblib(model, backend, digits):
     X, y = digits
     expected, before = clone(model).fit(X, y), blas_threads()
-    with parallel_config(backend, n_jobs=2):
-        fitted = Parallel()(delayed(clone(model).fit)(X, y) for _ in range(4))
+    fitted = Parallel(2, backend=backend)(delayed(clone(model).fit)(X, y) for _ in range(4))
     for one in fitted:
         assert_same_bits(one, expected)
     assert blas_threads() == before
