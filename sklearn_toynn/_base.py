@@ -403,12 +403,14 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
                 (X, y, sample_weight), classes=known_classes(self, classes), reset=not goes_on
             )
             if goes_on:
-                problem = replace(problem, total_weight=self._total_weight + problem.total_weight)
+                # of none where the weights were set without a fit
+                seen = vars(self).get("_total_weight", 0.0)
+                problem = replace(problem, total_weight=seen + problem.total_weight)
             states = self._go_on(problem, streams) if goes_on else self._start(problem, streams)
             options = self._resolve_options(problem, is_one_pass=True)
             nets = [(options, state) for state in states]
             results, interrupt = train_in_stacks(nets, problem.samples, None)
-            passes, curve = (self.n_iter_, self.loss_curve_) if goes_on else (0, [])
+            passes, curve = vars(self).get("n_iter_", 0), vars(self).get("loss_curve_", [])
             self._set_fitted(problem, results, keeps_memory=True)
             self.n_iter_ += passes
             self.loss_curve_ = curve + self.loss_curve_
@@ -674,8 +676,10 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         ------
         ValueError
             If the activation is none of `MLPClassifier`'s: "gelu", "silu", "leaky_relu".
+        NotFittedError
+            Before a fit, also where the weights were set by hand.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "reg_")  # by a fit, of which the model is to tell
         names = ("n_features_in_", "feature_names_in_")
         return self._convert({name: getattr(self, name) for name in names if hasattr(self, name)})
 
@@ -684,10 +688,12 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         return self._predict_checked(validate_rows(self, X), transform)
 
     def _predict_checked(self, X, transform):
+        return predict_scores(X, self._fitted_network(), transform)
+
+    def _fitted_network(self):
         # that of the fit, whatever is set now; weights may have been set without a fit
         name = vars(self).get("_fitted_activation")
         activation = self._activation if name is None else ACTIVATIONS[name]
         weights, biases = self._get_layers()
         widths = [weights[0].shape[2], *(bias.shape[1] for bias in biases)]
-        network = Network(widths, activation, flatten(weights, biases))
-        return predict_scores(X, network, transform)
+        return Network(widths, activation, flatten(weights, biases))

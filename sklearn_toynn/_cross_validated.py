@@ -2,6 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
+from functools import wraps
 from inspect import signature
 from numbers import Integral
 from typing import ClassVar
@@ -21,8 +22,9 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import restored_on_error
+from ._base import NetClassifier, restored_on_error
 from ._callbacks import make_hook_kwargs
+from ._hidden_layers import HiddenLayersClassifier
 from ._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
@@ -44,6 +46,17 @@ def is_refitted(estimator):
             "or fit the plain estimator with the chosen values."
         )
     return True
+
+
+def of_refitted(method):
+    """Return a method of the plain estimator as one of the estimator that has refitted it."""
+
+    @wraps(method)
+    def delegate(self, *args):
+        check_is_fitted(self, "best_estimator_")
+        return method(self.best_estimator_, *args)
+
+    return available_if(is_refitted)(delegate)
 
 
 class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
@@ -182,7 +195,10 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
                     "weights, or give regs as a list."
                 )
             return regs
-        regs = np.asarray(self.regs, dtype=float)
+        try:
+            regs = np.asarray(self.regs, dtype=float)
+        except (TypeError, ValueError):
+            regs = np.array(np.nan)
         if regs.ndim != 1 or not len(regs) or not (np.isfinite(regs) & (regs >= 0)).all():
             raise ValueError(
                 "regs must be a number of values or a list of penalties, finite and >= 0, got "
@@ -217,6 +233,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             propagated_callbacks(context, search),
             warnings.catch_warnings(),
         ):
+            self.get_metadata_routing().validate_metadata(params=params, method="fit")
             # a candidate that does not do well is one that is not chosen
             warnings.simplefilter("ignore", ConvergenceWarning)
             search.estimator.set_fit_request(sample_weight=True)
@@ -246,6 +263,10 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         )
         for name, value in best.items():
             setattr(self, f"{name}_", value)
+        if self.verbose and self.edges_:
+            print(  # noqa: T201
+                f"chosen: {best}; {' and '.join(self.edges_)} at an edge of what was tried"
+            )
 
     def _refit(self, plain, X, y, sample_weight, context):
         """Fit the plain estimator to all rows, and take over its attributes.
@@ -270,84 +291,11 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
                 setattr(self, name, value)
         return interrupt
 
-    @available_if(is_refitted)
-    def decision_function(self, X):
-        """Return the scores of the classes, as the plain estimator does.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The data.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            For two classes, the score of the second less that of the first.
-        """
-        return self._refitted().decision_function(X)
-
-    @available_if(is_refitted)
-    def predict(self, X):
-        """Return the class of the highest score.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The data.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            Labels from `classes_`.
-        """
-        return self._refitted().predict(X)
-
-    @available_if(is_refitted)
-    def predict_proba(self, X):
-        """Return the probabilities of the classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The data.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_` and the dtype of the parameters.
-        """
-        return self._refitted().predict_proba(X)
-
-    @available_if(is_refitted)
-    def predict_log_proba(self, X):
-        """Return the logarithms of the probabilities, finite however small those are.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The data.
-
-        Returns
-        -------
-        log_probabilities : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_` and the dtype of the parameters.
-        """
-        return self._refitted().predict_log_proba(X)
-
-    @available_if(is_refitted)
-    def to_sklearn(self):
-        """Return a fitted model of scikit-learn that predicts the same, as the plain one does.
-
-        Returns
-        -------
-        model : LogisticRegression, MLPClassifier or VotingClassifier
-            See the plain estimator.
-        """
-        return self._refitted().to_sklearn()
-
-    def _refitted(self):
-        check_is_fitted(self, "best_estimator_")
-        return self.best_estimator_
+    decision_function = of_refitted(NetClassifier.decision_function)
+    predict = of_refitted(NetClassifier.predict)
+    predict_proba = of_refitted(NetClassifier.predict_proba)
+    predict_log_proba = of_refitted(NetClassifier.predict_log_proba)
+    to_sklearn = of_refitted(NetClassifier.to_sklearn)
 
 
 class ClassCheckingSplitter:
@@ -587,6 +535,7 @@ verbose
     """
 
     _plain_class = TwoLayerNetClassifier
+    hidden_values = of_refitted(HiddenLayersClassifier.hidden_values)
     _range_of_regs = 0.3, 100
     _of_candidates: ClassVar[dict] = {"n_nets": 1, "verbose": 0}
     _own_constraints: ClassVar[dict] = {

@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import NetClassifier
-from ._blas import single_threaded_blas
 from ._nets.activations import ACTIVATIONS
 from ._nets.initializers import INITIALIZERS
+from ._nets.prediction import predict_hidden_values
 from ._sklearn_compat import Interval, StrOptions
 from ._validation import validate_rows
 
@@ -52,21 +52,11 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         """
         check_is_fitted(self)
         X = validate_rows(self, X)
-        activation = ACTIVATIONS[self._fitted_activation]
-        weights, biases = self._get_layers()
-        layers = []
-        with single_threaded_blas:
-            inputs = [X.T.astype(weights[0].dtype, copy=False)] * len(weights[0])
-            for layer, bias in zip(weights[:-1], biases[:-1], strict=True):
-                values = np.stack([np.asarray(w @ a) for w, a in zip(layer, inputs, strict=True)])
-                values += bias[:, :, None]
-                activation.forward(values, activation.make_cache(values))
-                layers.append(values.swapaxes(1, 2)[0 if self.intercepts_[0].ndim == 1 else ...])
-                inputs = values
-        return layers
+        layers = predict_hidden_values(X, self._fitted_network())
+        return [layer[0] for layer in layers] if self.intercepts_[0].ndim == 1 else layers
 
     def _convert(self, columns):
-        # not with the package: scikit-learn's ensembles take as long to import as all of it
+        # not with the package: scikit-learn's ensembles take longer to import than all of it
         from ._to_sklearn import make_mlp, make_vote  # noqa: PLC0415
 
         weights, biases = self._get_layers()

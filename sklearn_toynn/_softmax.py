@@ -268,7 +268,7 @@ class SoftmaxClassifier(NetClassifier):
     _auto_initializer = staticmethod(zeros)
 
     def _convert(self, columns):
-        # not with the package: scikit-learn's ensembles take as long to import as all of it
+        # not with the package: scikit-learn's ensembles take longer to import than all of it
         from ._to_sklearn import make_logistic_regression  # noqa: PLC0415
 
         factor = self._reg_of_two_classes if len(self.classes_) == 2 else 1

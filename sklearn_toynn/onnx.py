@@ -10,7 +10,13 @@ at the end of a pipeline, with the options of scikit-learn's classifiers:
 """
 
 import numpy as np
-from skl2onnx import update_registered_converter
+
+try:
+    from skl2onnx import update_registered_converter
+except ImportError as error:
+    raise ImportError(
+        'sklearn_toynn.onnx needs skl2onnx: pip install "sklearn-toynn[onnx]"'
+    ) from error
 from skl2onnx.algebra.onnx_ops import (
     OnnxAdd,
     OnnxArgMax,

@@ -14,13 +14,13 @@ ARROWS = {
     ),
     "onnx": "_cross_validated _softmax _two_layer_net _multi_layer_net",
     "_cross_validated": (
-        "model_selection _softmax _two_layer_net _base _callbacks _sklearn_compat"
+        "model_selection _softmax _two_layer_net _hidden_layers _base _callbacks _sklearn_compat"
     ),
     "model_selection": "_softmax _base _callbacks _training _sklearn_compat",
     "_softmax": "_base _linear _training _nets _sklearn_compat _to_sklearn",
     "_two_layer_net": "_hidden_layers _sklearn_compat",
     "_multi_layer_net": "_hidden_layers _sklearn_compat",
-    "_hidden_layers": "_base _validation _nets _blas _sklearn_compat _to_sklearn",
+    "_hidden_layers": "_base _validation _nets _sklearn_compat _to_sklearn",
     "_base": "_version _validation _callbacks _training _nets _errors _sklearn_compat",
     "_validation": "_training _nets _errors",
     "_callbacks": "_sklearn_compat _training",

@@ -227,3 +227,17 @@ def test_partial_fit_keeps_to_its_classes(model_class):
         model.partial_fit(X, with_entry(y, 0, 7))
     with pytest.raises(ValueError, match=r"y must hold labels among .* got"):
         model.partial_fit(X, y.astype(str))
+
+
+@every_class
+def test_partial_fit_goes_on_from_weights_set_by_hand(model_class):
+    X, y = wine()
+    fitted = model_class(solver="sgd", random_state=0).partial_fit(X, y, classes=[0, 1, 2])
+    by_hand = clone(fitted)
+    names = ["coef_", "intercept_"] if hasattr(fitted, "coef_") else ["coefs_", "intercepts_"]
+    for name in ["classes_", "n_features_in_", *names]:
+        setattr(by_hand, name, getattr(fitted, name))
+    assert_array_equal(by_hand.predict_proba(X), fitted.predict_proba(X))
+    by_hand.partial_fit(X, y)
+    assert by_hand.n_iter_ == len(by_hand.loss_curve_) == 1
+    assert by_hand.loss_ < fitted.loss_

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from helpers import assert_same_bits, needs_callbacks, scaled
+from helpers import assert_same_bits, docstring_entries, needs_callbacks, scaled
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
@@ -77,6 +77,14 @@ def test_it_has_the_parameters_of_the_plain_one(cv_class, plain_class):
     assert own["scoring"] == "neg_log_loss"
 
 
+@pytest.mark.parametrize("section", ["Parameters", "Attributes"])
+def test_what_is_shared_is_documented_alike(section):
+    linear, net = (docstring_entries(cv_class, section) for cv_class in PAIRS)
+    assert linear.keys() & net.keys() > set()
+    for name in (linear.keys() & net.keys()) - {"regs", "n_jobs", "best_estimator_"}:
+        assert linear[name] == net[name], name
+
+
 @pytest.mark.parametrize("n_jobs", [None, 2])
 @every_cv_class
 def test_it_chooses_what_grid_search_would(cv_class, n_jobs):
@@ -132,10 +140,16 @@ def test_the_edges_of_what_was_tried(cv_class):
     model = make(cv_class, regs=[0.1, 1.0, 10.0], scoring=score, refit=False).fit(X, y)
     assert model.reg_ == 1.0
     assert "reg" not in model.edges_
-    assert make(cv_class, regs=[1.0], scoring=score, refit=False).fit(X, y).edges_ in (
-        (),
-        ("hidden_size",),
-    )
+    widths = ("hidden_size",) if cv_class is TwoLayerNetClassifierCV else ()
+    assert make(cv_class, regs=[1.0], scoring=score, refit=False).fit(X, y).edges_ == widths
+
+
+def test_an_edge_is_told(capsys):
+    model = make(SoftmaxClassifierCV, regs=[1.0, 10.0], refit=False, verbose=1).fit(X, y)
+    assert model.edges_ == ("reg",)
+    assert "{'reg': 1.0}; reg at an edge" in capsys.readouterr().out
+    make(SoftmaxClassifierCV, regs=[1.0], refit=False, verbose=1).fit(X, y)
+    assert not capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -146,6 +160,7 @@ def test_the_edges_of_what_was_tried(cv_class):
         ({"regs": []}, "regs must"),
         ({"regs": [-1.0]}, "regs must"),
         ({"regs": [[1.0]]}, "regs must"),
+        ({"regs": ["weak"]}, "regs must"),
         ({"regs": [np.nan]}, "regs must"),
         ({"scoring": "log_loss"}, "'scoring'"),
         ({"cv": "five"}, "'cv'"),
@@ -238,7 +253,7 @@ def test_groups_go_to_the_splitter(cv_class, is_enabled):
     expected = make(cv_class, cv=splits, refit=False).fit(X, y)
     for name in ("mean_test_score", "rank_test_score"):
         assert_array_equal(model.cv_results_[name], expected.cv_results_[name])
-    with pytest.raises(TypeError, match="groups"):
+    with pytest.raises(TypeError, match=rf"{cv_class.__name__}.*groups"):
         make(cv_class).fit(X, y, groups=groups)
 
 
@@ -303,7 +318,7 @@ def test_copies(cv_class):
     model = make(cv_class).fit(X, y)
     loaded = pickle.loads(pickle.dumps(model))
     assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
-    assert clone(model).get_params().keys() == model.get_params().keys()
+    assert clone(model).get_params() == model.get_params()
     assert cross_val_score(make(cv_class), X, y, cv=2).min() > 0.8
 
 

@@ -2,11 +2,10 @@
 
 import inspect
 import itertools
-import re
 
 import numpy as np
 import pytest
-from helpers import assert_same_bits, ends_early, scaled, wine
+from helpers import assert_same_bits, docstring_entries, ends_early, scaled, wine
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import make_moons
@@ -170,17 +169,11 @@ def test_a_warm_start_needs_the_same_layers():
     assert_same_bits(net, before)
 
 
-def entries(model_class, section):
-    """The entries of a section of a docstring, by name."""
-    text = inspect.getdoc(model_class).split(f"\n{section}\n" + "-" * len(section) + "\n")[1]
-    text = re.split(r"\n\n\w[\w ]*\n-+\n", text)[0]
-    parts = re.split(r"^(?=\w[\w, ]* : )", text, flags=re.M)
-    return {part.split(" : ")[0]: part.strip() for part in parts if part.strip()}
-
-
 @pytest.mark.parametrize("section", ["Parameters", "Attributes"])
 def test_what_is_shared_is_documented_alike(section):
-    two, multi = (entries(c, section) for c in (TwoLayerNetClassifier, MultiLayerNetClassifier))
+    two, multi = (
+        docstring_entries(c, section) for c in (TwoLayerNetClassifier, MultiLayerNetClassifier)
+    )
     own = {"hidden_size", "hidden_layer_sizes", "coefs_", "intercepts_"}
     assert len(two) > 10
     assert two.keys() - own == multi.keys() - own
@@ -189,5 +182,5 @@ def test_what_is_shared_is_documented_alike(section):
     if section == "Parameters":
         assert list(two)[1:] == list(inspect.signature(TwoLayerNetClassifier).parameters)[1:]
         alike = {"class_weight", "n_iter_no_change", "validation_fraction", "momentum", "verbose"}
-        linear = entries(SoftmaxClassifier, section)
+        linear = docstring_entries(SoftmaxClassifier, section)
         assert all(linear[name] == two[name] for name in alike)

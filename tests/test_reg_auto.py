@@ -11,7 +11,6 @@ from helpers import (
     every_case,
     every_class,
     scaled,
-    solvers_of,
     wine,
 )
 from numpy.testing import assert_allclose, assert_array_equal
@@ -150,4 +149,3 @@ def test_it_is_the_default_and_the_only_word(model_class):
     assert inspect.signature(model_class).parameters["reg"].default == "auto"
     with pytest.raises(ValueError, match="'reg' parameter"):
         model_class(reg="Auto").fit(*wine())
-    assert len(solvers_of(model_class)) > 3

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._blas import single_threaded_blas
+from .kernels.numpy_kernels import layer_values
 from .kernels.selection import choose_kernels
 from .samples import chunk_length
 
@@ -37,6 +38,26 @@ def log_mean_probabilities(scores):
     return np.log(scores.mean(axis=0)) + largest
 
 
+def row_chunks(X, network):
+    """Yield slices of the rows of X, and these in the dtype of the parameters."""
+    length = chunk_length(network.widths)
+    for start in range(0, X.shape[0], length):
+        part = slice(start, start + length)
+        yield part, X[part].astype(network.parameters.dtype, copy=False)
+
+
+def predict_hidden_values(X, network):
+    """Return the values of each hidden layer for X, (n_nets, n_samples, units), chunk by chunk."""
+    shapes = [(network.n_nets, X.shape[0], units) for units in network.widths[1:-1]]
+    layers = [np.empty(shape, network.parameters.dtype) for shape in shapes]
+    with single_threaded_blas:
+        for part, rows in row_chunks(X, network):
+            # stops before the scores
+            for layer, values in zip(layers, layer_values(network, rows), strict=False):
+                layer[:, part] = values.swapaxes(1, 2)
+    return layers
+
+
 def predict_scores(X, network, transform):
     """Return `transform` of the scores of X, (n_samples, n_classes), chunk by chunk.
 
@@ -51,14 +72,11 @@ def predict_scores(X, network, transform):
     transform : callable
         One of the functions above.
     """
-    n_samples, dtype = X.shape[0], network.parameters.dtype
-    length = chunk_length(network.widths)
-    result = np.empty((n_samples, network.widths[-1]), dtype)
+    result = np.empty((X.shape[0], network.widths[-1]), network.parameters.dtype)
     with single_threaded_blas:
-        for start in range(0, n_samples, length):
-            rows = X[start : start + length].astype(dtype, copy=False)
+        for part, rows in row_chunks(X, network):
             values = choose_kernels(network, rows).scores(network, rows)
             scores = values[0] if network.n_nets == 1 else log_mean_probabilities(values)
             transform(scores)
-            result[start : start + length] = scores.T
+            result[part] = scores.T
     return result

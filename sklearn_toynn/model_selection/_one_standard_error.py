@@ -28,7 +28,8 @@ def one_standard_error(cv_results):
     cv_results : dict of str -> ndarray
         The `cv_results_` of a search with one scorer over ``hidden_size`` (or
         ``hidden_layer_sizes``), ``reg`` (or ``alpha``, ``C``), or both; those of the last step
-        of a pipeline are known by the end of their names.
+        of a pipeline are known by the end of their names. ``reg="auto"`` counts as no penalty, as
+        each fold has its own.
 
     Returns
     -------
@@ -38,7 +39,7 @@ def one_standard_error(cv_results):
     Raises
     ------
     ValueError
-        If there is no score of a single scorer, or none of those parameters.
+        If there is no score of a single scorer, none of those parameters, or but one fold.
 
     Notes
     -----
@@ -66,29 +67,35 @@ def one_standard_error(cv_results):
             "one_standard_error needs a search with one scorer, as its scores are compared; got "
             "several."
         )
-    names = {
-        name: next((param for param in cv_results if param == f"param_{name}"), None)
-        or next((param for param in cv_results if param.endswith(f"__{name}")), None)
-        for name in COMPLEXITIES
+    params = {
+        name.removeprefix("param_").split("__")[-1]: name
+        for name in cv_results
+        if name.startswith("param_")
     }
-    names = {name: param for name, param in names.items() if param is not None}
-    if not names:
+    measures = [
+        (measure, params[name]) for name, measure in COMPLEXITIES.items() if name in params
+    ]
+    if not measures:
         raise ValueError(
             f"one_standard_error needs a search over one of {list(COMPLEXITIES)}, got "
-            f"{[name.removeprefix('param_') for name in cv_results if name.startswith('param_')]}."
+            f"{list(params)}."
         )
-    means = cv_results["mean_test_score"]
-    best = int(np.nanargmax(means))
     n_splits = sum(
         name.startswith("split") and name.endswith("_test_score") for name in cv_results
     )
-    scores = np.array([cv_results[f"split{i}_test_score"][best] for i in range(n_splits)])
-    error = scores.std(ddof=1) / np.sqrt(n_splits)
-    candidates = [index for index, mean in enumerate(means) if mean >= means[best] - error]
+    if n_splits < 2:
+        raise ValueError(
+            "one_standard_error needs 2 folds or more, as it goes by their spread, got "
+            f"{n_splits}."
+        )
+    means = cv_results["mean_test_score"]
+    best = int(np.nanargmax(means))
+    # that of the search is divided by n_splits, not n_splits - 1
+    error = cv_results["std_test_score"][best] / np.sqrt(n_splits - 1)
     return min(
-        candidates,
+        np.flatnonzero(means >= means[best] - error).tolist(),
         key=lambda index: (
-            *(COMPLEXITIES[name](cv_results[param][index]) for name, param in names.items()),
+            *(measure(cv_results[param][index]) for measure, param in measures),
             -means[index],
         ),
     )

@@ -59,6 +59,14 @@ def test_what_it_can_not_compare_is_refused():
         one_standard_error({"param_reg": [1], "mean_test_accuracy": [1.0]})
     with pytest.raises(ValueError, match=r"hidden_size.*got \['solver'\]"):
         one_standard_error(results_of([BEST], solver=["adam"]))
+    with pytest.raises(ValueError, match="2 folds or more.*got 1"):
+        one_standard_error(results_of([[0.9], [0.8]], reg=[1.0, 2.0]))
+
+
+def test_a_penalty_by_the_rows_counts_as_none():
+    results = results_of([BEST, WITHIN], reg=[1.0, 1.0])
+    results["param_reg"] = np.ma.array(["auto", 1e-3], dtype=object)
+    assert one_standard_error(results) == 1
 
 
 @pytest.mark.parametrize("search_class", [GridSearchCV, FusedGridSearchCV])

@@ -9,6 +9,20 @@ from ..samples import chunk_length
 from .kernels import Kernels
 
 
+def layer_values(network, X):
+    """Yield each layer's values for rows of X, (n_nets, units, n_samples); last are the scores."""
+    activation = network.activation
+    values = np.empty((network.n_nets, network.widths[1], X.shape[0]), network.parameters.dtype)
+    multiply(network.weights[0], X, out=values)
+    values += network.biases[0]
+    for weights, biases in zip(network.weights[1:], network.biases[1:], strict=True):
+        activation.forward(values, activation.make_cache(values))
+        yield values
+        values = np.matmul(weights, values)
+        values += biases
+    yield values
+
+
 class NumpyKernels(Kernels):
     """A stack's passes as a few NumPy calls for each layer.
 
@@ -36,17 +50,9 @@ class NumpyKernels(Kernels):
     @staticmethod
     def scores(network, X):
         """Return the scores of rows of X, (n_nets, n_classes, n_samples)."""
-        activation = network.activation
-        values = np.empty(
-            (network.n_nets, network.widths[1], X.shape[0]), network.parameters.dtype
-        )
-        multiply(network.weights[0], X, out=values)
-        values += network.biases[0]
-        for weights, biases in zip(network.weights[1:], network.biases[1:], strict=True):
-            activation.forward(values, activation.make_cache(values))
-            values = np.matmul(weights, values)
-            values += biases
-        return values
+        for values in layer_values(network, X):
+            scores = values
+        return scores
 
     def value(self):
         """Return the objective, (n_nets,)."""

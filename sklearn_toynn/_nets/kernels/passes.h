@@ -302,15 +302,15 @@ static void NAME(forward)(const Stack *stack, ptrdiff_t net)
     for (ptrdiff_t l = 0; l < stack->n_layers; l++) {
         const Layer *layer = stack->layers + l, *below = layer - 1;
         const REAL *weights = parameters + layer->weights;
-        const REAL *inputs = l > 0 ? below->values : batch->x;
+        const REAL *inputs =
+            l > 0 ? below->values : layer->is_thin ? stack->features : batch->x;
         const int fan_in = layer->fan_in, fan_out = layer->fan_out;
         if (l > 0)
             NAME(activate)(stack->activation, fan_in, n, stride, parameters + below->biases,
                            below->values, below->slopes);
         if (layer->is_thin)
-            NAME(multiply_thin)(fan_out, n, fan_in, weights, fan_in, 1,
-                                l > 0 ? inputs : stack->features, stride, 0, layer->values,
-                                stride);
+            NAME(multiply_thin)(fan_out, n, fan_in, weights, fan_in, 1, inputs, stride, 0,
+                                layer->values, stride);
         else if (l > 0)
             NAME(multiply)(stack, 'N', 'N', n, fan_out, fan_in, inputs, stride, weights, fan_in, 0,
                            layer->values, stride);
