@@ -34,7 +34,8 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
         The penalty on the squared weights, >= 0. The biases go free. "auto" is 1 over the total
         weight of the rows, which is their number without weights: what `LogisticRegression`'s
         ``C=1`` and `MLPClassifier`'s ``alpha=1`` say of one batch. In `partial_fit` the rows seen
-        so far count.
+        so far count. Of all parameters it is the first to choose by a search, as
+        `TwoLayerNetClassifierCV` does.
     n_nets : int, default=1
         How many nets to train, each from initial weights of its own and to its own end, and to
         average in probability. They see the same batches and are trained together, in threads

@@ -146,15 +146,14 @@ def load(name):
 # ---- methods
 
 
-def net(n_epochs=None, **params):
+def net(n_epochs=None, *, reg_times_n=None, **params):
     """Return what makes a net for a seed and a number of rows."""
 
     def make(seed, n_samples):
         own = {} if n_epochs is None else {"max_iter": n_epochs(n_samples)}
-        if "reg_times_n" in params:
-            own["reg"] = params["reg_times_n"] / n_samples
-        rest = {name: value for name, value in params.items() if name != "reg_times_n"}
-        return TwoLayerNetClassifier(random_state=seed, **rest, **own)
+        if reg_times_n is not None:
+            own["reg"] = reg_times_n / n_samples
+        return TwoLayerNetClassifier(random_state=seed, **params, **own)
 
     return make
 
