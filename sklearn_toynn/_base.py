@@ -113,7 +113,7 @@ def known_classes(estimator, classes):
 def fit_stack(
     estimators, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None
 ):
-    """Fit estimators that differ in `FUSED_PARAMETERS` alone, to the bits of a fit of each.
+    """Fit estimators that differ in `_FUSED_PARAMETERS` alone, to the bits of a fit of each.
 
     Parameters
     ----------
@@ -145,16 +145,18 @@ def fit_stack(
                 if starts_alike(first, estimator)
                 else estimator._begin(problem, RandomStreams(estimator.random_state))
             )
-        callbacks = make_callbacks(estimators, problem, X, y, sample_weight)
+        earlier = [estimator._get_earlier(estimator.warm_start) for estimator in estimators]
+        callbacks = make_callbacks(estimators, problem, earlier[0], X, y, sample_weight)
         nets = []
         for estimator, own in zip(estimators, states, strict=True):
             options = estimator._resolve_options(problem)
             nets += [(options, state) for state in own]
         results, interrupt = train_in_stacks(nets, problem.samples, problem.validation, callbacks)
-        for begin, estimator in zip(count(step=len(states[0])), estimators, strict=False):
+        firsts = count(step=len(states[0]))
+        for begin, estimator, before in zip(firsts, estimators, earlier, strict=False):
             own = results[begin : begin + len(states[0])]
             if any(own):
-                estimator._set_fitted(problem, own, keeps_memory=estimator.warm_start)
+                estimator._set_fitted(problem, own, before, keeps_memory=estimator.warm_start)
         if callbacks is not None and interrupt is None:
             callbacks.end()
     return interrupt
@@ -169,7 +171,7 @@ def starts_alike(one, other):
     )
 
 
-def make_callbacks(estimators, problem, X, y, sample_weight):
+def make_callbacks(estimators, problem, earlier, X, y, sample_weight):
     """Return the callbacks of the first of estimators while they are fitted; None without any."""
     first = estimators[0]
     if not has_callbacks(first):
@@ -178,15 +180,19 @@ def make_callbacks(estimators, problem, X, y, sample_weight):
     is_alone = len(estimators) == 1
     return FitCallbacks(
         make_hook_kwargs(first, X, y, sample_weight),
-        partial(fitted_attributes, first, problem) if is_alone else None,
+        partial(fitted_attributes, first, problem, earlier) if is_alone else None,
     )
 
 
-def fitted_attributes(estimator, problem, results):
+def fitted_attributes(estimator, problem, earlier, results):
     """Return the attributes that an estimator would have after a fit with such results."""
     fitted = copy(estimator)
+    if fitted.warm_start:  # the only one that would go on with them
+        results = [
+            result and replace(result, streams=deepcopy(result.streams)) for result in results
+        ]
     unwarned = [result and replace(result, warning=None) for result in results]
-    fitted._set_fitted(problem, unwarned, keeps_memory=fitted.warm_start)
+    fitted._set_fitted(problem, unwarned, earlier, keeps_memory=fitted.warm_start)
     return vars(fitted)
 
 
@@ -213,7 +219,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     """A classifier whose scores are those of a net; see its subclasses."""
 
     #: In what nets may differ that are trained as one stack.
-    FUSED_PARAMETERS: ClassVar[frozenset] = frozenset(PER_NET)
+    _FUSED_PARAMETERS: ClassVar[frozenset] = frozenset(PER_NET)
 
     #: The solvers by the values of `solver`.
     _solvers: ClassVar[dict] = SOLVERS
@@ -308,7 +314,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         return self._solvers[self.solver]
 
     @classmethod
-    def fuses(cls, solver):
+    def _fuses(cls, solver):
         """Say whether a value of `solver` is that of one that can train several nets at once."""
         return isinstance(solver, str) and solver in cls._solvers and cls._solvers[solver].fuses
 
@@ -410,10 +416,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
             options = self._resolve_options(problem, is_one_pass=True)
             nets = [(options, state) for state in states]
             results, interrupt = train_in_stacks(nets, problem.samples, None)
-            passes, curve = vars(self).get("n_iter_", 0), vars(self).get("loss_curve_", [])
-            self._set_fitted(problem, results, keeps_memory=True)
-            self.n_iter_ += passes
-            self.loss_curve_ = curve + self.loss_curve_
+            self._set_fitted(problem, results, self._get_earlier(goes_on), keeps_memory=True)
         if interrupt is not None:
             raise interrupt
         return self
@@ -448,6 +451,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
             tol=float(self.tol),
             n_iter_no_change=int(self.n_iter_no_change),
             scales_columns=scales_columns and not is_one_pass,
+            counts_steps=self.tol == 0 or self.warm_start,
             is_one_pass=is_one_pass,
             verbose=int(self.verbose),
         )
@@ -560,12 +564,24 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         for name in ("validation_loss_curve_", "best_iter_", "gap_", "_memory", "_remembered"):
             vars(self).pop(name, None)
 
-    def _set_fitted(self, problem, results, *, keeps_memory):
+    def _get_earlier(self, goes_on):
+        """Return the curves to go on from, of the loss and the validation loss, if any.
+
+        They are of one length, NaN where nothing validated.
+        """
+        if not goes_on:
+            return [], []
+        curve = vars(self).get("loss_curve_", [])  # none where the weights were set by hand
+        watched = vars(self).get("validation_loss_curve_", [])
+        return curve, watched + [np.nan] * (len(curve) - len(watched))
+
+    def _set_fitted(self, problem, results, earlier, *, keeps_memory):
         """Set the fitted attributes, and warn of what went wrong in training.
 
         There is a result for each net, or None for one that had not begun. Where asked for,
-        what it takes to go on is kept.
+        what it takes to go on is kept. `earlier` are the curves that theirs go on from.
         """
+        loss_curve, watched_curve = earlier
         results = list(filter(None, results))
         self.classes_ = problem.classes
         self.reg_, self._total_weight = self._resolve_reg(problem), problem.total_weight
@@ -573,16 +589,17 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         network = Network(self._get_widths(problem), self._activation, parameters)
         self._set_layers(network.weights, [bias[:, :, 0] for bias in network.biases])
         self._fitted_activation = getattr(self, "activation", None)  # the linear model has none
-        self.n_iter_ = max(result.n_iter for result in results)
+        self.n_iter_ = len(loss_curve) + max(result.n_iter for result in results)
         self.loss_ = fmean(result.loss for result in results)
-        self.loss_curve_ = mean_curve([result.history.loss_curve for result in results])
+        curves = [result.history.loss_curve for result in results]
+        self.loss_curve_ = loss_curve + mean_curve(curves)
         reasons = [result.stop_reason for result in results]
         self.stop_reason_ = reasons[0] if self._n_nets == 1 else np.array(reasons)
         self._forget_run()
         if problem.validation is not None:
             curves = [result.history.watched_curve for result in results]
-            self.validation_loss_curve_ = mean_curve(curves)
-            best_iters = [result.history.best_iter for result in results]
+            self.validation_loss_curve_ = watched_curve + mean_curve(curves)
+            best_iters = [len(watched_curve) + result.history.best_iter for result in results]
             self.best_iter_ = best_iters[0] if self._n_nets == 1 else np.array(best_iters)
         if results[0].gap is not None:
             self.gap_ = results[0].gap

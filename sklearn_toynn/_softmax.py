@@ -108,7 +108,9 @@ class SoftmaxClassifier(NetClassifier):
         Determines initial weights, batches and the validation split, each by a stream of its
         own. The same int gives the same bits.
     warm_start : bool, default=False
-        Whether `fit` goes on from the earlier fit's weights, as they are now.
+        Whether `fit` goes on from the earlier fit's weights, as they are now. As after
+        `partial_fit`, `n_iter_` and the curves are those of all calls since the first, and an end
+        at `max_iter` is no reason for a warning.
     verbose : int, default=0
         Print the loss of every `verbose`-th iteration; 0 for silence.
 

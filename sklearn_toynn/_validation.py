@@ -211,7 +211,8 @@ def check_validation_rows(estimator, X_val, X):
     if checked.shape[1] != X.shape[1]:
         raise ValueError(
             f"X_val has {checked.shape[1]} features, but X has {X.shape[1]} features: they need "
-            "the same."
+            "the same. Steps of a pipeline before this one transform X_val where it says "
+            "transform_input=['X_val'] and metadata routing is on."
         )
     with naming("X_val"):
         validate_data(estimator, X_val, reset=False, skip_check_array=True)  # names of columns

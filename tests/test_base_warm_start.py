@@ -42,11 +42,11 @@ def test_fifty_and_fifty_are_a_hundred(model_class, solver, dtype):
     )
     whole = clone(model).set_params(max_iter=100).fit(X, y)
     halves = clone(model).set_params(max_iter=50, warm_start=True).fit(X, y)
-    middle = halves.loss_curve_
     halves.fit(X, y)
     assert_same_bits(halves, whole)
     assert halves.loss_ == whole.loss_
-    assert whole.loss_curve_ == middle + halves.loss_curve_[-50:]
+    assert halves.loss_curve_ == whole.loss_curve_
+    assert halves.n_iter_ == 100
 
 
 @ends_early
@@ -57,9 +57,10 @@ def test_warm_start_begins_where_the_last_fit_ended(model_class):
         model = model_class(0.1 if model_class is SoftmaxClassifier else 5, solver=solver)
         model.set_params(random_state=0, warm_start=True, max_iter=200)
         first = model.fit(X, y).loss_
+        n_before = model.n_iter_
         assert model.fit(X, y).loss_ <= first * (1 + 1e-3)
         if solver == "gd":
-            assert model.loss_curve_[0] == pytest.approx(first, rel=1e-12)
+            assert model.loss_curve_[n_before] == pytest.approx(first, rel=1e-12)
 
 
 @ends_early
@@ -102,7 +103,27 @@ def test_warm_start_with_another_solver_keeps_the_weights(model_class):
     model = model_class(solver="adam", warm_start=True, random_state=0).fit(X, y)
     loss = model.loss_
     model.set_params(solver="gd", max_iter=1).fit(X, y)
-    assert model.loss_curve_ == [pytest.approx(loss, rel=1e-9)]
+    assert model.loss_curve_[-1] == pytest.approx(loss, rel=1e-9)
+
+
+@ends_early
+@every_class
+def test_curves_go_on_with_or_without_a_validation_set(model_class):
+    X, y = scaled("wine")
+    model = model_class(solver="sgd", max_iter=5, tol=0, warm_start=True, random_state=0)
+    model.fit(X, y).fit(X, y, X_val=X, y_val=y)
+    assert model.n_iter_ == len(model.loss_curve_) == len(model.validation_loss_curve_) == 10
+    assert np.isnan(model.validation_loss_curve_[:5]).all()
+    assert model.best_iter_ == np.nanargmin(model.validation_loss_curve_)
+    assert not hasattr(model.fit(X, y), "validation_loss_curve_")
+    assert len(model.loss_curve_) == 15
+
+
+@pytest.mark.parametrize("params", [{"warm_start": True}, {"tol": 0}])
+@every_class
+def test_a_number_of_steps_that_is_meant_is_not_warned_of(model_class, params):
+    model = model_class(solver="gd", max_iter=3, random_state=0, **params)
+    assert model.fit(*scaled("wine")).stop_reason_ == "max_iter"
 
 
 # ---- parameters set and weights edited between fits
@@ -130,12 +151,12 @@ class TestActivationSetBetweenFits:
         before = model.fit(X, y).predict_proba(X)
         model.set_params(activation="tanh")
         assert_array_equal(model.predict_proba(X), before)
-        begin = scores_by(model, X, "tanh")
+        begin, n_before = scores_by(model, X, "tanh"), model.n_iter_
         loss = -log_softmax(begin, axis=1)[np.arange(len(y)), y].mean()
         penalty = model.reg_ / 2 * sum((coef**2).sum() for coef in model.coefs_)
         model.fit(X, y)
         if solver in ("gd", "lbfgs"):
-            assert model.loss_curve_[0] == pytest.approx(loss + penalty, rel=1e-9)
+            assert model.loss_curve_[n_before] == pytest.approx(loss + penalty, rel=1e-9)
         assert_allclose(model.decision_function(X), scores_by(model, X, "tanh"), rtol=1e-9)
         model.set_params(activation="relu")
         assert_allclose(model.decision_function(X), scores_by(model, X, "tanh"), rtol=1e-9)
@@ -199,9 +220,9 @@ class TestWeightsEditedBetweenFits:
         model = model_class(solver=solver, max_iter=3, warm_start=True, random_state=0).fit(X, y)
         for array in parameters(model):
             array[...] *= 0.5
-        expected = plain_objective(model, X, y)
+        expected, n_before = plain_objective(model, X, y), model.n_iter_
         model.set_params(max_iter=1, learning_rate=1e-300).fit(X, y)
-        assert model.loss_curve_[0] == pytest.approx(expected, rel=1e-6)
+        assert model.loss_curve_[n_before] == pytest.approx(expected, rel=1e-6)
 
     @pytest.mark.parametrize("solver", ["adam", "sgd"])
     @every_class

@@ -206,7 +206,8 @@ class LinearSolver(Solver, ABC):
 
     def conclude(self, run, net, reason):
         """Take the proof's word for the reason; say how far from the minimum an end was."""
-        if reason not in ("precision", "max_iter"):
+        is_meant = reason == "max_iter" and run.options.counts_steps
+        if is_meant or reason not in ("precision", "max_iter"):
             return super().conclude(run, net, reason)
         warning = self._describe(reason)
         return "tol" if warning is None else reason, warning

@@ -47,6 +47,21 @@ class GradientDescent(FirstOrderSolver):
         kernels.step(step)
         return loss[None]
 
+    def conclude(self, run, net, reason):
+        """Say so where the steps have been too long, and the loss has risen again."""
+        reason, warning = super().conclude(run, net, reason)
+        if run.watches_validation or not run.n_iter:
+            return reason, warning
+        end, best = run.get_last_loss(net), run.best.losses[net]
+        if end <= 1.01 * best:
+            return reason, warning
+        (rate,) = run.options.learning_rate[net]
+        rise = (
+            f"The loss has risen to {end:.4g} from the {best:.4g} that it had come down to. Lower "
+            f"learning_rate (it was {rate:.3g}), or take a schedule that lowers it."
+        )
+        return reason, rise if warning is None else f"{warning} {rise}"
+
 
 class MiniBatchSolver(FirstOrderSolver):
     """One update per batch, the batches drawn anew in each epoch."""

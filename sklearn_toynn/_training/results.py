@@ -1,7 +1,7 @@
 """What training makes of a net: its curves on the way, and what is left of it at its end."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .._nets.columns import Columns
 from .._nets.network import Network
@@ -30,6 +30,11 @@ class History:
         self.n_stalled = 0 if watched_loss < self.best_loss - tol else self.n_stalled + 1
         if watched_loss < self.best_loss:
             self.best_loss, self.best_iter = watched_loss, len(self.watched_curve) - 1
+
+    def copy(self):
+        """Return one that is left as it is when this one goes on."""
+        curves = {"loss_curve": self.loss_curve[:], "watched_curve": self.watched_curve[:]}
+        return replace(self, **curves)
 
 
 @dataclass(frozen=True)

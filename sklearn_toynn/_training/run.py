@@ -9,7 +9,7 @@ from threading import Event
 import numpy as np
 
 from .._blas import single_threaded_blas
-from .._nets.columns import are_scaled_alike, change_columns
+from .._nets.columns import Columns, are_scaled_alike, change_columns
 from .._nets.network import Network
 from .._nets.objective import Objective
 from .best_weights import BestWeights
@@ -161,23 +161,27 @@ class TrainingRun:
         if self.n_nets and self.observer is not None:
             self.observer.begin_iteration(self)
 
+    def get_last_loss(self, net):
+        """Return the loss of a net that still trains, before its last iteration."""
+        return self._histories[net].loss_curve[-1]
+
     def close(self, reason):
         """Let go the nets that still train, with the weights that they have now."""
         if self.n_nets:
             self._let_go([reason] * self.n_nets)
 
     def snapshot(self):
-        """Return the results that all nets would have if a callback ended the run now."""
+        """Return the results that all nets would have if a callback ended the run now.
+
+        Their streams are those that the run draws from.
+        """
         results = list(self.results)
         if self.n_nets:
             nets = np.ones(self.n_nets, bool)
             left = self.objective.select(nets)
             for result in self._make_results(left, nets, ["callback"] * self.n_nets):
-                results[result.history.place] = replace(
-                    result,
-                    history=deepcopy(result.history),
-                    streams=deepcopy(result.streams),
-                )
+                place = result.history.place
+                results[place] = replace(result, history=result.history.copy())
         return results
 
     def _let_go(self, reasons):
@@ -291,6 +295,14 @@ class TrainingRun:
             diverged |= lost
         return diverged
 
+    @property
+    def scaling_advice(self):
+        """Advice, to end a sentence, to bring the columns to a common scale, if they are not."""
+        samples = self.objective.samples
+        if samples.columns is not None or Columns.from_samples(samples) is None:
+            return ""
+        return ", or bring the columns of X to a common scale, as StandardScaler does"
+
     def _watched_losses(self, left, parameters, loss):
         """Return the watched losses of nets, NaN where their objective `loss` is not finite.
 
@@ -312,20 +324,19 @@ class TrainingRun:
             return warning
         comparison = (
             f"loss_ is {loss:.6g}, above the {zero_loss:.6g} of weights of zero, log {n_classes}. "
-            "Raise max_iter, lower learning_rate, reg or what init draws, or bring the columns of "
-            "X to a common scale, as StandardScaler does."
+            "Raise max_iter, lower learning_rate, reg or what init draws"
+            f"{self.scaling_advice}."
         )
         return comparison if warning is None else f"{warning} {comparison}"
 
     def _describe_divergence(self, net, loss):
-        change = "Bring"
+        change = "what init draws"
         if self.solver.follows_schedule:
             (rate,) = self.options.learning_rate[net]
-            change = f"Lower learning_rate (it was {rate:.3g}), or bring"
+            change = f"learning_rate (it was {rate:.3g})"
         return (
             f"Training diverged within {self.n_iter} iterations; the best weights so far are "
-            f"kept, with an objective of {loss:.4g}. {change} the columns of X to a common "
-            "scale, as StandardScaler does."
+            f"kept, with an objective of {loss:.4g}. Lower {change}{self.scaling_advice}."
         )
 
 

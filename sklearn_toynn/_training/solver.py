@@ -75,9 +75,10 @@ class Solver(ABC):
         reason : str
             One of `STOP_REASONS`.
         """
-        if reason != "max_iter":
+        if reason != "max_iter" or run.options.counts_steps:
             return reason, None
-        return reason, run.policy.describe_limit(run.objective.largest_gradient_entries()[net])
+        largest = run.objective.largest_gradient_entries()[net]
+        return reason, run.policy.describe_limit(largest, run.scaling_advice)
 
     @abstractmethod
     def minimize(self, run):

@@ -80,14 +80,13 @@ class StoppingPolicy:
             return self.limit_reason
         return None
 
-    def describe_limit(self, largest_entry):
-        """Say that `max_iter` came before the end."""
+    def describe_limit(self, largest_entry, scaling_advice):
+        """Say that `max_iter` came before the end, and what to change."""
         if self.watches_gradient:
             return (
                 f"max_iter={self.max_iter} iterations ended the training where the largest entry "
                 f"of the gradient was {largest_entry:.3g}, above tol={self.tol:.3g}. Raise "
-                "max_iter or tol, or bring the columns of X to a common scale, as StandardScaler "
-                "does."
+                f"max_iter or tol{scaling_advice}."
             )
         return (
             f"max_iter={self.max_iter} epochs ended the training while the loss still fell by "

@@ -87,7 +87,7 @@ class Candidate:
     @property
     def is_fusible(self):
         """Whether `fit_stack` does what the last step's own `fit` would do."""
-        return self.is_ours and self.last_step.fuses(
+        return self.is_ours and self.last_step._fuses(
             self.last.get("solver", self.last_step.solver)
         )
 
@@ -110,7 +110,7 @@ class Candidate:
             self.last.get(name, getattr(step, name))
             for name in ("solver", "init", "shuffle", "early_stopping")
         )
-        has_batches = step.fuses(solver) and issubclass(step._solvers[solver], MiniBatchSolver)
+        has_batches = step._fuses(solver) and issubclass(step._solvers[solver], MiniBatchSolver)
         starts_at_zero = isinstance(step, SoftmaxClassifier) and is_auto(init)
         return bool(early_stopping or (has_batches and shuffle) or not starts_at_zero)
 
@@ -146,7 +146,7 @@ class Candidate:
         if not self.is_fusible:
             return self.index
         return id(self.last_step), freeze(
-            {k: v for k, v in self.last.items() if k not in NetClassifier.FUSED_PARAMETERS}
+            {k: v for k, v in self.last.items() if k not in NetClassifier._FUSED_PARAMETERS}
         )
 
 

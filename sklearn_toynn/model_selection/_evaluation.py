@@ -32,7 +32,7 @@ def make_last_steps(stack):
     for candidate in stack[1:]:
         # a deep copy is what clone makes of each parameter, at a tenth of its time
         other = deepcopy(step)
-        for name in NetClassifier.FUSED_PARAMETERS:
+        for name in NetClassifier._FUSED_PARAMETERS:
             value = candidate.last.get(name, getattr(candidate.last_step, name))
             setattr(other, name, clone(value, safe=False))
         steps.append(other)
@@ -44,7 +44,7 @@ def check_stack(steps):
     check_parameters(steps[0])
     # the others' are the same but for these, and checking all takes 0.3 ms a step
     constraints = NetClassifier._parameter_constraints
-    for name in NetClassifier.FUSED_PARAMETERS:
+    for name in NetClassifier._FUSED_PARAMETERS:
         for value in {getattr(step, name) for step in steps}:
             if not any(constraint.is_satisfied_by(value) for constraint in constraints[name]):
                 raise ValueError(f"{name} can't be {value!r}.")

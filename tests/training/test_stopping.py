@@ -17,6 +17,7 @@ from helpers import (
 )
 from scipy.special import log_softmax
 from sklearn.base import clone
+from sklearn.datasets import make_moons
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
@@ -63,7 +64,7 @@ def test_cosine_runs_to_max_iter_without_a_warning(model_class, solver):
     assert model.fit(X, y).n_iter_ == 33
     # from a start at the minimum, too, where nothing improves
     model.set_params(warm_start=True)
-    assert model.fit(X, y).fit(X, y).n_iter_ == 33
+    assert model.fit(X, y).fit(X, y).n_iter_ == 3 * 33
 
 
 @every_class
@@ -162,3 +163,23 @@ def test_a_validation_set_stops_the_training(
     expected = stalls_at(model.validation_loss_curve_, tol, n_iter_no_change)
     if solver != "gd" or expected == model.n_iter_:
         assert model.n_iter_ == expected
+
+
+@every_class
+def test_scaled_columns_are_not_to_be_scaled(model_class):
+    X, y = scaled("wine")
+    model = model_class(solver="gd", init=0.01, max_iter=5, random_state=0)
+    with pytest.warns(ConvergenceWarning, match=r"Raise max_iter or tol\.$"):
+        model.fit(X, y)
+    with pytest.warns(ConvergenceWarning, match=r"common scale, as StandardScaler does\.$"):
+        model.set_params(learning_rate=1e-4).fit(30 * X, y)
+
+
+def test_a_loss_that_rises_again_is_told():
+    X, y = make_moons(200, noise=0.2, random_state=0)
+    model = TwoLayerNetClassifier(10, 1e-3, solver="gd", learning_rate=4.0, random_state=0)
+    model.set_params(max_iter=100, tol=0)
+    with pytest.warns(ConvergenceWarning, match=r"has risen to .* Lower learning_rate") as caught:
+        model.fit(X, y)
+    assert model.loss_curve_[-1] > 1.01 * min(model.loss_curve_)
+    assert len(caught) == 1
