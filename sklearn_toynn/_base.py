@@ -19,6 +19,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ._callbacks import FitCallbacks, make_hook_kwargs
+from ._doc_links import DocLinkMixin
 from ._errors import naming, user_stacklevel
 from ._nets.activations import ACTIVATIONS
 from ._nets.initializers import INITIALIZERS, make_initializer
@@ -215,7 +216,7 @@ def predict_stack(estimators, X):
     ]
 
 
-class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
+class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     """A classifier whose scores are those of a net; see its subclasses."""
 
     #: In what nets may differ that are trained as one stack.

@@ -24,6 +24,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._base import NetClassifier, restored_on_error
 from ._callbacks import make_hook_kwargs
+from ._doc_links import DocLinkMixin
 from ._hidden_layers import HiddenLayersClassifier
 from ._sklearn_compat import (
     CallbackSupportMixin,
@@ -59,7 +60,9 @@ def of_refitted(method):
     return available_if(is_refitted)(delegate)
 
 
-class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
+class CrossValidatedClassifier(
+    DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC
+):
     """A plain estimator whose penalty is chosen by cross-validation; see its subclasses."""
 
     #: The plain estimator's class.

@@ -24,8 +24,43 @@ from sklearn.utils._user_interface import _print_elapsed_time
 from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _check_method_params as check_method_params
 
+#: The methods of a callback.
+HOOKS = ("setup", "on_fit_task_begin", "on_fit_task_end", "teardown")
+
 try:
-    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import CallbackSupportMixin as OwnCallbackSupportMixin
+
+    class CallbackSupportMixin(OwnCallbackSupportMixin):
+        """`set_callbacks`, with an error that says what a callback lacks."""
+
+        def set_callbacks(self, *callbacks):
+            """Set the callbacks of `fit`.
+
+            Parameters
+            ----------
+            *callbacks : callback instances
+                As in scikit-learn's estimators; none takes away those that were set.
+
+            Returns
+            -------
+            self : estimator
+                The estimator.
+
+            Raises
+            ------
+            TypeError
+                If one is a class, or has not all methods of a callback; the message names them.
+            """
+            for callback in callbacks:
+                missing = [name for name in HOOKS if not callable(getattr(callback, name, None))]
+                if isinstance(callback, type):
+                    raise TypeError(f"callbacks must be instances, got the class {callback!r}.")
+                if missing:
+                    raise TypeError(
+                        f"callbacks must have the methods {HOOKS}, {callback!r} lacks {missing}."
+                    )
+            return super().set_callbacks(*callbacks)
+
 except ImportError:  # before 1.9
 
     class CallbackSupportMixin:

@@ -14,14 +14,15 @@ ARROWS = {
     ),
     "onnx": "_cross_validated _softmax _two_layer_net _multi_layer_net",
     "_cross_validated": (
-        "model_selection _softmax _two_layer_net _hidden_layers _base _callbacks _sklearn_compat"
+        "model_selection _softmax _two_layer_net _hidden_layers _base _callbacks _doc_links "
+        "_sklearn_compat"
     ),
-    "model_selection": "_softmax _base _callbacks _training _sklearn_compat",
+    "model_selection": "_softmax _base _callbacks _doc_links _training _sklearn_compat",
     "_softmax": "_base _linear _training _nets _sklearn_compat _to_sklearn",
     "_two_layer_net": "_hidden_layers _sklearn_compat",
     "_multi_layer_net": "_hidden_layers _sklearn_compat",
     "_hidden_layers": "_base _validation _nets _sklearn_compat _to_sklearn",
-    "_base": "_version _validation _callbacks _training _nets _errors _sklearn_compat",
+    "_base": "_version _validation _callbacks _doc_links _training _nets _errors _sklearn_compat",
     "_validation": "_training _nets _errors",
     "_callbacks": "_sklearn_compat _training",
     "_linear": "_training.solver _nets _columns",
@@ -31,7 +32,16 @@ ARROWS = {
     "datasets": "_sklearn_compat",
     "_show_versions": "_nets",
     **dict.fromkeys(
-        ["_version", "_to_sklearn", "_columns", "_errors", "_blas", "_sklearn_compat"], ""
+        [
+            "_version",
+            "_to_sklearn",
+            "_columns",
+            "_doc_links",
+            "_errors",
+            "_blas",
+            "_sklearn_compat",
+        ],
+        "",
     ),
 }
 

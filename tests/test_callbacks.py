@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn import SoftmaxClassifier, SoftmaxClassifierCV, TwoLayerNetClassifier
 from sklearn_toynn._training import stacks
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
@@ -55,6 +55,19 @@ def test_estimators_work_on_every_version():
 
 
 @needs_callbacks
+@needs_callbacks
+def test_what_a_callback_lacks_is_named():
+    class Deaf:
+        def setup(self, estimator, context):
+            """Do nothing."""
+
+    for model in (SoftmaxClassifier(), SoftmaxClassifierCV()):
+        with pytest.raises(TypeError, match=r"lacks \['on_fit_task_begin', .*'teardown'\]"):
+            model.set_callbacks(Deaf())
+        with pytest.raises(TypeError, match="instances, got the class.*Recorder"):
+            model.set_callbacks(Recorder)
+
+
 class TestIterations:
     @every_case
     @ends_early

@@ -1,9 +1,11 @@
 """`to_sklearn`: fitted models of scikit-learn that predict the same, without this package."""
 
 import pickle
+import shutil
 import subprocess
 import sys
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -133,3 +135,12 @@ def test_without_this_package():
     )
     expected = [model.predict_proba(X) for model in ours]
     assert_allclose(np.load(BytesIO(done.stdout)), expected, atol=1e-12)
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_a_net_as_a_c_program(tmp_path):
+    example = Path(__file__).parents[1] / "docs" / "examples" / "net_to_c.py"
+    command = [sys.executable, str(example), str(tmp_path)]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "agrees on 450 of 450 rows" in out
+    assert (tmp_path / "digits_net.c").exists()

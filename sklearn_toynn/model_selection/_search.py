@@ -24,6 +24,7 @@ from sklearn.utils import indexable
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._callbacks import make_hook_kwargs
+from .._doc_links import DocLinkMixin
 from .._sklearn_compat import (
     callback_context,
     check_method_params,
@@ -39,7 +40,7 @@ from ._evaluation import Evaluation
 from ._pipeline_prefix import without_none
 
 
-class FusedSearchMixin(ABC):
+class FusedSearchMixin(DocLinkMixin, ABC):
     """`fit` of a search whose candidates are trained in stacks."""
 
     @abstractmethod

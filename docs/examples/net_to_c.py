@@ -1,0 +1,113 @@
+"""A fitted net as a C file for a microcontroller: arrays of weights and two loops.
+
+Trains a net on the digits, writes `digits_net.c` to the folder that is given, and prints how many
+rows of the test set it and the net agree on, where a C compiler is found.
+
+    python docs/examples/net_to_c.py FOLDER
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from sklearn_toynn import TwoLayerNetClassifier
+
+LAYER = """
+static const float weights_{i}[{n_in}][{n_out}] = {{{weights}}};
+static const float biases_{i}[{n_out}] = {{{biases}}};
+
+static void layer_{i}(const float *in, float *out)
+{{
+    for (int j = 0; j < {n_out}; j++) {{
+        out[j] = biases_{i}[j];
+        for (int k = 0; k < {n_in}; k++)
+            out[j] += weights_{i}[k][j] * in[k];
+    }}
+}}
+"""
+PREDICT = """
+/* The index of the class of a row of {n_features} values. */
+int predict(const float *row)
+{{
+    float hidden[{n_hidden}], scores[{n_classes}];
+    int best = 0;
+    layer_0(row, hidden);
+    for (int j = 0; j < {n_hidden}; j++)
+        hidden[j] = hidden[j] > 0 ? hidden[j] : 0;
+    layer_1(hidden, scores);
+    for (int k = 1; k < {n_classes}; k++)
+        if (scores[k] > scores[best])
+            best = k;
+    return best;
+}}
+"""
+MAIN = """
+#include <stdio.h>
+
+int main(void)
+{{
+    float row[{n_features}];
+    for (;;) {{
+        for (int j = 0; j < {n_features}; j++)
+            if (scanf("%f", &row[j]) != 1)
+                return 0;
+        printf("%d\\n", predict(row));
+    }}
+}}
+"""
+
+
+def as_list(array):
+    """Return an array as the inside of a C initialiser, by rows."""
+    if array.ndim == 2:
+        return ", ".join(f"{{{as_list(row)}}}" for row in array)
+    return ", ".join(f"{value:.9e}f" for value in array)
+
+
+def to_c(net):
+    """Return the C source of a fitted net with relu, and a main that reads rows."""
+    layers = enumerate(zip(net.coefs_, net.intercepts_, strict=True))
+    (n_features, n_hidden), n_classes = net.coefs_[0].shape, len(net.classes_)
+    sizes = {"n_features": n_features, "n_hidden": n_hidden, "n_classes": n_classes}
+    parts = [
+        LAYER.format(
+            i=i,
+            n_in=len(coef),
+            n_out=len(intercept),
+            weights=as_list(coef),
+            biases=as_list(intercept),
+        )
+        for i, (coef, intercept) in layers
+    ]
+    return "".join([*parts, PREDICT.format(**sizes), MAIN.format(**sizes)])
+
+
+def main(folder):
+    """Train, write, compile, compare."""
+    X, y = load_digits(return_X_y=True)
+    X_train, X_test, y_train, y_test = train_test_split(
+        X.astype(np.float32), y, stratify=y, random_state=0
+    )
+    net = TwoLayerNetClassifier(16, random_state=0).fit(X_train, y_train)
+    source = Path(folder, "digits_net.c")
+    source.write_text(to_c(net))
+    print(f"accuracy {net.score(X_test, y_test):.3f}")
+    compiler = shutil.which("cc")
+    if compiler is None:
+        print("no C compiler found")
+        return
+    program = source.with_suffix("")
+    subprocess.run([compiler, "-std=c99", "-O2", source, "-o", program], check=True)
+    rows = "\n".join(" ".join(map(str, row)) for row in X_test.tolist())
+    out = subprocess.run([program], input=rows, capture_output=True, text=True, check=True)
+    agree = net.classes_[np.array(out.stdout.split(), int)] == net.predict(X_test)
+    print(f"the program agrees on {agree.sum()} of {len(agree)} rows")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
