@@ -38,7 +38,7 @@ def test_nan_and_infinity_in_the_data(model_class, value):
 def test_other_width(model_class):
     X, y = wine()
     model = model_class(solver="sgd", random_state=0)
-    with pytest.raises(ValueError, match=r"X_val has 12 features.* 13 features"):
+    with pytest.raises(ValueError, match=r"X_val has 12 features.* 13 features.*transform_input"):
         model.fit(X, y, X_val=X[:, 1:], y_val=y)
     model.fit(X, y)
     with pytest.raises(ValueError, match=r"X has 12 features.* 13 features"):
