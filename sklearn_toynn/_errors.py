@@ -8,14 +8,17 @@ from traceback import walk_stack
 
 
 @contextmanager
-def naming(name):
-    """Turn an error that does not say which argument it is about into a ValueError that does."""
+def naming(name, hint=""):
+    """Turn an error that does not say which argument it is about into a ValueError that does.
+
+    It ends with the hint.
+    """
     try:
         yield
     except (ValueError, TypeError, OverflowError) as error:
         if re.search(rf"\b{name}\b", str(error)):
             raise
-        raise ValueError(f"{name}: {error}") from error
+        raise ValueError(f"{name}: {error}{hint}") from error
 
 
 def user_stacklevel():

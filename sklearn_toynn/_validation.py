@@ -17,6 +17,12 @@ from ._training.duplicate_rows import merge_equal_rows
 
 DTYPES = (np.float64, np.float32)
 
+#: For an `X_val` that is not as X is.
+TRANSFORM_HINT = (
+    "Steps of a pipeline before this one transform X_val where it says transform_input=['X_val'] "
+    "and metadata routing is on."
+)
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -206,13 +212,12 @@ def add_up(weights, exponent):
 def check_validation_rows(estimator, X_val, X):
     """Return X_val checked against the X of the training, in its dtype and its container."""
     X_val = canonical(X_val)
-    with naming("X_val"):
+    with naming("X_val", f". {TRANSFORM_HINT}"):
         checked = check_array(X_val, accept_sparse="csr", dtype=X.dtype, input_name="X_val")
     if checked.shape[1] != X.shape[1]:
         raise ValueError(
             f"X_val has {checked.shape[1]} features, but X has {X.shape[1]} features: they need "
-            "the same. Steps of a pipeline before this one transform X_val where it says "
-            "transform_input=['X_val'] and metadata routing is on."
+            f"the same. {TRANSFORM_HINT}"
         )
     with naming("X_val"):
         validate_data(estimator, X_val, reset=False, skip_check_array=True)  # names of columns

@@ -35,6 +35,15 @@ def test_nan_and_infinity_in_the_data(model_class, value):
 
 
 @every_class
+def test_a_raw_validation_set_behind_transformers_is_told_why(model_class):
+    X, y = wine()
+    raw = X.astype(object)
+    raw[:, 0] = "a"
+    with pytest.raises(ValueError, match=r"X_val: could not convert.*transform_input=\['X_val'\]"):
+        model_class(solver="sgd").fit(X, y, X_val=raw, y_val=y)
+
+
+@every_class
 def test_other_width(model_class):
     X, y = wine()
     model = model_class(solver="sgd", random_state=0)
