@@ -55,7 +55,6 @@ def test_estimators_work_on_every_version():
 
 
 @needs_callbacks
-@needs_callbacks
 def test_what_a_callback_lacks_is_named():
     class Deaf:
         def setup(self, estimator, context):
@@ -68,6 +67,7 @@ def test_what_a_callback_lacks_is_named():
             model.set_callbacks(Recorder)
 
 
+@needs_callbacks
 class TestIterations:
     @every_case
     @ends_early
