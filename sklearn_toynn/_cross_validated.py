@@ -53,9 +53,9 @@ def of_refitted(method):
     """Return a method of the plain estimator as one of the estimator that has refitted it."""
 
     @wraps(method)
-    def delegate(self, *args):
+    def delegate(self, *args, **kwargs):
         check_is_fitted(self, "best_estimator_")
-        return method(self.best_estimator_, *args)
+        return method(self.best_estimator_, *args, **kwargs)
 
     return available_if(is_refitted)(delegate)
 
@@ -538,7 +538,6 @@ verbose
     """
 
     _plain_class = TwoLayerNetClassifier
-    hidden_values = of_refitted(HiddenLayersClassifier.hidden_values)
     _range_of_regs = 0.3, 100
     _of_candidates: ClassVar[dict] = {"n_nets": 1, "verbose": 0}
     _own_constraints: ClassVar[dict] = {
@@ -596,6 +595,8 @@ verbose
         self.shuffle = shuffle
         self.random_state = random_state
         self.verbose = verbose
+
+    hidden_values = of_refitted(HiddenLayersClassifier.hidden_values)
 
     def _make_grid(self):
         sizes = np.asarray(self.hidden_sizes)

@@ -53,8 +53,6 @@ try:
             """
             for callback in callbacks:
                 missing = [name for name in HOOKS if not callable(getattr(callback, name, None))]
-                if isinstance(callback, type):
-                    raise TypeError(f"callbacks must be instances, got the class {callback!r}.")
                 if missing:
                     raise TypeError(
                         f"callbacks must have the methods {HOOKS}, {callback!r} lacks {missing}."

@@ -119,6 +119,16 @@ def test_curves_go_on_with_or_without_a_validation_set(model_class):
     assert len(model.loss_curve_) == 15
 
 
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+def test_a_proof_at_the_last_step_is_the_reason(solver):
+    X, y = scaled("wine")
+    n_iter = SoftmaxClassifier(solver=solver).fit(X, y).n_iter_
+    model = SoftmaxClassifier(solver=solver, max_iter=n_iter, warm_start=True).fit(X, y)
+    assert model.stop_reason_ == "tol"
+    model = SoftmaxClassifier(solver=solver, max_iter=n_iter - 1, warm_start=True).fit(X, y)
+    assert model.stop_reason_ == "max_iter"
+
+
 @pytest.mark.parametrize("params", [{"warm_start": True}, {"tol": 0}])
 @every_class
 def test_a_number_of_steps_that_is_meant_is_not_warned_of(model_class, params):

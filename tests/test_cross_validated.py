@@ -100,7 +100,7 @@ def test_it_chooses_what_grid_search_would(cv_class, n_jobs):
     assert model.reg_ == search.best_params_["reg"]
     refitted = plain.set_params(**model.best_params_).fit(X, y)
     assert_same_bits(model.best_estimator_, refitted)
-    assert_array_equal(model.predict_proba(X), refitted.predict_proba(X))
+    assert_array_equal(model.predict_proba(X=X), refitted.predict_proba(X))
     assert_array_equal(model.predict_log_proba(X), refitted.predict_log_proba(X))
     assert_array_equal(model.decision_function(X), refitted.decision_function(X))
     assert model.score(X, y) == refitted.score(X, y)

@@ -206,11 +206,13 @@ class LinearSolver(Solver, ABC):
 
     def conclude(self, run, net, reason):
         """Take the proof's word for the reason; say how far from the minimum an end was."""
-        is_meant = reason == "max_iter" and run.options.counts_steps
-        if is_meant or reason not in ("precision", "max_iter"):
+        if reason not in ("precision", "max_iter"):
             return super().conclude(run, net, reason)
         warning = self._describe(reason)
-        return "tol" if warning is None else reason, warning
+        if warning is None:
+            return "tol", None
+        is_meant = reason == "max_iter" and run.options.counts_steps
+        return reason, None if is_meant else warning
 
     def _describe(self, reason):
         """Say how far from the minimum the descent has ended, and what to change, if too far."""
