@@ -356,7 +356,8 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         Warns
         -----
         ConvergenceWarning
-            If the training diverged, or ended at `max_iter` before its stopping rule did it.
+            If the training diverged, ended at `max_iter` before its stopping rule did it, unless
+            that is meant by ``tol=0`` or `warm_start`, or if the loss of "gd" has risen again.
         """
         interrupt = fit_stack(
             [self],
@@ -566,15 +567,10 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
             vars(self).pop(name, None)
 
     def _get_earlier(self, goes_on):
-        """Return the curves to go on from, of the loss and the validation loss, if any.
-
-        They are of one length, NaN where nothing validated.
-        """
-        if not goes_on:
-            return [], []
-        curve = vars(self).get("loss_curve_", [])  # none where the weights were set by hand
-        watched = vars(self).get("validation_loss_curve_", [])
-        return curve, watched + [np.nan] * (len(curve) - len(watched))
+        """Return the curves to go on from, of the loss and the validation loss, if any."""
+        names = ("loss_curve_", "validation_loss_curve_")
+        # none where the weights were set by hand
+        return [vars(self).get(name, []) if goes_on else [] for name in names]
 
     def _set_fitted(self, problem, results, earlier, *, keeps_memory):
         """Set the fitted attributes, and warn of what went wrong in training.
@@ -599,8 +595,9 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         self._forget_run()
         if problem.validation is not None:
             curves = [result.history.watched_curve for result in results]
-            self.validation_loss_curve_ = watched_curve + mean_curve(curves)
-            best_iters = [len(watched_curve) + result.history.best_iter for result in results]
+            unwatched = [np.nan] * (len(loss_curve) - len(watched_curve))
+            self.validation_loss_curve_ = watched_curve + unwatched + mean_curve(curves)
+            best_iters = [len(loss_curve) + result.history.best_iter for result in results]
             self.best_iter_ = best_iters[0] if self._n_nets == 1 else np.array(best_iters)
         if results[0].gap is not None:
             self.gap_ = results[0].gap

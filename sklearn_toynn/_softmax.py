@@ -69,7 +69,8 @@ class SoftmaxClassifier(NetClassifier):
         The rows per step of "sgd" and "adam"; "auto" is 200, or all if they are fewer.
     max_iter : int or "auto", default="auto"
         The most epochs of "sgd" and "adam", or iterations of the others. "auto" is
-        4500 / sqrt(n_samples) epochs, at least 20 and at most 240, or 1000 iterations.
+        4500 / sqrt(n_samples) epochs, at least 20 and at most 240, or 1000 iterations. With
+        ``tol=0`` they are meant as a number of steps, and their end is not warned of.
     tol : float, default=1e-6
         The training ends
 

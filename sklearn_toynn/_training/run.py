@@ -3,6 +3,7 @@
 import math
 from copy import deepcopy
 from dataclasses import replace
+from functools import cached_property
 from itertools import compress
 from threading import Event
 
@@ -295,7 +296,7 @@ class TrainingRun:
             diverged |= lost
         return diverged
 
-    @property
+    @cached_property
     def scaling_advice(self):
         """Advice, to end a sentence, to bring the columns to a common scale, if they are not."""
         samples = self.objective.samples

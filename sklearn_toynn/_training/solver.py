@@ -77,8 +77,10 @@ class Solver(ABC):
         """
         if reason != "max_iter" or run.options.counts_steps:
             return reason, None
+        if not run.policy.watches_gradient:
+            return reason, run.policy.describe_progress()
         largest = run.objective.largest_gradient_entries()[net]
-        return reason, run.policy.describe_limit(largest, run.scaling_advice)
+        return reason, run.policy.describe_gradient(largest, run.scaling_advice)
 
     @abstractmethod
     def minimize(self, run):

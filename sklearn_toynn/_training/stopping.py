@@ -80,14 +80,16 @@ class StoppingPolicy:
             return self.limit_reason
         return None
 
-    def describe_limit(self, largest_entry, scaling_advice):
-        """Say that `max_iter` came before the end, and what to change."""
-        if self.watches_gradient:
-            return (
-                f"max_iter={self.max_iter} iterations ended the training where the largest entry "
-                f"of the gradient was {largest_entry:.3g}, above tol={self.tol:.3g}. Raise "
-                f"max_iter or tol{scaling_advice}."
-            )
+    def describe_gradient(self, largest_entry, scaling_advice):
+        """Say that `max_iter` came before the gradient was small, and what to change."""
+        return (
+            f"max_iter={self.max_iter} iterations ended the training where the largest entry "
+            f"of the gradient was {largest_entry:.3g}, above tol={self.tol:.3g}. Raise "
+            f"max_iter or tol{scaling_advice}."
+        )
+
+    def describe_progress(self):
+        """Say that `max_iter` came while the loss still fell, and what to change."""
         return (
             f"max_iter={self.max_iter} epochs ended the training while the loss still fell by "
             f"more than tol={self.tol:.3g}. Raise max_iter, tol or learning_rate, or take "
