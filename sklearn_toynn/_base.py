@@ -10,12 +10,12 @@ from inspect import signature
 from itertools import count, zip_longest
 from numbers import Integral, Real
 from statistics import fmean
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ._callbacks import FitCallbacks, make_hook_kwargs
@@ -30,6 +30,7 @@ from ._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
     StrOptions,
+    available_if,
     fit_context,
     has_callbacks,
 )
@@ -47,6 +48,7 @@ from ._training.schedules import SCHEDULES
 from ._training.solvers import SOLVERS
 from ._training.stacks import train_in_stacks
 from ._training.state import NetState, draw_parameters
+from ._typing import Floats, Labels, MatrixLike
 from ._validation import validate_problem, validate_rows
 from ._version import __version__
 
@@ -249,6 +251,15 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         "verbose": [Interval(Integral, 0, None, closed="left"), "boolean"],
     }
 
+    classes_: Labels
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+    reg_: float
+    n_iter_: int
+    loss_: float
+    loss_curve_: list[float]
+    validation_loss_curve_: list[float]
+
     #: How many nets are averaged.
     _n_nets = 1
 
@@ -320,7 +331,16 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         return isinstance(solver, str) and solver in cls._solvers and cls._solvers[solver].fuses
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: MatrixLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -374,7 +394,13 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
 
     @available_if(takes_batches)
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Go through the given rows once, with a constant learning rate.
 
         The solver's memory is kept from call to call. After `fit`, and where the fitted weights
@@ -613,7 +639,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
             message = (many if self._n_nets > 1 else "") + described[0]
             warnings.warn(message, ConvergenceWarning, stacklevel=user_stacklevel())
 
-    def decision_function(self, X):
+    def decision_function(self, X: MatrixLike) -> Floats:
         """Return the scores of the classes.
 
         Parameters
@@ -629,7 +655,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         scores = self._predict(X, keep_scores)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> Labels:
         """Return the class of the highest score.
 
         Parameters
@@ -645,7 +671,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         (labels,) = predict_stack([self], X)
         return labels
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: MatrixLike) -> Floats:
         """Return the probabilities of the classes.
 
         Parameters
@@ -660,7 +686,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         """
         return self._predict(X, softmax)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: MatrixLike) -> Floats:
         """Return the logarithms of the probabilities, finite however small those are.
 
         Parameters
@@ -675,7 +701,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         """
         return self._predict(X, log_softmax)
 
-    def to_sklearn(self):
+    def to_sklearn(self) -> Any:
         """Return a fitted model of scikit-learn that predicts the same, to rounding.
 
         It works where this package is not installed, and so does what reads scikit-learn's models.

@@ -2,12 +2,14 @@
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import wraps
 from inspect import signature
 from numbers import Integral
-from typing import ClassVar
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import ConvergenceWarning
@@ -19,7 +21,6 @@ from sklearn.utils.metadata_routing import (
     MethodMapping,
     get_routing_for_object,
 )
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import NetClassifier, restored_on_error
@@ -30,12 +31,25 @@ from ._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
     StrOptions,
+    available_if,
     callback_context,
     fit_context,
     propagated_callbacks,
 )
 from ._softmax import SoftmaxClassifier
 from ._two_layer_net import TwoLayerNetClassifier
+from ._typing import (
+    Auto,
+    ClassWeight,
+    F,
+    Floats,
+    Initializer,
+    Labels,
+    MatrixLike,
+    RandomState,
+    Schedule,
+    Splits,
+)
 from .model_selection import FusedGridSearchCV
 
 
@@ -49,7 +63,7 @@ def is_refitted(estimator):
     return True
 
 
-def of_refitted(method):
+def of_refitted(method: F) -> F:
     """Return a method of the plain estimator as one of the estimator that has refitted it."""
 
     @wraps(method)
@@ -57,13 +71,25 @@ def of_refitted(method):
         check_is_fitted(self, "best_estimator_")
         return method(self.best_estimator_, *args, **kwargs)
 
-    return available_if(is_refitted)(delegate)
+    return cast(F, available_if(is_refitted)(delegate))
 
 
 class CrossValidatedClassifier(
     DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC
 ):
     """A plain estimator whose penalty is chosen by cross-validation; see its subclasses."""
+
+    classes_: Labels
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+    reg_: float
+    regs_: Floats
+    cv_results_: dict[str, Any]
+    best_index_: int
+    best_params_: dict[str, Any]
+    best_score_: float
+    edges_: tuple[str, ...]
+    n_splits_: int
 
     #: The plain estimator's class.
     _plain_class: ClassVar[type]
@@ -99,7 +125,7 @@ class CrossValidatedClassifier(
         tags.input_tags.sparse = True
         return tags
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """Return what the splitter and the scorer ask for.
 
         Returns
@@ -118,7 +144,13 @@ class CrossValidatedClassifier(
         )
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, **params):
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        **params: Any,
+    ) -> Self:
         """Choose by cross-validation, and refit to all rows.
 
         Parameters
@@ -406,33 +438,37 @@ early_stopping, validation_fraction, class_weight, init, shuffle, random_state, 
     (True, True)
     """
 
+    coef_: Floats
+    intercept_: Floats
+    best_estimator_: SoftmaxClassifier
+
     _plain_class = SoftmaxClassifier
     _range_of_regs = 0.03, 300
 
     def __init__(
         self,
-        regs=10,
+        regs: int | ArrayLike = 10,
         *,
-        cv=5,
-        scoring="neg_log_loss",
-        n_jobs=None,
-        refit=True,
-        solver="auto",
-        learning_rate="auto",
-        schedule="auto",
-        momentum=0.9,
-        batch_size="auto",
-        max_iter="auto",
-        tol=1e-6,
-        n_iter_no_change=10,
-        early_stopping=False,
-        validation_fraction=0.1,
-        class_weight=None,
-        init="auto",
-        shuffle=True,
-        random_state=None,
-        verbose=0,
-    ):
+        cv: Splits = 5,
+        scoring: str | Callable[..., Any] | None = "neg_log_loss",
+        n_jobs: int | None = None,
+        refit: bool | Callable[[dict[str, Any]], int] = True,
+        solver: str = "auto",
+        learning_rate: float | Auto = "auto",
+        schedule: str | Schedule = "auto",
+        momentum: float = 0.9,
+        batch_size: int | Auto = "auto",
+        max_iter: int | Auto = "auto",
+        tol: float = 1e-6,
+        n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        class_weight: ClassWeight = None,
+        init: str | float | Initializer = "auto",
+        shuffle: bool = True,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.regs = regs
         self.cv = cv
         self.scoring = scoring
@@ -537,6 +573,11 @@ verbose
     (True, True)
     """
 
+    coefs_: list[Floats]
+    intercepts_: list[Floats]
+    hidden_size_: int
+    best_estimator_: TwoLayerNetClassifier
+
     _plain_class = TwoLayerNetClassifier
     _range_of_regs = 0.3, 100
     _of_candidates: ClassVar[dict] = {"n_nets": 1, "verbose": 0}
@@ -547,31 +588,31 @@ verbose
 
     def __init__(
         self,
-        hidden_sizes=(100,),
-        regs=6,
+        hidden_sizes: ArrayLike = (100,),
+        regs: int | ArrayLike = 6,
         *,
-        cv=5,
-        scoring="neg_log_loss",
-        n_jobs=None,
-        refit=True,
-        n_nets=8,
-        activation="relu",
-        solver="adam",
-        learning_rate="auto",
-        schedule="auto",
-        momentum=0.9,
-        batch_size="auto",
-        max_iter="auto",
-        tol=1e-5,
-        n_iter_no_change=10,
-        early_stopping=False,
-        validation_fraction=0.1,
-        class_weight=None,
-        init="auto",
-        shuffle=True,
-        random_state=None,
-        verbose=0,
-    ):
+        cv: Splits = 5,
+        scoring: str | Callable[..., Any] | None = "neg_log_loss",
+        n_jobs: int | None = None,
+        refit: bool | Callable[[dict[str, Any]], int] = True,
+        n_nets: int = 8,
+        activation: str = "relu",
+        solver: str = "adam",
+        learning_rate: float | Auto = "auto",
+        schedule: str | Schedule = "auto",
+        momentum: float = 0.9,
+        batch_size: int | Auto = "auto",
+        max_iter: int | Auto = "auto",
+        tol: float = 1e-5,
+        n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        class_weight: ClassWeight = None,
+        init: str | float | Initializer = "auto",
+        shuffle: bool = True,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.hidden_sizes = hidden_sizes
         self.regs = regs
         self.cv = cv

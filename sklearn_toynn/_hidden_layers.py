@@ -5,6 +5,7 @@ from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import NetClassifier
@@ -12,11 +13,17 @@ from ._nets.activations import ACTIVATIONS
 from ._nets.initializers import INITIALIZERS
 from ._nets.prediction import predict_hidden_values
 from ._sklearn_compat import Interval, StrOptions
+from ._typing import Floats, Labels, MatrixLike
 from ._validation import validate_rows
 
 
 class HiddenLayersClassifier(NetClassifier, ABC):
     """A net with hidden layers, or the mean of several; see its subclasses."""
+
+    coefs_: list[Floats]
+    intercepts_: list[Floats]
+    stop_reason_: str | Labels
+    best_iter_: int | NDArray[np.integer]
 
     _parameter_constraints: ClassVar[dict] = {
         "n_nets": [Interval(Integral, 1, None, closed="left")],
@@ -36,7 +43,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
     def _n_nets(self):
         return int(self.n_nets)
 
-    def hidden_values(self, X):
+    def hidden_values(self, X: MatrixLike) -> Floats | list[Floats]:
         """Return the values of the hidden units.
 
         Parameters

@@ -1,5 +1,6 @@
 """The net with any number of hidden layers: its parameters and its fitted attributes."""
 
+from collections.abc import Sequence
 from numbers import Integral
 from typing import ClassVar
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from ._hidden_layers import HiddenLayersClassifier
 from ._sklearn_compat import Interval
+from ._typing import Auto, ClassWeight, Initializer, RandomState, Schedule
 
 
 class MultiLayerNetClassifier(HiddenLayersClassifier):
@@ -187,28 +189,28 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
 
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
-        reg="auto",
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        reg: float | Auto = "auto",
         *,
-        n_nets=1,
-        activation="relu",
-        solver="adam",
-        learning_rate="auto",
-        schedule="auto",
-        momentum=0.9,
-        batch_size="auto",
-        max_iter="auto",
-        tol=1e-5,
-        n_iter_no_change=10,
-        early_stopping=False,
-        validation_fraction=0.1,
-        class_weight=None,
-        init="auto",
-        shuffle=True,
-        random_state=None,
-        warm_start=False,
-        verbose=0,
-    ):
+        n_nets: int = 1,
+        activation: str = "relu",
+        solver: str = "adam",
+        learning_rate: float | Auto = "auto",
+        schedule: str | Schedule = "auto",
+        momentum: float = 0.9,
+        batch_size: int | Auto = "auto",
+        max_iter: int | Auto = "auto",
+        tol: float = 1e-5,
+        n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        class_weight: ClassWeight = None,
+        init: str | float | Initializer = "auto",
+        shuffle: bool = True,
+        random_state: RandomState = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.reg = reg
         self.n_nets = n_nets

@@ -11,7 +11,7 @@ from ._nets.kernels import selection
 MODULES = ("sklearn_toynn", "numpy", "scipy", "sklearn", "joblib", "threadpoolctl")
 
 
-def show_versions():
+def show_versions() -> None:
     """Print versions, which kernels run, and the BLAS libraries with their threads.
 
     The line ``kernels: compiled`` or ``kernels: numpy`` says which of the two sets runs: the

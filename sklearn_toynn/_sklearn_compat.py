@@ -5,9 +5,10 @@
 
 from contextlib import nullcontext
 from inspect import signature
+from typing import Any, Self
 
 from sklearn import get_config
-from sklearn.base import _fit_context as fit_context
+from sklearn.base import _fit_context
 from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection._validation import _fit_and_score
 from sklearn.model_selection._validation import (
@@ -19,10 +20,19 @@ from sklearn.model_selection._validation import (
 from sklearn.model_selection._validation import (
     _warn_or_raise_about_fit_failures as report_fit_failures,
 )
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils import metaestimators
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import validate_params as _validate_params
 from sklearn.utils._user_interface import _print_elapsed_time
 from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _check_method_params as check_method_params
+
+from ._typing import as_typed
+
+# scikit-learn says nothing of types
+available_if = as_typed(metaestimators.available_if)
+fit_context = as_typed(_fit_context)
+validate_params = as_typed(_validate_params)
 
 #: The methods of a callback.
 HOOKS = ("setup", "on_fit_task_begin", "on_fit_task_end", "teardown")
@@ -33,7 +43,7 @@ try:
     class CallbackSupportMixin(OwnCallbackSupportMixin):
         """`set_callbacks`, with an error that says what a callback lacks."""
 
-        def set_callbacks(self, *callbacks):
+        def set_callbacks(self, *callbacks: Any) -> Self:
             """Set the callbacks of `fit`.
 
             Parameters
@@ -61,7 +71,7 @@ try:
 
 except ImportError:  # before 1.9
 
-    class CallbackSupportMixin:
+    class CallbackSupportMixin:  # type: ignore[no-redef]
         """In the place of the class that has `set_callbacks`."""
 
 
@@ -70,6 +80,7 @@ __all__ = [
     "CallbackSupportMixin",
     "Interval",
     "StrOptions",
+    "available_if",
     "callback_context",
     "check_method_params",
     "check_parameters",

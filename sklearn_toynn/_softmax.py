@@ -9,6 +9,7 @@ from ._linear.solvers import LINEAR_SOLVERS
 from ._nets.initializers import zeros
 from ._sklearn_compat import StrOptions
 from ._training.solvers import SOLVERS
+from ._typing import Auto, ClassWeight, Floats, Initializer, RandomState, Schedule
 
 
 class SoftmaxClassifier(NetClassifier):
@@ -219,6 +220,12 @@ class SoftmaxClassifier(NetClassifier):
     True
     """
 
+    coef_: Floats
+    intercept_: Floats
+    gap_: float
+    stop_reason_: str
+    best_iter_: int
+
     _solvers: ClassVar[dict] = {**SOLVERS, **LINEAR_SOLVERS}
 
     _parameter_constraints: ClassVar[dict] = {
@@ -228,25 +235,25 @@ class SoftmaxClassifier(NetClassifier):
 
     def __init__(
         self,
-        reg="auto",
+        reg: float | Auto = "auto",
         *,
-        solver="auto",
-        learning_rate="auto",
-        schedule="auto",
-        momentum=0.9,
-        batch_size="auto",
-        max_iter="auto",
-        tol=1e-6,
-        n_iter_no_change=10,
-        early_stopping=False,
-        validation_fraction=0.1,
-        class_weight=None,
-        init="auto",
-        shuffle=True,
-        random_state=None,
-        warm_start=False,
-        verbose=0,
-    ):
+        solver: str = "auto",
+        learning_rate: float | Auto = "auto",
+        schedule: str | Schedule = "auto",
+        momentum: float = 0.9,
+        batch_size: int | Auto = "auto",
+        max_iter: int | Auto = "auto",
+        tol: float = 1e-6,
+        n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        class_weight: ClassWeight = None,
+        init: str | float | Initializer = "auto",
+        shuffle: bool = True,
+        random_state: RandomState = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+    ) -> None:
         self.reg = reg
         self.solver = solver
         self.learning_rate = learning_rate

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from ._hidden_layers import HiddenLayersClassifier
 from ._sklearn_compat import Interval
+from ._typing import Auto, ClassWeight, Initializer, RandomState, Schedule
 
 
 class TwoLayerNetClassifier(HiddenLayersClassifier):
@@ -180,28 +181,28 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
 
     def __init__(
         self,
-        hidden_size=100,
-        reg="auto",
+        hidden_size: int = 100,
+        reg: float | Auto = "auto",
         *,
-        n_nets=1,
-        activation="relu",
-        solver="adam",
-        learning_rate="auto",
-        schedule="auto",
-        momentum=0.9,
-        batch_size="auto",
-        max_iter="auto",
-        tol=1e-5,
-        n_iter_no_change=10,
-        early_stopping=False,
-        validation_fraction=0.1,
-        class_weight=None,
-        init="auto",
-        shuffle=True,
-        random_state=None,
-        warm_start=False,
-        verbose=0,
-    ):
+        n_nets: int = 1,
+        activation: str = "relu",
+        solver: str = "adam",
+        learning_rate: float | Auto = "auto",
+        schedule: str | Schedule = "auto",
+        momentum: float = 0.9,
+        batch_size: int | Auto = "auto",
+        max_iter: int | Auto = "auto",
+        tol: float = 1e-5,
+        n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        class_weight: ClassWeight = None,
+        init: str | float | Initializer = "auto",
+        shuffle: bool = True,
+        random_state: RandomState = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+    ) -> None:
         self.hidden_size = hidden_size
         self.reg = reg
         self.n_nets = n_nets

@@ -158,6 +158,8 @@ def is_plain(X):
     """
     if not (type(X) is np.ndarray and X.dtype in DTYPES and X.ndim == 2 and X.size > 0):
         return False
+    if not X.flags.aligned:
+        return False
     with np.errstate(over="ignore", invalid="ignore"):
         return math.isfinite(np.add.reduce(X, axis=None))  # else that one says what it holds
 
@@ -168,13 +170,22 @@ def are_labels(y):
 
 
 def canonical(X):
-    """Return X, or for CSR or CSC with duplicate or unsorted entries a CSR copy that has none.
+    """Return X, or a copy of one that computations do not take as it is.
 
-    Other formats lose theirs on their way to CSR, and duplicates are summed before X is checked.
+    CSR or CSC with duplicate or unsorted entries becomes CSR that has none; other formats lose
+    theirs on their way to CSR, and duplicates are summed before X is checked. Values that came
+    over a wire may lie at odd addresses, where compiled code may not read them, and NumPy computes
+    by other loops, to other bits.
     """
+    if isinstance(X, np.ndarray) and not X.flags.aligned:
+        return X.copy(order="K")
     if sparse.issparse(X) and X.format in ("csr", "csc") and not X.has_canonical_format:
         X = X.tocsr(copy=True)
         X.sum_duplicates()
+    if sparse.issparse(X) and X.format in ("csr", "csc"):
+        parts = X.data, X.indices, X.indptr
+        if not all(part.flags.aligned for part in parts):
+            X = X.copy()
     return X
 
 

@@ -3,10 +3,12 @@
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils import shuffle as shuffle_together
 
 from ._sklearn_compat import Interval, validate_params
+from ._typing import RandomState
 
 __all__ = ["make_spiral"]
 
@@ -23,8 +25,14 @@ __all__ = ["make_spiral"]
     prefer_skip_nested_validation=True,
 )
 def make_spiral(
-    n_samples=300, *, n_classes=3, arm_angle=4.0, noise=0.2, shuffle=False, random_state=None
-):
+    n_samples: int = 300,
+    *,
+    n_classes: int = 3,
+    arm_angle: float = 4.0,
+    noise: float = 0.2,
+    shuffle: bool = False,
+    random_state: RandomState = None,
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Make a spiral in the plane with one arm per class.
 
     No line separates the arms, so that a linear classifier stays near one right answer in

@@ -19,6 +19,7 @@ from helpers import (
     wine,
 )
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.utils.fixes import parse_version
@@ -329,6 +330,28 @@ def test_layout_in_memory(model, layout, tmp_path):
     assert_array_equal(given, before)
     if layout == "memmap":
         assert_array_equal(np.load(tmp_path / "X.npy"), X)
+
+
+def at_an_odd_address(values):
+    """Return a copy that lies as one may that came over a wire."""
+    copy = np.empty(values.nbytes + 1, np.uint8)[1:].view(values.dtype).reshape(values.shape)
+    copy[...] = values
+    assert not copy.flags.aligned
+    return copy
+
+
+@pytest.mark.parametrize("container", ["array", "csr", "csc"])
+@every_model
+def test_odd_addresses_do_not_change_a_bit(model, container):
+    X, y = wine()
+    plain, given = X, at_an_odd_address(X)
+    if container != "array":
+        plain = sparse.csr_array(X).asformat(container)
+        given = plain.copy()
+        given.data, given.indices = map(at_an_odd_address, (plain.data, plain.indices))
+    expected, fitted = clone(model).fit(plain, y), clone(model).fit(given, y)
+    assert_same_bits(fitted, expected)
+    assert_array_equal(fitted.predict_proba(given), expected.predict_proba(plain))
 
 
 @every_model

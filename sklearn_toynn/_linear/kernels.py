@@ -5,6 +5,7 @@ NumPy's are the reference. Scores and what is like them lie class after class,
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 from scipy.linalg import lapack
@@ -74,7 +75,7 @@ class LinearKernels(ABC):
     #:
     #: Returns: the number of steps, the objective at the last point, and whether the
     #: probabilities and whether the factor are those there.
-    newton_steps = None
+    newton_steps: Callable | None = None
 
 
 class NumpyKernels(LinearKernels):

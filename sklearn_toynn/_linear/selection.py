@@ -1,9 +1,9 @@
 """Which kernels the linear solvers run on."""
 
 from .._nets.kernels.selection import selected
-from .kernels import NumpyKernels
+from .kernels import LinearKernels, NumpyKernels
 
-kernels = NumpyKernels
+kernels: type[LinearKernels] = NumpyKernels
 if selected == "compiled":
     from .compiled_kernels import CompiledKernels
 

@@ -1,7 +1,8 @@
 """A rule that chooses the simplest of the candidates that are as good as the best."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ COMPLEXITIES = {
 }
 
 
-def one_standard_error(cv_results):
+def one_standard_error(cv_results: Mapping[str, Any]) -> int:
     """Return the simplest candidate within one standard error of the best: a rule for `refit`.
 
     The smallest net among them, and of those the one with the strongest penalty. A grid of widths

@@ -9,9 +9,12 @@ turns out to be none to share, goes through scikit-learn's own `_fit_and_score`.
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from itertools import product
+from typing import Any, Self
 
 from joblib import effective_n_jobs
+from numpy.typing import ArrayLike
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import (
     GridSearchCV,
@@ -35,6 +38,7 @@ from .._sklearn_compat import (
     propagated_callbacks,
     report_fit_failures,
 )
+from .._typing import MatrixLike
 from ._candidates import Candidate, has_callbacks_within, make_tasks
 from ._evaluation import Evaluation
 from ._pipeline_prefix import without_none
@@ -43,12 +47,24 @@ from ._pipeline_prefix import without_none
 class FusedSearchMixin(DocLinkMixin, ABC):
     """`fit` of a search whose candidates are trained in stacks."""
 
+    # of the search that it is mixed into
+    estimator: Any
+    cv: Any
+    scoring: Any
+    refit: Any
+    error_score: Any
+    _get_scorers: Callable[..., Any]
+    _get_routed_params_for_fit: Callable[..., Any]
+    _format_results: Callable[..., Any]
+    _check_refit_for_multimetric: Callable[..., Any]
+    _select_best_index: Callable[..., Any]
+
     @abstractmethod
     def _make_settings(self):
         """Return the settings to try, in the order of `cv_results_`."""
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, **params):
+    def fit(self, X: MatrixLike, y: ArrayLike | None = None, **params: Any) -> Self:
         """Evaluate all candidates, and refit the best.
 
         Parameters

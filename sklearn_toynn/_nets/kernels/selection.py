@@ -3,6 +3,7 @@
 import os
 from importlib import import_module
 
+from .kernels import Kernels
 from .numpy_kernels import NumpyKernels
 
 VARIABLE = "SKLEARN_TOYNN_KERNELS"
@@ -34,7 +35,7 @@ def select(asked):
 selected = select(os.environ.get(VARIABLE, ""))
 
 #: The sets, in order of preference.
-KERNELS = [NumpyKernels]
+KERNELS: list[type[Kernels]] = [NumpyKernels]
 if selected == "compiled":
     from .compiled_kernels import CompiledKernels
 

@@ -1,0 +1,45 @@
+"""Names of what the public surface takes and gives, for type checkers."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+class SparseMatrix(Protocol):
+    """Any of SciPy's sparse containers."""
+
+    def tocsr(self, copy: bool = ...) -> Any:  # noqa: D102
+        ...
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Decorator(Protocol):
+    """A decorator that changes no type."""
+
+    def __call__(self, function: F, /) -> F:  # noqa: D102
+        ...
+
+
+def as_typed(make_decorator: Callable[..., Any]) -> Callable[..., Decorator]:
+    """Return it as a maker of decorators that change no type."""
+    return make_decorator
+
+
+#: Frames are `ArrayLike`, by their `__array__`.
+MatrixLike: TypeAlias = ArrayLike | SparseMatrix
+Floats: TypeAlias = NDArray[np.floating]
+Labels: TypeAlias = NDArray[Any]
+
+Auto: TypeAlias = Literal["auto"]
+ClassWeight: TypeAlias = Literal["balanced"] | Mapping[Any, float] | None
+RandomState: TypeAlias = int | np.random.RandomState | None
+#: From `(random_state, fan_in, fan_out)` to weights of shape (fan_in, fan_out).
+Initializer: TypeAlias = Callable[[np.random.RandomState, int, int], ArrayLike]
+#: From the share of the training that is over, in [0, 1), to a factor.
+Schedule: TypeAlias = Callable[[float], float]
+#: Folds, a splitter, or pairs of indices.
+Splits: TypeAlias = int | Iterable[tuple[ArrayLike, ArrayLike]] | Any

@@ -1,0 +1,90 @@
+"""Optuna: its search in the place of RandomizedSearchCV, and trials pruned at an epoch."""
+
+import pytest
+from helpers import needs_callbacks
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from sklearn_toynn import TwoLayerNetClassifier
+
+optuna = pytest.importorskip("optuna", reason="Optuna is of the extra `ecosystem`")
+integration = pytest.importorskip("optuna_integration", reason="of the extra `ecosystem`")
+pytestmark = pytest.mark.filterwarnings("ignore:::optuna")
+
+
+@pytest.mark.filterwarnings("ignore:OptunaSearchCV is experimental")
+def test_optuna_search_cv():
+    X, y = load_digits(return_X_y=True)
+    pipeline = make_pipeline(
+        MinMaxScaler(), TwoLayerNetClassifier(max_iter=10, tol=0, random_state=0)
+    )
+    search = integration.OptunaSearchCV(
+        pipeline,
+        {
+            "twolayernetclassifier__hidden_size": optuna.distributions.IntDistribution(1, 32),
+            "twolayernetclassifier__reg": optuna.distributions.FloatDistribution(
+                1e-5, 10, log=True
+            ),
+        },
+        n_trials=8,
+        cv=2,
+        random_state=0,
+        error_score="raise",
+    ).fit(X, y)
+    assert len(search.trials_) == 8
+    assert search.best_score_ > 0.85
+    assert search.score(X, y) > 0.9
+    assert (
+        search.best_estimator_[-1].hidden_size
+        == search.best_params_["twolayernetclassifier__hidden_size"]
+    )
+
+
+class Prune:
+    """Report the score on rows held out at each epoch, and end a trial that lags behind."""
+
+    def __init__(self, trial, X_val, y_val):
+        self.trial, self.X_val, self.y_val = trial, X_val, y_val
+
+    def setup(self, estimator, context):
+        self.epoch = 0
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+        if context.task_name == "epoch":
+            self.trial.report(fitted_estimator.score(self.X_val, self.y_val), self.epoch)
+            self.epoch += 1
+            if self.trial.should_prune():
+                raise optuna.TrialPruned
+
+
+@needs_callbacks
+def test_a_study_prunes_at_an_epoch():
+    X, y = load_digits(return_X_y=True)
+    X_train, X_val, y_train, y_val = train_test_split(X / 16, y, random_state=0)
+
+    def objective(trial):
+        reg = trial.suggest_categorical("reg", [1e-4, 1.0])
+        net = TwoLayerNetClassifier(16, reg, max_iter=10, tol=0, random_state=0)
+        net.set_callbacks(Prune(trial, X_val, y_val))
+        return net.fit(X_train, y_train).score(X_val, y_val)
+
+    study = optuna.create_study(
+        direction="maximize",
+        sampler=optuna.samplers.GridSampler({"reg": [1e-4, 1.0]}, seed=0),
+        pruner=optuna.pruners.PercentilePruner(50, n_startup_trials=1, n_warmup_steps=1),
+    )
+    study.enqueue_trial({"reg": 1e-4})
+    study.optimize(objective, n_trials=3)
+    states = {trial.params["reg"]: trial.state.name for trial in study.trials}
+    assert states == {1e-4: "COMPLETE", 1.0: "PRUNED"}
+    (pruned,) = (trial for trial in study.trials if trial.state.name == "PRUNED")
+    assert len(pruned.intermediate_values) < 10
+    assert len(study.best_trial.intermediate_values) == 10

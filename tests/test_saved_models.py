@@ -1,0 +1,42 @@
+"""Models that released versions have saved are loaded, and predict what they did."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.datasets import load_wine
+from sklearn.preprocessing import StandardScaler
+
+import sklearn_toynn
+
+VERSIONS = sorted(p for p in (Path(__file__).parent / "saved_models").iterdir() if p.is_dir())
+FILES = [path for version in VERSIONS for path in version.iterdir() if path.suffix != ".npz"]
+
+pytestmark = pytest.mark.filterwarnings("ignore:.* was saved by sklearn-toynn")
+
+
+def load(path):
+    if path.suffix == ".pkl":
+        return pickle.loads(path.read_bytes())
+    sio = pytest.importorskip("skops.io", reason="skops is an extra of its own")
+    return sio.load(path, trusted=sio.get_untrusted_types(file=path))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_what_was_saved_predicts_what_it_did(path):
+    model = load(path)
+    if path.stem == "partial_fit":
+        X, y = load_wine(return_X_y=True)
+        model.partial_fit(StandardScaler().fit_transform(X), load_wine().target_names[y].tolist())
+    expected = np.load(path.parent / "expected.npz")
+    assert_allclose(model.predict_proba(expected["rows"]), expected[path.stem], rtol=1e-9)
+    assert list(model.classes_) == ["class_0", "class_1", "class_2"]
+
+
+def test_there_are_files_of_every_released_version():
+    names = {version.name for version in VERSIONS}
+    assert "0.2.0" in names
+    assert all(len(list(version.iterdir())) == 14 for version in VERSIONS)
+    assert sklearn_toynn.__version__ >= max(names)
