@@ -10,8 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 class SparseMatrix(Protocol):
     """Any of SciPy's sparse containers."""
 
-    def tocsr(self, copy: bool = ...) -> Any:  # noqa: D102
-        ...
+    def tocsr(self, copy: bool = ...) -> Any: ...
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -20,8 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Decorator(Protocol):
     """A decorator that changes no type."""
 
-    def __call__(self, function: F, /) -> F:  # noqa: D102
-        ...
+    def __call__(self, function: F, /) -> F: ...
 
 
 def as_typed(make_decorator: Callable[..., Any]) -> Callable[..., Decorator]:
