@@ -208,6 +208,17 @@ def mean_curve(curves):
     ]
 
 
+def continue_curves(curves, results, n_before):
+    """Return the curve of each net that has begun, now or in the `n_before` steps of before."""
+    return [
+        [*curve, *[np.nan] * (n_before - len(curve)), *result.history.loss_curve]
+        if result
+        else curve
+        for curve, result in zip_longest(curves, results, fillvalue=[])
+        if curve or result
+    ]
+
+
 def predict_stack(estimators, X):
     """Return what each of several estimators that were fitted together predicts for X."""
     check_is_fitted(estimators[0])
@@ -589,12 +600,19 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
 
     def _forget_run(self):
         """Drop the attributes of an earlier fit that the next may not set."""
-        for name in ("validation_loss_curve_", "best_iter_", "gap_", "_memory", "_remembered"):
+        for name in (
+            "loss_curves_",
+            "validation_loss_curve_",
+            "best_iter_",
+            "gap_",
+            "_memory",
+            "_remembered",
+        ):
             vars(self).pop(name, None)
 
     def _get_earlier(self, goes_on):
-        """Return the curves to go on from, of the loss and the validation loss, if any."""
-        names = ("loss_curve_", "validation_loss_curve_")
+        """Return the curves to go on from, if any: losses, validation losses, and each net's."""
+        names = ("loss_curve_", "validation_loss_curve_", "loss_curves_")
         # none where the weights were set by hand
         return [vars(self).get(name, []) if goes_on else [] for name in names]
 
@@ -604,7 +622,8 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         There is a result for each net, or None for one that had not begun. Where asked for,
         what it takes to go on is kept. `earlier` are the curves that theirs go on from.
         """
-        loss_curve, watched_curve = earlier
+        loss_curve, watched_curve, own_curves = earlier
+        own_curves = continue_curves(own_curves, results, len(loss_curve))
         results = list(filter(None, results))
         self.classes_ = problem.classes
         self.reg_, self._total_weight = self._resolve_reg(problem), problem.total_weight
@@ -619,6 +638,8 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         reasons = [result.stop_reason for result in results]
         self.stop_reason_ = reasons[0] if self._n_nets == 1 else np.array(reasons)
         self._forget_run()
+        if self._n_nets > 1:
+            self.loss_curves_ = own_curves
         if problem.validation is not None:
             curves = [result.history.watched_curve for result in results]
             unwatched = [np.nan] * (len(loss_curve) - len(watched_curve))

@@ -22,6 +22,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
 
     coefs_: list[Floats]
     intercepts_: list[Floats]
+    loss_curves_: list[list[float]]
     stop_reason_: str | Labels
     best_iter_: int | NDArray[np.integer]
 

@@ -157,6 +157,8 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
         The objective of each iteration: for "gd" and "lbfgs" before the iteration's step, for
         "sgd" and "adam" the mean over the epoch's batches as they went by. With several nets
         the mean of those that still trained.
+    loss_curves_ : list of list of float, n_nets long
+        Those of each net, with ``n_nets > 1``; one ends where its net did.
     validation_loss_curve_ : list of float, n_iter_ long
         The log loss on the validation set after each iteration, if there is such a set; with
         several nets the mean of those that still trained.

@@ -30,6 +30,7 @@ ARROWS = {
     "_nets": "_nets.kernels _blas _errors _columns",
     "_nets.kernels": "_nets.activations _nets.products _nets.samples _blas",
     "datasets": "_sklearn_compat",
+    "inspection": "",
     "_show_versions": "_nets",
     **dict.fromkeys(
         [

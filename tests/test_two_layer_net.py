@@ -77,6 +77,7 @@ def test_each_net_is_that_of_its_start(solver, dtype, params, fit_params):
     for i, loss in enumerate(together.loss_curve_):
         losses = [net.loss_curve_[i] for net in alone if net.n_iter_ > i]
         assert loss == pytest.approx(np.mean(losses), rel=1e-12)
+    assert together.loss_curves_ == [net.loss_curve_ for net in alone]
     if "early_stopping" in params:
         assert_array_equal(together.best_iter_, [net.best_iter_ for net in alone])
         assert len(together.validation_loss_curve_) == together.n_iter_

@@ -6,11 +6,11 @@ from importlib.resources import files
 import pytest
 
 import sklearn_toynn
-from sklearn_toynn import datasets, model_selection
+from sklearn_toynn import datasets, inspection, model_selection
 
 PUBLIC = {
     name: getattr(module, name)
-    for module in (sklearn_toynn, datasets, model_selection)
+    for module in (sklearn_toynn, datasets, inspection, model_selection)
     for name in module.__all__
 }
 

@@ -1,0 +1,180 @@
+"""The weights of the hidden units."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from .._typing import Floats
+from ._drawing import import_pyplot, last_step, make_ax
+
+
+class HiddenUnitsDisplay:
+    """The first layer's weights, a small image or bars for each hidden unit.
+
+    The units are sorted by the norm of their weights to the next layer: the first ones matter
+    most. It is best made by :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_features, n_units)
+        The weights of the units that are shown.
+    norms : ndarray of shape (n_units,)
+        The norms of their weights to the next layer.
+    image_shape : tuple of int, default=None
+        The shape of the image that a row is; None for bars.
+    feature_names : sequence of str, default=None
+        The names beside the bars.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes
+        Of each unit.
+    ax_ : matplotlib Axes
+        That they are within.
+    figure_ : matplotlib Figure
+        Its figure.
+
+    See Also
+    --------
+    LossCurveDisplay : The course of a training.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_toynn import TwoLayerNetClassifier
+    >>> from sklearn_toynn.inspection import HiddenUnitsDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> net = TwoLayerNetClassifier(32, random_state=0).fit(X / 16, y)
+    >>> HiddenUnitsDisplay.from_estimator(net, image_shape=(8, 8), n_units=12).axes_.shape
+    (12,)
+    """
+
+    def __init__(
+        self,
+        *,
+        weights: Floats,
+        norms: Floats,
+        image_shape: tuple[int, int] | None = None,
+        feature_names: Sequence[str] | None = None,
+    ) -> None:
+        self.weights = weights
+        self.norms = norms
+        self.image_shape = image_shape
+        self.feature_names = feature_names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        image_shape: tuple[int, int] | None = None,
+        feature_names: Sequence[str] | None = None,
+        n_units: int = 16,
+        net: int = 0,
+        ax: Any = None,
+    ) -> Self:
+        """Draw the hidden units of a fitted net.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted net, of this package or `MLPClassifier`, a pipeline that ends in one, or a
+            search that has refitted one.
+        image_shape : tuple of int, default=None
+            The shape of the image that a row is, for small images; None for bars.
+        feature_names : sequence of str, default=None
+            The names beside the bars; None for `feature_names_in_`, or "x0", "x1" and so on.
+        n_units : int, default=16
+            How many units to show, at most.
+        net : int, default=0
+            Which one, of several nets.
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+
+        Returns
+        -------
+        display : HiddenUnitsDisplay
+            What was drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If the estimator has no hidden units, or `image_shape` or `feature_names` do not fit
+            its features.
+        """
+        import_pyplot(cls.__name__)
+        fitted = last_step(estimator)
+        if not hasattr(fitted, "coefs_"):
+            raise ValueError(
+                f"estimator must be a net with hidden units, got a {type(fitted).__name__}."
+            )
+        first, second = (layer[net] if layer.ndim == 3 else layer for layer in fitted.coefs_[:2])
+        n_features = len(first)
+        if image_shape is not None and np.prod(image_shape) != n_features:
+            raise ValueError(
+                f"image_shape must be of {n_features} pixels, as there are as many features, got "
+                f"{image_shape}."
+            )
+        if feature_names is None:
+            numbered = [f"x{index}" for index in range(n_features)]
+            feature_names = list(getattr(fitted, "feature_names_in_", numbered))
+        if len(feature_names) != n_features:
+            raise ValueError(
+                f"feature_names must be {n_features}, as there are as many features, got "
+                f"{len(feature_names)}."
+            )
+        norms = np.linalg.norm(second, axis=1)
+        order = np.argsort(-norms, kind="stable")[:n_units]
+        display = cls(
+            weights=first[:, order],
+            norms=norms[order],
+            image_shape=image_shape,
+            feature_names=feature_names,
+        )
+        return display.plot(ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where; None for a new figure.
+
+        Returns
+        -------
+        self : HiddenUnitsDisplay
+            The display.
+        """
+        self.ax_ = ax = make_ax(self, ax)
+        self.figure_ = figure = ax.figure
+        ax.set_axis_off()
+        n_units, bound = self.weights.shape[1], np.abs(self.weights).max()
+        n_columns = int(np.ceil(np.sqrt(n_units)))
+        spec = ax.get_subplotspec().subgridspec(-(-n_units // n_columns), n_columns)
+        axes = []
+        for index, (weights, norm) in enumerate(zip(self.weights.T, self.norms, strict=True)):
+            own = figure.add_subplot(spec[index // n_columns, index % n_columns])
+            if self.image_shape is None:
+                self._draw_bars(own, weights, bound, is_first=index % n_columns == 0)
+            else:
+                own.imshow(
+                    weights.reshape(self.image_shape), cmap="RdBu_r", vmin=-bound, vmax=bound
+                )
+                own.set(xticks=[], yticks=[])
+            own.set_title(f"{norm:.2g}", fontsize="small", pad=2)
+            axes.append(own)
+        self.axes_ = np.array(axes)
+        return self
+
+    def _draw_bars(self, ax, weights, bound, *, is_first):
+        places = np.arange(len(weights))
+        ax.barh(places, weights, color=np.where(weights < 0, "tab:blue", "tab:red"))
+        ax.axvline(0, color="gray", linewidth=0.5)
+        ax.set(xlim=(-bound, bound), xticks=[], yticks=[])
+        ax.invert_yaxis()
+        if is_first:
+            ax.set_yticks(places, self.feature_names, fontsize="x-small")

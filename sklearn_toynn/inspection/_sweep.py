@@ -1,0 +1,281 @@
+"""The scores of a search."""
+
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any, Self
+
+import numpy as np
+
+from .._typing import Floats
+from ._drawing import import_pyplot, make_ax
+
+
+class SweepDisplay:
+    """The scores of a search over one or two parameters.
+
+    Two are a heat map with its values. The best is framed by a line, what lies within a standard
+    error of it by a thin one. One is a curve with the spread of the folds, that of the training
+    rows beside it where the search has it. It is best made by :meth:`from_search`.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The parameters, one or two of them: down, then across.
+    values : sequence of sequence
+        The values of each.
+    scores, errors : ndarray of shape (n_values,) or (n_values_down, n_values_across)
+        The mean over the folds and its standard error; NaN where nothing was tried.
+    train_scores : ndarray of the same shape, default=None
+        The mean on the rows of the training.
+    best : tuple of int
+        The indices of the best.
+    baseline : float, default=None
+        A score to compare with.
+    scoring : str, default="score"
+        What the scores are.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it is.
+    figure_ : matplotlib Figure
+        Its figure.
+
+    See Also
+    --------
+    model_selection.one_standard_error : Chooses the simplest within that error.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_toynn import TwoLayerNetClassifier
+    >>> from sklearn_toynn.inspection import SweepDisplay
+    >>> from sklearn_toynn.model_selection import FusedGridSearchCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> net = TwoLayerNetClassifier(random_state=0)
+    >>> grid = {"hidden_size": [4, 16], "reg": [1e-3, 1e-2, 1e-1]}
+    >>> search = FusedGridSearchCV(net, grid).fit(X, y)
+    >>> SweepDisplay.from_search(search, baseline=0.95).names
+    ['hidden_size', 'reg']
+    """
+
+    def __init__(
+        self,
+        *,
+        names: Sequence[str],
+        values: Sequence[Sequence[Any]],
+        scores: Floats,
+        errors: Floats,
+        best: tuple[int, ...],
+        train_scores: Floats | None = None,
+        baseline: float | None = None,
+        scoring: str = "score",
+    ) -> None:
+        self.names = names
+        self.values = values
+        self.scores = scores
+        self.errors = errors
+        self.best = best
+        self.train_scores = train_scores
+        self.baseline = baseline
+        self.scoring = scoring
+
+    @classmethod
+    def from_search(
+        cls,
+        search: Any,
+        *,
+        params: Sequence[str] | None = None,
+        metric: str = "score",
+        baseline: float | None = None,
+        ax: Any = None,
+    ) -> Self:
+        """Draw the scores of a fitted search.
+
+        Parameters
+        ----------
+        search : search
+            A fitted `GridSearchCV`, or whatever has its `cv_results_`.
+        params : sequence of str, default=None
+            One or two parameters of the grid, as named there or by the ends of those names, down
+            and across; None for all that have several values, which are to be one or two. Of
+            several candidates at one place the best is shown.
+        metric : str, default="score"
+            Which of the scores of a search with several.
+        baseline : float, default=None
+            The score of another model on the same folds, for a line.
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+
+        Returns
+        -------
+        display : SweepDisplay
+            What was drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If there are not one or two such parameters, or no such metric.
+        """
+        import_pyplot(cls.__name__)
+        results = search.cv_results_
+        if f"mean_test_{metric}" not in results:
+            known = [name[10:] for name in results if name.startswith("mean_test_")]
+            raise ValueError(f"metric must be one of {known}, got {metric!r}.")
+        names = choose_params(results, params)
+        values = [distinct(results[f"param_{name}"]) for name in names]
+        shape = tuple(map(len, values))
+        n_splits = sum(
+            name.startswith("split") and name.endswith(f"_test_{metric}") for name in results
+        )
+        means = results[f"mean_test_{metric}"]
+        mean_train = results.get(f"mean_train_{metric}")
+        scores, errors = np.full(shape, np.nan), np.full(shape, np.nan)
+        train_scores = None if mean_train is None else np.full(shape, np.nan)
+        for index, setting in enumerate(results["params"]):
+            if not all(name in setting for name in names):  # of another grid
+                continue
+            place = tuple(v.index(setting[n]) for n, v in zip(names, values, strict=True))
+            if means[index] <= scores[place]:
+                continue
+            scores[place] = means[index]
+            errors[place] = results[f"std_test_{metric}"][index] / np.sqrt(n_splits - 1)
+            if train_scores is not None:
+                train_scores[place] = mean_train[index]
+        scoring = search.scoring if metric == "score" else metric
+        display = cls(
+            names=[name.split("__")[-1] for name in names],
+            values=values,
+            scores=scores,
+            errors=errors,
+            best=tuple(map(int, np.unravel_index(np.nanargmax(scores), shape))),
+            train_scores=train_scores,
+            baseline=baseline,
+            scoring=scoring if isinstance(scoring, str) else "score",
+        )
+        return display.plot(ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where; None for a new figure.
+
+        Returns
+        -------
+        self : SweepDisplay
+            The display.
+        """
+        self.ax_ = ax = make_ax(self, ax)
+        self.figure_ = ax.figure
+        draw = self._draw_curve if len(self.names) == 1 else self._draw_map
+        draw(ax)
+        return self
+
+    def _draw_curve(self, ax):
+        (values,) = self.values
+        x = values if all(map(is_number, values)) else range(len(values))
+        (line,) = ax.plot(x, self.scores, marker="o", label="test")
+        n = self.errors
+        ax.fill_between(
+            x, self.scores - n, self.scores + n, color=line.get_color(), alpha=0.2, linewidth=0
+        )
+        if self.train_scores is not None:
+            ax.plot(x, self.train_scores, marker="o", linestyle=":", label="train")
+        ax.axhline(
+            self.scores[self.best] - self.errors[self.best],
+            color="gray",
+            linewidth=0.8,
+            label="a standard error below the best",
+        )
+        ax.plot(x[self.best[0]], self.scores[self.best], "*", markersize=14, label="best")
+        if self.baseline is not None:
+            ax.axhline(self.baseline, color="black", linestyle="--", label="baseline")
+        if x is not values:
+            ax.set_xticks(x, map(show, values))
+        elif is_log_spaced(values):
+            ax.set_xscale("log")
+        ax.set(xlabel=self.names[0], ylabel=self.scoring)
+        ax.legend()
+
+    def _draw_map(self, ax):
+        down, across = self.values
+        image = ax.imshow(self.scores, aspect="auto", origin="lower")
+        bar = ax.figure.colorbar(image, ax=ax, label=self.scoring)
+        middle = (np.nanmin(self.scores) + np.nanmax(self.scores)) / 2
+        least = self.scores[self.best] - self.errors[self.best]
+        for place in zip(*np.nonzero(np.isfinite(self.scores)), strict=True):
+            row, column = map(int, place)
+            score = self.scores[row, column]
+            colour = "black" if score > middle else "white"  # on the colours of viridis
+            ax.text(column, row, f"{score:.3g}", ha="center", va="center", color=colour)
+            if score >= least:
+                ax.add_patch(
+                    make_frame(row, column, linewidth=4 if (row, column) == self.best else 1.5)
+                )
+        if self.baseline is not None:
+            bar.ax.axhline(self.baseline, color="red", linewidth=2)
+            bar.ax.set_title("red: baseline", fontsize="small")
+        ax.set_xticks(range(len(across)), map(show, across))
+        ax.set_yticks(range(len(down)), map(show, down))
+        ax.set(
+            ylabel=self.names[0],
+            xlabel=self.names[1],
+            title="framed: within a standard error of the best, the thickest",
+        )
+        ax.title.set_fontsize("small")
+
+
+def make_frame(row, column, linewidth):
+    """Return a frame round a cell."""
+    from matplotlib.patches import Rectangle  # noqa: PLC0415
+
+    return Rectangle(
+        (column - 0.45, row - 0.45), 0.9, 0.9, fill=False, edgecolor="red", linewidth=linewidth
+    )
+
+
+def choose_params(results, params):
+    """Return the full names of the one or two parameters to show."""
+    searched = [name.removeprefix("param_") for name in results if name.startswith("param_")]
+    if params is None:
+        chosen = [n for n in searched if len(distinct(results[f"param_{n}"])) > 1]
+    else:
+        chosen = [n for end in params for n in searched if n == end or n.endswith(f"__{end}")]
+    if len(chosen) not in {1, 2} or (params is not None and len(chosen) != len(params)):
+        raise ValueError(
+            f"params must name one or two of the parameters that were searched, {searched}, each "
+            f"by its name or its end, got {params!r}, which stands for {chosen}."
+        )
+    return chosen
+
+
+def distinct(values):
+    """Return the values of a parameter, in their order if they have one."""
+    seen = []
+    for value in np.ma.compressed(values):
+        if value not in seen:
+            seen.append(value)
+    return sorted(seen) if all(map(is_number, seen)) else seen
+
+
+def is_number(value):
+    """Say whether a value stands on an axis."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_log_spaced(values):
+    """Say whether the steps of sorted numbers are nearer to equal factors than to equal sums."""
+    if len(values) < 3 or values[0] <= 0:
+        return False
+    sums, factors = np.diff(values), np.diff(np.log(values))
+    return np.std(factors) / np.mean(factors) < np.std(sums) / np.mean(sums)
+
+
+def show(value):
+    """Return a value as a tick's label."""
+    return f"{value:.3g}" if is_number(value) else str(value)

@@ -1,0 +1,129 @@
+"""The scores of a search, drawn."""
+
+import numpy as np
+import pytest
+from helpers import ends_early, wine
+from matplotlib.patches import Rectangle
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_toynn import SoftmaxClassifierCV, TwoLayerNetClassifier
+from sklearn_toynn.inspection import SweepDisplay
+from sklearn_toynn.model_selection import FusedGridSearchCV
+
+pytestmark = [ends_early, pytest.mark.usefixtures("closed_figures")]
+X, y = wine()
+NET = TwoLayerNetClassifier(max_iter=20, random_state=0)
+GRID = {"hidden_size": [8, 1], "reg": [1e-1, 1e-3, 1e1]}
+
+
+def frames(display):
+    """The cells that are framed, (row, column), by the widths of the lines."""
+    patches = (patch for patch in display.ax_.patches if isinstance(patch, Rectangle))
+    return {(round(p.get_y()), round(p.get_x())): p.get_linewidth() for p in patches}
+
+
+@pytest.mark.filterwarnings("ignore:loss_ is .* weights of zero")
+def test_two_parameters_are_a_map():
+    search = FusedGridSearchCV(NET, GRID, cv=4).fit(X, y)
+    display = SweepDisplay.from_search(search, baseline=0.9)
+    assert display.names == ["hidden_size", "reg"]
+    assert display.values == [[1, 8], [1e-3, 1e-1, 1e1]]
+    results = search.cv_results_
+    for setting, mean, std in zip(
+        results["params"], results["mean_test_score"], results["std_test_score"], strict=True
+    ):
+        place = (
+            display.values[0].index(setting["hidden_size"]),
+            display.values[1].index(setting["reg"]),
+        )
+        assert display.scores[place] == mean
+        assert display.errors[place] == pytest.approx(std / np.sqrt(3))
+    assert display.scores[display.best] == search.best_score_
+    least = search.best_score_ - display.errors[display.best]
+    framed = frames(display)
+    assert framed.keys() == set(zip(*np.nonzero(display.scores >= least), strict=True))
+    assert max(framed, key=framed.get) == display.best
+    assert [text.get_text() for text in display.ax_.get_xticklabels()] == ["0.001", "0.1", "10"]
+    assert {text.get_text() for text in display.ax_.texts} == {
+        f"{score:.3g}" for score in display.scores.ravel()
+    }
+    bar = display.figure_.axes[1]
+    assert_array_equal(bar.lines[-1].get_ydata(), [0.9, 0.9])
+
+
+def test_one_parameter_is_a_curve_with_its_spread():
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression())
+    grid = {"logisticregression__C": [1e-4, 1e-2, 1.0]}
+    search = GridSearchCV(pipeline, grid, cv=3, return_train_score=True).fit(X, y)
+    display = SweepDisplay.from_search(search, baseline=0.95)
+    ax = display.ax_
+    assert ax.get_xscale() == "log"
+    assert ax.get_xlabel() == "C"
+    test, train = ax.lines[:2]
+    assert_array_equal(test.get_xdata(), grid["logisticregression__C"])
+    assert_array_equal(test.get_ydata(), search.cv_results_["mean_test_score"])
+    assert_array_equal(train.get_ydata(), search.cv_results_["mean_train_score"])
+    spread = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert_allclose(spread.max(), (display.scores + display.errors).max())
+    assert_array_equal(ax.lines[-1].get_ydata(), [0.95, 0.95])
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [([1, 10, 100], "log"), ([1, 2, 3, 4], "linear"), ([0.0, 1.0, 10.0], "linear")],
+)
+def test_the_axis_is_as_the_values_are_spaced(values, scale):
+    n = len(values)
+    display = SweepDisplay(
+        names=["a"], values=[values], scores=np.ones(n), errors=np.zeros(n), best=(0,)
+    )
+    assert display.plot().ax_.get_xscale() == scale
+
+
+def test_values_that_are_no_numbers_are_ticks():
+    search = GridSearchCV(NET, {"activation": ["relu", "tanh"]}, cv=2).fit(X, y)
+    display = SweepDisplay.from_search(search)
+    labels = [text.get_text() for text in display.ax_.get_xticklabels()]
+    assert labels == ["relu", "tanh"]
+
+
+def test_several_grids_and_metrics():
+    grids = [{"activation": ["relu"]}, {"reg": ["auto", 0.1], "activation": ["tanh", "relu"]}]
+    search = GridSearchCV(NET, grids, cv=2, scoring=["accuracy", "neg_log_loss"], refit=False)
+    search.fit(X, y)
+    display = SweepDisplay.from_search(search, metric="neg_log_loss")
+    assert display.names == ["activation", "reg"]
+    assert np.isfinite(display.scores).all()
+    # of the candidates at a place the best
+    one = SweepDisplay.from_search(search, metric="neg_log_loss", params=["activation"])
+    of_tanh = [
+        mean
+        for setting, mean in zip(
+            search.cv_results_["params"],
+            search.cv_results_["mean_test_neg_log_loss"],
+            strict=True,
+        )
+        if setting["activation"] == "tanh"
+    ]
+    assert one.scores[one.values[0].index("tanh")] == max(of_tanh)
+    with pytest.raises(ValueError, match=r"metric must be one of \['accuracy', 'neg_log_loss'\]"):
+        SweepDisplay.from_search(search)
+
+
+def test_an_estimator_that_chooses():
+    model = SoftmaxClassifierCV(4, cv=3).fit(X, y)
+    display = SweepDisplay.from_search(model)
+    assert display.scoring == "neg_log_loss"
+    assert_allclose(display.values[0], model.regs_)
+
+
+@pytest.mark.parametrize("params", [None, ["hidden_size", "momentum"], ["size"]])
+def test_other_numbers_of_parameters_are_refused(params):
+    grid = {"hidden_size": [1, 2], "reg": [0.1, 0.2], "activation": ["relu", "tanh"]}
+    search = GridSearchCV(NET, grid, cv=2).fit(X[::4], y[::4])
+    with pytest.raises(ValueError, match=r"params must name one or two .*'hidden_size', 'reg'"):
+        SweepDisplay.from_search(search, params=params)
