@@ -13,6 +13,7 @@ not seen it. The table shows the accuracy and two proper scores, which take in h
 probabilities are too: the log loss and the Brier score, the less the better.
 """
 
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -51,4 +52,4 @@ xlabel = "predicted probability of an even digit"
 axes[0].set(xlabel=xlabel, ylabel="share of even digits", title="Reliability")
 axes[1].set(xlabel=xlabel, ylabel="digits", yscale="log", title="How sure they are")
 axes[1].legend(loc="upper center")
-figure.savefig(Path(__file__).with_suffix(".png"), dpi=120)
+figure.savefig(Path(sys.argv[0]).with_suffix(".png"), dpi=120)

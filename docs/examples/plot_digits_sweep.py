@@ -14,6 +14,7 @@ images of 8 x 8 pixels in ten classes.
 # A quarter of the images is held out for the last word. Everything else is decided by
 # cross-validation on the rest, with the same folds for every model.
 
+import sys
 from pathlib import Path
 from time import perf_counter
 
@@ -101,6 +102,6 @@ ax.set(
 )
 ax.grid(alpha=0.3)
 ax.legend()
-path = Path(__file__).with_suffix(".png")
+path = Path(sys.argv[0]).with_suffix(".png")
 figure.savefig(path, dpi=120)
 print(f"The figure is in {path}")
