@@ -40,6 +40,7 @@ numpydoc_validation_checks = {
     "PR01",  # parameters that several docstrings share are listed by one name, a list
     "PR02",  # the same
     "PR10",  # the same
+    "RT02",  # what is returned has a name, as in scikit-learn
     "RT03",  # "self : estimator" has a description, numpydoc takes a capital for its sign
     "SA01",  # methods need no See Also
     "SA04",  # the names say it

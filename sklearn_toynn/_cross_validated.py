@@ -394,7 +394,8 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
         Whether to fit the chosen one to all rows. A callable gets `cv_results_` and returns which
         index it chooses, as `model_selection.one_standard_error` does.
     solver, learning_rate, schedule, momentum, batch_size, max_iter, tol, n_iter_no_change, \
-early_stopping, validation_fraction, class_weight, init, shuffle, random_state, verbose
+early_stopping, validation_fraction, class_weight, init, shuffle, random_state, \
+verbose : object
         Those of `SoftmaxClassifier`, with its defaults. Without an int for `random_state`, all
         candidates and the refit share one that is drawn.
 
@@ -524,7 +525,7 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
         How many nets the refit averages.
     activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol, \
 n_iter_no_change, early_stopping, validation_fraction, class_weight, init, shuffle, random_state, \
-verbose
+verbose : object
         Those of `TwoLayerNetClassifier`, with its defaults. Without an int for `random_state`, all
         candidates and the refit share one that is drawn.
 

@@ -124,7 +124,7 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
         The labels, sorted.
     coefs_ : list of ndarray, of shape (fan_in, fan_out) for each layer
         The weights of the hidden layers, from the input on, and of the outputs: the first fan_in
-        is n_features_in_, the last fan_out n_classes. With ``n_nets > 1`` all have a leading axis
+        is `n_features_in_`, the last fan_out n_classes. With ``n_nets > 1`` all have a leading axis
         for the nets.
     intercepts_ : list of ndarray, of shape (fan_out,) for each layer
         Their biases, likewise.
@@ -132,7 +132,7 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
         The penalty that was used: `reg`, or what "auto" stood for.
     n_features_in_ : int
         The number of columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where X had names, all of them strings.
     n_iter_ : int
         The number of iterations or epochs; the most that a net took.
@@ -153,13 +153,13 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
         - "diverged": the objective was no longer finite, or far above its start; the best
           weights were kept;
         - "partial_fit": the last call was `partial_fit`, whose one pass is over.
-    loss_curve_ : list of float, n_iter_ long
+    loss_curve_ : list of float, of length `n_iter_`
         The objective of each iteration: for "gd" and "lbfgs" before the iteration's step, for
         "sgd" and "adam" the mean over the epoch's batches as they went by. With several nets
         the mean of those that still trained.
     loss_curves_ : list of list of float, n_nets long
         Those of each net, with ``n_nets > 1``; one ends where its net did.
-    validation_loss_curve_ : list of float, n_iter_ long
+    validation_loss_curve_ : list of float, of length `n_iter_`
         The log loss on the validation set after each iteration, if there is such a set; with
         several nets the mean of those that still trained.
     best_iter_ : int or ndarray of shape (n_nets,)

@@ -120,7 +120,7 @@ class SoftmaxClassifier(NetClassifier):
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
-    coef_ : ndarray of shape (n_classes, n_features_in_)
+    coef_ : ndarray of shape (n_classes, `n_features_in_`)
         The weights; two rows for two classes, unlike `LogisticRegression`.
     intercept_ : ndarray of shape (n_classes,)
         The biases. They sum to zero, as the objective leaves their mean free.
@@ -128,7 +128,7 @@ class SoftmaxClassifier(NetClassifier):
         The penalty that was used: `reg`, or what "auto" stood for.
     n_features_in_ : int
         The number of columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where X had names, all of them strings.
     n_iter_ : int
         The number of iterations or epochs. With many rows, "auto", "newton" and "lbfgs" start
@@ -154,10 +154,10 @@ class SoftmaxClassifier(NetClassifier):
         - "diverged": the objective was no longer finite, or far above its start; the best
           weights were kept;
         - "partial_fit": the last call was `partial_fit`, whose one pass is over.
-    loss_curve_ : list of float, n_iter_ long
+    loss_curve_ : list of float, of length `n_iter_`
         The objective of each iteration: for "sgd" and "adam" the mean over the epoch's batches
         as they went by, for the others before the iteration's step.
-    validation_loss_curve_ : list of float, n_iter_ long
+    validation_loss_curve_ : list of float, of length `n_iter_`
         The log loss on the validation set after each iteration, if there is such a set.
     best_iter_ : int
         The index there of the least loss, whose weights are the fitted ones.

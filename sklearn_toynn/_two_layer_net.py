@@ -117,7 +117,7 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
-    coefs_ : list of ndarray, of shape (n_features_in_, hidden_size) and (hidden_size, n_classes)
+    coefs_ : list of ndarray, of shape (`n_features_in_`, hidden_size) and (hidden_size, n_classes)
         The weights of the hidden units and of the outputs. With ``n_nets > 1`` both have a
         leading axis for the nets.
     intercepts_ : list of ndarray, of shape (hidden_size,) and (n_classes,)
@@ -126,7 +126,7 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
         The penalty that was used: `reg`, or what "auto" stood for.
     n_features_in_ : int
         The number of columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where X had names, all of them strings.
     n_iter_ : int
         The number of iterations or epochs; the most that a net took.
@@ -147,13 +147,13 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
         - "diverged": the objective was no longer finite, or far above its start; the best
           weights were kept;
         - "partial_fit": the last call was `partial_fit`, whose one pass is over.
-    loss_curve_ : list of float, n_iter_ long
+    loss_curve_ : list of float, of length `n_iter_`
         The objective of each iteration: for "gd" and "lbfgs" before the iteration's step, for
         "sgd" and "adam" the mean over the epoch's batches as they went by. With several nets
         the mean of those that still trained.
     loss_curves_ : list of list of float, n_nets long
         Those of each net, with ``n_nets > 1``; one ends where its net did.
-    validation_loss_curve_ : list of float, n_iter_ long
+    validation_loss_curve_ : list of float, of length `n_iter_`
         The log loss on the validation set after each iteration, if there is such a set; with
         several nets the mean of those that still trained.
     best_iter_ : int or ndarray of shape (n_nets,)

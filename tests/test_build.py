@@ -58,7 +58,7 @@ def test_the_sdist_builds_and_runs(sdist, tmp_path, variables, kernels):
     assert wheel.name.endswith("-py3-none-any.whl") == ("SKLEARN_TOYNN_PURE" in variables)
     files = [Path(name) for name in ZipFile(wheel).namelist() if name.startswith("sklearn_toynn/")]
     binary = {".so"} if kernels == "compiled" else set()
-    assert {file.suffix for file in files} == {".py"} | binary
+    assert {file.suffix for file in files} == {".py", ".typed"} | binary
 
     run(sys.executable, "-m", "venv", "venv", cwd=tmp_path)
     python = tmp_path / "venv" / "bin" / "python"

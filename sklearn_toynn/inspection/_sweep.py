@@ -25,10 +25,10 @@ class SweepDisplay:
         The values of each.
     scores, errors : ndarray of shape (n_values,) or (n_values_down, n_values_across)
         The mean over the folds and its standard error; NaN where nothing was tried.
-    train_scores : ndarray of the same shape, default=None
-        The mean on the rows of the training.
     best : tuple of int
         The indices of the best.
+    train_scores : ndarray of the same shape, default=None
+        The mean on the rows of the training.
     baseline : float, default=None
         A score to compare with.
     scoring : str, default="score"

@@ -238,6 +238,10 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
 
     Parameters and attributes are those of :class:`~sklearn.model_selection.GridSearchCV`.
 
+    See Also
+    --------
+    FusedRandomizedSearchCV : The same for settings drawn at random.
+
     Notes
     -----
     Set `random_state`. A net whose `random_state` is None draws from NumPy's global stream. With
@@ -251,10 +255,6 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     step whose fit fails are fitted by themselves. Scorers that are callables, and several
     scorers at a time, get a copy of the pipeline's steps and rows of their own for each
     candidate, so that they, and steps that write to their rows, change no other's score.
-
-    See Also
-    --------
-    FusedRandomizedSearchCV : The same for settings drawn at random.
 
     Examples
     --------
