@@ -1,7 +1,9 @@
 """How Sphinx builds the site: `python -m sphinx -W -b html docs OUT`, with the extra `docs`."""
 
 import os
+import sys
 import warnings
+from pathlib import Path
 
 from sklearn_toynn import __version__
 from sklearn_toynn._doc_links import SITE
@@ -15,7 +17,7 @@ version = release = __version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",
     "numpydoc",
     "myst_parser",
     "sphinx_copybutton",
@@ -99,3 +101,19 @@ html_theme_options = {
     "pygments_light_style": "tango",
     "pygments_dark_style": "monokai",
 }
+
+
+# ---- figures of the benchmarks
+
+
+def draw_benchmarks(app):
+    """Draw the committed tables."""
+    sys.path.insert(0, str(Path(app.srcdir) / "benchmarks"))
+    from figures import draw  # noqa: PLC0415 (not on the path before)
+
+    draw(Path(app.srcdir) / "generated" / "benchmarks")
+
+
+def setup(app):
+    """Called by Sphinx."""
+    app.connect("builder-inited", draw_benchmarks)

@@ -1,0 +1,136 @@
+"""Figures of the tables that stand in README.md beside this file.
+
+    python docs/benchmarks/figures.py FOLDER
+
+The site draws them when it is built.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+NUMBER = r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
+
+
+def read_table(heading, n_numbers, *, begins=""):
+    """Yield the rows of a section: the text before the numbers, and the last so many of these.
+
+    Those of its first block after a line that begins so.
+    """
+    text = (Path(__file__).parent / "README.md").read_text()
+    section = text.split(f"\n## {heading}", 1)[1].split("\n## ", 1)[0]
+    block = section[re.search(rf"^{re.escape(begins)}", section, re.MULTILINE).start() :]
+    row = re.compile(rf"(.*?)((?:\s+{NUMBER}){{{n_numbers}}})")
+    seen = False
+    for line in block.splitlines()[1:]:
+        match = row.fullmatch(line)
+        if match:
+            seen = True
+            yield match[1].strip(), [float(number) for number in match[2].split()]
+        elif seen:
+            return
+
+
+def fits_by_width():
+    """How much sooner a fit of the same net ends, by its width."""
+    fig, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
+    for dtype, marker in (("float32", "o"), ("float64", "s")):
+        rows = list(read_table("Fit times", 8, begins=dtype))
+        widths = [numbers[0] for _, numbers in rows]
+        ratios = [numbers[5] for _, numbers in rows]
+        ax.loglog(widths, ratios, marker, label=dtype)
+        if dtype == "float32":
+            for (name, _), width, ratio in zip(rows, widths, ratios, strict=True):
+                ax.annotate(
+                    name, (width, ratio), xytext=(4, 3), textcoords="offset points", fontsize=7
+                )
+    ax.axhline(1, color="k", linewidth=0.8)
+    ax.set_xticks([10, 30, 100, 300], ["10", "30", "100", "300"])
+    ax.set_yticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
+    ax.set(xlim=(6, 700), xlabel="hidden units", ylabel="time of MLPClassifier over ours")
+    ax.legend()
+    return fig
+
+
+def sweeps():
+    """How much sooner a sweep ends."""
+    rows = list(read_table("Sweeps", 12, begins="float32, n_jobs=1"))
+    fig, ax = plt.subplots(figsize=(6.5, 3), layout="constrained")
+    places, height = np.arange(len(rows)), 0.38
+    for offset, column, label in (
+        (-height / 2, 5, "GridSearchCV(MLPClassifier) over ours"),
+        (height / 2, 7, "GridSearchCV of our nets over the fused search"),
+    ):
+        values = [numbers[column] for _, numbers in rows]
+        bars = ax.barh(places + offset, values, height, label=label)
+        ax.bar_label(bars, fmt="%.3g", padding=2, fontsize=8)
+    ax.set_yticks(places, [re.sub(r"\s+", " ", name) for name, _ in rows], fontsize=8)
+    ax.invert_yaxis()
+    ax.set(xscale="log", xlabel="ratio of times, float32, one job", xlim=(1, 300))
+    ax.legend(fontsize=8, loc="lower right")
+    return fig
+
+
+def time_to_a_gap():
+    """How long the linear model takes to a gap, beside the best solver of LogisticRegression."""
+    fig, ax = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
+    pattern = re.compile(
+        rf"(.+?)\s+({NUMBER})\s+(1e-\d\d)\s+({NUMBER})\s+\d+\s+\S+\s+([a-z]\S+)\s+({NUMBER})"
+    )
+    text = (Path(__file__).parent / "README.md").read_text()
+    section = text.split("\n## The linear model", 1)[1].split("\n## ", 1)[0]
+    found = [match for line in section.splitlines() if (match := pattern.match(line))]
+    for target, marker in (("1e-04", "o"), ("1e-06", "s"), ("1e-08", "^")):
+        ours = [float(m[4]) for m in found if m[3] == target]
+        theirs = [float(m[6]) for m in found if m[3] == target]
+        ax.loglog(theirs, ours, marker, alpha=0.7, label=f"to a relative gap of {target}")
+    low, high = 0.5, max(ax.get_xlim()[1], ax.get_ylim()[1])
+    ax.plot([low, high], [low, high], color="k", linewidth=0.8)
+    ax.set(
+        xlabel="ms, the best solver of LogisticRegression for the case",
+        ylabel="ms, SoftmaxClassifier()",
+    )
+    ax.legend(title="below the line, ours is sooner", fontsize=8)
+    return fig
+
+
+def accuracy_against_time():
+    """What each classifier comes to on the sets that were held out, against its time."""
+    rows = list(read_table("Accuracy", 10, begins="held_out, behind a StandardScaler"))
+    fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+    for name, numbers in rows:
+        is_ours = name.startswith(("Softmax", "TwoLayer"))
+        ax.plot(numbers[9], numbers[0], "o", color="tab:orange" if is_ours else "tab:gray")
+        ax.annotate(
+            name.replace("(max_iter=1000)", "()"),
+            (numbers[9], numbers[0]),
+            xytext=(5, 3 if is_ours else -10),  # so that neighbours do not overlap
+            textcoords="offset points",
+            fontsize=8,
+        )
+    ax.set(
+        xscale="log",
+        xlim=(0.012, 9),
+        xlabel="fit time, over that of MLPClassifier()",
+        ylabel="mean accuracy on 24 sets held out",
+    )
+    return fig
+
+
+FIGURES = (fits_by_width, sweeps, time_to_a_gap, accuracy_against_time)
+
+
+def draw(folder):
+    """Save all of them in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for figure in FIGURES:
+        fig = figure()
+        fig.savefig(folder / f"{figure.__name__}.png", dpi=120)
+        plt.close(fig)
+
+
+if __name__ == "__main__":
+    draw(Path(sys.argv[1]))
