@@ -12,7 +12,7 @@ import sys
 from html.parser import HTMLParser
 from itertools import product
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 #: One of each kind.
 PAGES = (
@@ -23,8 +23,8 @@ PAGES = (
     "guide/the_model",
     "guide/settings",
     "auto_examples/index",
-    "auto_examples/plot_tutorial_1_spiral",
-    "auto_examples/plot_beat_the_baseline",
+    "auto_examples/plot_1_spiral",
+    "auto_examples/plot_0_beat_the_baseline",
     "benchmarks/index",
     "benchmarks/README",
     "architecture",
@@ -62,6 +62,8 @@ def find_broken_links(site):
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             if target.is_dir():
                 target /= "index.html"
+            for notebook in parse_qs(parts.query).get("path", []):  # a button of JupyterLite
+                target = site.resolve() / "lite" / "files" / notebook
             if not target.exists():
                 yield f"{path.relative_to(site.resolve())}: {link} leads nowhere"
             elif (

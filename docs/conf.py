@@ -23,6 +23,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "jupyterlite_sphinx",
 ]
 root_doc = "index"
 exclude_patterns = ["_build", "examples/*", "guide/conftest.py", "auto_examples/*.ipynb"]
@@ -82,7 +83,26 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "abort_on_example_error": True,
     "min_reported_time": 10,
+    "jupyterlite": {
+        "use_jupyter_lab": True,
+        "notebook_modification_function": "jupyterlite_parts.add_install",
+    },
 }
+
+# ---- notebooks in the browser
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+from jupyterlite_parts import build_wheel
+
+WHEELS, LITE = HERE / "generated" / "wheels", HERE / "generated" / "lite"
+LITE.mkdir(parents=True, exist_ok=True)
+jupyterlite_dir = str(LITE)
+# the folder's name is kept, and the buttons ask for this one
+jupyterlite_contents = ["jupyterlite_contents/auto_examples"]
+jupyterlite_bind_ipynb_suffix = False
+jupyterlite_silence = True
+jupyterlite_build_command_options = {"piplite-wheels": str(build_wheel(WHEELS))}
 
 # ---- looks
 
@@ -105,12 +125,12 @@ html_theme_options = {
 
 # ---- figures of the benchmarks
 
+sys.path.insert(0, str(HERE / "benchmarks"))
+from figures import draw
+
 
 def draw_benchmarks(app):
     """Draw the committed tables."""
-    sys.path.insert(0, str(Path(app.srcdir) / "benchmarks"))
-    from figures import draw  # noqa: PLC0415 (not on the path before)
-
     draw(Path(app.srcdir) / "generated" / "benchmarks")
 
 

@@ -6,9 +6,9 @@ Three classes lie in three arms of a spiral. No straight line tells them apart, 
 classifier is right for one point in two. One hidden layer is enough to follow the arms.
 
 This is the first of four tutorials. The others show :ref:`how a net learns
-<sphx_glr_auto_examples_plot_tutorial_2_backpropagation.py>`, :ref:`where its weights begin
-<sphx_glr_auto_examples_plot_tutorial_3_start.py>` and :ref:`how wide it should be
-<sphx_glr_auto_examples_plot_tutorial_4_moons.py>`.
+<sphx_glr_auto_examples_plot_2_backpropagation.py>`, :ref:`where its weights begin
+<sphx_glr_auto_examples_plot_3_start.py>` and :ref:`how wide it should be
+<sphx_glr_auto_examples_plot_4_moons.py>`.
 """
 
 # %%
@@ -54,6 +54,8 @@ net = TwoLayerNetClassifier(
 models = {"linear": line, "one hidden layer": net}
 for model in models.values():
     model.set_params(random_state=0).fit(X, y)
+
+# sphinx_gallery_thumbnail_number = 2  # noqa: ERA001
 
 # %%
 # Where each draws its borders

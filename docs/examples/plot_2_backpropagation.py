@@ -47,6 +47,7 @@ matrix that was multiplied by on the way there, and a unit that was cut off pass
 # ------------
 
 import autograd.numpy as anp
+import matplotlib.pyplot as plt
 import numpy as np
 from autograd import grad
 from scipy.special import log_softmax
@@ -131,9 +132,10 @@ def start(_random_state, _fan_in, fan_out):
 
 
 parameters[1][:], parameters[3][:] = 0, 0
-steps = [array.copy() for array in parameters]
+steps, losses = [array.copy() for array in parameters], []
 for _ in range(100):
-    _, gradient = value_and_gradient(*steps)
+    loss, gradient = value_and_gradient(*steps)
+    losses.append(loss)
     steps = [array - 0.5 * change for array, change in zip(steps, gradient, strict=True)]
 
 net = TwoLayerNetClassifier(
@@ -146,3 +148,9 @@ for name, one, other in zip(
     strict=True,
 ):
     print(f"{name}: after 100 steps the largest difference is {abs(one - other).max():.0e}")
+
+fig, ax = plt.subplots(layout="constrained")
+ax.plot(losses, linewidth=6, alpha=0.3, label="by the ten lines")
+ax.plot(net.loss_curve_, label="by the package")
+ax.set(xlabel="step", ylabel="loss", title="100 steps down the same gradient")
+_ = ax.legend()
