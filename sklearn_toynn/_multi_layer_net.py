@@ -124,8 +124,8 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
         The labels, sorted.
     coefs_ : list of ndarray, of shape (fan_in, fan_out) for each layer
         The weights of the hidden layers, from the input on, and of the outputs: the first fan_in
-        is `n_features_in_`, the last fan_out n_classes. With ``n_nets > 1`` all have a leading axis
-        for the nets.
+        is that of the columns, the last fan_out that of the classes. With ``n_nets > 1`` all have
+        a leading axis for the nets.
     intercepts_ : list of ndarray, of shape (fan_out,) for each layer
         Their biases, likewise.
     reg_ : float

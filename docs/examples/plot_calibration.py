@@ -27,6 +27,10 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import TwoLayerNetClassifier
 
+# %%
+# Half of the pixels
+# ------------------
+
 X, digits = load_digits(return_X_y=True)
 X, is_even = X[:, 16:40], digits % 2 == 0
 
@@ -35,6 +39,10 @@ models = {
     "one net": TwoLayerNetClassifier(random_state=0),
     "eight nets": TwoLayerNetClassifier(n_nets=8, random_state=0),
 }
+
+# %%
+# Out of the folds
+# ----------------
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
 print(f"{'':20} accuracy  log loss  Brier score")

@@ -112,7 +112,7 @@ def assert_stack_equals_nets(models, X, y, X_val=None, y_val=None):
             alone = clone(model).fit(X, y, X_val=X_val, y_val=y_val)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            together._set_fitted(problem, [outcome], ([], []), keeps_memory=False)
+            together._set_fitted(problem, [outcome], ([], [], []), keeps_memory=False)
         assert_same_bits(together, alone)
         assert together.loss_ == alone.loss_
         assert together.n_iter_ == alone.n_iter_
