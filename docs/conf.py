@@ -83,6 +83,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "abort_on_example_error": True,
     "min_reported_time": 10,
+    "capture_repr": (),  # what is to be seen is printed or drawn
     "jupyterlite": {
         "use_jupyter_lab": True,
         "notebook_modification_function": "jupyterlite_parts.add_install",

@@ -1,12 +1,18 @@
 """Nothing public is missing from the site, and no page is left out of it."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
 import sklearn_toynn
 from sklearn_toynn import datasets, inspection, model_selection
+from sklearn_toynn._nets.kernels.selection import KERNELS
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLES = sorted((DOCS / "examples").glob("plot_*.py"))
@@ -33,3 +39,50 @@ def test_an_example_has_a_title_and_sections(path):
     text = path.read_text()
     assert re.match(r'r?"""\n[=\n]*.+\n=+\n', text)
     assert text.count("\n# %%\n") >= 2
+
+
+COMPARE = """
+import numpy as np
+from sklearn.datasets import load_iris
+from sklearn_toynn import TwoLayerNetClassifier
+from sklearn_toynn._nets.kernels.selection import KERNELS
+
+X, y = load_iris(return_X_y=True)
+net = TwoLayerNetClassifier(8, activation="softsign", max_iter=200, random_state=0)
+outcomes = []
+for kernels in list(KERNELS):
+    KERNELS[:] = [kernels]
+    outcomes.append(net.fit(X, y).predict_proba(X))
+    z = X @ net.coefs_[0] + net.intercepts_[0]
+    scores = z / (1 + abs(z)) @ net.coefs_[1] + net.intercepts_[1]
+    p = np.exp(scores - scores.max(axis=1, keepdims=True))
+    np.testing.assert_allclose(outcomes[-1], p / p.sum(axis=1, keepdims=True), rtol=1e-9)
+assert net.score(X, y) > 0.9
+assert len(outcomes) == 2
+np.testing.assert_allclose(*outcomes, rtol=1e-6)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    len(KERNELS) < 2 or shutil.which("git") is None,
+    reason="needs a C compiler, and git to apply the change",
+)
+def test_the_twin_of_the_guide_compiles_and_computes_the_same(tmp_path):
+    page = (DOCS / "guide" / "adding.rst").read_text()
+    (diff,) = re.findall(r"\.\. code-block:: diff\n\n((?:    .*\n|\n)+)", page)
+    root = DOCS.parent
+    for name in ("sklearn_toynn", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        copy = shutil.copytree if (root / name).is_dir() else shutil.copy
+        copy(root / name, tmp_path / name)
+    change = textwrap.dedent(diff).rstrip("\n") + "\n"
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(tmp_path),
+        "GIT_CEILING_DIRECTORIES": str(tmp_path.parent),
+    }
+    options = {"cwd": tmp_path, "env": env, "text": True}
+    subprocess.run(["git", "apply", "-"], input=change, check=True, **options)
+    build = [sys.executable, "setup.py", "-q", "build_ext", "--inplace", "--force"]
+    subprocess.run(build, check=True, **options)
+    subprocess.run([sys.executable, "-c", COMPARE], check=True, **options)
