@@ -103,7 +103,7 @@ for name, model in models.items():
 # %%
 # Where to draw the line
 # ----------------------
-# Few leave, so one half is not where the two kinds of error weigh the same.
+# Fewer leave than stay, so one half is not where the two kinds of error weigh the same.
 # ``TunedThresholdClassifierCV`` finds a threshold for the score that is asked for.
 
 tuned = TunedThresholdClassifierCV(search.best_estimator_, scoring="balanced_accuracy", cv=folds)
@@ -125,8 +125,8 @@ for name, model in models.items():
 # Which columns matter
 # --------------------
 # A column is shuffled, and the log loss rises by what the model had from it. The logistic
-# regression sees nothing in the visits, as those who come often leave more or less, by their
-# plan.
+# regression has next to nothing from any (mind the scales): many visits make some leave and
+# others stay, by their plan, and it is the middle of the incomes that leaves.
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True, layout="constrained")
 for ax, (name, model) in zip(axes, models.items(), strict=True):

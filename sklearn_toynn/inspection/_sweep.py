@@ -180,9 +180,13 @@ class SweepDisplay:
         (values,) = self.values
         x = values if all(map(is_number, values)) else range(len(values))
         (line,) = ax.plot(x, self.scores, marker="o", label="test")
-        n = self.errors
         ax.fill_between(
-            x, self.scores - n, self.scores + n, color=line.get_color(), alpha=0.2, linewidth=0
+            x,
+            self.scores - self.errors,
+            self.scores + self.errors,
+            color=line.get_color(),
+            alpha=0.2,
+            linewidth=0,
         )
         if self.train_scores is not None:
             ax.plot(x, self.train_scores, marker="o", linestyle=":", label="train")
@@ -203,6 +207,7 @@ class SweepDisplay:
         ax.legend()
 
     def _draw_map(self, ax):
+        pyplot = import_pyplot(type(self).__name__)
         down, across = self.values
         image = ax.imshow(self.scores, aspect="auto", origin="lower")
         bar = ax.figure.colorbar(image, ax=ax, label=self.scoring)
@@ -214,8 +219,12 @@ class SweepDisplay:
             colour = "black" if score > middle else "white"  # on the colours of viridis
             ax.text(column, row, f"{score:.3g}", ha="center", va="center", color=colour)
             if score >= least:
+                width = 4 if (row, column) == self.best else 1.5
+                corner = (column - 0.45, row - 0.45)
                 ax.add_patch(
-                    make_frame(row, column, linewidth=4 if (row, column) == self.best else 1.5)
+                    pyplot.Rectangle(
+                        corner, 0.9, 0.9, fill=False, edgecolor="red", linewidth=width
+                    )
                 )
         if self.baseline is not None:
             bar.ax.axhline(self.baseline, color="red", linewidth=2)
@@ -228,15 +237,6 @@ class SweepDisplay:
             title="framed: within a standard error of the best, the thickest",
         )
         ax.title.set_fontsize("small")
-
-
-def make_frame(row, column, linewidth):
-    """Return a frame round a cell."""
-    from matplotlib.patches import Rectangle  # noqa: PLC0415
-
-    return Rectangle(
-        (column - 0.45, row - 0.45), 0.9, 0.9, fill=False, edgecolor="red", linewidth=linewidth
-    )
 
 
 def choose_params(results, params):
