@@ -52,6 +52,9 @@ from ._typing import Floats, Labels, MatrixLike
 from ._validation import validate_problem, validate_rows
 from ._version import __version__
 
+#: What a fit sets beside the attributes that end with an underscore.
+PRIVATE_ATTRIBUTES = ("_total_weight", "_fitted_activation", "_memory", "_remembered")
+
 
 @contextmanager
 def restored_on_error(*estimators):
@@ -196,7 +199,11 @@ def fitted_attributes(estimator, problem, earlier, results):
         ]
     unwarned = [result and replace(result, warning=None) for result in results]
     fitted._set_fitted(problem, unwarned, earlier, keeps_memory=fitted.warm_start)
-    return vars(fitted)
+    return {
+        name: value
+        for name, value in vars(fitted).items()
+        if name.endswith("_") or name in PRIVATE_ATTRIBUTES
+    }
 
 
 def mean_curve(curves):
@@ -312,7 +319,27 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         if "__init__" in vars(cls):  # each `fit` asks for the names of the parameters
             cls.__init__.__signature__ = signature(cls.__init__)
 
+    def __setattr__(self, name, value):
+        # a copy for callbacks gets a `Snapshot`, and forgets what it has of an earlier fit
+        if name == "_snapshot":
+            for earlier in [name for name in vars(self) if name.endswith("_")]:
+                delattr(self, earlier)
+        super().__setattr__(name, value)
+
+    def __getattr__(self, name):
+        # such a copy becomes fitted when it is looked at
+        snapshot = vars(self).pop("_snapshot", None)
+        if snapshot is None:
+            message = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(message, name=name, obj=self)
+        vars(self).update(snapshot.attributes())
+        return getattr(self, name)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "classes_")
+
     def __getstate__(self):
+        hasattr(self, "classes_")  # a look
         return super().__getstate__() | {"_version": __version__}
 
     def __setstate__(self, state):
@@ -607,6 +634,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
             "gap_",
             "_memory",
             "_remembered",
+            "_snapshot",
         ):
             vars(self).pop(name, None)
 

@@ -1,5 +1,6 @@
 """What scikit-learn's callbacks are told of a fit, and what they ask for."""
 
+import weakref
 from functools import partial
 
 from ._sklearn_compat import callback_context
@@ -85,6 +86,25 @@ class FitCallbacks:
         return self._make_attributes(now)
 
 
+class Snapshot:
+    """The attributes that an estimator would have if its fit ended now, made when asked for.
+
+    Parameters
+    ----------
+    make : callable
+        Makes them, a dict, as long as now is now.
+    """
+
+    def __init__(self, make):
+        self._make, self._attributes = make, None
+
+    def attributes(self):
+        """Return them, of the moment when they were first asked for."""
+        if self._attributes is None:
+            self._attributes, self._make = self._make(), None
+        return self._attributes
+
+
 class CallbackObserver:
     """Calls callbacks where each iteration of a run begins and ends.
 
@@ -110,18 +130,25 @@ class CallbackObserver:
     def begin_iteration(self, run):
         """Tell of the beginning of an iteration."""
         self._task = self._context.subcontext(task_name=self._task_name)
-        self._task.call_on_fit_task_begin(**self._tell(run))
+        self._call(self._task.call_on_fit_task_begin, run)
 
     def end_iteration(self, run):
         """Tell of the end of an iteration; say whether a callback asks to stop."""
         task, self._task = self._task, None
-        self.has_stopped = bool(task.call_on_fit_task_end(**self._tell(run)))
+        self.has_stopped = bool(self._call(task.call_on_fit_task_end, run))
         return self.has_stopped
 
-    def _tell(self, run):
+    def _call(self, hooks, run):
+        if self._reconstruct is None:
+            return hooks(**self._hook_kwargs)
         # the run is not kept, as its buffers are to go when it is done
-        reconstruct = self._reconstruct and partial(self._reconstruct, run)
-        return {**self._hook_kwargs, "reconstruction_attributes": reconstruct}
+        attributes = {"_snapshot": Snapshot(partial(self._reconstruct, run))}
+        snapshot = weakref.ref(attributes["_snapshot"])
+        outcome = hooks(**self._hook_kwargs, reconstruction_attributes=attributes)
+        del attributes
+        if (kept := snapshot()) is not None:  # by whoever keeps the estimator, beyond now
+            kept.attributes()
+        return outcome
 
     def close(self):
         """End the task of an iteration that never was, as where L-BFGS ended by itself."""

@@ -27,6 +27,7 @@ X, y = StandardScaler().fit_transform(wine), load_wine().target_names[wine_label
 
 
 def fitted_attributes(model):
+    assert hasattr(model, "classes_")  # a callback's copy becomes fitted when it is looked at
     # why it ended is not the same where a callback asked for it
     return {
         name: value
@@ -216,6 +217,25 @@ class TestFittedEstimator:
 
         plain = make_model(TwoLayerNetClassifier, "adam").fit(X, y)
         assert_same_model(clone(plain).set_callbacks(Vandal()).fit(X, y), plain)
+
+    def test_it_is_made_where_it_is_looked_at(self, monkeypatch):
+        looked_at, made, snapshot = [], [], stacks.TrainingRun.snapshot
+
+        class Rarely(Recorder):
+            def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+                if context.task_name == "epoch" and context.task_id % 4 == 3:
+                    looked_at.append(fitted_estimator.score(X, y))
+
+        monkeypatch.setattr(
+            stacks.TrainingRun, "snapshot", lambda run: made.append(1) or snapshot(run)
+        )
+        model = make_model(TwoLayerNetClassifier, "adam", max_iter=12)
+        # also where an earlier fit has left attributes of its own
+        for _ in range(2):
+            looked_at.clear(), made.clear()
+            model.set_callbacks(Rarely()).fit(X, y)
+            assert len(looked_at) == len(made) == 3
+        assert looked_at[0] < looked_at[-1] == model.score(X, y)
 
     @ends_early
     def test_it_goes_on_under_warm_start_as_the_model_would(self):
