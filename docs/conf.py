@@ -2,7 +2,6 @@
 
 import os
 import sys
-import warnings
 from pathlib import Path
 
 from sklearn_toynn import __version__
@@ -68,8 +67,6 @@ copybutton_prompt_is_regexp = True
 
 # ---- gallery
 
-# what an example is about is not where its fit stops
-warnings.filterwarnings("ignore", category=UserWarning, message=".*FigureCanvasAgg.*")
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",

@@ -220,7 +220,7 @@ def continue_curves(curves, results, n_before):
     return [
         [*curve, *[np.nan] * (n_before - len(curve)), *result.history.loss_curve]
         if result
-        else curve
+        else [*curve]
         for curve, result in zip_longest(curves, results, fillvalue=[])
         if curve or result
     ]
@@ -319,12 +319,13 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         if "__init__" in vars(cls):  # each `fit` asks for the names of the parameters
             cls.__init__.__signature__ = signature(cls.__init__)
 
-    def __setattr__(self, name, value):
-        # a copy for callbacks gets a `Snapshot`, and forgets what it has of an earlier fit
-        if name == "_snapshot":
-            for earlier in [name for name in vars(self) if name.endswith("_")]:
-                delattr(self, earlier)
-        super().__setattr__(name, value)
+    def _set_snapshot(self, snapshot):
+        for earlier in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, earlier)  # or it would not be looked for
+        vars(self)["_snapshot"] = snapshot
+
+    #: Given to a copy for callbacks by scikit-learn: a `Snapshot` in the place of attributes.
+    _snapshot = property(fset=_set_snapshot)
 
     def __getattr__(self, name):
         # such a copy becomes fitted when it is looked at
@@ -651,7 +652,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         what it takes to go on is kept. `earlier` are the curves that theirs go on from.
         """
         loss_curve, watched_curve, own_curves = earlier
-        own_curves = continue_curves(own_curves, results, len(loss_curve))
+        of_all = results
         results = list(filter(None, results))
         self.classes_ = problem.classes
         self.reg_, self._total_weight = self._resolve_reg(problem), problem.total_weight
@@ -667,7 +668,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         self.stop_reason_ = reasons[0] if self._n_nets == 1 else np.array(reasons)
         self._forget_run()
         if self._n_nets > 1:
-            self.loss_curves_ = own_curves
+            self.loss_curves_ = continue_curves(own_curves, of_all, len(loss_curve))
         if problem.validation is not None:
             curves = [result.history.watched_curve for result in results]
             unwatched = [np.nan] * (len(loss_curve) - len(watched_curve))

@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.datasets import load_wine
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.fixes import parse_version
 
 import sklearn_toynn
 
@@ -39,4 +40,5 @@ def test_there_are_files_of_every_released_version():
     names = {version.name for version in VERSIONS}
     assert "0.2.0" in names
     assert all(len(list(version.iterdir())) == 14 for version in VERSIONS)
-    assert sklearn_toynn.__version__ >= max(names)
+    newest = max(map(parse_version, names))
+    assert parse_version(sklearn_toynn.__version__) >= newest

@@ -117,7 +117,7 @@ class SweepDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If there are not one or two such parameters, or no such metric.
+            If there are not one or two such parameters, no such metric, or no finite score.
         """
         import_pyplot(cls.__name__)
         results = search.cv_results_
@@ -138,12 +138,15 @@ class SweepDisplay:
             if not all(name in setting for name in names):  # of another grid
                 continue
             place = tuple(v.index(setting[n]) for n, v in zip(names, values, strict=True))
-            if means[index] <= scores[place]:
+            # of candidates at one place the best, of those that could be fitted
+            if np.isnan(means[index]) or means[index] <= scores[place]:
                 continue
             scores[place] = means[index]
-            errors[place] = results[f"std_test_{metric}"][index] / np.sqrt(n_splits - 1)
+            errors[place] = results[f"std_test_{metric}"][index] / np.sqrt(max(n_splits - 1, 1))
             if train_scores is not None:
                 train_scores[place] = mean_train[index]
+        if np.isnan(scores).all():
+            raise ValueError(f"search must have a finite mean_test_{metric}, got NaN alone.")
         scoring = search.scoring if metric == "score" else metric
         display = cls(
             names=[name.split("__")[-1] for name in names],
@@ -209,14 +212,15 @@ class SweepDisplay:
     def _draw_map(self, ax):
         pyplot = import_pyplot(type(self).__name__)
         down, across = self.values
-        image = ax.imshow(self.scores, aspect="auto", origin="lower")
+        shown = self.scores if self.baseline is None else np.append(self.scores, self.baseline)
+        low, high = np.nanmin(shown), np.nanmax(shown)
+        image = ax.imshow(self.scores, aspect="auto", origin="lower", vmin=low, vmax=high)
         bar = ax.figure.colorbar(image, ax=ax, label=self.scoring)
-        middle = (np.nanmin(self.scores) + np.nanmax(self.scores)) / 2
         least = self.scores[self.best] - self.errors[self.best]
         for place in zip(*np.nonzero(np.isfinite(self.scores)), strict=True):
             row, column = map(int, place)
             score = self.scores[row, column]
-            colour = "black" if score > middle else "white"  # on the colours of viridis
+            colour = "black" if score > (low + high) / 2 else "white"  # on the colours of viridis
             ax.text(column, row, f"{score:.3g}", ha="center", va="center", color=colour)
             if score >= least:
                 width = 4 if (row, column) == self.best else 1.5

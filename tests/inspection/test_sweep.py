@@ -6,11 +6,11 @@ from helpers import ends_early, wine
 from matplotlib.patches import Rectangle
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_toynn import SoftmaxClassifierCV, TwoLayerNetClassifier
+from sklearn_toynn import MultiLayerNetClassifier, SoftmaxClassifierCV, TwoLayerNetClassifier
 from sklearn_toynn.inspection import SweepDisplay
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
@@ -119,6 +119,38 @@ def test_an_estimator_that_chooses():
     display = SweepDisplay.from_search(model)
     assert display.scoring == "neg_log_loss"
     assert_allclose(display.values[0], model.regs_)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+@pytest.mark.filterwarnings("ignore:One or more of the test scores")
+def test_candidates_that_failed_leave_the_others():
+    # two candidates at each place; -1 is refused
+    grid = {"reg": [1e-3, 1e-2], "momentum": [0.9, -1.0]}
+    search = GridSearchCV(NET, grid, cv=2).fit(X, y)
+    display = SweepDisplay.from_search(search, params=["reg"])
+    assert np.isfinite(display.scores).all()
+    search.cv_results_["mean_test_score"][:] = np.nan
+    with pytest.raises(ValueError, match="search must have a finite mean_test_score"):
+        SweepDisplay.from_search(search, params=["reg"])
+
+
+def test_one_fold_has_no_error():
+    fold = ShuffleSplit(1, random_state=0)
+    search = GridSearchCV(NET, {"reg": [1e-3, 1e-2]}, cv=fold).fit(X, y)
+    assert not SweepDisplay.from_search(search).errors.any()
+
+
+def test_tuples_are_values():
+    net = MultiLayerNetClassifier(max_iter=5, random_state=0)
+    search = GridSearchCV(net, {"hidden_layer_sizes": [(4,), (4, 3)]}, cv=2).fit(X, y)
+    assert SweepDisplay.from_search(search).values == [[(4,), (4, 3)]]
+
+
+@pytest.mark.parametrize("baseline", [0.05, 1.5])
+def test_a_baseline_beyond_all_scores_is_seen(baseline):
+    search = GridSearchCV(NET, {"hidden_size": [4, 8], "reg": [1e-3, 1e-2]}, cv=2).fit(X, y)
+    low, high = SweepDisplay.from_search(search, baseline=baseline).figure_.axes[1].get_ylim()
+    assert low <= baseline <= high
 
 
 @pytest.mark.parametrize("params", [None, ["hidden_size", "momentum"], ["size"]])
