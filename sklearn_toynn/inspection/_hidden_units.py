@@ -102,8 +102,10 @@ class HiddenUnitsDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If the estimator has no hidden units, or `image_shape` or `feature_names` do not fit
-            its features.
+            If the estimator has no hidden units or no such net, or `image_shape` or
+            `feature_names` do not fit its features.
+        NotFittedError
+            Before a fit.
         """
         import_pyplot(cls.__name__)
         fitted = last_step(estimator)
@@ -111,7 +113,13 @@ class HiddenUnitsDisplay:
             raise ValueError(
                 f"estimator must be a net with hidden units, got a {type(fitted).__name__}."
             )
-        first, second = (layer[net] if layer.ndim == 3 else layer for layer in fitted.coefs_[:2])
+        # several nets have a leading axis, which one has not
+        first, second = (
+            layer.reshape(-1, *layer.shape[-2:]) for layer in map(np.asarray, fitted.coefs_[:2])
+        )
+        if not 0 <= net < len(first):
+            raise ValueError(f"net must be from 0 to {len(first) - 1}, got {net}.")
+        first, second = first[net], second[net]
         n_features = len(first)
         if image_shape is not None and np.prod(image_shape) != n_features:
             raise ValueError(

@@ -105,6 +105,8 @@ class LossCurveDisplay:
             If matplotlib is not installed.
         ValueError
             If the estimator has no `loss_curve_`.
+        NotFittedError
+            Before a fit.
         """
         import_pyplot(cls.__name__)
         fitted = last_step(estimator)

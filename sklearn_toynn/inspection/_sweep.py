@@ -5,6 +5,7 @@ from numbers import Real
 from typing import Any, Self
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from .._typing import Floats
 from ._drawing import import_pyplot, make_ax
@@ -118,8 +119,11 @@ class SweepDisplay:
             If matplotlib is not installed.
         ValueError
             If there are not one or two such parameters, no such metric, or no finite score.
+        NotFittedError
+            Before a fit.
         """
         import_pyplot(cls.__name__)
+        check_is_fitted(search, "cv_results_")
         results = search.cv_results_
         if f"mean_test_{metric}" not in results:
             known = [name[10:] for name in results if name.startswith("mean_test_")]

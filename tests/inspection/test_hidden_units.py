@@ -58,5 +58,7 @@ def test_what_does_not_fit_is_refused():
         HiddenUnitsDisplay.from_estimator(net, image_shape=(3, 4))
     with pytest.raises(ValueError, match="feature_names must be 13, .* got 1"):
         HiddenUnitsDisplay.from_estimator(net, feature_names=["one"])
+    with pytest.raises(ValueError, match="net must be from 0 to 0, got 1"):
+        HiddenUnitsDisplay.from_estimator(net, net=1)
     with pytest.raises(ValueError, match="hidden units, got a SoftmaxClassifier"):
         HiddenUnitsDisplay.from_estimator(SoftmaxClassifier().fit(X, y))

@@ -5,6 +5,7 @@ import pytest
 from helpers import ends_early, wine
 from matplotlib.patches import Rectangle
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from sklearn.pipeline import make_pipeline
@@ -132,6 +133,11 @@ def test_candidates_that_failed_leave_the_others():
     search.cv_results_["mean_test_score"][:] = np.nan
     with pytest.raises(ValueError, match="search must have a finite mean_test_score"):
         SweepDisplay.from_search(search, params=["reg"])
+
+
+def test_before_a_fit():
+    with pytest.raises(NotFittedError):
+        SweepDisplay.from_search(GridSearchCV(NET, GRID))
 
 
 def test_one_fold_has_no_error():
