@@ -78,6 +78,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "abort_on_example_error": True,
     "min_reported_time": 10,
+    "remove_config_comments": True,
     "capture_repr": (),  # what is to be seen is printed or drawn
     "jupyterlite": {
         "use_jupyter_lab": True,

@@ -58,7 +58,7 @@ def fits_by_width():
 def sweeps():
     """How much sooner a sweep ends."""
     rows = list(read_table("Sweeps", 12, begins="float32, n_jobs=1"))
-    fig, ax = plt.subplots(figsize=(6.5, 3), layout="constrained")
+    fig, ax = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
     places, height = np.arange(len(rows)), 0.38
     for offset, column, label in (
         (-height / 2, 5, "GridSearchCV(MLPClassifier) over ours"),
@@ -70,7 +70,7 @@ def sweeps():
     ax.set_yticks(places, [re.sub(r"\s+", " ", name) for name, _ in rows], fontsize=8)
     ax.invert_yaxis()
     ax.set(xscale="log", xlabel="ratio of times, float32, one job", xlim=(1, 300))
-    ax.legend(fontsize=8, loc="lower right")
+    fig.legend(fontsize=8, loc="outside lower center")
     return fig
 
 
