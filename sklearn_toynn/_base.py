@@ -3,11 +3,11 @@
 import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from copy import copy, deepcopy
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from inspect import signature
-from itertools import count, zip_longest
+from itertools import zip_longest
 from numbers import Integral, Real
 from statistics import fmean
 from typing import Any, ClassVar, Self
@@ -18,13 +18,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from ._blas import single_threaded_blas
 from ._callbacks import FitCallbacks, make_hook_kwargs
 from ._doc_links import DocLinkMixin
 from ._errors import naming, user_stacklevel
-from ._nets.activations import ACTIVATIONS
-from ._nets.initializers import INITIALIZERS, make_initializer
-from ._nets.network import Network, flatten
-from ._nets.prediction import keep_scores, log_softmax, predict_scores, softmax
+from ._nets.initializers import INITIALIZERS, draw_network, make_initializer
+from ._nets.network import Network
+from ._nets.prediction import keep_scores, log_softmax, predict_codes, predict_scores, softmax
 from ._sklearn_compat import (
     CALLBACK_STATE,
     CallbackSupportMixin,
@@ -34,26 +34,18 @@ from ._sklearn_compat import (
     fit_context,
     has_callbacks,
 )
-from ._training.first_order import MiniBatchSolver
-from ._training.options import (
-    BATCH_SIZE,
-    PER_NET,
-    TrainingOptions,
-    as_column,
-    is_auto,
-    resolve_auto,
-)
+from ._training.options import BATCH_SIZE, TrainingOptions, is_auto, resolve_auto
 from ._training.random_streams import RandomStreams
+from ._training.saved_state import load_bit_generator, load_states, save_states, upgrade_states
 from ._training.schedules import SCHEDULES
-from ._training.solvers import SOLVERS
-from ._training.stacks import train_in_stacks
-from ._training.state import NetState, draw_parameters
+from ._training.solvers import SOLVERS, Solver
+from ._training.training import NetResult, NetStart, train_nets
 from ._typing import Floats, Labels, MatrixLike
-from ._validation import validate_problem, validate_rows
+from ._validation import check_labels, validate_problem, validate_rows
 from ._version import __version__
 
 #: What a fit sets beside the attributes that end with an underscore.
-PRIVATE_ATTRIBUTES = ("_total_weight", "_fitted_activation", "_memory", "_remembered")
+PRIVATE_ATTRIBUTES = ("_total_weight", "_effective_size", "_fitted_activation", "_training_state")
 
 
 @contextmanager
@@ -72,11 +64,10 @@ def restored_on_error(*estimators):
 
 
 def takes_batches(estimator):
-    """Say whether the solver can go on with new rows, or raise what it is that can't."""
-    solvers = estimator._solvers
-    if issubclass(solvers.get(estimator.solver, object), MiniBatchSolver):
+    """Say whether the solver can continue with new rows, or raise an error that names those."""
+    if estimator._solver_class.takes_batches:
         return True
-    able = sorted(name for name, solver in solvers.items() if issubclass(solver, MiniBatchSolver))
+    able = sorted(name for name, solver in estimator._net_solvers.items() if solver.takes_batches)
     raise AttributeError(
         f"partial_fit needs a solver that takes batches, one of {able}; got "
         f"solver={estimator.solver!r}."
@@ -104,8 +95,9 @@ def known_classes(estimator, classes):
         if fitted is None:
             raise ValueError("classes must be given in the first call of partial_fit, got None.")
         return fitted
-    with naming("classes"):
-        classes = np.unique(classes)
+    labels = check_labels(classes, "classes")
+    with naming("classes"):  # labels may not compare
+        classes = np.unique(labels)
     if fitted is not None and not np.array_equal(classes, fitted):
         raise ValueError(
             f"classes={classes.tolist()} are not those of the first call of partial_fit or of "
@@ -114,96 +106,6 @@ def known_classes(estimator, classes):
     if len(classes) < 2:
         raise ValueError(f"classes must name at least 2 classes, got {classes.tolist()}.")
     return classes
-
-
-def fit_stack(
-    estimators, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None
-):
-    """Fit estimators that differ in `_FUSED_PARAMETERS` alone, to the bits of a fit of each.
-
-    Parameters
-    ----------
-    estimators : list of NetClassifier
-        Their fitted attributes are set.
-    X, y, sample_weight, X_val, y_val, sample_weight_val
-        As in `NetClassifier.fit`.
-
-    Returns
-    -------
-    interrupt : KeyboardInterrupt or None
-        What ended the training before its time, to be raised.
-    """
-    first = estimators[0]
-    with restored_on_error(*estimators):
-        streams = RandomStreams(first.random_state)
-        problem = first._validate(
-            (X, y, sample_weight),
-            validation_data=(X_val, y_val, sample_weight_val),
-            split_streams=streams if first.early_stopping else None,
-        )
-        states = [first._begin(problem, streams)]
-        for estimator in estimators[1:]:
-            for name in ("n_features_in_", "feature_names_in_"):
-                if hasattr(first, name):
-                    setattr(estimator, name, getattr(first, name))
-            states.append(
-                states[0]
-                if starts_alike(first, estimator)
-                else estimator._begin(problem, RandomStreams(estimator.random_state))
-            )
-        earlier = [estimator._get_earlier(estimator.warm_start) for estimator in estimators]
-        callbacks = make_callbacks(estimators, problem, earlier[0], X, y, sample_weight)
-        nets = []
-        for estimator, own in zip(estimators, states, strict=True):
-            options = estimator._resolve_options(problem)
-            nets += [(options, state) for state in own]
-        results, interrupt = train_in_stacks(nets, problem.samples, problem.validation, callbacks)
-        firsts = count(step=len(states[0]))
-        for begin, estimator, before in zip(firsts, estimators, earlier, strict=False):
-            own = results[begin : begin + len(states[0])]
-            if any(own):
-                estimator._set_fitted(problem, own, before, keeps_memory=estimator.warm_start)
-        if callbacks is not None and interrupt is None:
-            callbacks.end()
-    return interrupt
-
-
-def starts_alike(one, other):
-    """Say whether two estimators of a stack begin with the same weights and the same batches."""
-    return (
-        isinstance(one.random_state, Integral)
-        and one.random_state == other.random_state
-        and not (callable(one.init) or one.warm_start or other.warm_start)
-    )
-
-
-def make_callbacks(estimators, problem, earlier, X, y, sample_weight):
-    """Return the callbacks of the first of estimators while they are fitted; None without any."""
-    first = estimators[0]
-    if not has_callbacks(first):
-        return None
-    first._forget_run()
-    is_alone = len(estimators) == 1
-    return FitCallbacks(
-        make_hook_kwargs(first, X, y, sample_weight),
-        partial(fitted_attributes, first, problem, earlier) if is_alone else None,
-    )
-
-
-def fitted_attributes(estimator, problem, earlier, results):
-    """Return the attributes that an estimator would have after a fit with such results."""
-    fitted = copy(estimator)
-    if fitted.warm_start:  # the only one that would go on with them
-        results = [
-            result and replace(result, streams=deepcopy(result.streams)) for result in results
-        ]
-    unwarned = [result and replace(result, warning=None) for result in results]
-    fitted._set_fitted(problem, unwarned, earlier, keeps_memory=fitted.warm_start)
-    return {
-        name: value
-        for name, value in vars(fitted).items()
-        if name.endswith("_") or name in PRIVATE_ATTRIBUTES
-    }
 
 
 def mean_curve(curves):
@@ -218,32 +120,17 @@ def mean_curve(curves):
 def continue_curves(curves, results, n_before):
     """Return the curve of each net that has begun, now or in the `n_before` steps of before."""
     return [
-        [*curve, *[np.nan] * (n_before - len(curve)), *result.history.loss_curve]
-        if result
-        else [*curve]
+        [*curve, *[np.nan] * (n_before - len(curve)), *result.loss_curve] if result else [*curve]
         for curve, result in zip_longest(curves, results, fillvalue=[])
         if curve or result
-    ]
-
-
-def predict_stack(estimators, X):
-    """Return what each of several estimators that were fitted together predicts for X."""
-    check_is_fitted(estimators[0])
-    X = validate_rows(estimators[0], X)
-    return [
-        estimator.classes_[estimator._predict_checked(X, keep_scores).argmax(axis=1)]
-        for estimator in estimators
     ]
 
 
 class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     """A classifier whose scores are those of a net; see its subclasses."""
 
-    #: In what nets may differ that are trained as one stack.
-    _FUSED_PARAMETERS: ClassVar[frozenset] = frozenset(PER_NET)
-
-    #: The solvers by the values of `solver`.
-    _solvers: ClassVar[dict] = SOLVERS
+    #: The solvers that train a net, by the values of `solver`.
+    _net_solvers: ClassVar[dict] = SOLVERS
 
     _parameter_constraints: ClassVar[dict] = {
         "reg": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
@@ -281,7 +168,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
     #: How many nets are averaged.
     _n_nets = 1
 
-    #: What `reg="auto"` is with two classes, times the total weight of the rows.
+    #: What `reg="auto"` is with two classes, times the m of `Problem.divide_by_rows`.
     _reg_of_two_classes = 1
 
     @property
@@ -300,15 +187,12 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         """What `init="auto"` stands for."""
 
     @abstractmethod
-    def _get_layers(self):
-        """Return the fitted layers as two lists.
-
-        Those are weights (n_nets, fan_out, fan_in) and biases (n_nets, fan_out).
-        """
+    def _get_networks(self):
+        """Return the fitted nets, a list of `Network`."""
 
     @abstractmethod
-    def _set_layers(self, weights, biases):
-        """Set copies of such layers as the fitted attributes."""
+    def _set_layers(self, results):
+        """Set copies of the layers of trained models as the fitted attributes."""
 
     @abstractmethod
     def _convert(self, columns):
@@ -319,32 +203,17 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         if "__init__" in vars(cls):  # each `fit` asks for the names of the parameters
             cls.__init__.__signature__ = signature(cls.__init__)
 
-    def _set_snapshot(self, snapshot):
-        for earlier in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, earlier)  # or it would not be looked for
-        vars(self)["_snapshot"] = snapshot
-
-    #: Given to a copy for callbacks by scikit-learn: a `Snapshot` in the place of attributes.
-    _snapshot = property(fset=_set_snapshot)
-
-    def __getattr__(self, name):
-        # such a copy becomes fitted when it is looked at
-        snapshot = vars(self).pop("_snapshot", None)
-        if snapshot is None:
-            message = f"{type(self).__name__!r} object has no attribute {name!r}"
-            raise AttributeError(message, name=name, obj=self)
-        vars(self).update(snapshot.attributes())
-        return getattr(self, name)
-
     def __sklearn_is_fitted__(self):
         return hasattr(self, "classes_")
 
     def __getstate__(self):
-        hasattr(self, "classes_")  # a look
         return super().__getstate__() | {"_version": __version__}
 
     def __setstate__(self, state):
         state = dict(state)
+        if "_memory" in state:  # saved by 0.2
+            memory, fitted = state.pop("_memory"), state.pop("_remembered")
+            state["_training_state"] = upgrade_states(memory) | {"fitted_parameters": fitted}
         version = state.pop("_version", "of before 0.1")
         if version != __version__:
             warnings.warn(
@@ -362,12 +231,8 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
 
     @property
     def _solver_class(self):
-        return self._solvers[self.solver]
-
-    @classmethod
-    def _fuses(cls, solver):
-        """Say whether a value of `solver` is that of one that can train several nets at once."""
-        return isinstance(solver, str) and solver in cls._solvers and cls._solvers[solver].fuses
+        # solvers that train no net have the properties of the base class
+        return self._net_solvers.get(self.solver, Solver)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -385,8 +250,8 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The training data. float32 stays float32, anything else is taken as float64; the
-            array is neither copied nor changed.
+            The training data. float32 stays float32. Other numbers are converted to float64.
+            Dates and durations raise an error. The array is neither copied nor changed.
         y : array-like of shape (n_samples,)
             The class labels: numbers, strings or booleans.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -415,18 +280,26 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         Warns
         -----
         ConvergenceWarning
-            If the training diverged, ended at `max_iter` before its stopping rule did it, unless
-            that is meant by ``tol=0`` or `warm_start`, or if the loss of "gd" has risen again.
+            If training diverged, if it ended at `max_iter` before its stopping rule did (no
+            warning with ``tol=0``), or if the loss of "gd" has risen again.
         """
-        interrupt = fit_stack(
-            [self],
-            X,
-            y,
-            sample_weight,
-            X_val=X_val,
-            y_val=y_val,
-            sample_weight_val=sample_weight_val,
-        )
+        with restored_on_error(self):
+            streams = RandomStreams(self.random_state)
+            problem = self._validate(
+                (X, y, sample_weight),
+                validation_data=(X_val, y_val, sample_weight_val),
+                split_streams=streams if self.early_stopping else None,
+            )
+            continues = self.warm_start and hasattr(self, "classes_")
+            earlier = self._get_earlier(self.warm_start)
+            callbacks = self._make_callbacks(problem, earlier, X, y, sample_weight)
+            options = self._resolve_options(problem)
+            results, interrupt = self._train(
+                problem, options, streams, callbacks, continues=continues
+            )
+            self._set_fitted(problem, results, earlier, keeps_state=self.warm_start)
+            if callbacks is not None and interrupt is None:
+                callbacks.end()
         if interrupt is not None:
             raise interrupt
         return self
@@ -452,7 +325,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         y : array-like of shape (n_samples,)
             Their labels.
         classes : array-like of shape (n_classes,), default=None
-            All labels that may come. Needed in the first call alone.
+            All labels that y may hold in this and later calls. Required in the first call.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; None stands for 1 each.
 
@@ -464,9 +337,9 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         Raises
         ------
         ValueError
-            If an argument or a parameter is not what it must be, or a parameter asks for what
-            one pass over some of the rows can't know: `early_stopping`, a "balanced"
-            `class_weight`, a `schedule` over `max_iter`.
+            If an argument or a parameter is invalid; the message names it. `classes` must hold
+            labels that `fit` accepts as y. Parameters that need all rows are invalid here:
+            `early_stopping`, `class_weight="balanced"` and a `schedule` over `max_iter`.
         """
         check_one_pass(self)
         with restored_on_error(self):
@@ -476,14 +349,14 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
                 (X, y, sample_weight), classes=known_classes(self, classes), reset=not goes_on
             )
             if goes_on:
-                # of none where the weights were set without a fit
-                seen = vars(self).get("_total_weight", 0.0)
-                problem = replace(problem, total_weight=seen + problem.total_weight)
-            states = self._go_on(problem, streams) if goes_on else self._start(problem, streams)
+                problem = problem.with_earlier_rows(  # none if the weights were set by hand
+                    vars(self).get("_total_weight", 0.0), vars(self).get("_effective_size", 1.0)
+                )
             options = self._resolve_options(problem, is_one_pass=True)
-            nets = [(options, state) for state in states]
-            results, interrupt = train_in_stacks(nets, problem.samples, None)
-            self._set_fitted(problem, results, self._get_earlier(goes_on), keeps_memory=True)
+            results, interrupt = self._train(problem, options, streams, None, continues=goes_on)
+            n_before = vars(self).get("n_iter_", 0) if goes_on else 0
+            self._set_fitted(problem, results, self._get_earlier(goes_on), keeps_state=True)
+            self.n_iter_ += n_before
         if interrupt is not None:
             raise interrupt
         return self
@@ -500,127 +373,127 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         )
 
     def _resolve_options(self, problem, *, is_one_pass=False):
-        """Return what training is told, with "auto" resolved."""
-        solver_class = self._solver_class
-        learning_rate = resolve_auto(self.learning_rate, solver_class.learning_rate)
-        schedule = resolve_auto(self.schedule, solver_class.schedule)
-        max_iter = solver_class.get_max_iter(problem.samples.n_samples)
-        scales_columns = solver_class.scales_columns and is_auto(self.init)
+        """Return the options of the training, with "auto" resolved."""
+        solver = self._solver_class
+        schedule = "constant" if is_one_pass else resolve_auto(self.schedule, solver.schedule)
+        max_iter = solver.get_max_iter(problem.samples.n_samples)
         return TrainingOptions(
-            solver_class=solver_class,
-            reg=as_column(self._resolve_reg(problem)),
-            learning_rate=as_column(learning_rate),
-            momentum=as_column(self.momentum),
-            schedule="constant" if is_one_pass else schedule,
+            solver=self.solver,
+            reg=self._resolve_reg(problem),
+            learning_rate=float(resolve_auto(self.learning_rate, solver.learning_rate)),
+            momentum=float(self.momentum),
+            schedule=schedule,
             batch_size=int(resolve_auto(self.batch_size, BATCH_SIZE)),
             shuffle=self.shuffle,
             max_iter=1 if is_one_pass else int(resolve_auto(self.max_iter, max_iter)),
             tol=float(self.tol),
             n_iter_no_change=int(self.n_iter_no_change),
-            scales_columns=scales_columns and not is_one_pass,
-            counts_steps=self.tol == 0 or self.warm_start,
+            scales_columns=is_auto(self.init) and not is_one_pass,
             is_one_pass=is_one_pass,
             verbose=int(self.verbose),
         )
 
     def _resolve_reg(self, problem):
-        """Return the penalty; "auto" is that of `LogisticRegression` at its C=1."""
+        """Return the penalty; "auto" goes by the weights of the rows."""
         if not is_auto(self.reg):
             return float(self.reg)
         factor = self._reg_of_two_classes if len(problem.classes) == 2 else 1
-        with np.errstate(over="ignore", divide="ignore"):
-            reg = np.float64(factor) / problem.total_weight
-            is_finite = np.isfinite(reg.astype(problem.dtype))
-        if not (is_finite and np.isfinite(problem.total_weight)):
-            raise ValueError(
-                "reg='auto' is 1 over the total weight of the rows, sample_weight times "
-                f"class_weight, which is {problem.total_weight:.3g}, beyond what {problem.dtype} "
-                "can take. Scale the weights, or give reg as a number."
-            )
-        return float(reg)
+        return problem.divide_by_rows(factor, "reg='auto'", "give reg as a number")
 
-    def _begin(self, problem, streams):
-        """Return where training begins, a `NetState` for each net."""
-        goes_on = self.warm_start and hasattr(self, "classes_")
-        return (self._go_on if goes_on else self._start)(problem, streams)
+    def _train(self, problem, options, streams, callbacks, *, continues):
+        """Return the outcome of each net, and the KeyboardInterrupt that ended the training."""
+        starts = (self._continue if continues else self._start)(problem, streams)
+        n_threads = single_threaded_blas.n_threads() if len(starts) > 1 else 1
+        return train_nets(
+            starts, options, problem.samples, problem.validation, callbacks, n_threads
+        )
+
+    def _make_callbacks(self, problem, earlier, X, y, sample_weight):
+        """Return the callbacks of the fit; None without any."""
+        if not has_callbacks(self):
+            return None
+        self._forget_run()
+        task_name = "epoch" if self._solver_class.takes_batches else "iteration"
+        hook_kwargs = make_hook_kwargs(self, X, y, sample_weight)
+        make_attributes = partial(self._attributes_of, problem, earlier)
+        return FitCallbacks(hook_kwargs, task_name, make_attributes)
+
+    def _attributes_of(self, problem, earlier, results):
+        """Return the attributes that the estimator would have after a fit with such results."""
+        fitted = copy(self)
+        unwarned = [result and replace(result, warning=None) for result in results]
+        fitted._set_fitted(problem, unwarned, earlier, keeps_state=fitted.warm_start)
+        return {
+            name: value
+            for name, value in vars(fitted).items()
+            if name.endswith("_") or name in PRIVATE_ATTRIBUTES
+        }
 
     def _start(self, problem, streams):
-        """Return where training begins anew."""
-        widths = self._get_widths(problem)
+        """Return where the training of each net begins anew."""
         initializer = self._auto_initializer if is_auto(self.init) else make_initializer(self.init)
-        with np.errstate(over="ignore"):
-            parameters = np.concatenate(
-                [
-                    draw_parameters(widths, initializer, streams, problem.dtype)
-                    for _ in range(self._n_nets)
-                ]
-            )
-            # not by BLAS, whose second thread would then spin while ours compute
-            is_finite = np.isfinite(np.square(parameters).sum())
-        if not is_finite:
-            raise ValueError(
-                f"init={self.init!r} gives weights whose squares exceed {problem.dtype}. Lower it."
-            )
-        return self._make_states(parameters, problem, streams)
-
-    def _go_on(self, problem, streams):
-        """Return the fitted weights as where training begins.
-
-        With the solver's memory, if that was kept and the weights are those it goes with.
-        """
-        weights, biases = self._get_layers()
-        widths = self._get_widths(problem)
-        fitted_widths = [weights[0].shape[2], *(bias.shape[1] for bias in biases)]
-        same_classes = np.array_equal(problem.classes, self.classes_)
-        if fitted_widths != widths or len(biases[0]) != self._n_nets or not same_classes:
-            raise ValueError(
-                "warm_start=True and partial_fit go on with nets of the same number, shape and "
-                f"classes. Fitted are {len(biases[0])} with layers of {fitted_widths} units and "
-                f"the classes {self.classes_.tolist()}, now asked for are {self._n_nets} with "
-                f"{widths} and {problem.classes.tolist()}. Set warm_start=False, or fit a clone."
-            )
-        parameters = flatten(weights, biases)
-        with np.errstate(over="ignore"):
-            now = parameters.astype(problem.dtype)
-        if not np.isfinite(now).all():
-            raise ValueError(
-                "warm_start=True and partial_fit go on from the fitted weights and intercepts, "
-                f"and those hold NaN or infinity as {problem.dtype}. Set them anew, or fit a "
-                "clone."
-            )
-        states = self._make_states(now, problem, streams, is_fitted=True)
-        memory = vars(self).get("_memory")
-        if memory is None:
-            return states
-        # copies, as a fit that fails is not to draw from them
-        copies = deepcopy([state.streams for state in memory])
-        if (
-            type(memory[0].solver) is self._solver_class
-            and memory[0].network.parameters.dtype == problem.dtype
-            # else they were edited
-            and np.array_equal(parameters, self._remembered)
-        ):
-            states = memory
+        widths, batches = self._get_widths(problem), self._make_batch_order(streams)
         return [
-            replace(
-                state,
-                network=Network(widths, self._activation, state.network.parameters),
-                streams=own,
+            NetStart(
+                draw_network(
+                    widths,
+                    self._activation,
+                    initializer,
+                    partial(streams.start, net),
+                    problem.dtype,
+                ),
+                None,
+                batches(net),
             )
-            for state, own in zip(states, copies, strict=True)
+            for net in range(self._n_nets)
         ]
 
-    def _make_states(self, parameters, problem, streams, *, is_fitted=False):
-        """Return a `NetState` for each row of parameters (n_nets, n_parameters)."""
-        widths = self._get_widths(problem)
-        return [
-            NetState(
-                Network(widths, self._activation, row[None]),
-                self._solver_class.start(row[None]),
-                streams,
-                is_fitted=is_fitted,
+    def _make_batch_order(self, streams):
+        """Return a function of a net that returns the bit generator of its batches, or None."""
+        draws = self._solver_class.takes_batches and self.shuffle
+        return streams.batches if draws else lambda net: None  # noqa: ARG005
+
+    def _continue(self, problem, streams):
+        """Return the fitted weights as where the training of each net begins.
+
+        The optimizer continues from its saved state if there is one for these weights.
+        """
+        networks, widths = self._get_networks(), self._get_widths(problem)
+        same_classes = np.array_equal(problem.classes, self.classes_)
+        if networks[0].widths != widths or len(networks) != self._n_nets or not same_classes:
+            raise ValueError(
+                "warm_start=True and partial_fit need nets of the same number, shape and "
+                f"classes. Fitted are {len(networks)} with layers of {networks[0].widths} units "
+                f"and the classes {self.classes_.tolist()}, now asked for are {self._n_nets} with "
+                f"{widths} and {problem.classes.tolist()}. Set warm_start=False, or fit a clone."
             )
-            for row in parameters
+        fitted = np.stack([network.parameters for network in networks])
+        with np.errstate(over="ignore"):
+            now = fitted.astype(problem.dtype)
+        if not np.isfinite(now).all():
+            raise ValueError(
+                "warm_start=True and partial_fit continue from the fitted weights and intercepts, "
+                f"and these hold NaN or infinity as {problem.dtype}. Set them anew, or fit a "
+                "clone."
+            )
+        saved, batches = vars(self).get("_training_state"), self._make_batch_order(streams)
+        orders = [None] * len(now) if saved is None else saved["batch_order"]
+        if (
+            saved is not None
+            and saved["solver"] == self.solver
+            and saved["parameters"].dtype == problem.dtype
+            # otherwise the user has edited them
+            and np.array_equal(fitted, saved["fitted_parameters"])
+        ):
+            starts = load_states(saved, widths, self._activation)
+        else:
+            starts = [
+                NetStart(Network(widths, self._activation, parameters), None, None, True)
+                for parameters in now
+            ]
+        return [
+            replace(start, bit_generator=load_bit_generator(order) or batches(net))
+            for net, (start, order) in enumerate(zip(starts, orders, strict=True))
         ]
 
     def _get_widths(self, problem):
@@ -633,9 +506,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
             "validation_loss_curve_",
             "best_iter_",
             "gap_",
-            "_memory",
-            "_remembered",
-            "_snapshot",
+            "_training_state",
         ):
             vars(self).pop(name, None)
 
@@ -645,44 +516,42 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         # none where the weights were set by hand
         return [vars(self).get(name, []) if goes_on else [] for name in names]
 
-    def _set_fitted(self, problem, results, earlier, *, keeps_memory):
+    def _set_fitted(self, problem, results, earlier, *, keeps_state):
         """Set the fitted attributes, and warn of what went wrong in training.
 
-        There is a result for each net, or None for one that had not begun. Where asked for,
-        what it takes to go on is kept. `earlier` are the curves that theirs go on from.
+        There is a result for each net, or None for one that had not begun. `earlier` are the
+        curves that theirs continue.
         """
-        loss_curve, watched_curve, own_curves = earlier
-        of_all = results
+        loss_curve, validation_curve, own_curves = earlier
+        of_all, n_before = results, len(loss_curve)
         results = list(filter(None, results))
         self.classes_ = problem.classes
-        self.reg_, self._total_weight = self._resolve_reg(problem), problem.total_weight
-        parameters = np.concatenate([result.network.parameters for result in results])
-        network = Network(self._get_widths(problem), self._activation, parameters)
-        self._set_layers(network.weights, [bias[:, :, 0] for bias in network.biases])
+        self.reg_ = self._resolve_reg(problem)
+        self._total_weight = problem.total_weight
+        self._effective_size = problem.effective_size
+        self._set_layers(results)
         self._fitted_activation = getattr(self, "activation", None)  # the linear model has none
-        self.n_iter_ = len(loss_curve) + max(result.n_iter for result in results)
+        self.n_iter_ = max(result.n_iter for result in results)
         self.loss_ = fmean(result.loss for result in results)
-        curves = [result.history.loss_curve for result in results]
-        self.loss_curve_ = loss_curve + mean_curve(curves)
+        self.loss_curve_ = loss_curve + mean_curve([result.loss_curve for result in results])
         reasons = [result.stop_reason for result in results]
         self.stop_reason_ = reasons[0] if self._n_nets == 1 else np.array(reasons)
         self._forget_run()
         if self._n_nets > 1:
-            self.loss_curves_ = continue_curves(own_curves, of_all, len(loss_curve))
+            self.loss_curves_ = continue_curves(own_curves, of_all, n_before)
         if problem.validation is not None:
-            curves = [result.history.watched_curve for result in results]
-            unwatched = [np.nan] * (len(loss_curve) - len(watched_curve))
-            self.validation_loss_curve_ = watched_curve + unwatched + mean_curve(curves)
-            best_iters = [len(loss_curve) + result.history.best_iter for result in results]
+            curve = mean_curve([result.validation_curve for result in results])
+            unwatched = [np.nan] * (n_before - len(validation_curve))
+            self.validation_loss_curve_ = validation_curve + unwatched + curve
+            best_iters = [n_before + result.best_iter for result in results]
             self.best_iter_ = best_iters[0] if self._n_nets == 1 else np.array(best_iters)
-        if results[0].gap is not None:
+        if hasattr(results[0], "gap"):
             self.gap_ = results[0].gap
-        if keeps_memory:
-            self._memory = [
-                NetState(r.trained, r.solver, r.streams, is_fitted=True, columns=r.columns)
-                for r in results
-            ]
-            self._remembered = flatten(*self._get_layers())
+        if keeps_state and isinstance(results[0], NetResult):
+            self._training_state = save_states([result.end for result in results]) | {
+                "solver": self.solver,
+                "fitted_parameters": np.stack([net.parameters for net in self._get_networks()]),
+            }
         described = [result.warning for result in results if result.warning]
         if described:
             many = f"{len(described)} of {len(results)} nets, the first: "
@@ -718,8 +587,9 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         y : ndarray of shape (n_samples,)
             Labels from `classes_`.
         """
-        (labels,) = predict_stack([self], X)
-        return labels
+        check_is_fitted(self)
+        codes = predict_codes(validate_rows(self, X), self._get_networks())
+        return self.classes_[codes]
 
     def predict_proba(self, X: MatrixLike) -> Floats:
         """Return the probabilities of the classes.
@@ -776,15 +646,4 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
 
     def _predict(self, X, transform):
         check_is_fitted(self)
-        return self._predict_checked(validate_rows(self, X), transform)
-
-    def _predict_checked(self, X, transform):
-        return predict_scores(X, self._fitted_network(), transform)
-
-    def _fitted_network(self):
-        # that of the fit, whatever is set now; weights may have been set without a fit
-        name = vars(self).get("_fitted_activation")
-        activation = self._activation if name is None else ACTIVATIONS[name]
-        weights, biases = self._get_layers()
-        widths = [weights[0].shape[2], *(bias.shape[1] for bias in biases)]
-        return Network(widths, activation, flatten(weights, biases))
+        return predict_scores(validate_rows(self, X), self._get_networks(), transform)

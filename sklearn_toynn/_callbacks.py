@@ -1,156 +1,107 @@
-"""What scikit-learn's callbacks are told of a fit, and what they ask for."""
+"""The calls of scikit-learn's callbacks during a fit."""
 
-import weakref
 from functools import partial
 
 from ._sklearn_compat import callback_context
-from ._training.first_order import MiniBatchSolver
 
 
 def make_hook_kwargs(estimator, X, y, sample_weight):
-    """Return what callbacks are told of a fit, by its arguments."""
+    """Return the arguments of the hooks, by the arguments of `fit`."""
     metadata = None if sample_weight is None else {"sample_weight": sample_weight}
     return {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
 
 
 class FitCallbacks:
-    """The callbacks of an estimator while it is fitted, alone or as the first of a stack.
+    """The callbacks of an estimator during its fit.
 
     Parameters
     ----------
     hook_kwargs : dict
-        What they are told of the fit; see `make_hook_kwargs`.
-    make_attributes : callable or None
-        Returns the attributes of the estimator for a list of results of its nets, None for those
-        that have not begun; None where other estimators are trained along, as nobody knows which
-        of the nets of a stack a callback means.
+        The arguments of the hooks; see `make_hook_kwargs`.
+    task_name : str
+        The name of an iteration: "epoch" or "iteration".
+    make_attributes : callable
+        Returns the fitted attributes for a list of the outcomes of the nets, None for those that
+        have not begun.
     """
 
-    def __init__(self, hook_kwargs, make_attributes):
-        self._hook_kwargs = hook_kwargs
+    def __init__(self, hook_kwargs, task_name, make_attributes):
+        self._hook_kwargs, self._task_name = hook_kwargs, task_name
         self._make_attributes = make_attributes
         self._context = self._observer = None
 
-    @property
-    def is_alone(self):
-        """Whether no other estimator is trained along."""
-        return self._make_attributes is not None
-
-    def observe(self, run, n_runs, results, places):
-        """Have the callbacks called at each iteration of a run.
+    def observe(self, n_nets, max_iter, results, net):
+        """Return a function that makes the observer of a training.
 
         Parameters
         ----------
-        run : TrainingRun
-            About to begin.
-        n_runs : int
-            How many there are, one after another.
-        results : list of NetResult or None
-            Of all nets, None for those not yet trained.
-        places : sequence of int
-            Where in `results` those of `run` will be.
+        n_nets : int
+            The number of trainings, one after another.
+        max_iter : int
+            The most iterations of each.
+        results : list of TrainingResult or None
+            The outcomes of all, None for those not yet trained.
+        net : int
+            The place of this one.
         """
         if self._context is None:
-            max_subtasks = n_runs * run.options.max_iter
-            self._context = callback_context(self._hook_kwargs["estimator"], max_subtasks)
+            estimator = self._hook_kwargs["estimator"]
+            self._context = callback_context(estimator, max_subtasks=n_nets * max_iter)
             self._context.call_on_fit_task_begin(**self._hook_kwargs)
         else:
             self._observer.close()
-        is_by_batches = isinstance(run.solver, MiniBatchSolver)
-        self._observer = run.observer = CallbackObserver(
-            self._context,
-            "epoch" if is_by_batches else "iteration",
-            self._hook_kwargs,
-            partial(self._reconstruct, results, places) if self.is_alone else None,
-        )
-        run.observer.begin_iteration(run)
 
-    @property
-    def have_stopped(self):
-        """Whether one of them asked to stop."""
-        return self._observer.has_stopped
+        def make_observer(get_result):
+            def make_attributes():
+                now = list(results)
+                now[net] = get_result()()
+                return self._make_attributes(now)
+
+            self._observer = CallbackObserver(
+                self._context, self._task_name, self._hook_kwargs, make_attributes
+            )
+            return self._observer
+
+        return make_observer
 
     def end(self):
         """Call the callbacks at the end of the fit."""
         self._observer.close()
-        attributes = {} if self.is_alone else None
-        self._context.call_on_fit_task_end(
-            **self._hook_kwargs, reconstruction_attributes=attributes
-        )
-
-    def _reconstruct(self, results, places, run):
-        """Return the attributes of the estimator as if the fit had ended now."""
-        now = list(results)
-        for place, result in zip(places, run.snapshot(), strict=True):
-            now[place] = result
-        return self._make_attributes(now)
-
-
-class Snapshot:
-    """The attributes that an estimator would have if its fit ended now, made when asked for.
-
-    Parameters
-    ----------
-    make : callable
-        Makes them, a dict, as long as now is now.
-    """
-
-    def __init__(self, make):
-        self._make, self._attributes = make, None
-
-    def attributes(self):
-        """Return them, of the moment when they were first asked for."""
-        if self._attributes is None:
-            self._attributes, self._make = self._make(), None
-        return self._attributes
+        self._context.call_on_fit_task_end(**self._hook_kwargs, reconstruction_attributes={})
 
 
 class CallbackObserver:
-    """Calls callbacks where each iteration of a run begins and ends.
+    """Calls the callbacks at the begin and the end of each iteration.
 
     Parameters
     ----------
     context : CallbackContext
-        Of the fit.
+        That of the fit.
     task_name : str
-        Of an iteration.
+        The name of an iteration.
     hook_kwargs : dict
         The arguments of the hooks.
-    reconstruct : callable or None
-        Returns the fitted attributes as of now, by the run, if there are any to tell of.
+    make_attributes : callable
+        Returns the fitted attributes as if the fit ended now. scikit-learn calls it only for
+        callbacks that take a `fitted_estimator`.
     """
 
-    def __init__(self, context, task_name, hook_kwargs, reconstruct):
-        self._context, self._task_name = context, task_name
-        self._hook_kwargs, self._reconstruct = hook_kwargs, reconstruct
+    def __init__(self, context, task_name, hook_kwargs, make_attributes):
+        self._new_task = partial(context.subcontext, task_name=task_name)
+        self._hook_kwargs = hook_kwargs | {"reconstruction_attributes": make_attributes}
         self._task = None
-        #: Whether a callback asked to stop.
-        self.has_stopped = False
 
-    def begin_iteration(self, run):
-        """Tell of the beginning of an iteration."""
-        self._task = self._context.subcontext(task_name=self._task_name)
-        self._call(self._task.call_on_fit_task_begin, run)
+    def begin_iteration(self):
+        """Call the callbacks at the begin of an iteration."""
+        self._task = self._new_task()
+        self._task.call_on_fit_task_begin(**self._hook_kwargs)
 
-    def end_iteration(self, run):
-        """Tell of the end of an iteration; say whether a callback asks to stop."""
+    def end_iteration(self):
+        """Call the callbacks at the end of an iteration; say whether one asks to stop."""
         task, self._task = self._task, None
-        self.has_stopped = bool(self._call(task.call_on_fit_task_end, run))
-        return self.has_stopped
-
-    def _call(self, hooks, run):
-        if self._reconstruct is None:
-            return hooks(**self._hook_kwargs)
-        # the run is not kept, as its buffers are to go when it is done
-        attributes = {"_snapshot": Snapshot(partial(self._reconstruct, run))}
-        snapshot = weakref.ref(attributes["_snapshot"])
-        outcome = hooks(**self._hook_kwargs, reconstruction_attributes=attributes)
-        del attributes
-        if (kept := snapshot()) is not None:  # by whoever keeps the estimator, beyond now
-            kept.attributes()
-        return outcome
+        return bool(task.call_on_fit_task_end(**self._hook_kwargs))
 
     def close(self):
-        """End the task of an iteration that never was, as where L-BFGS ended by itself."""
+        """End the task of an iteration that L-BFGS has begun but not finished."""
         if self._task is not None:
             self._task.call_on_fit_task_end(estimator=self._hook_kwargs["estimator"])

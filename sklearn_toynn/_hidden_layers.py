@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._base import NetClassifier
 from ._nets.activations import ACTIVATIONS
 from ._nets.initializers import INITIALIZERS
+from ._nets.network import Network
 from ._nets.prediction import predict_hidden_values
 from ._sklearn_compat import Interval, StrOptions
 from ._typing import Floats, Labels, MatrixLike
@@ -60,19 +61,20 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         """
         check_is_fitted(self)
         X = validate_rows(self, X)
-        layers = predict_hidden_values(X, self._fitted_network())
-        return [layer[0] for layer in layers] if self.intercepts_[0].ndim == 1 else layers
+        nets = [predict_hidden_values(X, network) for network in self._get_networks()]
+        if self.intercepts_[0].ndim == 1:
+            return nets[0]
+        return [np.stack(layer) for layer in zip(*nets, strict=True)]
 
     def _convert(self, columns):
         # not with the package: scikit-learn's ensembles take longer to import than all of it
         from ._to_sklearn import make_mlp, make_vote  # noqa: PLC0415
 
-        weights, biases = self._get_layers()
         is_alone = self.intercepts_[0].ndim == 1
         nets = [
             make_mlp(
-                [layer[net] for layer in weights],
-                [bias[net] for bias in biases],
+                network.weights,
+                network.biases,
                 self.classes_ if is_alone else np.arange(len(self.classes_)),
                 columns,
                 activation=self._fitted_activation,
@@ -80,16 +82,30 @@ class HiddenLayersClassifier(NetClassifier, ABC):
                 n_iter=self.n_iter_,
                 loss=self.loss_,
             )
-            for net in range(len(biases[0]))
+            for network in self._get_networks()
         ]
         return nets[0] if is_alone else make_vote(nets, self.classes_, columns)
 
-    def _get_layers(self):
-        if self.intercepts_[0].ndim == 2:
-            return [coef.transpose(0, 2, 1) for coef in self.coefs_], self.intercepts_
-        return [coef.T[None] for coef in self.coefs_], [bias[None] for bias in self.intercepts_]
+    def _get_networks(self):
+        # with the activation of the fit, whatever is set now; weights may be set without a fit
+        name = vars(self).get("_fitted_activation") or self.activation
+        coefs, intercepts = self.coefs_, self.intercepts_
+        if intercepts[0].ndim == 1:
+            coefs, intercepts = [coef[None] for coef in coefs], [bias[None] for bias in intercepts]
+        return [
+            Network.from_layers([coef.T for coef in weights], biases, ACTIVATIONS[name])
+            for weights, biases in zip(
+                zip(*coefs, strict=True), zip(*intercepts, strict=True), strict=True
+            )
+        ]
 
-    def _set_layers(self, weights, biases):
-        nets = 0 if self.n_nets == 1 else slice(None)
-        self.coefs_ = [layer.swapaxes(1, 2)[nets].copy() for layer in weights]
-        self.intercepts_ = [layer[nets].copy() for layer in biases]
+    def _set_layers(self, results):
+        networks = [result.network for result in results]
+        join = np.stack if self._n_nets > 1 else lambda layers: layers[0].copy()
+        self.coefs_ = [
+            join([layer.T for layer in layers])
+            for layers in zip(*(network.weights for network in networks), strict=True)
+        ]
+        self.intercepts_ = [
+            join(layers) for layers in zip(*(network.biases for network in networks), strict=True)
+        ]

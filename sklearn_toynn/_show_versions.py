@@ -6,7 +6,7 @@ from importlib import import_module
 
 from threadpoolctl import threadpool_info
 
-from ._nets.kernels import selection
+from ._nets.kernels import dispatch
 
 MODULES = ("sklearn_toynn", "numpy", "scipy", "sklearn", "joblib", "threadpoolctl")
 
@@ -33,7 +33,7 @@ def show_versions() -> None:
     parts = [
         _section("System", system),
         _section("Python dependencies", versions),
-        f"kernels: {selection.selected}",
+        f"kernels: {dispatch.selected}",
         *(_section("BLAS", library) for library in blas),
     ]
     print("\n\n".join(parts))  # noqa: T201

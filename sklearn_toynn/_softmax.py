@@ -5,8 +5,9 @@ from typing import ClassVar
 import numpy as np
 
 from ._base import NetClassifier
-from ._linear.solvers import LINEAR_SOLVERS
+from ._linear.linear_training import LINEAR_SOLVERS, LinearResult, train_linear
 from ._nets.initializers import zeros
+from ._nets.network import Network
 from ._sklearn_compat import StrOptions
 from ._training.solvers import SOLVERS
 from ._typing import Auto, ClassWeight, Floats, Initializer, RandomState, Schedule
@@ -30,10 +31,12 @@ class SoftmaxClassifier(NetClassifier):
     Parameters
     ----------
     reg : float or "auto", default="auto"
-        The penalty on the squared weights, >= 0. The intercepts go free. "auto" is
-        `LogisticRegression`'s at its default ``C=1``: 1 over the total weight of the rows, which
-        is their number without weights, and 2 over it with two classes. In `partial_fit` the rows
-        seen so far count.
+        The penalty on the squared weights, >= 0. The intercepts are not penalised. "auto" is
+        1 / m, and 2 / m with two classes. Without weights, m is the number of rows. With weights
+        w, sample weight times class weight, m is max(sum w, (sum w)^2 / sum w^2). For weights of
+        mean 1 or more this is their sum, and "auto" equals `LogisticRegression`'s ``C=1``. For
+        small or normalised weights it is the effective number of rows. `partial_fit` counts all
+        rows seen so far.
     solver : {"auto", "newton", "lbfgs", "gd", "sgd", "adam"}, default="auto"
         The first three find the one minimum that the objective has, whatever the columns, or
         warn. Inside, they change the variables, not the objective; see the Notes:
@@ -84,11 +87,14 @@ class SoftmaxClassifier(NetClassifier):
         - for "gd", where no entry of the gradient is larger than `tol`;
         - for every solver with a validation set, where the log loss on that has not
           improved by `tol` for `n_iter_no_change` iterations.
+
+        With ``tol=0`` and no validation set, "gd", "sgd" and "adam" run all `max_iter`
+        iterations. No solver warns at `max_iter` then.
     n_iter_no_change : int, default=10
         See `tol`.
     early_stopping : bool, default=False
-        Whether to set rows aside, stratified by class, as a validation set. Not needed where
-        `fit` is given one.
+        Whether to set rows aside, stratified by class, as a validation set. Each class keeps at
+        least one row to train on. Not needed if `fit` gets a validation set.
     validation_fraction : float, default=0.1
         The share of the rows to set aside, in (0, 1).
     class_weight : dict, "balanced" or None, default=None
@@ -110,9 +116,8 @@ class SoftmaxClassifier(NetClassifier):
         Determines initial weights, batches and the validation split, each by a stream of its
         own. The same int gives the same bits.
     warm_start : bool, default=False
-        Whether `fit` goes on from the earlier fit's weights, as they are now. As after
-        `partial_fit`, `n_iter_` and the curves are those of all calls since the first, and an end
-        at `max_iter` is no reason for a warning.
+        Whether `fit` continues from the weights as they are now, instead of new initial weights.
+        The curves then continue from call to call; `n_iter_` counts the iterations of the last.
     verbose : int, default=0
         Print the loss of every `verbose`-th iteration; 0 for silence.
 
@@ -131,9 +136,9 @@ class SoftmaxClassifier(NetClassifier):
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where X had names, all of them strings.
     n_iter_ : int
-        The number of iterations or epochs. With many rows, "auto", "newton" and "lbfgs" start
-        from the minimum on every fourth row, found likewise; those iterations are not counted,
-        as the objective there is another.
+        The number of iterations or epochs of the last `fit`, and of each `partial_fit` since. With
+        many rows, "auto", "newton" and "lbfgs" start from the minimum on every fourth row; the
+        iterations that find it are not counted.
     loss_ : float
         The objective at the fitted weights.
     gap_ : float
@@ -154,10 +159,11 @@ class SoftmaxClassifier(NetClassifier):
         - "diverged": the objective was no longer finite, or far above its start; the best
           weights were kept;
         - "partial_fit": the last call was `partial_fit`, whose one pass is over.
-    loss_curve_ : list of float, of length `n_iter_`
-        The objective of each iteration: for "sgd" and "adam" the mean over the epoch's batches
-        as they went by, for the others before the iteration's step.
-    validation_loss_curve_ : list of float, of length `n_iter_`
+    loss_curve_ : list of float
+        The objective at each iteration: for "sgd" and "adam" the mean over the epoch's batches
+        as they went by, for the others before the iteration's step. It has `n_iter_` values,
+        and continues over the calls of a `warm_start`.
+    validation_loss_curve_ : list of float, of the length of `loss_curve_`
         The log loss on the validation set after each iteration, if there is such a set.
     best_iter_ : int
         The index there of the least loss, whose weights are the fitted ones.
@@ -226,11 +232,11 @@ class SoftmaxClassifier(NetClassifier):
     stop_reason_: str
     best_iter_: int
 
-    _solvers: ClassVar[dict] = {**SOLVERS, **LINEAR_SOLVERS}
+    _net_solvers: ClassVar[dict] = {name: SOLVERS[name] for name in ("gd", "sgd", "adam")}
 
     _parameter_constraints: ClassVar[dict] = {
         **NetClassifier._parameter_constraints,
-        "solver": [StrOptions(set(_solvers))],
+        "solver": [StrOptions({*_net_solvers, *LINEAR_SOLVERS})],
     }
 
     def __init__(
@@ -292,12 +298,29 @@ class SoftmaxClassifier(NetClassifier):
             n_iter=self.n_iter_,
         )
 
-    def _get_layers(self):
-        return [self.coef_[None]], [self.intercept_[None]]
+    def _train(self, problem, options, streams, callbacks, *, continues):
+        if self.solver in self._net_solvers:
+            return super()._train(problem, options, streams, callbacks, continues=continues)
+        (start,) = (self._continue if continues else self._start)(problem, streams)
+        result, interrupt = train_linear(
+            problem.samples,
+            problem.validation,
+            options,
+            (start.network.weights[0], start.network.biases[0]),
+            callbacks and callbacks.observe(1, options.max_iter, [None], 0),
+        )
+        return [result], interrupt
 
-    def _set_layers(self, weights, biases):
-        self.coef_ = weights[0][0].copy()
-        intercept = biases[0][0]
+    def _get_networks(self):
+        return [Network.from_layers([self.coef_], [self.intercept_], None)]
+
+    def _set_layers(self, results):
+        (result,) = results
+        if isinstance(result, LinearResult):
+            self.coef_, self.intercept_ = result.coef.copy(), result.intercept.copy()
+            return
+        (coef,), (intercept,) = result.network.weights, result.network.biases
         mean = intercept.mean()  # which the objective leaves free
         is_rounding = abs(mean) <= np.finfo(mean.dtype).eps * abs(intercept).max()
+        self.coef_ = coef.copy()
         self.intercept_ = intercept.copy() if is_rounding else intercept - mean

@@ -1,21 +1,26 @@
 """From what a user passes to `fit` to the samples that training runs over."""
 
 import math
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from numbers import Real
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from ._errors import naming
+from ._nets.equal_rows import merge_equal_rows
 from ._nets.samples import Samples
-from ._training.duplicate_rows import merge_equal_rows
 
 DTYPES = (np.float64, np.float32)
+
+#: Names of the dtypes of dates, times and durations in NumPy, pandas, Polars and PyArrow, and of
+#: such objects.
+TIME_NAMES = re.compile(r"\W?M8|date|time|duration|period", re.IGNORECASE)
 
 #: For an `X_val` that is not as X is.
 TRANSFORM_HINT = (
@@ -31,8 +36,10 @@ class Problem:
     classes: np.ndarray
     samples: Samples
     validation: Samples | None
-    #: The sum of the weights of the rows that are trained on, as the user gave them.
+    #: The sum of the weights w of the training rows, as the user gave them.
     total_weight: float
+    #: The effective number of training rows, (sum w)^2 / sum w^2.
+    effective_size: float
 
     @property
     def n_features(self):
@@ -43,6 +50,26 @@ class Problem:
     def dtype(self):
         """The dtype of X, and so of the parameters."""
         return self.samples.X.dtype
+
+    def divide_by_rows(self, penalty, name, remedy):
+        """Return penalty / m with m = max(sum w, (sum w)^2 / sum w^2), for a parameter's default.
+
+        A weight of 2 counts as two rows, but weights that are normalised to a small sum do not
+        raise the penalty.
+        """
+        if not 0 < self.total_weight < math.inf:
+            raise ValueError(
+                f"{name} needs a finite, positive total weight (the sum of sample_weight times "
+                f"class_weight), got {self.total_weight:.3g}. Scale the weights, or {remedy}."
+            )
+        return penalty / max(self.total_weight, self.effective_size)
+
+    def with_earlier_rows(self, total_weight, effective_size):
+        """Return the problem with the sums of its weights continued from those of earlier rows."""
+        total = total_weight + self.total_weight
+        share = total_weight / total if total else 0.0
+        size = 1 / (share**2 / effective_size + (1 - share) ** 2 / self.effective_size)
+        return replace(self, total_weight=total, effective_size=size)
 
 
 def validate_problem(
@@ -79,7 +106,7 @@ def validate_problem(
         Whether X may have other columns than before.
     """
     X, y, sample_weight = data
-    X = canonical(X)
+    X = canonical(X, "X")
     is_checked = are_labels(y) and is_plain(X) and len(y) == len(X)
     X, y = validate_data(
         estimator,
@@ -129,9 +156,9 @@ def validate_problem(
     if X_val is None and split_streams is not None:
         rows = np.arange(len(codes)) if rows is None else rows
         rows, rows_val = split_rows(
-            rows, codes, classes, float(validation_fraction), split_streams.split
+            rows, codes, len(classes), float(validation_fraction), split_streams.split()
         )
-    total_weight = add_up(weights if rows is None else weights[rows], exponent)
+    sums = sum_weights(weights if rows is None else weights[rows], exponent)
     if rows_val is not None:
         for part in (rows, rows_val):  # one may be too light for the dtype beside the other
             weights[part] = scale_to_one(weights[part])
@@ -140,7 +167,7 @@ def validate_problem(
     weights = weights.astype(X.dtype, copy=False)
     if rows_val is not None:
         validation = Samples(X, codes, weights, rows_val)
-    return Problem(classes, Samples(X, codes, weights, rows), validation, total_weight)
+    return Problem(classes, Samples(X, codes, weights, rows), validation, *sums)
 
 
 def validate_rows(estimator, X):
@@ -148,7 +175,8 @@ def validate_rows(estimator, X):
     has_names = hasattr(estimator, "feature_names_in_")
     if is_plain(X) and not has_names and X.shape[1] == getattr(estimator, "n_features_in_", None):
         return X
-    return validate_data(estimator, canonical(X), accept_sparse="csr", dtype=DTYPES, reset=False)
+    X = canonical(X, "X")
+    return validate_data(estimator, X, accept_sparse="csr", dtype=DTYPES, reset=False)
 
 
 def is_plain(X):
@@ -164,19 +192,57 @@ def is_plain(X):
         return math.isfinite(np.add.reduce(X, axis=None))  # else that one says what it holds
 
 
+def check_labels(labels, name):
+    """Return labels as an array (n,), checked as `fit` checks y."""
+    with naming(name):
+        labels = column_or_1d(labels, warn=True)
+        # for its checks of values; the result would hold strings as objects
+        check_array(labels, ensure_2d=False, dtype=None, ensure_min_samples=0, input_name=name)
+        target_type = type_of_target(labels) if labels.size else "binary"
+    if target_type not in ("binary", "multiclass"):
+        raise ValueError(
+            f"{name} must hold whole numbers, strings or booleans, got {labels.tolist()} "
+            f"({target_type}, dtype {labels.dtype}). Convert them to one of these types."
+        )
+    return labels
+
+
 def are_labels(y):
     """Say whether y holds labels without a look at each."""
     return type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuSU"
 
 
-def canonical(X):
+def refuse_times(X, name):
+    """Refuse dates and durations, which NumPy converts to numbers by a unit of their own."""
+    if hasattr(X, "columns") and hasattr(X, "dtypes"):  # pandas and Polars
+        dtypes = X.dtypes
+    elif hasattr(X, "schema"):  # PyArrow
+        dtypes = X.schema.types
+    else:
+        with naming(name):
+            dtypes = [X.dtype if hasattr(X, "dtype") else np.asarray(X).dtype]
+    names = set(map(str, set(dtypes)))
+    if names & {"object", "category"}:
+        names |= {kind.__name__ for kind in set(map(type, np.asarray(X).flat))}
+    found = sorted(filter(TIME_NAMES.match, names))
+    if found:
+        raise ValueError(
+            f"{name} must hold numbers, got {', '.join(found)}. Convert dates and durations to "
+            "numbers first, such as days since a fixed date."
+        )
+
+
+def canonical(X, name):
     """Return X, or a copy of one that computations do not take as it is.
 
-    CSR or CSC with duplicate or unsorted entries becomes CSR that has none; other formats lose
-    theirs on their way to CSR, and duplicates are summed before X is checked. Values that came
-    over a wire may lie at odd addresses, where compiled code may not read them, and NumPy computes
-    by other loops, to other bits.
+    Raise an error for dates and durations.
+
+    CSR or CSC with duplicate or unsorted entries becomes CSR without them. Other formats lose
+    them in the conversion to CSR. Duplicates are summed before X is checked. Data from a buffer
+    may lie at addresses that are not aligned. Compiled code must not read those, and NumPy uses
+    other loops for them, with other rounding.
     """
+    refuse_times(X, name)
     if isinstance(X, np.ndarray) and not X.flags.aligned:
         return X.copy(order="K")
     if sparse.issparse(X) and X.format in ("csr", "csc") and not X.has_canonical_format:
@@ -212,17 +278,26 @@ def weigh_rows(weights, codes, class_weights):
     return np.ldexp(weights, exponents, out=weights), largest
 
 
-def add_up(weights, exponent):
-    """Return the sum of weights times 2^exponent, the same in any order; inf beyond float64."""
-    is_even = (weights == weights[0]).all()  # fsum makes a Python float of each
-    total = len(weights) * weights[0] if is_even else math.fsum(weights)
-    with np.errstate(over="ignore"):
-        return float(np.ldexp(total, exponent))
+def sum_weights(weights, exponent):
+    """Return sum w and (sum w)^2 / sum w^2 of w = weights * 2^exponent.
+
+    The order of the rows does not change a bit. A sum beyond float64 is inf or 0.
+    """
+    if (weights == weights[0]).all():  # fsum makes a Python float of each
+        total, size = len(weights) * weights[0], float(len(weights))
+    else:
+        _, shift = np.frexp(weights.max())
+        weights = np.ldexp(weights, -shift)  # or squares may underflow
+        total = math.fsum(weights)
+        size = total**2 / math.fsum(np.square(weights))
+        exponent += shift
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.ldexp(total, exponent)), size
 
 
 def check_validation_rows(estimator, X_val, X):
     """Return X_val checked against the X of the training, in its dtype and its container."""
-    X_val = canonical(X_val)
+    X_val = canonical(X_val, "X_val")
     with naming("X_val", f". {TRANSFORM_HINT}"):
         checked = check_array(X_val, accept_sparse="csr", dtype=X.dtype, input_name="X_val")
     if checked.shape[1] != X.shape[1]:
@@ -311,34 +386,39 @@ def weigh_classes(class_weight, classes, codes, weights):
     return np.frexp(class_weights)
 
 
-def split_rows(rows, codes, classes, fraction, rng):
-    """Split rows into those to train on and those to validate on, stratified by class."""
-    counts = np.bincount(codes[rows], minlength=len(classes))
-    present = counts > 0
-    rarest = np.argmin(np.where(present, counts, len(rows) + 1))
+def split_rows(rows, codes, n_classes, fraction, rng):
+    """Split rows into those to train on and those to validate on, stratified by class.
+
+    Each class keeps a row to train on. It gets a row to validate on if it has two rows and the
+    validation set has a row for each such class.
+    """
+    counts = np.bincount(codes[rows], minlength=n_classes)
+    most = np.maximum(counts - 1, 0)
     n_validation = int(np.ceil(fraction * len(rows)))
-    if counts[rarest] < 2:
+    if not most.any():
         raise ValueError(
-            "early_stopping=True needs at least 2 rows of each class, one to train on and one "
-            f"to validate on, got {counts[rarest]} of class {classes[rarest]!r}. Pass X_val and "
-            "y_val, or early_stopping=False."
+            f"early_stopping=True needs a class with at least 2 rows, got {len(rows)} rows of "
+            "as many classes. Pass X_val and y_val, or set early_stopping=False."
         )
-    if not present.sum() <= n_validation <= len(rows) - present.sum():
+    if n_validation == len(rows):
         raise ValueError(
-            f"validation_fraction={fraction} of {len(rows)} rows leaves {n_validation} to "
-            f"validate on and {len(rows) - n_validation} to train on, where each needs at least "
-            f"one per class, {present.sum()}. Change it, or pass X_val and y_val."
+            f"validation_fraction={fraction} of {len(rows)} rows leaves no row to train on. "
+            "Lower it, or pass X_val and y_val."
         )
+    n_validation = min(n_validation, most.sum())
+    least = np.minimum(most, 1)
+    if least.sum() > n_validation:
+        least[:] = 0
     # class by class: train_test_split would hold 100 bytes a row
     exact = n_validation * counts / len(rows)
-    n_per_class = np.clip(np.floor(exact).astype(int), present, counts - present)
+    n_per_class = np.clip(np.floor(exact).astype(int), least, most)
     n_missing = n_validation - n_per_class.sum()
     for _ in range(n_missing):  # to the class that is farthest below its share
-        shortfall = np.where(n_per_class < counts - present, exact - n_per_class, -np.inf)
+        shortfall = np.where(n_per_class < most, exact - n_per_class, -np.inf)
         n_per_class[shortfall.argmax()] += 1
     is_validation = np.zeros(len(rows), bool)
     codes = codes[rows]
-    for k in np.flatnonzero(present):
+    for k in np.flatnonzero(n_per_class):
         members = np.flatnonzero(codes == k)
         rng.shuffle(members)
         is_validation[members[: n_per_class[k]]] = True

@@ -13,7 +13,7 @@ import numpy as np
 from .hessian import Hessian
 from .lbfgs_pairs import LBFGSPairs
 from .line_search import ROUNDING, line_search
-from .selection import kernels
+from .linear_kernels import kernels
 
 #: Evaluations between renewals, at least: they lose the L-BFGS pairs, which an inexact model
 #: needs.

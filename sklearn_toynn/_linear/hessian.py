@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .selection import kernels
+from .linear_kernels import kernels
 
 
 class Hessian:

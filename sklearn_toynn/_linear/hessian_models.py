@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .selection import kernels
+from .linear_kernels import kernels
 from .symmetric import add_gram, cholesky, diagonal_of, inverse, symmetric_product, zero_sum
 
 #: The most entries of a model: 64 MB, or as many as X has.

@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .hessian_models import MAX_MODEL_ENTRIES
-from .objective import LinearObjective
+from .linear_objective import LinearObjective
 from .row_space import RowSpace
 from .rows import DENSE_CHUNK_ELEMENTS
 
@@ -27,31 +27,33 @@ def rows_in_use(samples):
 
 
 class LinearProblem:
-    """A stack of one linear net as a `LinearObjective`, and the way back to its parameters.
+    """Samples as a `LinearObjective`, and the way between its variables and W, b.
 
     Parameters
     ----------
-    objective : Objective
-        Of the stack.
+    samples : Samples
+        The data.
+    reg : float
+        The penalty on W.
+    n_classes : int
+        The number of classes.
     """
 
-    def __init__(self, objective):
-        self.X, codes, weights = rows_in_use(objective.samples)
-        reg, n_classes = float(objective.reg[0, 0]), objective.network.widths[-1]
+    def __init__(self, samples, reg, n_classes):
+        self.X, codes, weights = rows_in_use(samples)
         self.objective = LinearObjective(self.X, codes, weights, reg, n_classes)
 
-    def load(self, network):
-        """Return the theta of a network's parameters."""
-        W, b = network.weights[0][0], network.biases[0][0, :, 0]
+    def load(self, W, b):
+        """Return the theta of W (n_classes, n_features) and b (n_classes,)."""
         return self.objective.columns.from_coefs(W.astype(float), b.astype(float))
 
-    def store(self, theta, network):
-        """Set a network's parameters; the mean of the intercepts, which is free, to zero."""
-        columns, W = self.objective.columns, network.weights[0][0]
+    def store(self, theta, W, b):
+        """Write W and b; the mean of b, which is free, becomes zero."""
+        columns = self.objective.columns
         np.multiply(theta[:, :-1], columns.inv_scale, out=W, casting="same_kind")
         # of the weights as they were rounded, so that columns far from zero shift no score
-        b = theta[:, -1] - W.astype(float, copy=False) @ columns.mean
-        network.biases[0][0, :, 0] = b - np.add.reduce(b) / len(b)
+        centred = theta[:, -1] - W.astype(float, copy=False) @ columns.mean
+        b[...] = centred - np.add.reduce(centred) / len(b)
 
     def change_variables(self, theta):
         """Take variables that suit the curvature at theta, and return theta in them."""

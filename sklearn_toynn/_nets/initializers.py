@@ -6,10 +6,12 @@ To add one, write such a function and enter it in `INITIALIZERS`.
 import math
 import reprlib
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
 from .._errors import naming
+from .network import Network
 
 
 def normal(rng, fan_in, fan_out, *, std):
@@ -66,3 +68,18 @@ def make_initializer(init):
         return weights.astype(float)
 
     return checked
+
+
+def draw_network(widths, activation, initializer, make_rng, dtype):
+    """Return a net with weights drawn by `initializer` from `make_rng()`, and biases of 0."""
+    rng = None if initializer is zeros else make_rng()
+    with np.errstate(over="ignore"):
+        weights = [initializer(rng, *pair).T.astype(dtype) for pair in pairwise(widths)]
+        # not by BLAS, whose second thread would then spin while ours compute
+        if not np.isfinite(sum(np.square(layer).sum() for layer in weights)):
+            raise ValueError(
+                f"init gives weights whose squares exceed the range of {np.dtype(dtype)}. "
+                "Lower it."
+            )
+    biases = [np.zeros(fan_out, dtype) for fan_out in widths[1:]]
+    return Network.from_layers(weights, biases, activation)

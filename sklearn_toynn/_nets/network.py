@@ -1,4 +1,4 @@
-"""A stack of fully connected nets: flat parameters, and the layers as views on them."""
+"""A fully connected net: flat parameters, and the layers as views on them."""
 
 from itertools import pairwise
 
@@ -6,35 +6,31 @@ import numpy as np
 
 
 def flatten(weights, biases):
-    """Return parameters (n_nets, n_parameters) of layers.
-
-    Those are weights (n_nets, fan_out, fan_in) and biases (n_nets, fan_out).
-    """
-    n_nets = len(biases[0])
-    return np.concatenate([*(layer.reshape(n_nets, -1) for layer in weights), *biases], axis=1)
+    """Return the flat parameters of layers: weights (fan_out, fan_in) and biases (fan_out,)."""
+    return np.concatenate([*(layer.reshape(-1) for layer in weights), *biases])
 
 
 class Network:
-    """A stack of fully connected nets of the same widths, which share their inputs.
+    """A fully connected net.
 
-    With a_0 = x, layer l computes a_l = f(W_l a_{l-1} + b_l); the last one has no f and
-    gives the scores, one row per class. `widths` = [D, K] is softmax regression.
+    With a_0 = x, layer l computes a_l = f(W_l a_{l-1} + b_l). The last layer has no f and gives
+    the scores, one per class. `widths` = [D, K] is softmax regression.
 
     Parameters
     ----------
     widths : sequence of int
         The number of features, of the units of each hidden layer, and of classes.
-    activation : Activation
-        The f of the hidden layers.
-    parameters : ndarray of shape (n_nets, n_parameters)
-        Row g holds net g's W_1, ..., W_L, each (fan_out, fan_in) row after row, and then its
-        b_1, ..., b_L: weights first, so that the penalty is one operation on one slice.
+    activation : Activation or None
+        The f of the hidden layers; None without hidden layers.
+    parameters : ndarray of shape (n_parameters,)
+        W_1, ..., W_L, each (fan_out, fan_in) row after row, and then b_1, ..., b_L. The weights
+        come first, so that the penalty is one operation on one slice.
 
     Attributes
     ----------
-    weights : list of ndarray of shape (n_nets, fan_out, fan_in)
+    weights : list of ndarray of shape (fan_out, fan_in)
         Views on `parameters`.
-    biases : list of ndarray of shape (n_nets, fan_out, 1)
+    biases : list of ndarray of shape (fan_out,)
         Views on `parameters`.
     """
 
@@ -44,10 +40,11 @@ class Network:
         self.parameters = parameters
         self.weights, self.biases = self.split(parameters)
 
-    @property
-    def n_nets(self):
-        """The number of nets in the stack."""
-        return len(self.parameters)
+    @classmethod
+    def from_layers(cls, weights, biases, activation):
+        """Return the net of such layers, with parameters of its own."""
+        widths = [weights[0].shape[1], *map(len, biases)]
+        return cls(widths, activation, flatten(weights, biases))
 
     @property
     def n_weights(self):
@@ -55,20 +52,20 @@ class Network:
         return sum(fan_in * fan_out for fan_in, fan_out in pairwise(self.widths))
 
     def split(self, flat):
-        """Return views of the layers' weights and biases on a (n_nets, n_parameters) array."""
+        """Return views of the layers' weights and biases on an array of shape (n_parameters,)."""
         weights, biases, end = [], [], 0
         for fan_in, fan_out in pairwise(self.widths):
             start, end = end, end + fan_out * fan_in
-            weights.append(flat[:, start:end].reshape(-1, fan_out, fan_in))
+            weights.append(flat[start:end].reshape(fan_out, fan_in))
         for fan_out in self.widths[1:]:
             start, end = end, end + fan_out
-            biases.append(flat[:, start:end].reshape(-1, fan_out, 1))
+            biases.append(flat[start:end])
         return weights, biases
+
+    def with_parameters(self, parameters):
+        """Return a net of the same shape with other parameters."""
+        return Network(self.widths, self.activation, parameters)
 
     def copy(self):
         """Return a copy."""
-        return Network(self.widths, self.activation, self.parameters.copy())
-
-    def select(self, nets):
-        """Return a stack of copies of the nets that a mask or an index array names."""
-        return Network(self.widths, self.activation, self.parameters[nets])
+        return self.with_parameters(self.parameters.copy())

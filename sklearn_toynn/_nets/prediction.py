@@ -3,8 +3,8 @@
 import numpy as np
 
 from .._blas import single_threaded_blas
+from .kernels.dispatch import choose_kernels
 from .kernels.numpy_kernels import layer_values
-from .kernels.selection import choose_kernels
 from .samples import chunk_length
 
 
@@ -25,6 +25,56 @@ def softmax(scores):
     scores /= np.add.reduce(scores, axis=0)
 
 
+class ScoreSpace:
+    """The scores of a chunk of rows, in arrays that are reused.
+
+    Fresh memory for each chunk would take longer than the products.
+
+    Parameters
+    ----------
+    networks : list of Network
+        The nets.
+    n_rows : int
+        The number of rows of a chunk.
+    """
+
+    def __init__(self, networks, n_rows):
+        shape, dtype = (networks[0].widths[-1], n_rows), networks[0].parameters.dtype
+        self._networks = networks
+        self._scores, self._total = np.empty((2, *shape), dtype)
+
+    def scores(self, rows):
+        """Return the scores of rows, (n_classes, n_samples); the next call may overwrite them.
+
+        The scores of several nets are the logarithms of their mean probabilities.
+        """
+        kernels = choose_kernels(self._networks[0], rows)
+        if len(self._networks) == 1:
+            return kernels.scores(self._networks[0], rows, self._scores)
+        if self._add_probabilities(kernels, rows):
+            return np.log(self._total, out=self._total)
+        return log_mean_probabilities(
+            np.stack([kernels.scores(network, rows) for network in self._networks])
+        )
+
+    def _add_probabilities(self, kernels, rows):
+        """Write the mean probabilities; return whether all exponentials were normal numbers."""
+        total = self._total
+        tiny = np.finfo(total.dtype).tiny
+        total[...] = 0
+        for network in self._networks:
+            scores = kernels.scores(network, rows, self._scores)
+            with np.errstate(over="ignore", under="ignore"):
+                np.exp(scores, out=scores)
+                sums = np.add.reduce(scores, axis=0)
+            if not (scores.min() >= tiny and sums.max() < np.inf):
+                return False
+            np.multiply(scores, np.reciprocal(sums), out=scores)
+            total += scores
+        total /= len(self._networks)
+        return total.min() >= tiny
+
+
 def log_mean_probabilities(scores):
     """Return log (sum_g p_g / n_nets) for scores (n_nets, n_classes, n_samples) of nets g.
 
@@ -39,44 +89,60 @@ def log_mean_probabilities(scores):
 
 
 def row_chunks(X, network):
-    """Yield slices of the rows of X, and these in the dtype of the parameters."""
+    """Yield slices of the rows of X, and these rows in the dtype of the parameters."""
     length = chunk_length(network.widths)
     for start in range(0, X.shape[0], length):
         part = slice(start, start + length)
         yield part, X[part].astype(network.parameters.dtype, copy=False)
 
 
+@single_threaded_blas
 def predict_hidden_values(X, network):
-    """Return the values of each hidden layer for X, (n_nets, n_samples, units), chunk by chunk."""
-    shapes = [(network.n_nets, X.shape[0], units) for units in network.widths[1:-1]]
-    layers = [np.empty(shape, network.parameters.dtype) for shape in shapes]
-    with single_threaded_blas:
-        for part, rows in row_chunks(X, network):
-            # stops before the scores
-            for layer, values in zip(layers, layer_values(network, rows), strict=False):
-                layer[:, part] = values.swapaxes(1, 2)
+    """Return the values of each hidden layer for X, (n_samples, units), chunk by chunk."""
+    layers = [
+        np.empty((X.shape[0], units), network.parameters.dtype) for units in network.widths[1:-1]
+    ]
+    for part, rows in row_chunks(X, network):
+        # stops before the scores
+        for layer, values in zip(layers, layer_values(network, rows), strict=False):
+            layer[part] = values.T
     return layers
 
 
-def predict_scores(X, network, transform):
-    """Return `transform` of the scores of X, (n_samples, n_classes), chunk by chunk.
+def chunk_scores(X, networks):
+    """Yield slices of the rows of X, and their scores as of `ScoreSpace`."""
+    spaces = {}
+    for part, rows in row_chunks(X, networks[0]):
+        n_rows = rows.shape[0]
+        if n_rows not in spaces:
+            spaces[n_rows] = ScoreSpace(networks, n_rows)
+        yield part, spaces[n_rows].scores(rows)
 
-    The scores of several nets are the logarithms of their mean probabilities.
+
+@single_threaded_blas
+def predict_scores(X, networks, transform):
+    """Return `transform` of the scores of X, (n_samples, n_classes), chunk by chunk.
 
     Parameters
     ----------
     X : ndarray or CSR matrix of shape (n_samples, n_features)
         The data; its chunks are cast to the dtype of the parameters.
-    network : Network
+    networks : list of Network
         The nets.
     transform : callable
         One of the functions above.
     """
-    result = np.empty((X.shape[0], network.widths[-1]), network.parameters.dtype)
-    with single_threaded_blas:
-        for part, rows in row_chunks(X, network):
-            values = choose_kernels(network, rows).scores(network, rows)
-            scores = values[0] if network.n_nets == 1 else log_mean_probabilities(values)
-            transform(scores)
-            result[part] = scores.T
+    result = np.empty((X.shape[0], networks[0].widths[-1]), networks[0].parameters.dtype)
+    for part, scores in chunk_scores(X, networks):
+        transform(scores)
+        result[part] = scores.T
     return result
+
+
+@single_threaded_blas
+def predict_codes(X, networks):
+    """Return the index of the class of the highest score for each row of X, chunk by chunk."""
+    codes = np.empty(X.shape[0], np.intp)
+    for part, scores in chunk_scores(X, networks):
+        scores.argmax(axis=0, out=codes[part])
+    return codes

@@ -1,29 +1,26 @@
-"""Products of a stack with dense and sparse rows."""
+"""Products of a layer's weights with dense and sparse rows."""
 
 import numpy as np
 
 
 def multiply(weights, X, out):
-    """Write W_g X^T of each net, (n_nets, fan_out, n_samples); X may be CSR or `CenteredRows`."""
+    """Write W X^T, (fan_out, n_samples); X may be CSR or `CenteredRows`."""
     if isinstance(X, np.ndarray):
         np.matmul(weights, X.T, out=out)
-        return
-    for net_weights, net_out in zip(weights, out, strict=True):
-        net_out[...] = (X @ net_weights.T).T
+    else:
+        out[...] = (X @ weights.T).T
 
 
 def multiply_transposed(delta, X, out):
-    """Write d_g X of each net, (n_nets, fan_out, n_features); X as in `multiply`."""
+    """Write delta X, (fan_out, n_features); X as in `multiply`."""
     if isinstance(X, np.ndarray):
         np.matmul(delta, X, out=out)
-        return
-    transposed = X.T
-    for net_delta, net_out in zip(delta, out, strict=True):
-        net_out[...] = (transposed @ net_delta.T).T
+    else:
+        out[...] = (X.T @ delta.T).T
 
 
 class CenteredRows:
-    """X + 1 c^T for CSR X, which is not made dense, and a row c of which few entries are not 0.
+    """X + 1 c^T for CSR X, which stays sparse, and a row c with few entries.
 
     Parameters
     ----------
@@ -41,7 +38,7 @@ class CenteredRows:
 
     @property
     def T(self):  # noqa: N802
-        """Its transpose, to multiply arrays (n_samples, fan_out) by."""
+        """The transpose, to multiply arrays (n_samples, fan_out) by."""
         return TransposedCenteredRows(self._X.T)
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from scipy import sparse
 
-from .columns import SparseColumns
+from .column_scaling import SparseColumns
 
 # Rows per pass over the whole data, so that a layer's activations stay in the L2 cache, as do the
 # rows of X where they have to be copied.
@@ -38,7 +38,7 @@ class Samples:
         Non-negative, of the dtype of X; shared as well.
     rows : ndarray of int, default=None
         The rows in use, all if None.
-    columns : Columns, default=None
+    columns : NetColumnScaling, default=None
         What the columns are brought to a common scale by; None leaves them as they are.
     """
 
@@ -71,14 +71,10 @@ class Samples:
             stop = min(start + length, self.n_samples)
             yield slice(start, stop) if self.rows is None else self.rows[start:stop]
 
-    def draw_orders(self, n_epochs, rng):
-        """Return the rows in use, (n_epochs, n_samples), shuffled by `rng` unless that is None."""
-        orders = np.empty((n_epochs, self.n_samples), np.intp)
-        orders[...] = np.arange(self.n_samples) if self.rows is None else self.rows
-        if rng is not None:
-            for order in orders:
-                rng.shuffle(order)
-        return orders
+    def row_numbers(self):
+        """Return the rows in use, (n_samples,), as a new array of intp."""
+        rows = np.arange(self.n_samples) if self.rows is None else self.rows
+        return rows.astype(np.intp)
 
     def load(self, rows, space, scale):
         """Put rows, given by slice or index, into a workspace.
@@ -89,11 +85,11 @@ class Samples:
         if isinstance(rows, slice):
             space.inputs = self.X[rows]
             space.codes[...] = self.codes[rows]
-            np.multiply(self.weights[rows], scale, out=space.loss_weights[:, 0])
+            np.multiply(self.weights[rows], scale, out=space.loss_weights)
         else:
             self._gather(rows, space)
             self.codes.take(rows, out=space.codes, mode="clip")
-            self.weights.take(rows, out=space.loss_weights[:, 0], mode="clip")
+            self.weights.take(rows, out=space.loss_weights, mode="clip")
             space.loss_weights *= scale
         if self.columns is not None:
             space.inputs = (

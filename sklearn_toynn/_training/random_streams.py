@@ -1,6 +1,5 @@
 """The random streams of a fit."""
 
-from functools import cached_property
 from numbers import Integral
 
 import numpy as np
@@ -9,60 +8,57 @@ from sklearn.utils import check_random_state
 
 
 class NoEntropy(ISeedSequence):
-    """What a generator begins with that is seeded right away."""
+    """The seed of a generator that is seeded again right away."""
 
     def generate_state(self, n_words, dtype=np.uint32):
         """Return zeros."""
         return np.zeros(n_words, dtype)
 
 
-def make_stream(seed):
-    """Return `RandomState(seed)`, without the entropy that it would first collect and expand."""
-    stream = np.random.RandomState(np.random.MT19937(NoEntropy()))
-    stream.seed(seed)
-    return stream
+def make_bit_generator(seed):
+    """Return the bit generator of `RandomState(seed)`; collects no entropy on the way."""
+    bit_generator = np.random.MT19937(NoEntropy())
+    np.random.RandomState(bit_generator).seed(seed)
+    return bit_generator
 
 
 class RandomStreams:
-    """A stream each for initial weights, batches and the validation split.
+    """Seeds for the validation split, and for the start and the batches of each net.
 
-    What one draws does not change what the others do: the width of a net, say, not its batches.
+    Each has a stream of its own, so that the width of a net, for example, does not change its
+    batches. The first of several nets draws as a single net does.
     """
 
+    # seeds are drawn when they are needed: some fits need none
     def __init__(self, random_state):
-        self._random_state = random_state
+        is_seed = isinstance(random_state, Integral)
+        self._random_state = None if is_seed else random_state
+        self._seed = random_state if is_seed else None
+        self._rng, self._seeds = None, []
 
-    def __getstate__(self):
-        """Return what a copy draws batches from: the others serve the start of a fit alone."""
-        return {name: of for name, of in vars(self).items() if name not in ("init", "split")}
+    def _draw(self, n_seeds):
+        """Draw further seeds until there are so many."""
+        if self._rng is None:
+            self._rng = (
+                check_random_state(self._random_state)
+                if self._seed is None
+                else np.random.RandomState(make_bit_generator(self._seed))
+            )
+        while len(self._seeds) < n_seeds:
+            size = 2 if self._seeds else 3
+            self._seeds += self._rng.randint(np.iinfo(np.int32).max, size=size).tolist()
+        return self._seeds
 
-    # all as late as can be: a stream takes longer to set up than a small linear model to fit
-    @cached_property
-    def _seeds(self):
-        seed = self._random_state
-        rng = make_stream(seed) if isinstance(seed, Integral) else check_random_state(seed)
-        self._random_state = None  # a copy needs no generator beside the seeds
-        return rng.randint(np.iinfo(np.int32).max, size=3)
+    def start(self, net):
+        """Return the `RandomState` of a net's initial weights."""
+        place = 0 if net == 0 else 2 * net + 1
+        return np.random.RandomState(make_bit_generator(self._draw(place + 1)[place]))
 
-    @cached_property
-    def init(self):
-        """Of the initial weights."""
-        return make_stream(self._seeds[0])
+    def batches(self, net):
+        """Return the bit generator of a net's batches."""
+        place = 1 if net == 0 else 2 * net + 2
+        return make_bit_generator(self._draw(place + 1)[place])
 
-    @cached_property
-    def batches(self):
-        """Of the order of the rows."""
-        return make_stream(self._seeds[1])
-
-    @property
-    def batches_state(self):
-        """What `batches` draws next, to compare and sort by; the same for all yet to draw."""
-        if "batches" not in vars(self):
-            return 0, b""
-        _, words, place, *_ = self.batches.get_state()
-        return place, words.tobytes()
-
-    @cached_property
     def split(self):
-        """Of the rows for validation."""
-        return make_stream(self._seeds[2])
+        """Return the `RandomState` of the validation split."""
+        return np.random.RandomState(make_bit_generator(self._draw(3)[2]))

@@ -1,10 +1,295 @@
-"""The solvers: how the parameters of a stack go from their start to a minimum.
+"""The solvers of nets.
 
-To add one, write a final subclass of `Solver`, or of `MiniBatchSolver` for an update that
-needs nothing but a batch's gradient, and enter it in `SOLVERS`.
+A solver has `init`, `step` and `is_done`; `training.run` is the loop that calls them. To add a
+first-order solver, write an update rule and enter it in `SOLVERS`.
 """
 
-from .first_order import SGD, Adam, GradientDescent
-from .lbfgs import LBFGS
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import ClassVar
 
-SOLVERS = {"lbfgs": LBFGS, "gd": GradientDescent, "sgd": SGD, "adam": Adam}
+import numpy as np
+from scipy.optimize import minimize
+
+from .._nets.update_rules import Adam, GradientDescent, NesterovMomentum
+from .schedules import make_schedule
+from .stopping import StoppingPolicy
+
+#: The time that the epochs of a call take. Ctrl-C is heard between the calls.
+CALL_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class OptimizerState:
+    """The memory of a solver from step to step."""
+
+    #: Of shape (n_moments, n_parameters), changed in place.
+    moments: np.ndarray
+    #: The number of updates so far.
+    n_steps: int = 0
+    epoch_seconds: float = math.inf
+    #: The result of SciPy, once it has ended.
+    result: object = None
+
+
+class Solver(ABC):
+    """Lowers the objective of a net.
+
+    Parameters
+    ----------
+    options : TrainingOptions
+        The options of the training.
+    bit_generator : numpy.random.BitGenerator or None
+        Shuffles the rows; None where they stay in order.
+    """
+
+    #: What `learning_rate` and `schedule` stand for where they are "auto".
+    learning_rate: ClassVar[float] = math.nan
+    schedule: ClassVar[str] = "constant"
+    #: Whether the learning rate and its schedule have an effect, and `tol=0` runs all iterations.
+    follows_schedule: ClassVar[bool] = False
+    #: Whether a step uses a batch, and so `partial_fit` can continue with new rows.
+    takes_batches: ClassVar[bool] = False
+    #: Whether equal rows are merged first, for a solver that amplifies rounding errors.
+    merges_equal_rows: ClassVar[bool] = False
+
+    def __init__(self, options, bit_generator=None):
+        self.options, self.bit_generator = options, bit_generator
+        self.schedule_in_use = make_schedule(
+            options.schedule if self.follows_schedule else "constant"
+        )
+
+    @staticmethod
+    def get_max_iter(n_samples):  # noqa: ARG004
+        """Return what `max_iter="auto"` stands for."""
+        return 1000
+
+    def make_policy(self, *, validates):
+        """Return the stopping rule."""
+        return StoppingPolicy.make(
+            self.options,
+            self.schedule_in_use,
+            stops_on_loss=self.takes_batches,
+            stops_on_gradient=not self.takes_batches,
+            runs_all=self.follows_schedule,
+            validates=validates,
+        )
+
+    @classmethod
+    def init(cls, parameters):
+        """Return the state before the first step from parameters of shape (n_parameters,)."""
+        return OptimizerState(np.empty((0, len(parameters)), parameters.dtype))
+
+    @abstractmethod
+    def step(self, objective, state, monitor):
+        """Change the parameters by one or more iterations, and tell the monitor of each.
+
+        Returns
+        -------
+        state : OptimizerState
+            The next state.
+        """
+
+    def is_done(self, state):  # noqa: ARG002
+        """Return why the solver can do no more, one of `STOP_REASONS`, or None."""
+        return
+
+    def warn_of_end(self, objective, state, monitor, scaling_advice):  # noqa: ARG002
+        """Return the warning about an end that is not that of the stopping rule, or None."""
+        if monitor.reason != "max_iter":
+            return None
+        largest = objective.largest_gradient_entry() if monitor.policy.watches_gradient else None
+        return monitor.policy.describe_limit(largest, scaling_advice)
+
+
+class FirstOrderSolver(Solver):
+    """Iterations by an update rule; several per call of the kernels."""
+
+    follows_schedule = True
+    rule_class: ClassVar[type]
+
+    def __init__(self, options, bit_generator=None):
+        super().__init__(options, bit_generator)
+        self.rule = self._make_rule()
+
+    def _make_rule(self):
+        return self.rule_class()
+
+    @classmethod
+    def init(cls, parameters):
+        """Return a state with moments of zero."""
+        shape = cls.rule_class.n_moments, len(parameters)
+        return OptimizerState(np.zeros(shape, parameters.dtype))
+
+    def step(self, objective, state, monitor):
+        """Go through the data once, or as often as nothing looks in between."""
+        options, policy, n_samples = self.options, monitor.policy, objective.samples.n_samples
+        start, n_epochs = perf_counter(), 1
+        if monitor.n_unwatched > 1:
+            n_epochs = min(max(int(CALL_SECONDS / state.epoch_seconds), 1), monitor.n_unwatched)
+        batch_size = min(options.batch_size, n_samples) if self.takes_batches else n_samples
+        starts = np.arange(0, n_samples, batch_size) / n_samples
+        epochs = np.arange(monitor.n_iter, monitor.n_iter + n_epochs)[:, None]
+        sizes = self.schedule_in_use.factors(
+            (epochs + starts) / options.max_iter, monitor.n_plateaus
+        )
+        steps = state.n_steps + 1 + np.arange(sizes.size)
+        sizes = options.learning_rate * sizes * self.rule.scale(steps).reshape(sizes.shape)
+        losses = objective.kernels.run_epochs(
+            self.rule,
+            state,
+            sizes,
+            batch_size,
+            self.bit_generator,
+            monitor.best,
+            policy.tol if policy.watches_gradient else -1.0,
+        )
+        state = replace(
+            state,
+            n_steps=state.n_steps + len(losses) * len(starts),
+            epoch_seconds=(perf_counter() - start) / len(losses),
+        )
+        largest = objective.largest_gradient_entry() if policy.watches_gradient else None
+        monitor.record(losses, largest)
+        return state
+
+
+class GradientDescentSolver(FirstOrderSolver):
+    """Gradient descent over all rows."""
+
+    learning_rate = 0.5
+    rule_class = GradientDescent
+
+    def warn_of_end(self, objective, state, monitor, scaling_advice):
+        """Also warn where the steps were too long, and the loss has risen again."""
+        warning = super().warn_of_end(objective, state, monitor, scaling_advice)
+        if monitor.watches_validation or not monitor.n_iter:
+            return warning
+        end, best = monitor.loss_curve[-1], monitor.best.loss[0]
+        if end <= 1.01 * best:
+            return warning
+        rise = (
+            f"The loss has risen to {end:.4g} from its minimum of {best:.4g}. Lower learning_rate "
+            f"(now {self.options.learning_rate:.3g}), or set a schedule that lowers it."
+        )
+        return rise if warning is None else f"{warning} {rise}"
+
+
+class MiniBatchSolver(FirstOrderSolver):
+    """An update after each batch, with new batches in each epoch."""
+
+    takes_batches = True
+    schedule = "cosine"
+
+    @staticmethod
+    def get_max_iter(n_samples):
+        """Return 4500 / sqrt(n_samples) epochs, within [20, 240]: more steps for more rows."""
+        return min(max(round(4500 / math.sqrt(n_samples)), 20), 240)
+
+
+class SGDSolver(MiniBatchSolver):
+    """Stochastic gradient descent with Nesterov's momentum."""
+
+    learning_rate = 0.1
+    rule_class = NesterovMomentum
+
+    def _make_rule(self):
+        return NesterovMomentum(self.options.momentum)
+
+
+class AdamSolver(MiniBatchSolver):
+    """Adam."""
+
+    learning_rate = 1e-2
+    rule_class = Adam
+
+
+class LBFGSSolver(Solver):
+    """SciPy's L-BFGS-B, whose line search chooses the steps. One step is the whole training.
+
+    On a net, rounding errors grow until two runs end in different minima. Equal rows are merged
+    first, so that weights and repeated rows, in any order, give the same bits.
+    """
+
+    merges_equal_rows = True
+
+    def step(self, objective, state, monitor):
+        """Minimise until the monitor ends the training or SciPy does."""
+        network, kernels = objective.network, objective.kernels
+        scale = kernels.penalty.param_scale
+        scale = 1.0 if scale is None else scale.astype(float)
+        accepted, loss = network.parameters / scale, None
+
+        def evaluate(theta):
+            nonlocal loss
+            network.parameters[...] = theta * scale
+            value = kernels.value_and_gradient()
+            loss = value if loss is None else loss
+            return value, kernels.gradient.astype(float)
+
+        def after_iteration(intermediate_result):
+            nonlocal accepted, loss
+            accepted = intermediate_result.x.copy()
+            network.parameters[...] = accepted * scale
+            watches = monitor.policy.watches_gradient
+            monitor.record(
+                np.array([loss]), objective.largest_gradient_entry() if watches else None
+            )
+            loss = intermediate_result.fun
+            if monitor.reason is not None:
+                raise StopIteration
+
+        try:
+            result = minimize(
+                evaluate,
+                accepted,
+                jac=True,
+                method="L-BFGS-B",
+                callback=after_iteration,
+                options={
+                    "maxiter": self.options.max_iter,
+                    "maxfun": 100 * self.options.max_iter,
+                    "maxls": 50,
+                    "gtol": 0,  # the monitor looks at the gradient
+                    "ftol": np.finfo(network.parameters.dtype).eps,
+                },
+            )
+        finally:
+            network.parameters[...] = accepted * scale
+        if monitor.n_iter == 0:
+            monitor.record(np.array([loss]))
+        return replace(state, result=result)
+
+    def is_done(self, state):
+        """Return "precision": SciPy found no lower loss."""
+        return None if state.result is None else "precision"
+
+    def warn_of_end(self, objective, state, monitor, scaling_advice):
+        """Give SciPy's reason for an end.
+
+        There is none to give if no entry g of the gradient is above `tol` or its rounding:
+        g^2 / 2, the gain of a step along it at a curvature of 1, is then within the rounding of
+        the loss.
+        """
+        if monitor.reason != "precision":
+            return super().warn_of_end(objective, state, monitor, scaling_advice)
+        result, tol = state.result, monitor.policy.tol
+        eps = np.finfo(objective.network.parameters.dtype).eps
+        largest = np.abs(result.jac).max()
+        if largest <= max(tol, 10 * eps + math.sqrt(2 * eps * result.fun)):
+            return None
+        return (
+            f"L-BFGS-B stopped after {monitor.n_iter} iterations, {result.message!r}, where the "
+            f"largest entry of the gradient was {largest:.3g}, above tol={tol:.3g}. Raise tol or "
+            "reg, pass X as float64, or set an activation without kinks, such as 'tanh'."
+        )
+
+
+SOLVERS = {
+    "gd": GradientDescentSolver,
+    "sgd": SGDSolver,
+    "adam": AdamSolver,
+    "lbfgs": LBFGSSolver,
+}

@@ -1,18 +1,17 @@
-"""When the training of a net ends, for what reason, and what is to be warned of then.
-
-Solvers and schedules say what they go by (`Solver.stops_on_gradient`, `Schedule.ends`, ...);
-what follows from that is decided here. `STOP_REASONS` are the values of `stop_reason_`.
-"""
+"""When a training ends, for what reason, and the warning about a bad end."""
 
 import math
 from dataclasses import dataclass
 
+from .schedules import Schedule
+
+#: The values of `stop_reason_`.
 STOP_REASONS = {
     "tol": "the gradient, the gap to the minimum or the progress of the loss is within `tol`",
-    "max_iter": "`max_iter` came before the end",
+    "max_iter": "`max_iter` came before the stopping rule",
     "schedule": "the schedule has run to its end, which is at `max_iter`",
     "validation": "the loss on the validation set no longer fell by `tol`",
-    "precision": "the dtype resolves no better objective",
+    "precision": "the dtype resolves no lower objective",
     "callback": "a callback asked for it",
     "diverged": "the objective is not finite, or above both its start and that of zero weights",
     "interrupted": "Ctrl-C",
@@ -24,74 +23,105 @@ STOP_REASONS = {
 class StoppingPolicy:
     """When a net has been trained enough."""
 
+    schedule: Schedule
     tol: float
     n_iter_no_change: int
     max_iter: int
-    #: Why it ends where the loss that is watched has not improved for `n_iter_no_change`
-    #: iterations; None where it goes on.
+    #: Why training ends after `n_iter_no_change` iterations without an improvement of the watched
+    #: loss; None where it continues.
     stall_reason: str | None
     #: Why it ends at `max_iter`.
     limit_reason: str
     #: Whether it ends where the largest gradient entry is at most `tol`.
     watches_gradient: bool
+    #: Whether an end at `max_iter` is expected.
+    max_iter_is_intended: bool
 
     @classmethod
-    def from_options(cls, options, schedule, *, has_validation):
-        """Return what follows from options, their `Schedule` and whether one validates."""
-        solver_class = options.solver_class
-        ends = solver_class.follows_schedule and schedule.ends
-        stall_reason, limit_reason = None, "schedule" if ends else "max_iter"
+    def make(cls, options, schedule, *, stops_on_loss, stops_on_gradient, runs_all, validates):
+        """Return the policy of a training.
+
+        Parameters
+        ----------
+        options : TrainingOptions
+            The options.
+        schedule : Schedule
+            The schedule that the solver follows.
+        stops_on_loss, stops_on_gradient : bool
+            What the solver's stopping rule watches, without a validation set.
+        runs_all : bool
+            Whether the solver runs all iterations with ``tol=0``.
+        validates : bool
+            Whether there is a validation set.
+        """
+        runs_all = runs_all and options.tol == 0
+        stall_reason, limit_reason = None, "schedule" if schedule.ends else "max_iter"
         if options.is_one_pass:
             limit_reason = "partial_fit"
-        elif has_validation:
+        elif validates:
             stall_reason = "validation"
-        elif solver_class.stops_on_loss and not ends:
+        elif stops_on_loss and not (schedule.ends or runs_all):
             stall_reason = "tol"
         return cls(
+            schedule=schedule,
             tol=options.tol,
             n_iter_no_change=options.n_iter_no_change,
             max_iter=options.max_iter,
             stall_reason=stall_reason,
             limit_reason=limit_reason,
-            watches_gradient=solver_class.stops_on_gradient,
+            watches_gradient=stops_on_gradient and (validates or not runs_all),
+            max_iter_is_intended=options.tol == 0,
         )
 
-    def find_reason(self, history, largest_entry, *, callback_asks):
-        """Return why training ends after the iteration that a net has just finished, or None.
+    def find_reason(self, *, is_finite, n_stalled, largest_gradient_entry, callback_asks, n_iter):
+        """Return why training ends after an iteration, or None.
 
         Parameters
         ----------
-        history : History
-            Of the net.
-        largest_entry : float or None
-            Of the gradient of its objective before the iteration; None if that is not watched.
+        is_finite : bool
+            Whether the losses are.
+        n_stalled : int
+            The iterations since the watched loss last fell by `tol`.
+        largest_gradient_entry : float or None
+            Of the gradient of the objective before the iteration; None if it is not watched.
         callback_asks : bool
             Whether a callback asks to stop.
+        n_iter : int
+            The iterations so far.
         """
-        if not math.isfinite(history.loss_curve[-1] + history.watched_curve[-1]):
+        if not is_finite:
             return "diverged"
-        if self.stall_reason is not None and history.n_stalled >= self.n_iter_no_change:
+        if self.stall_reason is not None and n_stalled >= self.n_iter_no_change:
             return self.stall_reason
-        if largest_entry is not None and largest_entry <= self.tol:
+        if largest_gradient_entry is not None and largest_gradient_entry <= self.tol:
             return "tol"
         if callback_asks:
             return "callback"
-        if len(history.loss_curve) == self.max_iter:
-            return self.limit_reason
-        return None
+        return self.limit_reason if n_iter >= self.max_iter else None
 
-    def describe_gradient(self, largest_entry, scaling_advice):
-        """Say that `max_iter` came before the gradient was small, and what to change."""
+    def describe_limit(self, largest_gradient_entry, scaling_advice):
+        """Return the warning about an end at `max_iter`, or None."""
+        if self.max_iter_is_intended:
+            return None
+        if not self.watches_gradient:
+            return (
+                f"max_iter={self.max_iter} epochs ended the training while the loss still fell by "
+                f"more than tol={self.tol:.3g}. Raise max_iter, tol or learning_rate, or set "
+                "schedule='cosine', which ends at max_iter."
+            )
         return (
             f"max_iter={self.max_iter} iterations ended the training where the largest entry "
-            f"of the gradient was {largest_entry:.3g}, above tol={self.tol:.3g}. Raise "
+            f"of the gradient was {largest_gradient_entry:.3g}, above tol={self.tol:.3g}. Raise "
             f"max_iter or tol{scaling_advice}."
         )
 
-    def describe_progress(self):
-        """Say that `max_iter` came while the loss still fell, and what to change."""
-        return (
-            f"max_iter={self.max_iter} epochs ended the training while the loss still fell by "
-            f"more than tol={self.tol:.3g}. Raise max_iter, tol or learning_rate, or take "
-            "schedule='cosine', which ends at max_iter."
-        )
+
+def describe_large_loss(loss, n_classes, scaling_advice):
+    """Return the warning about an objective above that of zero weights, log K, or None."""
+    zero_loss = math.log(n_classes)
+    if loss <= zero_loss * (1 + 1e-6):
+        return None
+    return (
+        f"loss_ is {loss:.6g}, above the {zero_loss:.6g} of weights of zero, log {n_classes}. "
+        f"Raise max_iter, lower learning_rate, reg or what init draws{scaling_advice}."
+    )

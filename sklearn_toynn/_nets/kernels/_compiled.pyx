@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""The kernels in C, as Python sees them: a stack bound to its parameters and its rows."""
+"""The kernels in C, as Python sees them: a net bound to its parameters and its rows."""
 
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
-from libc.stdlib cimport calloc
+from libc.stdlib cimport calloc, free
 
 from scipy.linalg import cython_blas
 
@@ -30,42 +30,39 @@ cdef extern from "kernels.h" nogil:
         const void *scale
         const void *center
     ctypedef struct Passes
-    ctypedef struct Half
-    ctypedef struct CStack "Stack":
+    ctypedef struct CNet "Net":
         const Passes *passes
-        ptrdiff_t n_nets, n_layers, n_parameters, n_weights, stride
+        ptrdiff_t n_layers, n_parameters, n_weights, stride
         Activation activation
         Gemm *gemm
         char *memory
-        char *parameters
-        const char *decay
-        const char *unit
+        void *parameters
+        const void *decay
+        const void *param_scale
         Samples samples
-        Half *half
-    int HAS_THREADS
+    ctypedef struct BitGenerator:
+        pass
     ctypedef struct Update:
         Rule rule
-        double beta1, beta2, epsilon
-        const double *momentum
+        double beta1, beta2, epsilon, momentum, tol
         const double *step_sizes
-        char **slots
-        char *gradient
+        void **moments
+        void *gradient
+        ptrdiff_t *order
+        BitGenerator *bit_generator
+        void *previous
+        void *best
+        double *best_loss
     ctypedef struct Passes:
-        void (*on_all)(CStack *, ptrdiff_t, char *, double *) noexcept nogil
-        void (*on_rows)(CStack *, const ptrdiff_t *, ptrdiff_t, char *, double *) noexcept nogil
+        double (*on_all)(CNet *, ptrdiff_t, void *) noexcept nogil
+        double (*on_rows)(CNet *, const ptrdiff_t *, ptrdiff_t, void *) noexcept nogil
         ptrdiff_t (*run_epochs)(
-            CStack *, const ptrdiff_t *, ptrdiff_t, ptrdiff_t, const Update *,
-            double *, char *, char *, double *
+            CNet *, const Update *, ptrdiff_t, ptrdiff_t, ptrdiff_t, double *
         ) noexcept nogil
-        void (*scores)(CStack *, ptrdiff_t, ptrdiff_t, char *) noexcept nogil
-        void (*help)(CStack *) noexcept nogil
+        void (*scores)(CNet *, ptrdiff_t, ptrdiff_t, void *) noexcept nogil
     const Passes passes_f32
     const Passes passes_f64
-    size_t lay_out(CStack *, const int *, int)
-    bint add_half(CStack *, const int *, int, ptrdiff_t)
-    void free_stack(CStack *)
-    void begin_help(CStack *)
-    void end_help(CStack *)
+    size_t lay_out(CNet *, const int *, int)
     void apply_elementary_f32(int, ptrdiff_t, const float *, float *)
     void apply_elementary_f64(int, ptrdiff_t, const double *, double *)
 
@@ -107,8 +104,8 @@ cdef char *address(array, int layout=PyBUF_C_CONTIGUOUS) except? NULL:
     return <char *>view.buf
 
 
-cdef class Stack:
-    """Nets of the same widths that share their inputs, and room for passes over their rows.
+cdef class Net:
+    """A net, and room for passes over its rows.
 
     Parameters
     ----------
@@ -116,7 +113,7 @@ cdef class Stack:
         Of the layers, from the features to the classes.
     activation : int
         Its place in `enum Activation`.
-    parameters : ndarray of shape (n_nets, n_parameters)
+    parameters : ndarray of shape (n_parameters,)
         Shared, as all arrays are.
     n_rows : int
         How many rows a pass takes at most.
@@ -124,55 +121,35 @@ cdef class Stack:
         Whether the rows are CSR.
     """
 
-    cdef CStack stack
+    cdef CNet net
     cdef list kept
     cdef bint is_sparse
 
     def __cinit__(self, const int[::1] widths, int activation, parameters, ptrdiff_t n_rows, bint is_sparse):
-        cdef CStack *stack = &self.stack
+        cdef CNet *net = &self.net
         self.kept = [parameters]
         self.is_sparse = is_sparse
         if parameters.itemsize == 4:
-            stack.passes, stack.gemm = &passes_f32, SGEMM
+            net.passes, net.gemm = &passes_f32, SGEMM
         else:
-            stack.passes, stack.gemm = &passes_f64, DGEMM
-        stack.n_nets, stack.n_parameters = parameters.shape
-        stack.n_layers = widths.shape[0] - 1
-        stack.activation = <Activation>activation
-        stack.parameters = address(parameters)
-        stack.stride = (n_rows + 15) // 16 * 16
-        stack.samples.n_features = widths[0]
-        stack.memory = <char *>calloc(lay_out(stack, &widths[0], is_sparse), 1)
-        if stack.memory == NULL:
+            net.passes, net.gemm = &passes_f64, DGEMM
+        net.n_parameters = len(parameters)
+        net.n_layers = widths.shape[0] - 1
+        net.activation = <Activation>activation
+        net.parameters = address(parameters)
+        net.stride = (n_rows + 15) // 16 * 16
+        net.samples.n_features = widths[0]
+        net.memory = <char *>calloc(lay_out(net, &widths[0], is_sparse), 1)
+        if net.memory == NULL:
             raise MemoryError(f"no room for passes over {n_rows} rows")
-        lay_out(stack, &widths[0], is_sparse)
-        if not add_half(stack, &widths[0], is_sparse, n_rows):
-            raise MemoryError(f"no room for the halves of {n_rows} rows")
+        lay_out(net, &widths[0], is_sparse)
 
     def __dealloc__(self):
-        free_stack(&self.stack)
-
-    @property
-    def can_be_helped(self):
-        """Whether another thread may take the halves of a single net's batches."""
-        return HAS_THREADS and self.stack.half != NULL and self.stack.n_nets == 1
-
-    def begin_help(self):
-        """Have `run_epochs` leave half of its work to a thread that calls `help`."""
-        begin_help(&self.stack)
-
-    def help(self):
-        """Compute halves of batches until `end_help` is called."""
-        with nogil:
-            self.stack.passes.help(&self.stack)
-
-    def end_help(self):
-        """Have `help` return."""
-        end_help(&self.stack)
+        free(self.net.memory)
 
     def set_rows(self, X):
         """Compute on rows of X, dense or CSR."""
-        cdef Samples *samples = &self.stack.samples
+        cdef Samples *samples = &self.net.samples
         self.kept.append(X)
         samples.n_samples = X.shape[0]
         if self.is_sparse:
@@ -185,7 +162,7 @@ cdef class Stack:
 
     def set_samples(self, X, codes, weights, double weight_scale, rows):
         """Compute on samples; `rows` (n_samples,) are those in use, all if None."""
-        cdef Samples *samples = &self.stack.samples
+        cdef Samples *samples = &self.net.samples
         self.set_rows(X)
         self.kept += codes, weights, rows
         if rows is not None:
@@ -196,68 +173,80 @@ cdef class Stack:
         samples.weight_scale = weight_scale
 
     def set_columns(self, mean, scale, center):
-        """Have the columns brought to a common scale; `center` is of CSR rows or None."""
-        cdef Samples *samples = &self.stack.samples
+        """Scale the columns; `center` is of CSR rows or None."""
+        cdef Samples *samples = &self.net.samples
         self.kept += mean, scale, center
         samples.mean, samples.scale, samples.center = address(mean), address(scale), address(center)
 
-    def set_penalty(self, decay, unit):
-        """Add a penalty: `decay` (n_nets, 1) without `unit`, else both by parameter."""
-        self.kept += decay, unit
-        self.stack.decay, self.stack.unit = address(decay), address(unit)
+    def set_penalty(self, decay, param_scale):
+        """Add a penalty; see `Penalty`."""
+        self.kept += decay, param_scale
+        self.net.decay, self.net.param_scale = address(decay), address(param_scale)
 
-    def on_all(self, ptrdiff_t length, gradient, double[::1] losses):
-        """Compute the objective and, unless it is None, its gradient, by `length` rows."""
-        cdef char *gradient_address = address(gradient)
+    def on_all(self, ptrdiff_t length, gradient):
+        """Return the objective, and compute its gradient unless that is None, by `length` rows."""
+        cdef void *gradient_address = address(gradient)
+        cdef double loss
         with nogil:
-            self.stack.passes.on_all(&self.stack, length, gradient_address, &losses[0])
+            loss = self.net.passes.on_all(&self.net, length, gradient_address)
+        return loss
 
-    def on_rows(self, const ptrdiff_t[::1] rows, gradient, double[::1] losses):
-        """Compute the objective on rows and its gradient."""
-        cdef char *gradient_address = address(gradient)
+    def on_rows(self, const ptrdiff_t[::1] rows, gradient):
+        """Return the objective on rows, and compute its gradient."""
+        cdef void *gradient_address = address(gradient)
+        cdef double loss
         with nogil:
-            self.stack.passes.on_rows(
-                &self.stack, &rows[0], rows.shape[0], gradient_address, &losses[0]
-            )
+            loss = self.net.passes.on_rows(&self.net, &rows[0], rows.shape[0], gradient_address)
+        return loss
 
     def run_epochs(
         self,
-        const ptrdiff_t[:, ::1] orders,
-        ptrdiff_t batch_size,
         int rule,
-        const double[::1] constants,
-        const double[::1] momentum,
+        tuple constants,
         const double[:, ::1] step_sizes,
-        slots,
+        ptrdiff_t batch_size,
+        ptrdiff_t length,
+        double tol,
+        moments,
         gradient,
-        double[:, ::1] losses,
+        ptrdiff_t[::1] order,
+        bit_generator,
         previous,
         best,
-        double[::1] best_losses,
+        double[::1] best_loss,
+        double[::1] losses,
     ):
-        """Go through epochs; return how many, fewer than asked for after a loss that is not finite."""
+        """Go through epochs; return how many, fewer than asked for where they end."""
         cdef Update update
         cdef ptrdiff_t n_epochs
-        cdef char *previous_address = address(previous)
-        cdef char *best_address = address(best)
         update.rule = <Rule>rule
-        update.beta1, update.beta2, update.epsilon = constants[0], constants[1], constants[2]
-        update.momentum, update.step_sizes = &momentum[0], &step_sizes[0, 0]
-        update.slots[0], update.slots[1] = address(slots[0]), address(slots[len(slots) - 1])
+        update.momentum, update.beta1, update.beta2, update.epsilon = constants
+        update.tol = tol
+        update.step_sizes = &step_sizes[0, 0]
+        update.moments[0] = update.moments[1] = NULL
+        for index, moment in enumerate(moments):
+            update.moments[index] = address(moment)
         update.gradient = address(gradient)
+        update.order = &order[0]
+        update.bit_generator = NULL
+        if bit_generator is not None:
+            update.bit_generator = <BitGenerator *>PyCapsule_GetPointer(
+                bit_generator.capsule, "BitGenerator"
+            )
+        update.previous, update.best = address(previous), address(best)
+        update.best_loss = &best_loss[0]
         with nogil:
-            n_epochs = self.stack.passes.run_epochs(
-                &self.stack, &orders[0, 0], orders.shape[0], batch_size, &update,
-                &losses[0, 0], previous_address, best_address, &best_losses[0],
+            n_epochs = self.net.passes.run_epochs(
+                &self.net, &update, step_sizes.shape[0], batch_size, length, &losses[0]
             )
         return n_epochs
 
     def scores(self, ptrdiff_t start, out):
-        """Compute the scores of rows from `start` on, as many as `out` (n_nets, n_classes, n) holds."""
-        cdef char *out_address = address(out)
-        cdef ptrdiff_t n_rows = out.shape[2]
+        """Compute the scores of rows from `start` on, as many as `out` (n_classes, n) holds."""
+        cdef void *out_address = address(out)
+        cdef ptrdiff_t n_rows = out.shape[1]
         with nogil:
-            self.stack.passes.scores(&self.stack, start, n_rows, out_address)
+            self.net.passes.scores(&self.net, start, n_rows, out_address)
 
 
 def apply_elementary(str name, const real[::1] values, real[::1] out):

@@ -1,39 +1,30 @@
-"""What runs where it was built: a stack's passes in C, several epochs in a call."""
-
-from contextlib import contextmanager, nullcontext
-from threading import Thread
+"""The objective of a net and its gradient in C; several epochs in one call."""
 
 import numpy as np
 
-from ..._blas import single_threaded_blas
 from ..activations import GELU, Identity, LeakyReLU, Logistic, ReLU, SiLU, Tanh
 from ..samples import chunk_length
-from ._compiled import Stack
-from .kernels import Kernels
+from ..update_rules import Adam, GradientDescent, NesterovMomentum
+from ._compiled import Net
+from .interface import Kernels
 
-#: The activations that have a twin, in the order of `enum Activation` in stack.h.
-ACTIVATIONS = (ReLU, LeakyReLU, Logistic, Tanh, GELU, SiLU, Identity)
+#: The activations that C knows, in the order of `enum Activation` in net.h.
+ACTIVATIONS = (ReLU, LeakyReLU, Logistic, Tanh, GELU, SiLU, Identity, type(None))
 
-#: The values of `MiniBatchSolver.twin`, in the order of `enum Rule`.
-RULES = ("sgd", "adam")
+#: The update rules, in the order of `enum Rule`.
+RULES = (GradientDescent, NesterovMomentum, Adam)
 
 
 class CompiledKernels(Kernels):
-    """A stack's passes by one call for all batches of an epoch, or for all rows.
-
-    The products are those of SciPy's BLAS. A call holds no interpreter lock, and no call
-    allocates anything.
-    """
-
-    takes_epochs = True
+    """Calls that release the GIL and allocate nothing; products by SciPy's BLAS."""
 
     def __init__(self, network, samples, penalty):
         super().__init__(network, samples, penalty)
-        self._stack, self._n_rows = None, 0
+        self._net, self._n_rows, self._order = None, 0, None
 
     @staticmethod
     def supports(network, X):
-        """Say whether there is a twin of the activation, and the rows lie as C takes them."""
+        """Say whether C knows the activation and takes the rows as they lie."""
         if isinstance(X, np.ndarray):
             fits = X.flags.aligned
         else:
@@ -44,91 +35,79 @@ class CompiledKernels(Kernels):
         return fits and type(network.activation) in ACTIVATIONS
 
     @staticmethod
-    def scores(network, X):
-        """Return the scores of rows of X, (n_nets, n_classes, n_samples)."""
+    def scores(network, X, out=None):
+        """Return the scores of rows of X, (n_classes, n_samples); in `out` if that is given."""
         n_rows = X.shape[0]
-        scores = np.empty((network.n_nets, network.widths[-1], n_rows), network.parameters.dtype)
-        stack = make_stack(network, X, n_rows)
-        stack.set_rows(X)
-        stack.scores(0, scores)
-        return scores
+        if out is None:
+            out = np.empty((network.widths[-1], n_rows), network.parameters.dtype)
+        net = make_net(network, X, n_rows)
+        net.set_rows(X)
+        net.scores(0, out)
+        return out
 
     def value(self):
-        """Return the objective, (n_nets,)."""
+        """Return the objective."""
         return self._on_all(None)
 
-    def on_all(self):
-        """Return the objective (n_nets,) and set `gradient`, chunk by chunk."""
+    def value_and_gradient(self):
+        """Return the objective and set `gradient`, chunk by chunk."""
         return self._on_all(self.gradient)
 
-    def on_batch(self, rows):
-        """Return the loss (n_nets,) on rows, an unbiased estimate of `on_all`; set `gradient`."""
-        loss = np.empty(self.network.n_nets)
-        self._get_stack(len(rows)).on_rows(rows, self.gradient, loss)
-        return loss
+    def batch_value_and_gradient(self, rows):
+        """Return the objective on some rows, an unbiased estimate, and set `gradient`."""
+        return self._get_net(len(rows)).on_rows(rows, self.gradient)
 
-    def run_epochs(self, orders, batch_size, rule, step_sizes, momentum, best, n_threads=1):
-        """Go through the batches of several epochs, in one call where the rule has a twin."""
-        if rule.twin is None:
-            return super().run_epochs(
-                orders, batch_size, rule, step_sizes, momentum, best, n_threads
-            )
-        losses = np.empty((len(orders), self.network.n_nets))
-        stack = self._get_stack(min(batch_size, orders.shape[1]))
-        with helped(stack) if n_threads > 1 and stack.can_be_helped else nullcontext():
-            n_epochs = stack.run_epochs(
-                orders,
-                batch_size,
-                RULES.index(rule.twin),
-                np.array(rule.constants, float),
-                momentum[:, 0],
-                step_sizes,
-                rule.slots,
-                self.gradient,
-                losses,
-                best.previous,
-                best.parameters,
-                best.losses,
-            )
+    def run_epochs(self, rule, state, step_sizes, batch_size, bit_generator, best, tol):
+        """See `Kernels.run_epochs`."""
+        losses = np.empty(len(step_sizes))
+        length = self._chunk_length()
+        if self._order is None:
+            self._order = np.empty(self.samples.n_samples if rule.takes_batches else 1, np.intp)
+        names = "momentum", "beta1", "beta2", "epsilon"
+        n_epochs = self._get_net(batch_size if rule.takes_batches else length).run_epochs(
+            RULES.index(type(rule)),
+            tuple(getattr(rule, name, 0.0) for name in names),
+            step_sizes,
+            batch_size,
+            length,
+            tol,
+            state.moments,
+            self.gradient,
+            self._order,
+            bit_generator,
+            best.previous,
+            best.parameters,
+            best.loss,
+            losses,
+        )
         return losses[:n_epochs]
 
     def _on_all(self, gradient):
-        length = min(chunk_length(self.network.widths), self.samples.n_samples)
-        losses = np.empty(self.network.n_nets)
-        self._get_stack(length).on_all(length, gradient, losses)
-        return losses
+        length = self._chunk_length()
+        return self._get_net(length).on_all(length, gradient)
 
-    def _get_stack(self, n_rows):
-        """Return the stack with room for so many rows."""
+    def _chunk_length(self):
+        return min(chunk_length(self.network.widths), self.samples.n_samples)
+
+    def _get_net(self, n_rows):
+        """Return the net with room for so many rows."""
+        n_rows = min(n_rows, self.samples.n_samples)
         if n_rows > self._n_rows:
             samples, columns = self.samples, self.samples.scaled_columns
-            stack = make_stack(self.network, samples.X, n_rows)
-            stack.set_samples(
+            net = make_net(self.network, samples.X, n_rows)
+            net.set_samples(
                 samples.X, samples.codes, samples.weights, samples.weight_scale, samples.rows
             )
             if columns is not None:
-                stack.set_columns(columns.mean, columns.scale, columns.center)
-            stack.set_penalty(self.penalty.decay, self.penalty.unit)
-            self._stack, self._n_rows = stack, n_rows
-        return self._stack
+                net.set_columns(columns.mean, columns.scale, columns.center)
+            net.set_penalty(self.penalty.decay, self.penalty.param_scale)
+            self._net, self._n_rows = net, n_rows
+        return self._net
 
 
-def make_stack(network, X, n_rows):
-    """Return nets with room for passes over so many rows like those of X."""
+def make_net(network, X, n_rows):
+    """Return a net with room for passes over so many rows like those of X."""
     activation = ACTIVATIONS.index(type(network.activation))
+    activation = min(activation, len(ACTIVATIONS) - 2)  # without hidden layers any will do
     widths = np.array(network.widths, np.intc)
-    is_sparse = not isinstance(X, np.ndarray)
-    return Stack(widths, activation, network.parameters, n_rows, is_sparse)
-
-
-@contextmanager
-def helped(stack):
-    """Have another thread compute the second halves of batches."""
-    helper = Thread(target=single_threaded_blas(stack.help))
-    stack.begin_help()
-    helper.start()
-    try:
-        yield
-    finally:
-        stack.end_help()
-        helper.join()
+    return Net(widths, activation, network.parameters, n_rows, not isinstance(X, np.ndarray))

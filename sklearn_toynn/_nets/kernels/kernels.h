@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "portable.h"
-#include "stack.h"
+#include "net.h"
 
 /* The entries of a cache line, and of the widest registers. */
 #define LANES ((ptrdiff_t)(64 / sizeof(REAL)))

@@ -1,6 +1,6 @@
 """The linear model's kernels, for linear/compiled_kernels.py."""
 
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport malloc
 
 from scipy.linalg import cython_lapack
 

@@ -1,112 +1,142 @@
-"""The reference: a stack's passes in NumPy, for whatever there is no compiled twin of."""
+"""The reference: the objective of a net and its gradient in NumPy.
 
-from functools import cached_property
+It serves where the compiled kernels are not built, and for what they do not take.
+"""
 
 import numpy as np
 
 from ..products import multiply, multiply_transposed
 from ..samples import chunk_length
-from .kernels import Kernels
+from .interface import Kernels
 
 
 def layer_values(network, X):
-    """Yield each layer's values for rows of X, (n_nets, units, n_samples); last are the scores."""
+    """Yield each layer's values for rows of X, (units, n_samples); the last are the scores."""
     activation = network.activation
-    values = np.empty((network.n_nets, network.widths[1], X.shape[0]), network.parameters.dtype)
+    values = np.empty((network.widths[1], X.shape[0]), network.parameters.dtype)
     multiply(network.weights[0], X, out=values)
-    values += network.biases[0]
+    values += network.biases[0][:, None]
     for weights, biases in zip(network.weights[1:], network.biases[1:], strict=True):
         activation.forward(values, activation.make_cache(values))
         yield values
-        values = np.matmul(weights, values)
-        values += biases
+        values = weights @ values
+        values += biases[:, None]
     yield values
 
 
 class NumpyKernels(Kernels):
-    """A stack's passes as a few NumPy calls for each layer.
+    """A few NumPy calls for each layer.
 
-    Activations lie feature-major, (n_nets, units, n_samples), so that a sum over a few
-    classes is a few vector operations over many samples. Every net keeps a GEMM of its own
-    inside the 3-D `matmul`, of the same shape alone or in a stack, and every reduction stays
-    within a net: a net's bits do not depend on its neighbours.
+    Activations lie feature-major, (units, n_samples), so that a sum over a few classes is a few
+    vector operations over many samples.
     """
-
-    takes_epochs = False
 
     def __init__(self, network, samples, penalty):
         super().__init__(network, samples, penalty)
-        self._transposed_weights = [weights.transpose(0, 2, 1) for weights in network.weights]
-        self._weights = network.parameters[:, : network.n_weights]
-        self._decay = np.empty_like(self._weights)
-        self._weights_row, self._decay_column = self._weights[:, None, :], self._decay[:, :, None]
+        self._weights = network.parameters[: network.n_weights]
+        self._gradient_weights, self._gradient_biases = network.split(self.gradient)
+        self._scratch = np.empty_like(network.parameters)
         self._spaces = {}
 
     @staticmethod
     def supports(network, X):  # noqa: ARG004
-        """Return True: nothing is beyond this set."""
+        """Return True: this set takes everything."""
         return True
 
     @staticmethod
-    def scores(network, X):
-        """Return the scores of rows of X, (n_nets, n_classes, n_samples)."""
-        for values in layer_values(network, X):
-            scores = values
-        return scores
+    def scores(network, X, out=None):
+        """Return the scores of rows of X, (n_classes, n_samples); in `out` if that is given."""
+        *_, scores = layer_values(network, X)
+        if out is None:
+            return scores
+        out[...] = scores
+        return out
 
     def value(self):
-        """Return the objective, (n_nets,)."""
-        loss = np.zeros(self.network.n_nets)
-        for space in self._loaded_chunks():
-            loss += self.cross_entropy(space)
+        """Return the objective."""
+        loss = sum(self.cross_entropy(space) for space in self._loaded_chunks())
         return loss + self._penalty()
 
-    def on_all(self):
-        """Return the objective (n_nets,) and set `gradient`, chunk by chunk."""
-        loss = np.zeros(self.network.n_nets)
-        self._total[...] = 0
+    def value_and_gradient(self):
+        """Return the objective and set `gradient`, chunk by chunk."""
+        loss, total = 0.0, np.zeros_like(self.gradient)
         for space in self._loaded_chunks():
             loss += self.loss_and_gradient(space)
-            self._total += self.gradient
-        self.gradient[...] = self._total
+            total += self.gradient
+        self.gradient[...] = total
         return loss + self._add_penalty()
 
-    def on_batch(self, rows):
-        """Return the loss (n_nets,) on rows, an unbiased estimate of `on_all`; set `gradient`."""
+    def batch_value_and_gradient(self, rows):
+        """Return the objective on some rows, an unbiased estimate, and set `gradient`."""
         space = self._space(len(rows))
         self.samples.load(rows, space, 1 / len(rows))
         return self.loss_and_gradient(space) + self._add_penalty()
 
+    def run_epochs(self, rule, state, step_sizes, batch_size, bit_generator, best, tol):
+        """See `Kernels.run_epochs`."""
+        losses, parameters = np.zeros(len(step_sizes)), self.network.parameters
+        stream = bit_generator and np.random.RandomState(bit_generator)
+        for epoch, sizes in enumerate(step_sizes):
+            if rule.takes_batches:
+                losses[epoch] = self._run_epoch(rule, state, sizes, batch_size, stream)
+                is_small = False
+            else:
+                losses[epoch] = self.value_and_gradient()
+                is_small = np.abs(self.gradient).max() <= tol
+                self._step(rule, state, sizes[0])
+            if is_small or not np.isfinite(losses[epoch]):
+                return losses[: epoch + 1]
+            if epoch < len(step_sizes) - 1:
+                best.update(losses[epoch], parameters)
+        return losses
+
+    def _run_epoch(self, rule, state, sizes, batch_size, stream):
+        """Return the mean loss over the batches as they go by."""
+        order, loss = self.samples.row_numbers(), 0.0
+        if stream is not None:
+            stream.shuffle(order)
+        for batch, size in enumerate(sizes):
+            rows = order[batch * batch_size : (batch + 1) * batch_size]
+            loss += self.batch_value_and_gradient(rows) * (len(rows) / len(order))
+            self._step(rule, state, size)
+        return loss
+
+    def _step(self, rule, state, step_size):
+        rule.update(self.gradient, state.moments, step_size, self._scratch)
+        if self.penalty.param_scale is not None:
+            self._scratch *= self.penalty.param_scale
+        self.network.parameters -= self._scratch
+
     def forward(self, space):
-        """Compute the scores of `space.inputs`, (n_nets, n_classes, n_samples)."""
+        """Compute the scores of `space.inputs`, (n_classes, n_samples)."""
         network = self.network
         multiply(network.weights[0], space.inputs, out=space.values[0])
-        space.values[0] += network.biases[0]
+        space.values[0] += network.biases[0][:, None]
         for layer, cache in enumerate(space.caches):
             below, above = space.values[layer : layer + 2]
             network.activation.forward(below, cache)
             np.matmul(network.weights[layer + 1], below, out=above)
-            above += network.biases[layer + 1]
+            above += network.biases[layer + 1][:, None]
         return space.scores
 
     def cross_entropy(self, space):
-        """Return each net's sum_i c_i CE(y_i, softmax(scores_i)), of shape (n_nets,).
+        """Return sum_i c_i CE(y_i, softmax(scores_i)).
 
-        y are `space.codes` and c `space.loss_weights`. Left behind are
+        y are `space.codes` and c `space.loss_weights`. The call leaves
         e_ki = exp(s_ki - max_k s_ki) in `space.scores`, sum_k e_ki in `space.totals` and
         c onehot(y) in `space.targets`.
         """
         scores, totals = self.forward(space), space.totals
-        np.maximum.reduce(scores, axis=1, keepdims=True, out=totals)
+        np.maximum.reduce(scores, axis=0, out=totals)
         scores -= totals
         space.identity.take(space.codes, axis=1, out=space.targets, mode="clip")
-        space.targets *= space.loss_weights_row
+        space.targets *= space.loss_weights
         # CE = log(sum_k e_k) - (s_y - max_k s_k)
-        own_scores = np.matmul(space.scores_row, space.targets_column)
+        own_scores = np.vdot(scores, space.targets)
         np.exp(scores, out=scores)
-        np.add.reduce(scores, axis=1, keepdims=True, out=totals)
+        np.add.reduce(scores, axis=0, out=totals)
         np.log(totals, out=space.log_totals)
-        return (np.matmul(space.log_totals, space.loss_weights) - own_scores)[:, 0, 0]
+        return float(np.vdot(space.log_totals, space.loss_weights) - own_scores)
 
     def loss_and_gradient(self, space):
         """Return `cross_entropy` and set `gradient` to its own.
@@ -115,32 +145,22 @@ class NumpyKernels(Kernels):
         sum of d_l over the samples for b_l, and d_{l-1} = W_l^T d_l f'(z_{l-1}).
         """
         loss = self.cross_entropy(space)
-        gradient_weights, gradient_biases = self._gradient_views
         delta = space.scores
-        np.divide(space.loss_weights_row, space.totals, out=space.totals)
+        np.divide(space.loss_weights, space.totals, out=space.totals)
         delta *= space.totals
         delta -= space.targets
-        for layer in range(len(gradient_weights) - 1, 0, -1):
-            np.matmul(delta, space.transposed_values[layer - 1], out=gradient_weights[layer])
-            np.matmul(delta, space.ones, out=gradient_biases[layer])
+        for layer in range(len(self._gradient_weights) - 1, 0, -1):
             below = space.deltas[layer - 1]
-            np.matmul(self._transposed_weights[layer], delta, out=below)
+            np.matmul(delta, space.values[layer - 1].T, out=self._gradient_weights[layer])
+            np.matmul(delta, space.ones, out=self._gradient_biases[layer])
+            np.matmul(self.network.weights[layer].T, delta, out=below)
             delta = below
             self.network.activation.backward(
                 delta, space.values[layer - 1], space.caches[layer - 1]
             )
-        multiply_transposed(delta, space.inputs, out=gradient_weights[0])
-        np.matmul(delta, space.ones, out=gradient_biases[0])
+        multiply_transposed(delta, space.inputs, out=self._gradient_weights[0])
+        np.matmul(delta, space.ones, out=self._gradient_biases[0])
         return loss
-
-    @cached_property
-    def _gradient_views(self):
-        return self.network.split(self.gradient)
-
-    @cached_property
-    def _total(self):
-        """Of the gradients of chunks, which mini-batches have no use for."""
-        return np.empty_like(self.gradient)
 
     def _loaded_chunks(self):
         scale = 1 / self.samples.n_samples
@@ -156,29 +176,29 @@ class NumpyKernels(Kernels):
         return self._spaces[n_samples]
 
     def _add_penalty(self):
-        """Return the penalty, and finish the gradient: its part, and the solvers' variables."""
+        """Return the penalty, and complete the gradient in the solvers' variables."""
         penalty = self._penalty()
-        weights_gradient = self.gradient[:, : self.network.n_weights]
-        weights_gradient += self._decay
-        if self.penalty.unit is not None:
-            self.gradient *= self.penalty.unit
+        self.gradient[: len(self._weights)] += self._scratch[: len(self._weights)]
+        if self.penalty.param_scale is not None:
+            self.gradient *= self.penalty.param_scale
         return penalty
 
     def _penalty(self):
-        """Return reg/2 ||weights||^2, (n_nets,), leaving its gradient in `_decay`."""
-        np.multiply(self._weights, self.penalty.decay, out=self._decay)
-        return 0.5 * np.matmul(self._weights_row, self._decay_column)[:, 0, 0]
+        """Return reg/2 ||weights||^2, and leave its gradient in `_scratch`."""
+        decayed = self._scratch[: len(self._weights)]
+        np.multiply(self._weights, self.penalty.decay, out=decayed)
+        return 0.5 * float(np.vdot(self._weights, decayed))
 
 
 class Workspace:
-    """The arrays that `n_samples` rows need on their way through a stack and back.
+    """The arrays that `n_samples` rows need on their way through a net and back.
 
-    Made once per fit and length; nothing in a pass allocates more than (n_nets, n_samples).
+    The kernels make one per fit and number of rows, so that a pass allocates nothing.
 
     Parameters
     ----------
     network : Network
-        The stack.
+        The net.
     n_samples : int
         The number of rows.
 
@@ -186,39 +206,37 @@ class Workspace:
     ----------
     inputs : ndarray or sparse matrix of shape (n_samples, n_features)
         The rows.
-    codes, loss_weights : ndarray of shape (n_samples,) and (n_samples, 1)
+    buffer : ndarray of shape (n_samples, n_features)
+        A place for copies of rows; made at the first use.
+    codes, loss_weights : ndarray of shape (n_samples,)
         The rows' class codes, and the factors of their terms in the loss.
-    values : list of ndarray of shape (n_nets, units, n_samples)
+    values : list of ndarray of shape (units, n_samples)
         The values of each layer. The last are the scores, then their exponentials, then the
-        loss's derivative.
-    deltas : list of ndarray of shape (n_nets, units, n_samples)
-        The loss's derivative by the values of each hidden layer.
+        derivative of the loss.
+    deltas : list of ndarray of shape (units, n_samples)
+        The derivative of the loss with respect to each hidden layer.
     caches : list of ndarray
         What the activation keeps of each hidden layer.
     """
 
     def __init__(self, network, n_samples):
-        n_nets, dtype = network.n_nets, network.parameters.dtype
-        n_classes = network.widths[-1]
-        self._buffer_shape = n_samples, network.widths[0]
+        dtype, (n_features, *widths) = network.parameters.dtype, network.widths
+        n_classes = widths[-1]
+        self._buffer, self._buffer_shape = None, (n_samples, n_features)
         self.inputs = None
         self.codes = np.empty(n_samples, np.intp)
-        self.loss_weights = np.empty((n_samples, 1), dtype)
-        self.loss_weights_row = self.loss_weights.T
-        shapes = [(n_nets, units, n_samples) for units in network.widths[1:]]
-        self.values = [np.empty(shape, dtype) for shape in shapes]
+        self.loss_weights = np.empty(n_samples, dtype)
+        self.values = [np.empty((units, n_samples), dtype) for units in widths]
         self.caches = [network.activation.make_cache(values) for values in self.values[:-1]]
-        self.deltas = [np.empty(shape, dtype) for shape in shapes[:-1]]
-        self.transposed_values = [values.transpose(0, 2, 1) for values in self.values]
+        self.deltas = [np.empty_like(values) for values in self.values[:-1]]
         self.scores = self.values[-1]
-        self.totals, self.log_totals = np.empty((2, n_nets, 1, n_samples), dtype)
+        self.totals, self.log_totals, self.ones = np.ones((3, n_samples), dtype)
         self.identity = np.eye(n_classes, dtype=dtype)
         self.targets = np.empty((n_classes, n_samples), dtype)
-        self.scores_row = self.scores.reshape(n_nets, 1, -1)
-        self.targets_column = self.targets.reshape(-1, 1)
-        self.ones = np.ones((n_samples, 1), dtype)
 
-    @cached_property
+    @property
     def buffer(self):
-        """A place (n_samples, n_features) for rows that can't be taken as they lie in X."""
-        return np.empty(self._buffer_shape, self.loss_weights.dtype)
+        """A place (n_samples, n_features) for rows that cannot be used as they lie in X."""
+        if self._buffer is None:
+            self._buffer = np.empty(self._buffer_shape, self.loss_weights.dtype)
+        return self._buffer

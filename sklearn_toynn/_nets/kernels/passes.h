@@ -1,8 +1,8 @@
-/* A stack's passes over rows, and the updates after them; included once for each REAL.
+/* The passes of a net over rows, and the updates after them; included once for each REAL.
 
    Activations lie by units, (fan_out, stride), a row of samples for each. Every sum runs over a
    fixed number of lanes, which are folded in a fixed order: a net's bits depend neither on the
-   other nets nor on where its arrays lie. */
+   number of threads nor on where its arrays lie. */
 
 static ALWAYS_INLINE REAL NAME(fold)(REAL *lanes)
 {
@@ -28,13 +28,13 @@ static ALWAYS_INLINE REAL NAME(fold)(REAL *lanes)
     } while (0)
 
 /* C <- op(A) op(B) + beta C, column after column. */
-static void NAME(multiply)(const Stack *stack, char transa, char transb, ptrdiff_t m, ptrdiff_t n,
+static void NAME(multiply)(const Net *net, char transa, char transb, ptrdiff_t m, ptrdiff_t n,
                            ptrdiff_t k, const REAL *a, ptrdiff_t lda, const REAL *b,
                            ptrdiff_t ldb, REAL beta, REAL *c, ptrdiff_t ldc)
 {
     int m_ = (int)m, n_ = (int)n, k_ = (int)k, lda_ = (int)lda, ldb_ = (int)ldb, ldc_ = (int)ldc;
     REAL alpha = 1;
-    stack->gemm(&transa, &transb, &m_, &n_, &k_, &alpha, (void *)a, &lda_, (void *)b, &ldb_, &beta,
+    net->gemm(&transa, &transb, &m_, &n_, &k_, &alpha, (void *)a, &lda_, (void *)b, &ldb_, &beta,
                 c, &ldc_);
 }
 
@@ -72,13 +72,13 @@ static WIDE void NAME(transpose_rows)(ptrdiff_t n, ptrdiff_t n_features, const R
 
 /* Make ready the rows `order[0], ..., order[n - 1]`, or start, start + 1, ... where it is NULL.
    The factor of a row's term in the loss is `factor` times its weight. */
-static void NAME(load)(Stack *stack, const ptrdiff_t *order, ptrdiff_t start, ptrdiff_t n,
+static void NAME(load)(Net *net, const ptrdiff_t *order, ptrdiff_t start, ptrdiff_t n,
                        double factor)
 {
-    const Samples *samples = &stack->samples;
-    Batch *batch = &stack->batch;
+    const Samples *samples = &net->samples;
+    Batch *batch = &net->batch;
     const REAL *weights = samples->weights;
-    REAL *loss_weights = batch->loss_weights, *rows = stack->rows;
+    REAL *loss_weights = batch->loss_weights, *rows = net->rows;
     const ptrdiff_t n_features = samples->n_features;
     const ptrdiff_t n_padded = WHOLE_LANES(n), n_more = n_padded - n;
     const REAL scale = (REAL)(factor * samples->weight_scale);
@@ -96,11 +96,11 @@ static void NAME(load)(Stack *stack, const ptrdiff_t *order, ptrdiff_t start, pt
     if (!samples->x) {
         for (ptrdiff_t i = 0; i < n; i++)
             batch->rows[i] = order ? order[i] : start + i;
-    } else if (stack->layers[0].is_thin) {
+    } else if (net->layers[0].is_thin) {
         const ptrdiff_t stride = WHOLE_LANES(n_features);
         NAME(gather)(samples, order, start, n, rows, stride);
         memset(rows + n * stride, 0, n_more * stride * sizeof(REAL));
-        NAME(transpose_rows)(n_padded, n_features, rows, stride, stack->features, stack->stride);
+        NAME(transpose_rows)(n_padded, n_features, rows, stride, net->features, net->stride);
         batch->x = rows;
         batch->x_stride = stride;
     } else if (!order && !samples->scale && n_more == 0 &&
@@ -139,13 +139,13 @@ static ALWAYS_INLINE REAL NAME(stored_value)(const Samples *samples, ptrdiff_t p
 }
 
 /* z (fan_out, n) <- W X^T for CSR rows. */
-static WIDE void NAME(multiply_sparse)(const Stack *stack, const REAL *weights, REAL *z)
+static WIDE void NAME(multiply_sparse)(const Net *net, const REAL *weights, REAL *z)
 {
-    const Samples *samples = &stack->samples;
-    const Batch *batch = &stack->batch;
-    const ptrdiff_t units = stack->layers[0].fan_out, n_features = samples->n_features;
+    const Samples *samples = &net->samples;
+    const Batch *batch = &net->batch;
+    const ptrdiff_t units = net->layers[0].fan_out, n_features = samples->n_features;
     const REAL *center = samples->center;
-    REAL *first = stack->first_weights, *by_row = stack->by_row;
+    REAL *first = net->first_weights, *by_row = net->by_row;
     NAME(transpose)(units, n_features, weights, n_features, first, units);
     for (ptrdiff_t i = 0; i < batch->n; i++) {
         REAL *RESTRICT out = by_row + i * units;
@@ -159,10 +159,10 @@ static WIDE void NAME(multiply_sparse)(const Stack *stack, const REAL *weights, 
         }
     }
     memset(by_row + batch->n * units, 0, (batch->n_padded - batch->n) * units * sizeof(REAL));
-    NAME(transpose)(batch->n_padded, units, by_row, units, z, stack->stride);
+    NAME(transpose)(batch->n_padded, units, by_row, units, z, net->stride);
     if (center)
         for (ptrdiff_t u = 0; u < units; u++) {
-            REAL offset, *z_u = z + u * stack->stride;
+            REAL offset, *z_u = z + u * net->stride;
             const REAL *w = weights + u * n_features;
             SUM(offset, n_features, w[i] * center[i]);
             for (ptrdiff_t i = 0; i < batch->n; i++)
@@ -171,15 +171,15 @@ static WIDE void NAME(multiply_sparse)(const Stack *stack, const REAL *weights, 
 }
 
 /* gradient (fan_out, n_features) <- delta X + beta gradient for CSR rows; `sums` are delta's. */
-static WIDE void NAME(multiply_sparse_transposed)(const Stack *stack, const REAL *delta,
+static WIDE void NAME(multiply_sparse_transposed)(const Net *net, const REAL *delta,
                                                   const REAL *sums, REAL beta, REAL *gradient)
 {
-    const Samples *samples = &stack->samples;
-    const Batch *batch = &stack->batch;
-    const ptrdiff_t units = stack->layers[0].fan_out, n_features = samples->n_features;
+    const Samples *samples = &net->samples;
+    const Batch *batch = &net->batch;
+    const ptrdiff_t units = net->layers[0].fan_out, n_features = samples->n_features;
     const REAL *center = samples->center;
-    REAL *first = stack->first_gradient, *by_row = stack->by_row;
-    NAME(transpose)(units, batch->n, delta, stack->stride, by_row, units);
+    REAL *first = net->first_gradient, *by_row = net->by_row;
+    NAME(transpose)(units, batch->n, delta, net->stride, by_row, units);
     if (beta == 0)
         memset(first, 0, n_features * units * sizeof(REAL));
     else
@@ -280,11 +280,6 @@ static WIDE void NAME(deactivate)(enum Activation activation, ptrdiff_t units, p
 
 /* ------------------------------------------------------------------------------------- passes */
 
-static ALWAYS_INLINE REAL *NAME(net)(const char *arrays, ptrdiff_t net, ptrdiff_t length)
-{
-    return (REAL *)arrays + net * length;
-}
-
 static WIDE void NAME(add_biases)(ptrdiff_t units, ptrdiff_t n, ptrdiff_t stride,
                                   const REAL *biases, REAL *z)
 {
@@ -293,46 +288,46 @@ static WIDE void NAME(add_biases)(ptrdiff_t units, ptrdiff_t n, ptrdiff_t stride
             z[u * stride + i] += biases[u];
 }
 
-/* The last layer's W a of a net, without its biases. */
-static void NAME(forward)(const Stack *stack, ptrdiff_t net)
+/* The last layer's W a without its biases. */
+static void NAME(forward)(const Net *net)
 {
-    const REAL *parameters = NAME(net)(stack->parameters, net, stack->n_parameters);
-    const Batch *batch = &stack->batch;
-    const ptrdiff_t n = batch->n_padded, stride = stack->stride;
-    for (ptrdiff_t l = 0; l < stack->n_layers; l++) {
-        const Layer *layer = stack->layers + l, *below = layer - 1;
+    const REAL *parameters = net->parameters;
+    const Batch *batch = &net->batch;
+    const ptrdiff_t n = batch->n_padded, stride = net->stride;
+    for (ptrdiff_t l = 0; l < net->n_layers; l++) {
+        const Layer *layer = net->layers + l, *below = layer - 1;
         const REAL *weights = parameters + layer->weights;
         const REAL *inputs =
-            l > 0 ? below->values : layer->is_thin ? stack->features : batch->x;
+            l > 0 ? below->values : layer->is_thin ? net->features : batch->x;
         const int fan_in = layer->fan_in, fan_out = layer->fan_out;
         if (l > 0)
-            NAME(activate)(stack->activation, fan_in, n, stride, parameters + below->biases,
+            NAME(activate)(net->activation, fan_in, n, stride, parameters + below->biases,
                            below->values, below->slopes);
         if (layer->is_thin)
             NAME(multiply_thin)(fan_out, n, fan_in, weights, fan_in, 1, inputs, stride, 0,
                                 layer->values, stride);
         else if (l > 0)
-            NAME(multiply)(stack, 'N', 'N', n, fan_out, fan_in, inputs, stride, weights, fan_in, 0,
+            NAME(multiply)(net, 'N', 'N', n, fan_out, fan_in, inputs, stride, weights, fan_in, 0,
                            layer->values, stride);
         else if (inputs)
-            NAME(multiply)(stack, 'T', 'N', n, fan_out, fan_in, inputs, batch->x_stride, weights,
+            NAME(multiply)(net, 'T', 'N', n, fan_out, fan_in, inputs, batch->x_stride, weights,
                            fan_in, 0, layer->values, stride);
         else
-            NAME(multiply_sparse)(stack, weights, layer->values);
+            NAME(multiply_sparse)(net, weights, layer->values);
     }
 }
 
 /* sum_i c_i (log sum_k exp(s_ik - m_i) - (s_iy - m_i)), m_i = max_k s_ik, for scores without
    biases. They become e_ik = exp(s_ik - m_i), and `totals` their sums. */
-static WIDE double NAME(softmax_loss)(const Stack *stack, const REAL *biases)
+static WIDE double NAME(softmax_loss)(const Net *net, const REAL *biases)
 {
-    const Layer *last = stack->layers + stack->n_layers - 1;
-    const Batch *batch = &stack->batch;
-    const ptrdiff_t n = batch->n_padded, n_classes = last->fan_out, stride = stack->stride;
+    const Layer *last = net->layers + net->n_layers - 1;
+    const Batch *batch = &net->batch;
+    const ptrdiff_t n = batch->n_padded, n_classes = last->fan_out, stride = net->stride;
     const ptrdiff_t *codes = batch->codes;
     const REAL *RESTRICT loss_weights = batch->loss_weights;
-    REAL *RESTRICT scores = last->values, *RESTRICT totals = stack->totals;
-    REAL *RESTRICT largest = stack->own_scores; /* until those take its place */
+    REAL *RESTRICT scores = last->values, *RESTRICT totals = net->totals;
+    REAL *RESTRICT largest = net->own_scores; /* until those take its place */
     REAL loss;
     for (ptrdiff_t i = 0; i < n; i++)
         largest[i] = scores[i] += biases[0];
@@ -363,14 +358,14 @@ static WIDE double NAME(softmax_loss)(const Stack *stack, const REAL *biases)
 }
 
 /* The loss's derivative by the scores, c (softmax(s) - onehot(y)), and its sums by class. */
-static WIDE void NAME(softmax_delta)(const Stack *stack, REAL *sums)
+static WIDE void NAME(softmax_delta)(const Net *net, REAL *sums)
 {
-    const Layer *last = stack->layers + stack->n_layers - 1;
-    const Batch *batch = &stack->batch;
-    const ptrdiff_t n = batch->n_padded, stride = stack->stride;
+    const Layer *last = net->layers + net->n_layers - 1;
+    const Batch *batch = &net->batch;
+    const ptrdiff_t n = batch->n_padded, stride = net->stride;
     const ptrdiff_t *codes = batch->codes;
     const REAL *RESTRICT loss_weights = batch->loss_weights;
-    REAL *RESTRICT delta = last->values, *RESTRICT factors = stack->totals;
+    REAL *RESTRICT delta = last->values, *RESTRICT factors = net->totals;
     for (ptrdiff_t i = 0; i < n; i++)
         factors[i] = loss_weights[i] / factors[i];
     for (ptrdiff_t k = 0; k < last->fan_out; k++) {
@@ -384,31 +379,31 @@ static WIDE void NAME(softmax_delta)(const Stack *stack, REAL *sums)
         SUM(sums[k], n, delta[k * stride + i]);
 }
 
-/* The loss of a net on the batch. */
-static double NAME(loss)(const Stack *stack, ptrdiff_t net)
+/* The loss on the batch. */
+static double NAME(loss)(const Net *net)
 {
-    const REAL *parameters = NAME(net)(stack->parameters, net, stack->n_parameters);
-    NAME(forward)(stack, net);
-    return NAME(softmax_loss)(stack, parameters + stack->layers[stack->n_layers - 1].biases);
+    const REAL *parameters = net->parameters;
+    NAME(forward)(net);
+    return NAME(softmax_loss)(net, parameters + net->layers[net->n_layers - 1].biases);
 }
 
-/* The loss of a net on the batch; gradient <- its gradient + beta gradient, with beta 0 or 1. */
-static double NAME(loss_and_gradient)(const Stack *stack, ptrdiff_t net, REAL beta, REAL *gradient)
+/* The loss on the batch; gradient <- its gradient + beta gradient, with beta 0 or 1. */
+static double NAME(loss_and_gradient)(const Net *net, REAL beta, REAL *gradient)
 {
-    const REAL *parameters = NAME(net)(stack->parameters, net, stack->n_parameters);
-    const Batch *batch = &stack->batch;
-    const double loss = NAME(loss)(stack, net);
-    const ptrdiff_t n = batch->n_padded, stride = stack->stride;
-    for (ptrdiff_t l = stack->n_layers - 1; l >= 0; l--) {
-        const Layer *layer = stack->layers + l, *below = layer - 1;
+    const REAL *parameters = net->parameters;
+    const Batch *batch = &net->batch;
+    const double loss = NAME(loss)(net);
+    const ptrdiff_t n = batch->n_padded, stride = net->stride;
+    for (ptrdiff_t l = net->n_layers - 1; l >= 0; l--) {
+        const Layer *layer = net->layers + l, *below = layer - 1;
         const int fan_in = layer->fan_in, fan_out = layer->fan_out;
         const REAL *inputs = l > 0 ? below->values : batch->x;
         REAL *of_weights = gradient + layer->weights, *of_biases = gradient + layer->biases;
-        REAL *delta = layer->delta, *sums = stack->sums;
-        if (l == stack->n_layers - 1)
-            NAME(softmax_delta)(stack, sums);
+        REAL *delta = layer->delta, *sums = net->sums;
+        if (l == net->n_layers - 1)
+            NAME(softmax_delta)(net, sums);
         else
-            NAME(deactivate)(stack->activation, fan_out, n, stride, layer->values, layer->slopes,
+            NAME(deactivate)(net->activation, fan_out, n, stride, layer->values, layer->slopes,
                              delta, sums);
         for (ptrdiff_t u = 0; u < fan_out; u++)
             of_biases[u] = beta == 0 ? sums[u] : of_biases[u] + sums[u];
@@ -417,21 +412,21 @@ static double NAME(loss_and_gradient)(const Stack *stack, ptrdiff_t net, REAL be
                                 beta, of_weights, fan_in);
         else if (layer->is_thin)
             NAME(multiply_thin_transposed)(fan_out, n, fan_in, delta,
-                                           l > 0 ? inputs : stack->features, stride, beta,
+                                           l > 0 ? inputs : net->features, stride, beta,
                                            of_weights);
         else if (l > 0)
-            NAME(multiply)(stack, 'T', 'N', fan_in, fan_out, n, inputs, stride, delta, stride,
+            NAME(multiply)(net, 'T', 'N', fan_in, fan_out, n, inputs, stride, delta, stride,
                            beta, of_weights, fan_in);
         else if (inputs)
-            NAME(multiply)(stack, 'N', 'N', fan_in, fan_out, n, inputs, batch->x_stride, delta,
+            NAME(multiply)(net, 'N', 'N', fan_in, fan_out, n, inputs, batch->x_stride, delta,
                            stride, beta, of_weights, fan_in);
         else
-            NAME(multiply_sparse_transposed)(stack, delta, sums, beta, of_weights);
+            NAME(multiply_sparse_transposed)(net, delta, sums, beta, of_weights);
         if (l > 0 && layer->is_thin)
             NAME(multiply_thin)(fan_in, n, fan_out, parameters + layer->weights, 1, fan_in, delta,
                                 stride, 0, below->delta, stride);
         else if (l > 0)
-            NAME(multiply)(stack, 'N', 'T', n, fan_in, fan_out, delta, stride,
+            NAME(multiply)(net, 'N', 'T', n, fan_in, fan_out, delta, stride,
                            parameters + layer->weights, fan_in, 0, below->delta, stride);
     }
     return loss;
@@ -439,46 +434,51 @@ static double NAME(loss_and_gradient)(const Stack *stack, ptrdiff_t net, REAL be
 
 /* ------------------------------------------------------------------------ penalty and updates */
 
-/* reg/2 ||w||^2 of a net; where `gradient` is given, the penalty's is added to it, and it is
-   brought to the solver's variables. */
-static WIDE double NAME(penalty)(const Stack *stack, ptrdiff_t net, REAL *RESTRICT gradient)
+/* reg/2 ||w||^2. Where `gradient` is given, the penalty's is added to it, and it is brought to the
+   solver's variables. */
+static WIDE double NAME(penalty)(const Net *net, REAL *RESTRICT gradient)
 {
-    const ptrdiff_t n_weights = stack->n_weights, n_parameters = stack->n_parameters;
-    const REAL *RESTRICT w = NAME(net)(stack->parameters, net, n_parameters);
+    const ptrdiff_t n_weights = net->n_weights, n_parameters = net->n_parameters;
+    const REAL *RESTRICT w = net->parameters, *RESTRICT decay = net->decay;
+    const REAL *RESTRICT scale = net->param_scale;
     REAL sum;
-    if (!stack->unit) {
-        const REAL reg = *NAME(net)(stack->decay, net, 1);
+    if (!scale) {
+        const REAL reg = *decay;
         if (gradient)
             for (ptrdiff_t i = 0; i < n_weights; i++)
                 gradient[i] += reg * w[i];
         SUM(sum, n_weights, w[i] * w[i]);
         return 0.5 * reg * sum;
     }
-    const REAL *RESTRICT decay = NAME(net)(stack->decay, net, n_weights);
-    const REAL *RESTRICT unit = NAME(net)(stack->unit, net, n_parameters);
     if (gradient) {
         for (ptrdiff_t i = 0; i < n_weights; i++)
             gradient[i] += decay[i] * w[i];
         for (ptrdiff_t i = 0; i < n_parameters; i++)
-            gradient[i] *= unit[i];
+            gradient[i] *= scale[i];
     }
     SUM(sum, n_weights, decay[i] * w[i] * w[i]);
     return 0.5 * sum;
 }
 
-/* Take a step of a net; see `SGD` and `Adam` in first_order.py. */
-static WIDE void NAME(step)(const Stack *stack, const Update *update, ptrdiff_t net,
-                            double step_size)
+/* Take a step; the formulas are in update_rules.py. Only the gradient of batches is changed. */
+static WIDE void NAME(step)(const Net *net, const Update *update, double step_size)
 {
-    const ptrdiff_t n = stack->n_parameters;
-    REAL *RESTRICT w = NAME(net)(stack->parameters, net, n);
-    REAL *RESTRICT first = NAME(net)(update->slots[0], net, n);
-    REAL *RESTRICT second = NAME(net)(update->slots[1], net, n);
-    REAL *RESTRICT gradient = (REAL *)update->gradient;
+    const ptrdiff_t n = net->n_parameters;
+    REAL *RESTRICT w = net->parameters, *RESTRICT gradient = update->gradient;
+    REAL *RESTRICT first = update->moments[0], *RESTRICT second = update->moments[1];
+    const REAL *RESTRICT scale = net->param_scale;
     const REAL size = (REAL)step_size;
     switch (update->rule) {
-    case SGD: {
-        const REAL momentum = (REAL)update->momentum[net];
+    case GRADIENT_DESCENT:
+        if (scale)
+            for (ptrdiff_t i = 0; i < n; i++)
+                w[i] -= scale[i] * (size * gradient[i]);
+        else
+            for (ptrdiff_t i = 0; i < n; i++)
+                w[i] -= size * gradient[i];
+        return;
+    case NESTEROV_MOMENTUM: {
+        const REAL momentum = (REAL)update->momentum;
         for (ptrdiff_t i = 0; i < n; i++) {
             const REAL g = size * gradient[i];
             first[i] = momentum * first[i] - g;
@@ -498,167 +498,110 @@ static WIDE void NAME(step)(const Stack *stack, const Update *update, ptrdiff_t 
         break;
     }
     }
-    if (stack->unit) {
-        const REAL *RESTRICT unit = NAME(net)(stack->unit, net, n);
+    if (scale)
         for (ptrdiff_t i = 0; i < n; i++)
-            w[i] -= unit[i] * gradient[i];
-    } else
+            w[i] -= scale[i] * gradient[i];
+    else
         for (ptrdiff_t i = 0; i < n; i++)
             w[i] -= gradient[i];
 }
 
 /* -------------------------------------------------------------------------------- entry points */
 
-/* The objective of each net on all rows in use, and its gradient where that is not NULL. */
-static void NAME(on_all)(Stack *stack, ptrdiff_t length, char *gradient, double *losses)
+/* The objective on all rows in use, and its gradient where that is not NULL. */
+static double NAME(on_all)(Net *net, ptrdiff_t length, void *gradient)
 {
-    const Samples *samples = &stack->samples;
-    const ptrdiff_t n_samples = samples->n_samples, n_parameters = stack->n_parameters;
-    for (ptrdiff_t net = 0; net < stack->n_nets; net++)
-        losses[net] = 0;
+    const Samples *samples = &net->samples;
+    const ptrdiff_t n_samples = samples->n_samples;
+    double loss = 0;
     for (ptrdiff_t start = 0; start < n_samples; start += length) {
         const ptrdiff_t n = start + length < n_samples ? length : n_samples - start;
-        NAME(load)(stack, samples->rows ? samples->rows + start : NULL, start, n, 1.0 / n_samples);
-        for (ptrdiff_t net = 0; net < stack->n_nets; net++)
-            losses[net] += gradient ? NAME(loss_and_gradient)(
-                                          stack, net, start > 0,
-                                          NAME(net)(gradient, net, n_parameters))
-                                    : NAME(loss)(stack, net);
+        NAME(load)(net, samples->rows ? samples->rows + start : NULL, start, n, 1.0 / n_samples);
+        loss += gradient ? NAME(loss_and_gradient)(net, start > 0, gradient) : NAME(loss)(net);
     }
-    for (ptrdiff_t net = 0; net < stack->n_nets; net++)
-        losses[net] += NAME(penalty)(stack, net,
-                                     gradient ? NAME(net)(gradient, net, n_parameters) : NULL);
+    return loss + NAME(penalty)(net, gradient);
 }
 
-/* Make ready a batch, large ones in halves: at which size is by the shapes alone. */
-static void NAME(load_batch)(Stack *stack, const ptrdiff_t *rows, ptrdiff_t n)
+/* The objective on the rows named, and its gradient. */
+static double NAME(on_rows)(Net *net, const ptrdiff_t *rows, ptrdiff_t n, void *gradient)
 {
-    const int is_halved = stack->half && n * stack->n_weights >= HALVED_PRODUCTS;
-    const ptrdiff_t n_second = is_halved ? n / 2 / LANES * LANES : 0;
-    NAME(load)(stack, rows, 0, n - n_second, 1.0 / n);
-    if (stack->half) {
-        stack->half->stack.samples = stack->samples;
-        NAME(load)(&stack->half->stack, rows + n - n_second, 0, n_second, 1.0 / n);
-    }
+    NAME(load)(net, rows, 0, n, 1.0 / n);
+    const double loss = NAME(loss_and_gradient)(net, 0, gradient);
+    return loss + NAME(penalty)(net, gradient);
 }
 
-static WIDE void NAME(add)(ptrdiff_t n, const REAL *RESTRICT x, REAL *RESTRICT sum)
+/* Say whether no entry is larger than `tol` in absolute value; NaN is. */
+static WIDE int NAME(is_small)(ptrdiff_t n, const REAL *x, double tol)
 {
+    int is_small = 1;
     for (ptrdiff_t i = 0; i < n; i++)
-        sum[i] += x[i];
+        is_small &= x[i] <= tol && x[i] >= -tol;
+    return is_small;
 }
 
-/* Compute the second half of a batch, unless the other thread has begun to. */
-static void NAME(compute_half)(Half *half, int turn)
+/* Go through the batches of an epoch; return the mean loss over them as they go by. */
+static double NAME(run_epoch)(Net *net, const Update *update, ptrdiff_t batch_size,
+                              const double *step_sizes)
 {
-    if (CLAIM(&half->claimed, turn)) {
-        half->loss = NAME(loss_and_gradient)(&half->stack, half->net, 0, half->gradient);
-        STORE(&half->done, turn);
+    const ptrdiff_t n_samples = net->samples.n_samples;
+    double loss = 0;
+    draw_order(&net->samples, update->bit_generator, update->order);
+    for (ptrdiff_t start = 0; start < n_samples; start += batch_size) {
+        const ptrdiff_t n = start + batch_size < n_samples ? batch_size : n_samples - start;
+        const double on_batch = NAME(on_rows)(net, update->order + start, n, update->gradient);
+        loss += on_batch * ((double)n / n_samples);
+        NAME(step)(net, update, *step_sizes++);
     }
+    return loss;
 }
 
-/* The loss of a net on the batch that was made ready, and its gradient. */
-static double NAME(on_batch)(Stack *stack, ptrdiff_t net, REAL *gradient)
+/* Go through epochs; see interface.py. Between epochs, the weights before the best epoch so far
+   are kept, as BestWeights.update() keeps them. Return the number of epochs: the last is one with
+   a loss that is not finite, or with a small gradient. */
+static ptrdiff_t NAME(run_epochs)(Net *net, const Update *update, ptrdiff_t n_epochs,
+                                  ptrdiff_t batch_size, ptrdiff_t length, double *losses)
 {
-    Half *half = stack->half;
-    const int is_halved = half && half->stack.batch.n > 0, turn = is_halved ? half->claimed + 1 : 0;
-    if (is_halved) {
-        half->net = net;
-        STORE(&half->turn, turn);
-    }
-    const double loss = NAME(loss_and_gradient)(stack, net, 0, gradient);
-    if (!is_halved)
-        return loss;
-    NAME(compute_half)(half, turn);
-    while (LOAD(&half->done) != turn)
-        YIELD();
-    NAME(add)(stack->n_parameters, half->gradient, gradient);
-    return loss + half->loss;
-}
-
-/* In another thread: compute second halves until the epochs that go on are over. */
-static void NAME(help)(Stack *stack)
-{
-    Half *half = stack->half;
-    for (int turn, last = 0; (turn = LOAD(&half->turn)) >= 0; last = turn)
-        if (turn == last)
-            YIELD();
-        else
-            NAME(compute_half)(half, turn);
-}
-
-/* The objective of each net on the rows named, and its gradient. */
-static void NAME(on_rows)(Stack *stack, const ptrdiff_t *rows, ptrdiff_t n, char *gradients,
-                          double *losses)
-{
-    NAME(load_batch)(stack, rows, n);
-    for (ptrdiff_t net = 0; net < stack->n_nets; net++) {
-        REAL *gradient = NAME(net)(gradients, net, stack->n_parameters);
-        losses[net] = NAME(on_batch)(stack, net, gradient);
-        losses[net] += NAME(penalty)(stack, net, gradient);
-    }
-}
-
-/* Go through the batches of epochs, an order (n_samples,) of the rows for each; `losses`
-   (n_epochs, n_nets) are means over the batches as they went by. Between epochs, the weights of
-   each net before its best epoch so far are kept, as TrainingRun.record() does after the last.
-   Return how many epochs were gone through: none after one with a loss that is not finite. */
-static ptrdiff_t NAME(run_epochs)(Stack *stack, const ptrdiff_t *orders, ptrdiff_t n_epochs,
-                                  ptrdiff_t batch_size, const Update *update, double *losses,
-                                  char *previous, char *best, double *best_losses)
-{
-    const ptrdiff_t n_samples = stack->samples.n_samples, n_nets = stack->n_nets;
-    const ptrdiff_t n_parameters = stack->n_parameters;
-    const double *step_sizes = update->step_sizes;
-    for (ptrdiff_t epoch = 0; epoch < n_epochs; epoch++, losses += n_nets, orders += n_samples) {
-        int is_finite = 1;
-        for (ptrdiff_t net = 0; net < n_nets; net++)
-            losses[net] = 0;
-        for (ptrdiff_t start = 0; start < n_samples; start += batch_size, step_sizes += n_nets) {
-            const ptrdiff_t n = start + batch_size < n_samples ? batch_size : n_samples - start;
-            NAME(load_batch)(stack, orders + start, n);
-            for (ptrdiff_t net = 0; net < n_nets; net++) {
-                REAL *gradient = (REAL *)update->gradient;
-                double loss = NAME(on_batch)(stack, net, gradient);
-                loss += NAME(penalty)(stack, net, gradient);
-                losses[net] += loss * ((double)n / n_samples);
-                NAME(step)(stack, update, net, step_sizes[net]);
-            }
+    const ptrdiff_t n_samples = net->samples.n_samples, n_parameters = net->n_parameters;
+    const int has_batches = update->rule != GRADIENT_DESCENT;
+    const ptrdiff_t n_updates = has_batches ? (n_samples + batch_size - 1) / batch_size : 1;
+    const size_t size = n_parameters * sizeof(REAL);
+    for (ptrdiff_t epoch = 0; epoch < n_epochs; epoch++) {
+        const double *step_sizes = update->step_sizes + epoch * n_updates;
+        if (has_batches) {
+            losses[epoch] = NAME(run_epoch)(net, update, batch_size, step_sizes);
+        } else {
+            losses[epoch] = NAME(on_all)(net, length, update->gradient);
+            NAME(step)(net, update, *step_sizes);
+            if (NAME(is_small)(n_parameters, update->gradient, update->tol))
+                return epoch + 1;
         }
-        for (ptrdiff_t net = 0; net < n_nets; net++)
-            is_finite &= isfinite(losses[net]) != 0;
-        if (!is_finite || epoch == n_epochs - 1)
+        if (!isfinite(losses[epoch]) || epoch == n_epochs - 1)
             return epoch + 1;
-        for (ptrdiff_t net = 0; net < n_nets; net++) {
-            const size_t size = n_parameters * sizeof(REAL);
-            REAL *before = NAME(net)(previous, net, n_parameters);
-            if (losses[net] < best_losses[net]) {
-                best_losses[net] = losses[net];
-                memcpy(NAME(net)(best, net, n_parameters), before, size);
-            }
-            memcpy(before, NAME(net)(stack->parameters, net, n_parameters), size);
+        if (losses[epoch] < *update->best_loss) {
+            *update->best_loss = losses[epoch];
+            memcpy(update->best, update->previous, size);
         }
+        memcpy(update->previous, net->parameters, size);
     }
     return n_epochs;
 }
 
-/* The scores (n_nets, n_classes, n) of rows start, ..., start + n - 1. */
-static void NAME(scores)(Stack *stack, ptrdiff_t start, ptrdiff_t n, char *scores)
+/* The scores (n_classes, n) of rows start, ..., start + n - 1. */
+static void NAME(scores)(Net *net, ptrdiff_t start, ptrdiff_t n, void *scores)
 {
-    REAL *out = (REAL *)scores;
-    const Layer *last = stack->layers + stack->n_layers - 1;
-    NAME(load)(stack, NULL, start, n, 1);
-    for (ptrdiff_t net = 0; net < stack->n_nets; net++) {
-        const REAL *parameters = NAME(net)(stack->parameters, net, stack->n_parameters);
-        NAME(forward)(stack, net);
-        NAME(add_biases)(last->fan_out, stack->batch.n_padded, stack->stride, parameters + last->biases, last->values);
-        for (ptrdiff_t k = 0; k < last->fan_out; k++, out += n)
-            memcpy(out, (REAL *)last->values + k * stack->stride, n * sizeof(REAL));
-    }
+    REAL *out = scores;
+    const REAL *parameters = net->parameters;
+    const Layer *last = net->layers + net->n_layers - 1;
+    NAME(load)(net, NULL, start, n, 1);
+    NAME(forward)(net);
+    NAME(add_biases)(last->fan_out, net->batch.n_padded, net->stride, parameters + last->biases,
+                     last->values);
+    for (ptrdiff_t k = 0; k < last->fan_out; k++, out += n)
+        memcpy(out, (REAL *)last->values + k * net->stride, n * sizeof(REAL));
 }
 
 static const Passes NAME(passes) = {
-    sizeof(REAL), NAME(on_all), NAME(on_rows), NAME(run_epochs), NAME(scores), NAME(help),
+    sizeof(REAL), NAME(on_all), NAME(on_rows), NAME(run_epochs), NAME(scores),
 };
 
 #undef SUM

@@ -27,20 +27,4 @@
 #define WIDE
 #endif
 
-/* How two threads wait for each other; without them, one does the work of both. */
-#if defined(__GNUC__) && (defined(__unix__) || defined(__APPLE__))
-#include <sched.h>
-#define HAS_THREADS 1
-#define LOAD(place) __atomic_load_n(place, __ATOMIC_ACQUIRE)
-#define STORE(place, value) __atomic_store_n(place, value, __ATOMIC_RELEASE)
-#define CLAIM(place, turn) __sync_bool_compare_and_swap(place, (turn) - 1, turn)
-#define YIELD() sched_yield()
-#else
-#define HAS_THREADS 0
-#define LOAD(place) (*(place))
-#define STORE(place, value) (void)(*(place) = (value))
-#define CLAIM(place, turn) (*(place) = (turn), 1)
-#define YIELD() (void)0
-#endif
-
 #endif

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.linalg import lapack
 
+from .._nets.kernels import dispatch
 from .._nets.prediction import softmax
 from .symmetric import add_gram, zero_sum
 
@@ -78,7 +79,7 @@ class LinearKernels(ABC):
     newton_steps: Callable | None = None
 
 
-class NumpyKernels(LinearKernels):
+class NumpyLinearKernels(LinearKernels):
     """In NumPy and BLAS."""
 
     @staticmethod
@@ -147,3 +148,21 @@ class NumpyKernels(LinearKernels):
 def _by_class(H, size):
     """Return a view, (n_classes - 1, size) twice, of a Hessian in Fortran order."""
     return H.T.reshape(-1, size, len(H) // size, size)
+
+
+kernels: type[LinearKernels] = NumpyLinearKernels
+if dispatch.selected == "compiled":
+    from .._nets.kernels import _compiled
+
+    class CompiledLinearKernels(LinearKernels):
+        """In C, without the GIL."""
+
+        cross_entropy = staticmethod(_compiled.cross_entropy)
+        softmax = staticmethod(_compiled.softmax)
+        derivative_change = staticmethod(_compiled.derivative_change)
+        add_penalty = staticmethod(_compiled.add_penalty)
+        add_hessian = staticmethod(_compiled.add_hessian)
+        solve_hessian = staticmethod(_compiled.solve_hessian)
+        newton_steps = staticmethod(_compiled.newton_steps)
+
+    kernels = CompiledLinearKernels

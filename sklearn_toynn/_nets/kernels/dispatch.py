@@ -3,7 +3,7 @@
 import os
 from importlib import import_module
 
-from .kernels import Kernels
+from .interface import Kernels
 from .numpy_kernels import NumpyKernels
 
 VARIABLE = "SKLEARN_TOYNN_KERNELS"
@@ -43,5 +43,5 @@ if selected == "compiled":
 
 
 def choose_kernels(network, X):
-    """Return the first set that takes a stack and rows of X."""
+    """Return the first set that takes a net and rows of X."""
     return next(kernels for kernels in KERNELS if kernels.supports(network, X))

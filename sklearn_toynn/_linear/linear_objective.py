@@ -5,10 +5,10 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
-from .columns import StandardColumns
 from .line_search import ROUNDING
+from .linear_kernels import kernels
 from .rows import make_rows
-from .selection import kernels
+from .standard_columns import StandardColumns
 
 #: The probabilities of all rows are cached, for products with the Hessian, where they are no more
 #: than so many entries for each of X; where X is cast to float64, its chunks take that room.
@@ -18,7 +18,7 @@ MAX_CACHED_PROBABILITIES = 0.25
 class LinearObjective:
     """L(theta) = sum_i w_i CE(y_i, softmax(theta z_i)) + sum_kj ridge_j theta_kj^2 / 2.
 
-    That is the objective of `_nets.objective.Objective` in the variables of `StandardColumns`.
+    That is the objective of `_nets.loss.Objective` in the variables of `StandardColumns`.
     But for the penalty it does not change when all classes' theta are moved alike, so at the
     minimum theta sums to zero over the classes; gradients, models of the Hessian and steps keep
     it so.

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from .._columns import ColumnScaling, measure_columns, row_chunks
+from .._column_statistics import ColumnScaling, measure_columns, row_chunks
 from .products import CenteredRows
 
 #: No value of a scaled column is beyond this. Words in texts are a point better at 3 to 10 than at
@@ -15,7 +15,7 @@ LARGEST_VALUE = 10
 BESIDE_WIDEST = {np.dtype(np.float32): 2.5e-7, np.dtype(np.float64): 1e-14}
 
 
-class Columns(ColumnScaling):
+class NetColumnScaling(ColumnScaling):
     """A change of variables that brings the columns of X to a common scale.
 
     The scale is the standard deviation, or where that is more a tenth of the largest deviation
@@ -66,31 +66,27 @@ class Columns(ColumnScaling):
         return np.divide(values, self.scale, out=out)
 
     def to_scaled(self, network):
-        """Return a copy of the nets with the first layer W, b turned into V, c."""
+        """Return a copy of a net with the first layer W, b turned into V, c."""
         return _with_first_layer(network, self.scale_coefs)
 
     def to_original(self, network):
-        """Return a copy of the nets with the first layer V, c turned into W, b."""
+        """Return a copy of a net with the first layer V, c turned into W, b."""
         return _with_first_layer(network, self.unscale_coefs)
 
-    def ridge(self, reg):
-        """Return the penalty on V, (n_nets, 1, n_features), for one on W of reg (n_nets, 1)."""
-        return super().ridge(reg)[:, None]
+    def shrink_first_layer(self, network, reg):
+        """Shrink the first layer of a drawn net where the penalty on V is steep, in place.
 
-    def begin(self, network, reg):
-        """Shrink the first layers as drawn where the penalty on V is steep, in place.
-
-        Their variance is divided by 1 + fan_out ridge. So He's 2 / fan_in makes a penalty of at
-        most 1 in all, whatever the scales; and a weight is at most 1 / sqrt(fan_out reg) times as
-        large as on the columns as they are, where the data say nothing.
+        Its variance is divided by 1 + fan_out ridge. So He's 2 / fan_in makes a penalty of at
+        most 1 in all, whatever the scales. A weight is at most 1 / sqrt(fan_out reg) times as
+        large as on the original columns, where the data say nothing.
         """
         weights = network.weights[0]
-        weights /= np.sqrt(1 + weights.shape[1] * self.ridge(reg))
+        weights /= np.sqrt(1 + len(weights) * self.ridge(weights.dtype.type(reg)))
 
 
 def _with_first_layer(network, change):
     network = network.copy()
-    weights, biases = network.weights[0], network.biases[0][:, :, 0]
+    weights, biases = network.weights[0], network.biases[0]
     weights[...], biases[...] = change(weights, biases)
     return network
 
@@ -103,7 +99,7 @@ class SparseColumns:
 
     Parameters
     ----------
-    columns : Columns
+    columns : NetColumnScaling
         The means and scales.
     X : CSR matrix of shape (n_samples, n_features)
         In canonical form.
@@ -151,14 +147,14 @@ class SparseColumns:
 
 
 def are_scaled_alike(old, new):
-    """Say whether two changes of columns are the same; None stands for the columns as they are."""
+    """Say whether two scalings are the same; None stands for the original columns."""
     if old is None or new is None:
         return old is new
     return np.array_equal(old.mean, new.mean) and np.array_equal(old.scale, new.scale)
 
 
-def change_columns(network, old, new):
-    """Return nets on columns scaled as in `old` as nets on columns scaled as in `new`."""
+def change_scaling(network, old, new):
+    """Return a net on columns scaled as in `old` as a net on columns scaled as in `new`."""
     if old is not None:
         network = old.to_original(network)
     return network if new is None else new.to_scaled(network)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._columns import ColumnScaling, measure_columns
+from .._column_statistics import ColumnScaling, measure_columns
 from .symmetric import zero_sum
 
 

@@ -1,0 +1,43 @@
+"""Equal rows as one row of their joint weight."""
+
+from hashlib import blake2b
+
+import numpy as np
+from scipy import sparse
+
+
+def merge_equal_rows(X, codes, weights, rows):
+    """Return rows and weights with equal rows of one class as one row of their joint weight.
+
+    The rows come in the order of a hash of their contents. So neither their order, nor whether
+    a row is repeated or weighted, changes a bit of what is computed from them.
+
+    Parameters
+    ----------
+    X, codes, weights
+        Of all rows.
+    rows : ndarray of int or None
+        The rows in use, all if None.
+
+    Returns
+    -------
+    rows : ndarray of int
+        The first of each set of equal rows.
+    weights : ndarray of shape (n_rows,)
+        With the joint weights in the places of `rows`.
+    """
+    rows = np.arange(len(codes)) if rows is None else rows
+    digests = np.empty((len(rows), 2), np.uint64)
+    for place, row in enumerate(rows):
+        digest = blake2b(_contents(X, row), digest_size=16, salt=codes[row].tobytes())
+        digests[place] = np.frombuffer(digest.digest(), np.uint64)
+    _, first, group = np.unique(digests, axis=0, return_index=True, return_inverse=True)
+    weights[rows[first]] = np.bincount(group.ravel(), weights[rows])
+    return rows[first], weights
+
+
+def _contents(X, row):
+    if not sparse.issparse(X):
+        return X[row].tobytes()
+    stored = slice(X.indptr[row], X.indptr[row + 1])
+    return X.indices[stored].astype(np.int64).tobytes() + X.data[stored].tobytes()

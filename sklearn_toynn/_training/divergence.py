@@ -1,0 +1,56 @@
+"""The recovery from a training that has diverged."""
+
+import math
+
+
+def recover(parameters, loss, fallbacks, value_at, watched_at, zero_loss):
+    """Replace parameters that training has only made worse by better ones, in place.
+
+    That is where the objective is not finite, or well above both that of zero weights and that of
+    a fallback, and so is the watched loss.
+
+    Parameters
+    ----------
+    parameters : ndarray of shape (n_parameters,)
+        The parameters at the end.
+    loss : float
+        The objective there.
+    fallbacks : list of ndarray of shape (n_parameters,)
+        The best parameters so far, and those at the start.
+    value_at : callable
+        Returns the objective at parameters.
+    watched_at : callable or None
+        Returns the loss that chooses the parameters, if that is not the objective.
+    zero_loss : float
+        The objective of zero weights.
+
+    Returns
+    -------
+    loss : float
+        The objective at the new parameters.
+    has_diverged : bool
+        Whether the objective was such.
+    """
+
+    def watch(at, value):
+        # NaN unless both are finite
+        return value if watched_at is None else watched_at(at) + 0 * value
+
+    def is_well_above(one, other):
+        return math.isfinite(other) and not one <= max(zero_loss, 1.001 * other)
+
+    watched, has_diverged = watch(parameters, loss), False
+    if loss + 0 * watched <= zero_loss:
+        return loss, has_diverged
+    for fallback in fallbacks:
+        fallback_loss = value_at(fallback)
+        if is_well_above(loss, fallback_loss):
+            has_diverged = True
+            fallback_watched = watch(fallback, fallback_loss)
+            if is_well_above(watched, fallback_watched):
+                parameters[...] = fallback
+                loss, watched = fallback_loss, fallback_watched
+    if not math.isfinite(watched):
+        parameters[...] = fallbacks[-1]
+        return value_at(fallbacks[-1]), True
+    return loss, has_diverged

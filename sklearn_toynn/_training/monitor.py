@@ -1,0 +1,138 @@
+"""The monitor of a training: curves, best weights, progress, callbacks and the end."""
+
+import math
+
+import numpy as np
+
+from .._nets.best_weights import BestWeights
+from .schedules import PLATEAU_EPOCHS
+
+
+class Monitor:
+    """Records the iterations of a training, and says when it ends.
+
+    Parameters
+    ----------
+    network : Network
+        The net. Its `parameters` are those of the present iteration.
+    policy : StoppingPolicy
+        When the training ends.
+    validation : Objective or None
+        The mean cross-entropy on a validation set, if there is one. It then stops the training
+        and chooses the weights.
+    verbose : int, default=0
+        Print every so many iterations; 0 for none.
+    observer : CallbackObserver or None
+        Told of each iteration.
+    stop : threading.Event or None
+        Ends the training after the present call of the kernels.
+
+    Attributes
+    ----------
+    reason : str or None
+        Why the training has ended, one of `STOP_REASONS`; None before the end.
+    loss_curve, validation_curve : list of float
+        The losses of the iterations.
+    best : BestWeights
+        The weights with the lowest watched loss.
+    initial : ndarray of shape (n_parameters,)
+        The weights at the start.
+    n_plateaus : int
+        How often the watched loss went `PLATEAU_EPOCHS` epochs without an improvement.
+    """
+
+    def __init__(self, network, policy, *, validation=None, verbose=0, observer=None, stop=None):
+        self.policy, self.reason = policy, None
+        self.loss_curve, self.validation_curve = [], []
+        self.best, self.initial = BestWeights(network.parameters), network.parameters.copy()
+        self.n_plateaus = 0
+        self._network, self._validation = network, validation
+        self._verbose, self._observer, self._stop = verbose, observer, stop
+        self._lowest, self._n_stalled = math.inf, 0
+
+    @property
+    def n_iter(self):
+        """The number of iterations so far."""
+        return len(self.loss_curve)
+
+    @property
+    def watches_validation(self):
+        """Whether a validation set chooses the weights."""
+        return self._validation is not None
+
+    @property
+    def best_iter(self):
+        """The iteration of the lowest validation loss."""
+        return int(np.argmin(np.nan_to_num(self.validation_curve, nan=np.inf)))
+
+    @property
+    def ended_at_infinity(self):
+        """Whether a loss of the last iteration is not finite."""
+        ends = (*self.loss_curve[-1:], *self.validation_curve[-1:])
+        return not all(map(math.isfinite, ends))
+
+    @property
+    def n_unwatched(self):
+        """The number of iterations that may go by before the next call of `record`."""
+        policy = self.policy
+        if (
+            self.watches_validation
+            or self._observer
+            or self._verbose
+            or policy.schedule.watches_loss
+        ):
+            return 1
+        left = policy.max_iter - self.n_iter
+        if policy.stall_reason is None:
+            return left
+        return min(left, policy.n_iter_no_change - self._n_stalled)
+
+    def begin(self):
+        """Tell the observer of the first iteration, unless the training has ended."""
+        if self.reason is None and self._observer is not None:
+            self._observer.begin_iteration()
+
+    def record(self, losses, largest_gradient_entry=None):
+        """Record iterations that have just ended.
+
+        Parameters
+        ----------
+        losses : ndarray of shape (n_iterations,)
+            The objective at the parameters before each iteration; for mini-batches the mean as
+            the parameters changed. `best` has taken in all but the last.
+        largest_gradient_entry : float or None
+            Of the gradient before the last iteration, if it can end the training.
+        """
+        if self._verbose and self.n_iter % self._verbose == 0:
+            print(f"iteration {self.n_iter}: loss {losses[0]:.6f}")  # noqa: T201
+        self.loss_curve += losses.tolist()
+        watched = losses.tolist()
+        if self._validation is not None:
+            watched = [self._validation.value()]
+            self.validation_curve += watched
+        self._count_stalls(watched)
+        self.best.update(
+            watched[-1], self._network.parameters, is_of_now=self._validation is not None
+        )
+        asks = self._observer is not None and self._observer.end_iteration()
+        self.reason = self.policy.find_reason(
+            is_finite=math.isfinite(losses[-1] + watched[-1]),
+            n_stalled=self._n_stalled,
+            largest_gradient_entry=largest_gradient_entry,
+            callback_asks=asks,
+            n_iter=self.n_iter,
+        )
+        if self.reason is None and self._stop is not None and self._stop.is_set():
+            self.reason = "interrupted"
+        self.begin()
+
+    def end(self, reason):
+        """End the training for a reason of the solver's, unless it has ended."""
+        self.reason = self.reason or reason
+
+    def _count_stalls(self, watched):
+        for loss in watched:
+            is_lower = loss < self._lowest - self.policy.tol
+            self._n_stalled = 0 if is_lower else self._n_stalled + 1
+            self.n_plateaus += self._n_stalled > 0 and self._n_stalled % PLATEAU_EPOCHS == 0
+            self._lowest = min(self._lowest, loss)

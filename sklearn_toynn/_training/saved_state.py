@@ -1,0 +1,98 @@
+"""The state of a training as arrays and plain values, kept in a fitted estimator.
+
+So a saved model names no class of the training.
+"""
+
+import numpy as np
+
+from .._nets.column_scaling import NetColumnScaling
+from .._nets.network import Network
+from .random_streams import make_bit_generator
+from .solvers import OptimizerState
+from .training import NetStart
+
+#: The values of `solver` by their classes in version 0.2, where these have other names.
+NAMES_IN_0_2 = {"GradientDescent": "gd", "PreconditionedLBFGS": "lbfgs"}
+
+
+def save_states(ends):
+    """Return what is needed to continue training.
+
+    Parameters
+    ----------
+    ends : list of NetStart
+        Where the training of each net ended.
+
+    Returns
+    -------
+    saved : dict
+        - "parameters", ndarray of shape (n_nets, n_parameters): the weights of all layers, each
+          (fan_out, fan_in) in C order, then the biases, for columns scaled as below;
+        - "column_mean", "column_scale", ndarray of shape (n_features,) or None: the scaling of
+          the columns of X in training;
+        - "optimizer_state", ndarray of shape (n_moments, n_nets, n_parameters): the velocity of
+          "sgd"; m / (1 - beta1) and v / (1 - beta2) of "adam";
+        - "n_steps", list of int: the number of updates of each net;
+        - "batch_order", list of tuple: for each net, the state of the `RandomState` that orders
+          the rows.
+    """
+    columns = ends[0].columns
+    return {
+        "parameters": np.stack([end.network.parameters for end in ends]),
+        "column_mean": None if columns is None else columns.mean,
+        "column_scale": None if columns is None else columns.scale,
+        "optimizer_state": np.stack([end.state.moments for end in ends], axis=1),
+        "n_steps": [end.state.n_steps for end in ends],
+        "batch_order": [np.random.RandomState(end.bit_generator).get_state() for end in ends],
+    }
+
+
+def load_states(saved, widths, activation):
+    """Return a `NetStart` for each net of what `save_states` returned."""
+    mean, scale = saved["column_mean"], saved["column_scale"]
+    return [
+        NetStart(
+            Network(widths, activation, parameters),
+            OptimizerState(saved["optimizer_state"][:, net], n_steps),
+            load_bit_generator(order),
+            is_fitted=True,
+            columns=None if mean is None else NetColumnScaling(mean, scale),
+        )
+        for net, (parameters, n_steps, order) in enumerate(
+            zip(saved["parameters"], saved["n_steps"], saved["batch_order"], strict=True)
+        )
+    ]
+
+
+def load_bit_generator(order):
+    """Return a bit generator in the state of a `RandomState`; None for None."""
+    if order is None:
+        return None
+    bit_generator = make_bit_generator(0)
+    np.random.RandomState(bit_generator).set_state(order)
+    return bit_generator
+
+
+def upgrade_states(memory):
+    """Convert what version 0.2 saved, a list of its objects, and add the "solver" by name."""
+    nets = [vars(net) for net in memory]
+    solvers = [vars(net["solver"]) for net in nets]
+    columns, solver = nets[0]["columns"], type(nets[0]["solver"]).__name__
+    return {
+        "solver": NAMES_IN_0_2.get(solver, solver.lower()),
+        "parameters": np.concatenate([vars(net["network"])["parameters"] for net in nets]),
+        "column_mean": None if columns is None else vars(columns)["mean"],
+        "column_scale": None if columns is None else vars(columns)["scale"],
+        "optimizer_state": np.concatenate([solver["slots"] for solver in solvers], axis=1),
+        "n_steps": [solver["n_steps"] for solver in solvers],
+        "batch_order": [upgrade_streams(vars(net["streams"])) for net in nets],
+    }
+
+
+def upgrade_streams(attributes):
+    """Return the state of the `RandomState` that orders the rows, from streams saved by 0.2."""
+    if "batches" in attributes:
+        return attributes["batches"].get_state()
+    if "_seeds" not in attributes:
+        return None
+    return np.random.RandomState(make_bit_generator(attributes["_seeds"][1])).get_state()

@@ -1,0 +1,298 @@
+"""The training of nets: the loop, and several nets as tasks of a thread pool."""
+
+import math
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from threading import Event
+from weakref import WeakMethod
+
+import numpy as np
+
+from .._blas import single_threaded_blas
+from .._nets.column_scaling import NetColumnScaling, are_scaled_alike, change_scaling
+from .._nets.loss import Objective
+from .._nets.network import Network
+from .divergence import recover
+from .monitor import Monitor
+from .solvers import SOLVERS, OptimizerState
+from .stopping import describe_large_loss
+
+
+@dataclass(frozen=True)
+class NetStart:
+    """The start of a training, anew or from an earlier one."""
+
+    network: Network
+    #: None for a solver that starts anew.
+    state: OptimizerState | None
+    bit_generator: np.random.BitGenerator
+    #: Whether the weights are those of an earlier fit.
+    is_fitted: bool = False
+    #: The scaling of the columns that the weights belong to; None for the original columns.
+    columns: NetColumnScaling | None = None
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """The outcome of a training, whatever the model."""
+
+    loss: float
+    loss_curve: list
+    validation_curve: list
+    best_iter: int
+    #: One of `STOP_REASONS`.
+    stop_reason: str
+    #: The text of a warning, or None.
+    warning: str | None
+
+    @property
+    def n_iter(self):
+        """The number of iterations."""
+        return len(self.loss_curve)
+
+
+@dataclass(frozen=True)
+class NetResult(TrainingResult):
+    """The outcome of the training of a net."""
+
+    #: The net on the original columns.
+    network: Network
+    #: From where training can continue, on the columns of the training.
+    end: NetStart
+
+
+class NetTraining:
+    """The training of one net: objective, solver, monitor and the loop over them.
+
+    Parameters
+    ----------
+    start : NetStart
+        Where it begins; only read.
+    options : TrainingOptions
+        The options.
+    samples : Samples
+        The rows to train on, with scaled columns if the options ask for them.
+    validation : Samples or None
+        The rows that choose the weights, if any; with columns as in `samples`.
+    observer : callable or None
+        Returns a `CallbackObserver` for a weak reference to a method that returns the outcome of
+        a training that ends now.
+    stop : threading.Event or None
+        Ends the training early.
+    """
+
+    def __init__(self, start, options, samples, validation, observer=None, stop=None):
+        columns = samples.columns
+        network, state = start.network.copy(), start.state
+        if start.is_fitted and not are_scaled_alike(start.columns, columns):
+            network, state = change_scaling(network, start.columns, columns), None
+        elif columns is not None and not start.is_fitted:
+            columns.shrink_first_layer(network, options.reg)
+        self._start, self._options, self._stop = start, options, stop
+        self.objective = Objective(network, samples, options.reg)
+        self._validation = validation and Objective(network, validation, 0.0)
+        self._solver = SOLVERS[options.solver](
+            options, start.bit_generator if options.shuffle else None
+        )
+        self._state = self._solver.init(network.parameters)
+        if state is not None:
+            self._state = OptimizerState(state.moments.copy(), state.n_steps)
+        policy = self._solver.make_policy(validates=validation is not None)
+        self.monitor = Monitor(
+            network,
+            policy,
+            validation=self._validation,
+            verbose=options.verbose,
+            observer=observer and observer(WeakMethod(self.result)),
+            stop=stop,
+        )
+
+    def run(self):
+        """Train to the end."""
+        self.monitor.begin()
+        while self.monitor.reason is None:
+            self._state = self._solver.step(self.objective, self._state, self.monitor)
+            self.monitor.end(self._solver.is_done(self._state))
+
+    def end(self, reason):
+        """End the training for a reason, unless it has ended."""
+        self.monitor.end(reason)
+
+    def result(self):
+        """Return the outcome; before the end, of a training that a callback ends now."""
+        monitor, network = self.monitor, self.objective.network.copy()
+        objective = Objective(network, self.objective.samples, self.objective.reg)
+        if monitor.watches_validation:
+            network.parameters[...] = monitor.best.parameters
+        loss = objective.value()
+        loss, has_diverged = self._recover(network, objective, loss)
+        reason, warning = monitor.reason or "callback", None
+        if has_diverged:
+            reason, warning = "diverged", self._describe_divergence(loss)
+        elif monitor.reason is not None:
+            warning = self._solver.warn_of_end(
+                self.objective, self._state, monitor, self._scaling_advice()
+            )
+        warnings = [warning, self._describe_large_loss(loss)]
+        columns = objective.samples.columns
+        state = OptimizerState(self._state.moments.copy(), self._state.n_steps)
+        return NetResult(
+            network=network if columns is None else columns.to_original(network),
+            end=NetStart(network, state, self._start.bit_generator, True, columns),
+            loss=loss,
+            loss_curve=monitor.loss_curve[:],
+            validation_curve=monitor.validation_curve[:],
+            best_iter=monitor.best_iter if monitor.watches_validation else 0,
+            stop_reason=reason,
+            warning=" ".join(filter(None, warnings)) or None,
+        )
+
+    def _recover(self, network, objective, loss):
+        """Return the objective and whether training diverged; see `divergence.recover`."""
+        monitor = self.monitor
+        loss, has_diverged = recover(
+            network.parameters,
+            loss,
+            [monitor.best.parameters, monitor.initial],
+            objective.value_at,
+            self._validation and self._validation.value_at,
+            math.log(network.widths[-1]),
+        )
+        return loss, has_diverged or monitor.ended_at_infinity
+
+    def _scaling_advice(self):
+        """Return advice, to end a sentence, to scale the columns if that would change them."""
+        samples = self.objective.samples
+        if samples.columns is not None or NetColumnScaling.from_samples(samples) is None:
+            return ""
+        return ", or scale the columns of X, as StandardScaler does"
+
+    def _describe_large_loss(self, loss):
+        if self._options.is_one_pass or self.monitor.reason in (None, "interrupted"):
+            return None
+        n_classes = self.objective.network.widths[-1]
+        if loss <= math.log(n_classes):  # before the costly advice
+            return None
+        return describe_large_loss(loss, n_classes, self._scaling_advice())
+
+    def _describe_divergence(self, loss):
+        change = "what init draws"
+        if self._solver.follows_schedule:
+            change = f"learning_rate (now {self._options.learning_rate:.3g})"
+        return (
+            f"Training diverged within {self.monitor.n_iter} iterations. The best weights so far "
+            f"are kept, with an objective of {loss:.4g}. Lower {change}"
+            f"{self._scaling_advice()}."
+        )
+
+
+def train_net(start, options, samples, validation, observer=None, stop=None, reason=None):
+    """Train a net to its end.
+
+    Parameters
+    ----------
+    start, options, samples, validation, observer, stop
+        As in `NetTraining`.
+    reason : str, default=None
+        If given, the training ends before it begins, for this reason.
+
+    Returns
+    -------
+    result : NetResult
+        The outcome; on Ctrl-C, with the weights so far.
+    interrupt : KeyboardInterrupt or None
+        The interrupt that ended the training, for the caller to raise.
+    """
+    interrupt = None
+    # overflow is how divergence shows; the monitor looks for it
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        training = NetTraining(start, options, samples, validation, observer, stop)
+        if reason is not None:
+            training.end(reason)
+        try:
+            training.run()
+        except KeyboardInterrupt as error:
+            interrupt = error
+            training.end("interrupted")
+        return training.result(), interrupt
+
+
+@single_threaded_blas
+def train_nets(starts, options, samples, validation, callbacks=None, max_threads=1):
+    """Train nets on the same samples, each by itself.
+
+    Parameters
+    ----------
+    starts : list of NetStart
+        Where they begin.
+    options : TrainingOptions
+        The options of all.
+    samples : Samples
+        The rows to train on.
+    validation : Samples or None
+        The rows that choose the weights, if any.
+    callbacks : FitCallbacks or None
+        Called during the training, if given. Then the nets train one after another.
+    max_threads : int, default=1
+        The most threads to use. The bits are the same for any number.
+
+    Returns
+    -------
+    results : list of NetResult or None
+        In the order of the nets. Nets that had not begun at a Ctrl-C, or when a callback asked to
+        stop, are left as an earlier fit had them, or else None.
+    interrupt : KeyboardInterrupt or None
+        The interrupt that ended the training, for the caller to raise.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        On Ctrl-C before any net had begun.
+    """
+    if options.scales_columns:
+        columns = NetColumnScaling.from_samples(samples)
+        samples = samples.with_columns(columns)
+        validation = validation and validation.with_columns(columns)
+    train = partial(train_net, options=options, samples=samples, validation=validation)
+    results, interrupt, stop = [None] * len(starts), None, Event()
+
+    def train_one(net):
+        if stop.is_set():
+            return
+        observer = callbacks and callbacks.observe(len(starts), options.max_iter, results, net)
+        results[net], error = train(starts[net], observer=observer, stop=stop)
+        if error is not None:
+            raise error
+
+    try:
+        if callbacks is None and min(max_threads, len(starts)) > 1:
+            call_in_threads(train_one, range(len(starts)), max_threads, stop)
+        else:
+            for net in range(len(starts)):
+                train_one(net)
+                if results[net] is not None and results[net].stop_reason == "callback":
+                    break
+    except KeyboardInterrupt as error:
+        interrupt = error
+        if all(result is None for result in results):
+            raise
+    reason = "callback" if interrupt is None else "interrupted"
+    for net, start in enumerate(starts):
+        if results[net] is None and start.is_fitted:
+            results[net], _ = train(start, reason=reason)
+    return results, interrupt
+
+
+def call_in_threads(function, tasks, n_threads, stop):
+    """Call a function on tasks; on Ctrl-C, or where it fails, `stop` is set for the others."""
+    with ThreadPoolExecutor(n_threads) as pool:
+        try:
+            futures = [pool.submit(function, task) for task in tasks]
+            wait(futures, return_when=FIRST_EXCEPTION)
+        finally:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+    for future in futures:
+        if not future.cancelled():
+            future.result()
