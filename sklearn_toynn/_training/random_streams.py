@@ -10,9 +10,9 @@ from sklearn.utils import check_random_state
 class NoEntropy(ISeedSequence):
     """The seed of a generator that is seeded again right away."""
 
-    def generate_state(self, n_words, dtype=np.uint32):
-        """Return zeros."""
-        return np.zeros(n_words, dtype)
+    def generate_state(self, n_words, dtype=np.uint32):  # noqa: ARG002
+        """Return zeros, as a list because MT19937 reads them one by one."""
+        return [0] * n_words
 
 
 def make_bit_generator(seed):

@@ -96,12 +96,15 @@ class Solver(ABC):
         """Return why the solver can do no more, one of `STOP_REASONS`, or None."""
         return
 
-    def warn_of_end(self, objective, state, monitor, scaling_advice):  # noqa: ARG002
+    def warn_of_end(self, objective, state, monitor, get_scaling_advice):  # noqa: ARG002
         """Return the warning about an end that is not that of the stopping rule, or None."""
-        if monitor.reason != "max_iter":
+        if monitor.reason != "max_iter" or monitor.policy.max_iter_is_intended:
             return None
-        largest = objective.largest_gradient_entry() if monitor.policy.watches_gradient else None
-        return monitor.policy.describe_limit(largest, scaling_advice)
+        if not monitor.policy.watches_gradient:
+            return monitor.policy.describe_progress()
+        return monitor.policy.describe_gradient(
+            objective.largest_gradient_entry(), get_scaling_advice()
+        )
 
 
 class FirstOrderSolver(Solver):
@@ -162,9 +165,9 @@ class GradientDescentSolver(FirstOrderSolver):
     learning_rate = 0.5
     rule_class = GradientDescent
 
-    def warn_of_end(self, objective, state, monitor, scaling_advice):
+    def warn_of_end(self, objective, state, monitor, get_scaling_advice):
         """Also warn where the steps were too long, and the loss has risen again."""
-        warning = super().warn_of_end(objective, state, monitor, scaling_advice)
+        warning = super().warn_of_end(objective, state, monitor, get_scaling_advice)
         if monitor.watches_validation or not monitor.n_iter:
             return warning
         end, best = monitor.loss_curve[-1], monitor.best.loss[0]
@@ -266,7 +269,7 @@ class LBFGSSolver(Solver):
         """Return "precision": SciPy found no lower loss."""
         return None if state.result is None else "precision"
 
-    def warn_of_end(self, objective, state, monitor, scaling_advice):
+    def warn_of_end(self, objective, state, monitor, get_scaling_advice):
         """Give SciPy's reason for an end.
 
         There is none to give if no entry g of the gradient is above `tol` or its rounding:
@@ -274,7 +277,7 @@ class LBFGSSolver(Solver):
         the loss.
         """
         if monitor.reason != "precision":
-            return super().warn_of_end(objective, state, monitor, scaling_advice)
+            return super().warn_of_end(objective, state, monitor, get_scaling_advice)
         result, tol = state.result, monitor.policy.tol
         eps = np.finfo(objective.network.parameters.dtype).eps
         largest = np.abs(result.jac).max()

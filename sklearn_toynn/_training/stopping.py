@@ -99,20 +99,20 @@ class StoppingPolicy:
             return "callback"
         return self.limit_reason if n_iter >= self.max_iter else None
 
-    def describe_limit(self, largest_gradient_entry, scaling_advice):
-        """Return the warning about an end at `max_iter`, or None."""
-        if self.max_iter_is_intended:
-            return None
-        if not self.watches_gradient:
-            return (
-                f"max_iter={self.max_iter} epochs ended the training while the loss still fell by "
-                f"more than tol={self.tol:.3g}. Raise max_iter, tol or learning_rate, or set "
-                "schedule='cosine', which ends at max_iter."
-            )
+    def describe_progress(self):
+        """Return the warning that `max_iter` came while the loss still fell."""
+        return (
+            f"max_iter={self.max_iter} epochs ended the training while the loss still fell by "
+            f"more than tol={self.tol:.3g}. Raise max_iter, tol or learning_rate, or set "
+            "schedule='cosine', which ends at max_iter."
+        )
+
+    def describe_gradient(self, largest_entry, scaling_advice):
+        """Return the warning that `max_iter` came before the gradient was small."""
         return (
             f"max_iter={self.max_iter} iterations ended the training where the largest entry "
-            f"of the gradient was {largest_gradient_entry:.3g}, above tol={self.tol:.3g}. Raise "
-            f"max_iter or tol{scaling_advice}."
+            f"of the gradient was {largest_entry:.3g}, above tol={self.tol:.3g}. Raise max_iter "
+            f"or tol{scaling_advice}."
         )
 
 

@@ -121,8 +121,11 @@ class NetTraining:
 
     def result(self):
         """Return the outcome; before the end, of a training that a callback ends now."""
-        monitor, network = self.monitor, self.objective.network.copy()
-        objective = Objective(network, self.objective.samples, self.objective.reg)
+        monitor, objective = self.monitor, self.objective
+        if monitor.reason is None:
+            network = objective.network.copy()
+            objective = Objective(network, objective.samples, objective.reg)
+        network, moments = objective.network, self._state.moments
         if monitor.watches_validation:
             network.parameters[...] = monitor.best.parameters
         loss = objective.value()
@@ -132,11 +135,11 @@ class NetTraining:
             reason, warning = "diverged", self._describe_divergence(loss)
         elif monitor.reason is not None:
             warning = self._solver.warn_of_end(
-                self.objective, self._state, monitor, self._scaling_advice()
+                objective, self._state, monitor, self._scaling_advice
             )
         warnings = [warning, self._describe_large_loss(loss)]
         columns = objective.samples.columns
-        state = OptimizerState(self._state.moments.copy(), self._state.n_steps)
+        state = OptimizerState(moments, self._state.n_steps)
         return NetResult(
             network=network if columns is None else columns.to_original(network),
             end=NetStart(network, state, self._start.bit_generator, True, columns),
