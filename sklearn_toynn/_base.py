@@ -561,6 +561,12 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
             raise ValueError(
                 f"init={self.init!r} gives weights whose squares exceed {problem.dtype}. Lower it."
             )
+        if len(widths) > 2 and not parameters.any(axis=1).all():
+            raise ValueError(
+                f"init={self.init!r} sets all weights to zero in {problem.dtype}. All units of a "
+                "hidden layer would stay equal. Pass a larger number, such as init=0.01, or "
+                "init='auto'."
+            )
         return self._make_states(parameters, problem, streams)
 
     def _go_on(self, problem, streams):

@@ -96,7 +96,7 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
         - "he": N(0, 2 / fan_in);
         - "lecun": N(0, 1 / fan_in);
         - "glorot": N(0, 2 / (fan_in + fan_out));
-        - a float: N(0, init^2);
+        - a positive float: N(0, init^2);
         - a callable `(rng, fan_in, fan_out)` that returns an array (fan_in, fan_out), with
           `rng` a `RandomState`;
         - "auto": "glorot" for "tanh" and "logistic", "he" for the others, on columns of X brought
