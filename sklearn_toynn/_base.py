@@ -415,8 +415,8 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         Warns
         -----
         ConvergenceWarning
-            If the training diverged, ended at `max_iter` before its stopping rule did it, unless
-            that is meant by ``tol=0`` or `warm_start`, or if the loss of "gd" has risen again.
+            If training diverged, if it ended at `max_iter` before its stopping rule did (no
+            warning with ``tol=0``), or if the loss of "gd" has risen again.
         """
         interrupt = fit_stack(
             [self],
@@ -483,7 +483,9 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
             options = self._resolve_options(problem, is_one_pass=True)
             nets = [(options, state) for state in states]
             results, interrupt = train_in_stacks(nets, problem.samples, None)
+            n_before = vars(self).get("n_iter_", 0) if goes_on else 0
             self._set_fitted(problem, results, self._get_earlier(goes_on), keeps_memory=True)
+            self.n_iter_ += n_before
         if interrupt is not None:
             raise interrupt
         return self
@@ -518,7 +520,6 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
             tol=float(self.tol),
             n_iter_no_change=int(self.n_iter_no_change),
             scales_columns=scales_columns and not is_one_pass,
-            counts_steps=self.tol == 0 or self.warm_start,
             is_one_pass=is_one_pass,
             verbose=int(self.verbose),
         )
@@ -666,7 +667,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         network = Network(self._get_widths(problem), self._activation, parameters)
         self._set_layers(network.weights, [bias[:, :, 0] for bias in network.biases])
         self._fitted_activation = getattr(self, "activation", None)  # the linear model has none
-        self.n_iter_ = len(loss_curve) + max(result.n_iter for result in results)
+        self.n_iter_ = max(result.n_iter for result in results)
         self.loss_ = fmean(result.loss for result in results)
         curves = [result.history.loss_curve for result in results]
         self.loss_curve_ = loss_curve + mean_curve(curves)

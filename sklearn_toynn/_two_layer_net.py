@@ -80,6 +80,9 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
         - for "gd" and "lbfgs", where no entry of the gradient is larger than `tol`;
         - for every solver with a validation set, where the log loss on that has not
           improved by `tol` for `n_iter_no_change` iterations.
+
+        With ``tol=0`` and no validation set, "gd", "sgd" and "adam" run all `max_iter`
+        iterations. No solver warns at `max_iter` then.
     n_iter_no_change : int, default=10
         See `tol`.
     early_stopping : bool, default=False
@@ -107,9 +110,8 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
         Determines initial weights, batches and the validation split, each by a stream of its
         own. The same int gives the same bits.
     warm_start : bool, default=False
-        Whether `fit` goes on from the earlier fit's weights, as they are now. As after
-        `partial_fit`, `n_iter_` and the curves are those of all calls since the first, and an end
-        at `max_iter` is no reason for a warning.
+        Whether `fit` continues from the weights as they are now, instead of new initial weights.
+        The curves then continue from call to call; `n_iter_` counts the iterations of the last.
     verbose : int, default=0
         Print the loss of every `verbose`-th iteration; 0 for silence.
 
@@ -129,7 +131,8 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where X had names, all of them strings.
     n_iter_ : int
-        The number of iterations or epochs; the most that a net took.
+        The number of iterations or epochs of the last `fit`, and of each `partial_fit` since;
+        the most that a net took.
     loss_ : float
         The objective at the fitted weights; the mean of the nets. Where that of one is above
         log n_classes, the objective of weights of zero, `fit` says so by a `ConvergenceWarning`.
@@ -147,13 +150,14 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
         - "diverged": the objective was no longer finite, or far above its start; the best
           weights were kept;
         - "partial_fit": the last call was `partial_fit`, whose one pass is over.
-    loss_curve_ : list of float, of length `n_iter_`
-        The objective of each iteration: for "gd" and "lbfgs" before the iteration's step, for
+    loss_curve_ : list of float
+        The objective at each iteration: for "gd" and "lbfgs" before the iteration's step, for
         "sgd" and "adam" the mean over the epoch's batches as they went by. With several nets
-        the mean of those that still trained.
+        the mean of those that still trained. It has `n_iter_` values, and continues over the
+        calls of a `warm_start`.
     loss_curves_ : list of list of float, n_nets long
         Those of each net, with ``n_nets > 1``; one ends where its net did.
-    validation_loss_curve_ : list of float, of length `n_iter_`
+    validation_loss_curve_ : list of float, of the length of `loss_curve_`
         The log loss on the validation set after each iteration, if there is such a set; with
         several nets the mean of those that still trained.
     best_iter_ : int or ndarray of shape (n_nets,)

@@ -211,7 +211,7 @@ class LinearSolver(Solver, ABC):
         warning = self._describe(reason)
         if warning is None:
             return "tol", None
-        is_meant = reason == "max_iter" and run.options.counts_steps
+        is_meant = reason == "max_iter" and run.options.tol == 0
         return reason, None if is_meant else warning
 
     def _describe(self, reason):

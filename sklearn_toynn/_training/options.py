@@ -46,8 +46,6 @@ class TrainingOptions:
     n_iter_no_change: int
     #: Whether columns of X are to be brought to a common scale.
     scales_columns: bool
-    #: Whether `max_iter` is meant as a number of steps, and no end to be warned of.
-    counts_steps: bool
     #: Whether this is one pass at a constant learning rate, as in `partial_fit`.
     is_one_pass: bool
     verbose: int

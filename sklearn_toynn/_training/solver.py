@@ -75,7 +75,7 @@ class Solver(ABC):
         reason : str
             One of `STOP_REASONS`.
         """
-        if reason != "max_iter" or run.options.counts_steps:
+        if reason != "max_iter" or run.options.tol == 0:
             return reason, None
         if not run.policy.watches_gradient:
             return reason, run.policy.describe_progress()

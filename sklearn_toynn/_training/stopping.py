@@ -41,11 +41,12 @@ class StoppingPolicy:
         solver_class = options.solver_class
         ends = solver_class.follows_schedule and schedule.ends
         stall_reason, limit_reason = None, "schedule" if ends else "max_iter"
+        runs_all = options.tol == 0 and solver_class.follows_schedule
         if options.is_one_pass:
             limit_reason = "partial_fit"
         elif has_validation:
             stall_reason = "validation"
-        elif solver_class.stops_on_loss and not ends:
+        elif solver_class.stops_on_loss and not (ends or runs_all):
             stall_reason = "tol"
         return cls(
             tol=options.tol,
@@ -53,7 +54,7 @@ class StoppingPolicy:
             max_iter=options.max_iter,
             stall_reason=stall_reason,
             limit_reason=limit_reason,
-            watches_gradient=solver_class.stops_on_gradient,
+            watches_gradient=solver_class.stops_on_gradient and (has_validation or not runs_all),
         )
 
     def find_reason(self, history, largest_entry, *, callback_asks):
