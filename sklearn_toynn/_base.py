@@ -53,7 +53,13 @@ from ._validation import validate_problem, validate_rows
 from ._version import __version__
 
 #: What a fit sets beside the attributes that end with an underscore.
-PRIVATE_ATTRIBUTES = ("_total_weight", "_fitted_activation", "_memory", "_remembered")
+PRIVATE_ATTRIBUTES = (
+    "_total_weight",
+    "_effective_size",
+    "_fitted_activation",
+    "_memory",
+    "_remembered",
+)
 
 
 @contextmanager
@@ -281,7 +287,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
     #: How many nets are averaged.
     _n_nets = 1
 
-    #: What `reg="auto"` is with two classes, times the total weight of the rows.
+    #: What `reg="auto"` is with two classes, times the m of `Problem.divide_by_rows`.
     _reg_of_two_classes = 1
 
     @property
@@ -476,9 +482,9 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
                 (X, y, sample_weight), classes=known_classes(self, classes), reset=not goes_on
             )
             if goes_on:
-                # of none where the weights were set without a fit
-                seen = vars(self).get("_total_weight", 0.0)
-                problem = replace(problem, total_weight=seen + problem.total_weight)
+                problem = problem.with_earlier_rows(  # none if the weights were set by hand
+                    vars(self).get("_total_weight", 0.0), vars(self).get("_effective_size", 1.0)
+                )
             states = self._go_on(problem, streams) if goes_on else self._start(problem, streams)
             options = self._resolve_options(problem, is_one_pass=True)
             nets = [(options, state) for state in states]
@@ -525,20 +531,11 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         )
 
     def _resolve_reg(self, problem):
-        """Return the penalty; "auto" is that of `LogisticRegression` at its C=1."""
+        """Return the penalty; "auto" goes by the weights of the rows."""
         if not is_auto(self.reg):
             return float(self.reg)
         factor = self._reg_of_two_classes if len(problem.classes) == 2 else 1
-        with np.errstate(over="ignore", divide="ignore"):
-            reg = np.float64(factor) / problem.total_weight
-            is_finite = np.isfinite(reg.astype(problem.dtype))
-        if not (is_finite and np.isfinite(problem.total_weight)):
-            raise ValueError(
-                "reg='auto' is 1 over the total weight of the rows, sample_weight times "
-                f"class_weight, which is {problem.total_weight:.3g}, beyond what {problem.dtype} "
-                "can take. Scale the weights, or give reg as a number."
-            )
-        return float(reg)
+        return problem.divide_by_rows(factor, "reg='auto'", "give reg as a number")
 
     def _begin(self, problem, streams):
         """Return where training begins, a `NetState` for each net."""
@@ -662,7 +659,9 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         of_all = results
         results = list(filter(None, results))
         self.classes_ = problem.classes
-        self.reg_, self._total_weight = self._resolve_reg(problem), problem.total_weight
+        self.reg_ = self._resolve_reg(problem)
+        self._total_weight = problem.total_weight
+        self._effective_size = problem.effective_size
         parameters = np.concatenate([result.network.parameters for result in results])
         network = Network(self._get_widths(problem), self._activation, parameters)
         self._set_layers(network.weights, [bias[:, :, 0] for bias in network.biases])

@@ -94,7 +94,7 @@ class CrossValidatedClassifier(
     #: The plain estimator's class.
     _plain_class: ClassVar[type]
 
-    #: Between what a number of `regs` lies, times the total weight of the rows.
+    #: The range of the default `regs`, times the m of `Problem.divide_by_rows`.
     _range_of_regs: ClassVar[tuple]
 
     #: In what candidates differ from the estimator that is refitted.
@@ -187,7 +187,7 @@ class CrossValidatedClassifier(
             context.call_on_fit_task_begin(**hook_kwargs)
             plain = self._make_plain()
             problem = plain._validate((X, y, sample_weight))
-            regs = self._resolve_regs(problem.total_weight)
+            regs = self._resolve_regs(problem)
             splitter = ClassCheckingSplitter(self.cv, problem.classes, self.scoring)
             search = FusedGridSearchCV(
                 clone(plain).set_params(**self._of_candidates),
@@ -218,18 +218,11 @@ class CrossValidatedClassifier(
             plain.set_params(random_state=seed)
         return plain
 
-    def _resolve_regs(self, total_weight):
+    def _resolve_regs(self, problem):
         """Return the penalties to try, (n_regs,)."""
         if isinstance(self.regs, Integral):
-            with np.errstate(divide="ignore", over="ignore"):
-                regs = np.geomspace(*self._range_of_regs, self.regs) / total_weight
-            if not (np.isfinite(regs).all() and total_weight < np.inf):
-                raise ValueError(
-                    f"regs={self.regs} penalties go by the total weight of the rows, "
-                    f"sample_weight times class_weight, which is {total_weight:.3g}. Scale the "
-                    "weights, or give regs as a list."
-                )
-            return regs
+            regs = np.geomspace(*self._range_of_regs, self.regs)
+            return problem.divide_by_rows(regs, f"regs={self.regs}", "give regs as a list")
         try:
             regs = np.asarray(self.regs, dtype=float)
         except (TypeError, ValueError):
@@ -380,9 +373,9 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
     Parameters
     ----------
     regs : int or array-like of shape (n_regs,), default=10
-        The penalties to try. A number stands for as many values between 0.03 and 300, evenly
-        spaced as logarithms, over the total weight of the rows given to `fit`; all folds try the
-        same ones.
+        The penalties to try. An int stands for that many values between 0.03 / m and 300 / m,
+        evenly spaced on a log scale, where m is that of `SoftmaxClassifier`'s ``reg="auto"`` for
+        all rows given to `fit`. All folds try the same values.
     cv : int, splitter or iterable, default=5
         The folds, stratified ones for an int. A class that a fold has no row of to train on is an
         error where `scoring` is the log loss; one that it has no row of to score on is none.
@@ -508,9 +501,9 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     hidden_sizes : array-like of int, default=(100,)
         The widths to try.
     regs : int or array-like of shape (n_regs,), default=6
-        The penalties to try. A number stands for as many values between 0.3 and 100, evenly spaced
-        as logarithms, over the total weight of the rows given to `fit`; all folds try the same
-        ones.
+        The penalties to try. An int stands for that many values between 0.3 / m and 100 / m,
+        evenly spaced on a log scale, where m is that of `TwoLayerNetClassifier`'s ``reg="auto"``
+        for all rows given to `fit`. All folds try the same values.
     cv : int, splitter or iterable, default=5
         The folds, stratified ones for an int. A class that a fold has no row of to train on is an
         error where `scoring` is the log loss; one that it has no row of to score on is none.

@@ -33,10 +33,12 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
         The numbers of hidden units, from the input on, as `MLPClassifier` has them. An int is one
         layer, as `TwoLayerNetClassifier` has it.
     reg : float or "auto", default="auto"
-        The penalty on the squared weights, >= 0. The biases go free. "auto" is 1 over the total
-        weight of the rows, which is their number without weights: what `LogisticRegression`'s
-        ``C=1`` and `MLPClassifier`'s ``alpha=1`` say of one batch. In `partial_fit` the rows seen
-        so far count. Of all parameters it is the first to choose by a search, as
+        The penalty on the squared weights, >= 0. The biases are not penalised. "auto" is 1 / m.
+        Without weights, m is the number of rows. With weights w, sample weight times class
+        weight, m is max(sum w, (sum w)^2 / sum w^2). For weights of mean 1 or more this is their
+        sum, and "auto" equals `LogisticRegression`'s ``C=1`` and, with one batch,
+        `MLPClassifier`'s ``alpha=1``. For small or normalised weights it is the effective number
+        of rows. `partial_fit` counts all rows seen so far. Choose this parameter first, as
         `TwoLayerNetClassifierCV` does.
     n_nets : int, default=1
         How many nets to train, each from initial weights of its own and to its own end, and to

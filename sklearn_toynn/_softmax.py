@@ -30,10 +30,12 @@ class SoftmaxClassifier(NetClassifier):
     Parameters
     ----------
     reg : float or "auto", default="auto"
-        The penalty on the squared weights, >= 0. The intercepts go free. "auto" is
-        `LogisticRegression`'s at its default ``C=1``: 1 over the total weight of the rows, which
-        is their number without weights, and 2 over it with two classes. In `partial_fit` the rows
-        seen so far count.
+        The penalty on the squared weights, >= 0. The intercepts are not penalised. "auto" is
+        1 / m, and 2 / m with two classes. Without weights, m is the number of rows. With weights
+        w, sample weight times class weight, m is max(sum w, (sum w)^2 / sum w^2). For weights of
+        mean 1 or more this is their sum, and "auto" equals `LogisticRegression`'s ``C=1``. For
+        small or normalised weights it is the effective number of rows. `partial_fit` counts all
+        rows seen so far.
     solver : {"auto", "newton", "lbfgs", "gd", "sgd", "adam"}, default="auto"
         The first three find the one minimum that the objective has, whatever the columns, or
         warn. Inside, they change the variables, not the objective; see the Notes:

@@ -1,7 +1,7 @@
 """From what a user passes to `fit` to the samples that training runs over."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 
 import numpy as np
@@ -31,8 +31,10 @@ class Problem:
     classes: np.ndarray
     samples: Samples
     validation: Samples | None
-    #: The sum of the weights of the rows that are trained on, as the user gave them.
+    #: The sum of the weights w of the training rows, as the user gave them.
     total_weight: float
+    #: The effective number of training rows, (sum w)^2 / sum w^2.
+    effective_size: float
 
     @property
     def n_features(self):
@@ -43,6 +45,26 @@ class Problem:
     def dtype(self):
         """The dtype of X, and so of the parameters."""
         return self.samples.X.dtype
+
+    def divide_by_rows(self, penalty, name, remedy):
+        """Return penalty / m with m = max(sum w, (sum w)^2 / sum w^2), for a parameter's default.
+
+        A weight of 2 counts as two rows, but weights that are normalised to a small sum do not
+        raise the penalty.
+        """
+        if not 0 < self.total_weight < math.inf:
+            raise ValueError(
+                f"{name} needs a finite, positive total weight (the sum of sample_weight times "
+                f"class_weight), got {self.total_weight:.3g}. Scale the weights, or {remedy}."
+            )
+        return penalty / max(self.total_weight, self.effective_size)
+
+    def with_earlier_rows(self, total_weight, effective_size):
+        """Return the problem with the sums of its weights continued from those of earlier rows."""
+        total = total_weight + self.total_weight
+        share = total_weight / total if total else 0.0
+        size = 1 / (share**2 / effective_size + (1 - share) ** 2 / self.effective_size)
+        return replace(self, total_weight=total, effective_size=size)
 
 
 def validate_problem(
@@ -131,7 +153,7 @@ def validate_problem(
         rows, rows_val = split_rows(
             rows, codes, classes, float(validation_fraction), split_streams.split
         )
-    total_weight = add_up(weights if rows is None else weights[rows], exponent)
+    sums = sum_weights(weights if rows is None else weights[rows], exponent)
     if rows_val is not None:
         for part in (rows, rows_val):  # one may be too light for the dtype beside the other
             weights[part] = scale_to_one(weights[part])
@@ -140,7 +162,7 @@ def validate_problem(
     weights = weights.astype(X.dtype, copy=False)
     if rows_val is not None:
         validation = Samples(X, codes, weights, rows_val)
-    return Problem(classes, Samples(X, codes, weights, rows), validation, total_weight)
+    return Problem(classes, Samples(X, codes, weights, rows), validation, *sums)
 
 
 def validate_rows(estimator, X):
@@ -212,12 +234,21 @@ def weigh_rows(weights, codes, class_weights):
     return np.ldexp(weights, exponents, out=weights), largest
 
 
-def add_up(weights, exponent):
-    """Return the sum of weights times 2^exponent, the same in any order; inf beyond float64."""
-    is_even = (weights == weights[0]).all()  # fsum makes a Python float of each
-    total = len(weights) * weights[0] if is_even else math.fsum(weights)
-    with np.errstate(over="ignore"):
-        return float(np.ldexp(total, exponent))
+def sum_weights(weights, exponent):
+    """Return sum w and (sum w)^2 / sum w^2 of w = weights * 2^exponent.
+
+    The order of the rows does not change a bit. A sum beyond float64 is inf or 0.
+    """
+    if (weights == weights[0]).all():  # fsum makes a Python float of each
+        total, size = len(weights) * weights[0], float(len(weights))
+    else:
+        _, shift = np.frexp(weights.max())
+        weights = np.ldexp(weights, -shift)  # or squares may underflow
+        total = math.fsum(weights)
+        size = total**2 / math.fsum(np.square(weights))
+        exponent += shift
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.ldexp(total, exponent)), size
 
 
 def check_validation_rows(estimator, X_val, X):
