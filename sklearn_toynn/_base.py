@@ -391,8 +391,8 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The training data. float32 stays float32, anything else is taken as float64; the
-            array is neither copied nor changed.
+            The training data. float32 stays float32. Other numbers are converted to float64.
+            Dates and durations raise an error. The array is neither copied nor changed.
         y : array-like of shape (n_samples,)
             The class labels: numbers, strings or booleans.
         sample_weight : array-like of shape (n_samples,), default=None

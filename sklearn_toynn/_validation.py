@@ -1,6 +1,7 @@
 """From what a user passes to `fit` to the samples that training runs over."""
 
 import math
+import re
 from dataclasses import dataclass, replace
 from numbers import Real
 
@@ -16,6 +17,10 @@ from ._nets.samples import Samples
 from ._training.duplicate_rows import merge_equal_rows
 
 DTYPES = (np.float64, np.float32)
+
+#: Names of the dtypes of dates, times and durations in NumPy, pandas, Polars and PyArrow, and of
+#: such objects.
+TIME_NAMES = re.compile(r"\W?M8|date|time|duration|period", re.IGNORECASE)
 
 #: For an `X_val` that is not as X is.
 TRANSFORM_HINT = (
@@ -101,7 +106,7 @@ def validate_problem(
         Whether X may have other columns than before.
     """
     X, y, sample_weight = data
-    X = canonical(X)
+    X = canonical(X, "X")
     is_checked = are_labels(y) and is_plain(X) and len(y) == len(X)
     X, y = validate_data(
         estimator,
@@ -170,7 +175,8 @@ def validate_rows(estimator, X):
     has_names = hasattr(estimator, "feature_names_in_")
     if is_plain(X) and not has_names and X.shape[1] == getattr(estimator, "n_features_in_", None):
         return X
-    return validate_data(estimator, canonical(X), accept_sparse="csr", dtype=DTYPES, reset=False)
+    X = canonical(X, "X")
+    return validate_data(estimator, X, accept_sparse="csr", dtype=DTYPES, reset=False)
 
 
 def is_plain(X):
@@ -191,14 +197,37 @@ def are_labels(y):
     return type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuSU"
 
 
-def canonical(X):
+def refuse_times(X, name):
+    """Refuse dates and durations, which NumPy converts to numbers by a unit of their own."""
+    if hasattr(X, "columns") and hasattr(X, "dtypes"):  # pandas and Polars
+        dtypes = X.dtypes
+    elif hasattr(X, "schema"):  # PyArrow
+        dtypes = X.schema.types
+    else:
+        with naming(name):
+            dtypes = [X.dtype if hasattr(X, "dtype") else np.asarray(X).dtype]
+    names = set(map(str, set(dtypes)))
+    if names & {"object", "category"}:
+        names |= {kind.__name__ for kind in set(map(type, np.asarray(X).flat))}
+    found = sorted(filter(TIME_NAMES.match, names))
+    if found:
+        raise ValueError(
+            f"{name} must hold numbers, got {', '.join(found)}. Convert dates and durations to "
+            "numbers first, such as days since a fixed date."
+        )
+
+
+def canonical(X, name):
     """Return X, or a copy of one that computations do not take as it is.
 
-    CSR or CSC with duplicate or unsorted entries becomes CSR that has none; other formats lose
-    theirs on their way to CSR, and duplicates are summed before X is checked. Values that came
-    over a wire may lie at odd addresses, where compiled code may not read them, and NumPy computes
-    by other loops, to other bits.
+    Raise an error for dates and durations.
+
+    CSR or CSC with duplicate or unsorted entries becomes CSR without them. Other formats lose
+    them in the conversion to CSR. Duplicates are summed before X is checked. Data from a buffer
+    may lie at addresses that are not aligned. Compiled code must not read those, and NumPy uses
+    other loops for them, with other rounding.
     """
+    refuse_times(X, name)
     if isinstance(X, np.ndarray) and not X.flags.aligned:
         return X.copy(order="K")
     if sparse.issparse(X) and X.format in ("csr", "csc") and not X.has_canonical_format:
@@ -253,7 +282,7 @@ def sum_weights(weights, exponent):
 
 def check_validation_rows(estimator, X_val, X):
     """Return X_val checked against the X of the training, in its dtype and its container."""
-    X_val = canonical(X_val)
+    X_val = canonical(X_val, "X_val")
     with naming("X_val", f". {TRANSFORM_HINT}"):
         checked = check_array(X_val, accept_sparse="csr", dtype=X.dtype, input_name="X_val")
     if checked.shape[1] != X.shape[1]:

@@ -3,6 +3,9 @@
 import re
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from helpers import ends_early, every_class, wine, with_entry
 from numpy.testing import assert_array_equal
@@ -10,7 +13,8 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn import SoftmaxClassifier, SoftmaxClassifierCV, TwoLayerNetClassifier
+from sklearn_toynn.model_selection import FusedGridSearchCV
 
 # ---- wrong data
 
@@ -95,6 +99,59 @@ def test_not_fitted(model_class, method):
     arguments = (X, y) if method == "score" else (X,)
     with pytest.raises(NotFittedError, match=model_class.__name__):
         getattr(model_class(), method)(*arguments)
+
+
+def as_elements(array):
+    """An object array that holds NumPy's scalars, not Python's."""
+    out = np.empty(array.shape, object)
+    for index in np.ndindex(array.shape):
+        out[index] = array[index]
+    return out
+
+
+TIMES = {
+    "array": lambda times: times,
+    "big-endian": lambda times: times.astype(times.dtype.newbyteorder(">")),
+    "list": lambda times: [list(row) for row in times],
+    "objects": as_elements,
+    "Python's objects": lambda times: times.astype(object),
+    "an object among floats": lambda times: with_entry(
+        np.ones(times.shape, object), (3, 5), times[3, 5]
+    ),
+    "pandas": pd.DataFrame,
+    "a pandas column": lambda times: pd.DataFrame({"a": times[:, 0], "b": 1.0}),
+    "a pandas column of objects": lambda times: pd.DataFrame(
+        {"a": pd.Series(as_elements(times[:, 0]), dtype=object), "b": 1.0}
+    ),
+    "pandas categories": lambda times: pd.DataFrame({"a": pd.Categorical(times[:, 0])}),
+    "pandas with pyarrow": lambda times: pd.DataFrame(
+        {"a": pd.Series(times[:, 0]).astype(pd.ArrowDtype(pa.from_numpy_dtype(times.dtype)))}
+    ),
+    "polars": pl.DataFrame,
+    "a polars column": lambda times: pl.DataFrame({"a": times[:, 0], "b": np.ones(len(times))}),
+    "pyarrow": lambda times: pa.table({"a": times[:, 0], "b": np.ones(len(times))}),
+}
+
+
+@pytest.mark.parametrize("container", TIMES)
+@pytest.mark.parametrize("dtype", ["datetime64[ms]", "timedelta64[ms]"])
+def test_dates_and_durations_are_no_numbers(dtype, container):
+    X, y = wine()
+    bad = TIMES[container]((1000 * X).astype("int64").astype(dtype))
+    message = r"^{} must hold numbers, got ([dD]ate|[tT]ime|[dD]uration|[<>][mM]8)"
+    model = SoftmaxClassifier(solver="sgd", random_state=0)
+    search = FusedGridSearchCV(model, {"reg": [0.1, 1]}, cv=2, error_score="raise")
+    for estimator in (model, SoftmaxClassifierCV(regs=[0.1], cv=2), search):
+        with pytest.raises(ValueError, match=message.format("X")):
+            estimator.fit(bad, y)
+    with pytest.raises(ValueError, match=message.format("X")):
+        model.partial_fit(bad, y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match=message.format("X_val")):
+        model.fit(X, y, X_val=bad, y_val=y)
+    net = TwoLayerNetClassifier(5, random_state=0).fit(X, y)
+    for method in ("predict", "predict_proba", "decision_function", "hidden_values"):
+        with pytest.raises(ValueError, match=message.format("X")):
+            getattr(net, method)(bad)
 
 
 # ---- wrong weights
