@@ -3,7 +3,7 @@
 import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from copy import copy, deepcopy
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from inspect import signature
@@ -47,19 +47,19 @@ from ._training.random_streams import RandomStreams
 from ._training.schedules import SCHEDULES
 from ._training.solvers import SOLVERS
 from ._training.stacks import train_in_stacks
-from ._training.state import NetState, draw_parameters
+from ._training.state import (
+    NetState,
+    draw_parameters,
+    load_states,
+    save_states,
+    upgrade_states,
+)
 from ._typing import Floats, Labels, MatrixLike
 from ._validation import validate_problem, validate_rows
 from ._version import __version__
 
 #: What a fit sets beside the attributes that end with an underscore.
-PRIVATE_ATTRIBUTES = (
-    "_total_weight",
-    "_effective_size",
-    "_fitted_activation",
-    "_memory",
-    "_remembered",
-)
+PRIVATE_ATTRIBUTES = ("_total_weight", "_effective_size", "_fitted_activation", "_training_state")
 
 
 @contextmanager
@@ -199,10 +199,6 @@ def make_callbacks(estimators, problem, earlier, X, y, sample_weight):
 def fitted_attributes(estimator, problem, earlier, results):
     """Return the attributes that an estimator would have after a fit with such results."""
     fitted = copy(estimator)
-    if fitted.warm_start:  # the only one that would go on with them
-        results = [
-            result and replace(result, streams=deepcopy(result.streams)) for result in results
-        ]
     unwarned = [result and replace(result, warning=None) for result in results]
     fitted._set_fitted(problem, unwarned, earlier, keeps_memory=fitted.warm_start)
     return {
@@ -351,6 +347,9 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
 
     def __setstate__(self, state):
         state = dict(state)
+        if "_memory" in state:  # saved by 0.2
+            memory, fitted = state.pop("_memory"), state.pop("_remembered")
+            state["_training_state"] = upgrade_states(memory) | {"fitted_parameters": fitted}
         version = state.pop("_version", "of before 0.1")
         if version != __version__:
             warnings.warn(
@@ -570,7 +569,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
     def _go_on(self, problem, streams):
         """Return the fitted weights as where training begins.
 
-        With the solver's memory, if that was kept and the weights are those it goes with.
+        The optimizer continues from its saved state if there is one for these weights.
         """
         weights, biases = self._get_layers()
         widths = self._get_widths(problem)
@@ -593,25 +592,19 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
                 "clone."
             )
         states = self._make_states(now, problem, streams, is_fitted=True)
-        memory = vars(self).get("_memory")
-        if memory is None:
+        saved = vars(self).get("_training_state")
+        if saved is None:
             return states
-        # copies, as a fit that fails is not to draw from them
-        copies = deepcopy([state.streams for state in memory])
         if (
-            type(memory[0].solver) is self._solver_class
-            and memory[0].network.parameters.dtype == problem.dtype
-            # else they were edited
-            and np.array_equal(parameters, self._remembered)
+            saved["solver"] == self.solver
+            and saved["parameters"].dtype == problem.dtype
+            # otherwise the user has edited them
+            and np.array_equal(parameters, saved["fitted_parameters"])
         ):
-            states = memory
+            states = load_states(saved, self._solver_class, widths, self._activation)
         return [
-            replace(
-                state,
-                network=Network(widths, self._activation, state.network.parameters),
-                streams=own,
-            )
-            for state, own in zip(states, copies, strict=True)
+            replace(state, streams=streams if order is None else RandomStreams(None, order))
+            for state, order in zip(states, saved["batch_order"], strict=True)
         ]
 
     def _make_states(self, parameters, problem, streams, *, is_fitted=False):
@@ -637,8 +630,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
             "validation_loss_curve_",
             "best_iter_",
             "gap_",
-            "_memory",
-            "_remembered",
+            "_training_state",
             "_snapshot",
         ):
             vars(self).pop(name, None)
@@ -684,11 +676,10 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         if results[0].gap is not None:
             self.gap_ = results[0].gap
         if keeps_memory:
-            self._memory = [
-                NetState(r.trained, r.solver, r.streams, is_fitted=True, columns=r.columns)
-                for r in results
-            ]
-            self._remembered = flatten(*self._get_layers())
+            self._training_state = save_states(results) | {
+                "solver": self.solver,
+                "fitted_parameters": flatten(*self._get_layers()),
+            }
         described = [result.warning for result in results if result.warning]
         if described:
             many = f"{len(described)} of {len(results)} nets, the first: "

@@ -27,10 +27,20 @@ class RandomStreams:
     """A stream each for initial weights, batches and the validation split.
 
     What one draws does not change what the others do: the width of a net, say, not its batches.
+
+    Parameters
+    ----------
+    random_state : int, RandomState instance or None
+        The seed of all three.
+    saved_batches : tuple, default=None
+        If given, `batches` continues from what `save_batches` returned.
     """
 
-    def __init__(self, random_state):
+    def __init__(self, random_state, saved_batches=None):
         self._random_state = random_state
+        if saved_batches is not None:
+            self.batches = make_stream(0)
+            self.batches.set_state(saved_batches)
 
     def __getstate__(self):
         """Return what a copy draws batches from: the others serve the start of a fit alone."""
@@ -61,6 +71,11 @@ class RandomStreams:
             return 0, b""
         _, words, place, *_ = self.batches.get_state()
         return place, words.tobytes()
+
+    def save_batches(self):
+        """Return the state of `batches` for a later `RandomStreams`; None before any draw."""
+        is_seeded = {"_seeds", "batches"} & vars(self).keys()
+        return self.batches.get_state() if is_seeded else None
 
     @cached_property
     def split(self):
