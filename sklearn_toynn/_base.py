@@ -55,7 +55,7 @@ from ._training.state import (
     upgrade_states,
 )
 from ._typing import Floats, Labels, MatrixLike
-from ._validation import validate_problem, validate_rows
+from ._validation import check_labels, validate_problem, validate_rows
 from ._version import __version__
 
 #: What a fit sets beside the attributes that end with an underscore.
@@ -110,8 +110,9 @@ def known_classes(estimator, classes):
         if fitted is None:
             raise ValueError("classes must be given in the first call of partial_fit, got None.")
         return fitted
-    with naming("classes"):
-        classes = np.unique(classes)
+    labels = check_labels(classes, "classes")
+    with naming("classes"):  # labels may not compare
+        classes = np.unique(labels)
     if fitted is not None and not np.array_equal(classes, fitted):
         raise ValueError(
             f"classes={classes.tolist()} are not those of the first call of partial_fit or of "
@@ -457,7 +458,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         y : array-like of shape (n_samples,)
             Their labels.
         classes : array-like of shape (n_classes,), default=None
-            All labels that may come. Needed in the first call alone.
+            All labels that y may hold in this and later calls. Required in the first call.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; None stands for 1 each.
 
@@ -469,9 +470,9 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         Raises
         ------
         ValueError
-            If an argument or a parameter is not what it must be, or a parameter asks for what
-            one pass over some of the rows can't know: `early_stopping`, a "balanced"
-            `class_weight`, a `schedule` over `max_iter`.
+            If an argument or a parameter is invalid; the message names it. `classes` must hold
+            labels that `fit` accepts as y. Parameters that need all rows are invalid here:
+            `early_stopping`, `class_weight="balanced"` and a `schedule` over `max_iter`.
         """
         check_one_pass(self)
         with restored_on_error(self):

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from ._errors import naming
@@ -190,6 +190,21 @@ def is_plain(X):
         return False
     with np.errstate(over="ignore", invalid="ignore"):
         return math.isfinite(np.add.reduce(X, axis=None))  # else that one says what it holds
+
+
+def check_labels(labels, name):
+    """Return labels as an array (n,), checked as `fit` checks y."""
+    with naming(name):
+        labels = column_or_1d(labels, warn=True)
+        # for its checks of values; the result would hold strings as objects
+        check_array(labels, ensure_2d=False, dtype=None, ensure_min_samples=0, input_name=name)
+        target_type = type_of_target(labels) if labels.size else "binary"
+    if target_type not in ("binary", "multiclass"):
+        raise ValueError(
+            f"{name} must hold whole numbers, strings or booleans, got {labels.tolist()} "
+            f"({target_type}, dtype {labels.dtype}). Convert them to one of these types."
+        )
+    return labels
 
 
 def are_labels(y):
