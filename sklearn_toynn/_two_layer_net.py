@@ -88,8 +88,8 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
     n_iter_no_change : int, default=10
         See `tol`.
     early_stopping : bool, default=False
-        Whether to set rows aside, stratified by class, as a validation set. Not needed where
-        `fit` is given one.
+        Whether to set rows aside, stratified by class, as a validation set. Each class keeps at
+        least one row to train on. Not needed if `fit` gets a validation set.
     validation_fraction : float, default=0.1
         The share of the rows to set aside, in (0, 1).
     class_weight : dict, "balanced" or None, default=None

@@ -156,7 +156,7 @@ def validate_problem(
     if X_val is None and split_streams is not None:
         rows = np.arange(len(codes)) if rows is None else rows
         rows, rows_val = split_rows(
-            rows, codes, classes, float(validation_fraction), split_streams.split
+            rows, codes, len(classes), float(validation_fraction), split_streams.split
         )
     sums = sum_weights(weights if rows is None else weights[rows], exponent)
     if rows_val is not None:
@@ -386,34 +386,39 @@ def weigh_classes(class_weight, classes, codes, weights):
     return np.frexp(class_weights)
 
 
-def split_rows(rows, codes, classes, fraction, rng):
-    """Split rows into those to train on and those to validate on, stratified by class."""
-    counts = np.bincount(codes[rows], minlength=len(classes))
-    present = counts > 0
-    rarest = np.argmin(np.where(present, counts, len(rows) + 1))
+def split_rows(rows, codes, n_classes, fraction, rng):
+    """Split rows into those to train on and those to validate on, stratified by class.
+
+    Each class keeps a row to train on. It gets a row to validate on if it has two rows and the
+    validation set has a row for each such class.
+    """
+    counts = np.bincount(codes[rows], minlength=n_classes)
+    most = np.maximum(counts - 1, 0)
     n_validation = int(np.ceil(fraction * len(rows)))
-    if counts[rarest] < 2:
+    if not most.any():
         raise ValueError(
-            "early_stopping=True needs at least 2 rows of each class, one to train on and one "
-            f"to validate on, got {counts[rarest]} of class {classes[rarest]!r}. Pass X_val and "
-            "y_val, or early_stopping=False."
+            f"early_stopping=True needs a class with at least 2 rows, got {len(rows)} rows of "
+            "as many classes. Pass X_val and y_val, or set early_stopping=False."
         )
-    if not present.sum() <= n_validation <= len(rows) - present.sum():
+    if n_validation == len(rows):
         raise ValueError(
-            f"validation_fraction={fraction} of {len(rows)} rows leaves {n_validation} to "
-            f"validate on and {len(rows) - n_validation} to train on, where each needs at least "
-            f"one per class, {present.sum()}. Change it, or pass X_val and y_val."
+            f"validation_fraction={fraction} of {len(rows)} rows leaves no row to train on. "
+            "Lower it, or pass X_val and y_val."
         )
+    n_validation = min(n_validation, most.sum())
+    least = np.minimum(most, 1)
+    if least.sum() > n_validation:
+        least[:] = 0
     # class by class: train_test_split would hold 100 bytes a row
     exact = n_validation * counts / len(rows)
-    n_per_class = np.clip(np.floor(exact).astype(int), present, counts - present)
+    n_per_class = np.clip(np.floor(exact).astype(int), least, most)
     n_missing = n_validation - n_per_class.sum()
     for _ in range(n_missing):  # to the class that is farthest below its share
-        shortfall = np.where(n_per_class < counts - present, exact - n_per_class, -np.inf)
+        shortfall = np.where(n_per_class < most, exact - n_per_class, -np.inf)
         n_per_class[shortfall.argmax()] += 1
     is_validation = np.zeros(len(rows), bool)
     codes = codes[rows]
-    for k in np.flatnonzero(present):
+    for k in np.flatnonzero(n_per_class):
         members = np.flatnonzero(codes == k)
         rng.shuffle(members)
         is_validation[members[: n_per_class[k]]] = True
