@@ -24,7 +24,7 @@ from ._errors import naming, user_stacklevel
 from ._nets.activations import ACTIVATIONS
 from ._nets.initializers import INITIALIZERS, make_initializer
 from ._nets.network import Network, flatten
-from ._nets.prediction import keep_scores, log_softmax, predict_scores, softmax
+from ._nets.prediction import keep_scores, log_softmax, predict_codes, predict_scores, softmax
 from ._sklearn_compat import (
     CALLBACK_STATE,
     CallbackSupportMixin,
@@ -234,7 +234,7 @@ def predict_stack(estimators, X):
     check_is_fitted(estimators[0])
     X = validate_rows(estimators[0], X)
     return [
-        estimator.classes_[estimator._predict_checked(X, keep_scores).argmax(axis=1)]
+        estimator.classes_[predict_codes(X, estimator._fitted_network())]
         for estimator in estimators
     ]
 
@@ -774,10 +774,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
 
     def _predict(self, X, transform):
         check_is_fitted(self)
-        return self._predict_checked(validate_rows(self, X), transform)
-
-    def _predict_checked(self, X, transform):
-        return predict_scores(X, self._fitted_network(), transform)
+        return predict_scores(validate_rows(self, X), self._fitted_network(), transform)
 
     def _fitted_network(self):
         # that of the fit, whatever is set now; weights may have been set without a fit

@@ -1,11 +1,14 @@
 """Scores and probabilities of fitted nets."""
 
+import math
+
 import numpy as np
 
 from .._blas import single_threaded_blas
 from .kernels.numpy_kernels import layer_values
 from .kernels.selection import choose_kernels
-from .samples import chunk_length
+from .network import Network
+from .samples import LAYER_ENTRIES, chunk_length
 
 
 def keep_scores(scores):
@@ -23,6 +26,59 @@ def softmax(scores):
     scores -= np.maximum.reduce(scores, axis=0)
     np.exp(scores, out=scores)
     scores /= np.add.reduce(scores, axis=0)
+
+
+class ScoreSpace:
+    """Arrays for the scores of a chunk, reused as fresh memory takes longer than the products.
+
+    Parameters
+    ----------
+    network : Network
+        The nets.
+    n_rows : int
+        The number of rows of a chunk.
+    """
+
+    def __init__(self, network, n_rows):
+        self._network = network
+        shape = network.widths[-1], n_rows
+        # as many nets together as leave their scores in the L2 cache
+        n_together = min(max(LAYER_ENTRIES // math.prod(shape), 1), network.n_nets)
+        self._scores = np.empty((n_together, *shape), network.parameters.dtype)
+        self._total = np.empty(shape, network.parameters.dtype)
+        nets = range(0, network.n_nets, n_together)
+        self._groups = [network.parameters[first : first + n_together] for first in nets]
+
+    def scores(self, rows):
+        """Return the scores of rows, (n_classes, n_samples); the next call may overwrite them.
+
+        The scores of several nets are the logarithms of their mean probabilities.
+        """
+        network = self._network
+        if network.n_nets == 1:
+            return choose_kernels(network, rows).scores(network, rows, self._scores)[0]
+        if self._add_probabilities(rows):
+            return np.log(self._total, out=self._total)
+        return log_mean_probabilities(choose_kernels(network, rows).scores(network, rows))
+
+    def _add_probabilities(self, rows):
+        """Write the mean probabilities; return whether all exponentials were normal numbers."""
+        network, total = self._network, self._total
+        tiny = np.finfo(total.dtype).tiny
+        total[...] = 0
+        for parameters in self._groups:
+            group = Network(network.widths, network.activation, parameters)
+            out = self._scores[: group.n_nets]
+            for scores in choose_kernels(group, rows).scores(group, rows, out):
+                with np.errstate(over="ignore", under="ignore"):
+                    np.exp(scores, out=scores)
+                    sums = np.add.reduce(scores, axis=0)
+                if not (scores.min() >= tiny and sums.max() < np.inf):
+                    return False
+                scores *= np.reciprocal(sums, out=sums)
+                np.add(total, scores, out=total)
+        total /= network.n_nets
+        return total.min() >= tiny
 
 
 def log_mean_probabilities(scores):
@@ -58,10 +114,19 @@ def predict_hidden_values(X, network):
     return layers
 
 
+def chunk_scores(X, network):
+    """Yield slices of the rows of X, and their scores as of `ScoreSpace`."""
+    spaces = {}
+    for part, rows in row_chunks(X, network):
+        n_rows = rows.shape[0]
+        if n_rows not in spaces:
+            spaces[n_rows] = ScoreSpace(network, n_rows)
+        yield part, spaces[n_rows].scores(rows)
+
+
+@single_threaded_blas
 def predict_scores(X, network, transform):
     """Return `transform` of the scores of X, (n_samples, n_classes), chunk by chunk.
-
-    The scores of several nets are the logarithms of their mean probabilities.
 
     Parameters
     ----------
@@ -73,10 +138,16 @@ def predict_scores(X, network, transform):
         One of the functions above.
     """
     result = np.empty((X.shape[0], network.widths[-1]), network.parameters.dtype)
-    with single_threaded_blas:
-        for part, rows in row_chunks(X, network):
-            values = choose_kernels(network, rows).scores(network, rows)
-            scores = values[0] if network.n_nets == 1 else log_mean_probabilities(values)
-            transform(scores)
-            result[part] = scores.T
+    for part, scores in chunk_scores(X, network):
+        transform(scores)
+        result[part] = scores.T
     return result
+
+
+@single_threaded_blas
+def predict_codes(X, network):
+    """Return the index of the class of the highest score for each row of X, chunk by chunk."""
+    codes = np.empty(X.shape[0], np.intp)
+    for part, scores in chunk_scores(X, network):
+        scores.argmax(axis=0, out=codes[part])
+    return codes

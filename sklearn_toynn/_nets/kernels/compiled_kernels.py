@@ -44,14 +44,16 @@ class CompiledKernels(Kernels):
         return fits and type(network.activation) in ACTIVATIONS
 
     @staticmethod
-    def scores(network, X):
-        """Return the scores of rows of X, (n_nets, n_classes, n_samples)."""
+    def scores(network, X, out=None):
+        """Return the scores of rows of X, (n_nets, n_classes, n_samples), in `out` if given."""
         n_rows = X.shape[0]
-        scores = np.empty((network.n_nets, network.widths[-1], n_rows), network.parameters.dtype)
+        if out is None:
+            shape = network.n_nets, network.widths[-1], n_rows
+            out = np.empty(shape, network.parameters.dtype)
         stack = make_stack(network, X, n_rows)
         stack.set_rows(X)
-        stack.scores(0, scores)
-        return scores
+        stack.scores(0, out)
+        return out
 
     def value(self):
         """Return the objective, (n_nets,)."""

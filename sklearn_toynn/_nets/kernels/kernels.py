@@ -43,8 +43,8 @@ class Kernels(ABC):
 
     @staticmethod
     @abstractmethod
-    def scores(network, X):
-        """Return the scores of rows of X, (n_nets, n_classes, n_samples)."""
+    def scores(network, X, out=None):
+        """Return the scores of rows of X, (n_nets, n_classes, n_samples), perhaps in `out`."""
 
     @abstractmethod
     def value(self):

@@ -48,7 +48,7 @@ class NumpyKernels(Kernels):
         return True
 
     @staticmethod
-    def scores(network, X):
+    def scores(network, X, out=None):  # noqa: ARG004
         """Return the scores of rows of X, (n_nets, n_classes, n_samples)."""
         for values in layer_values(network, X):
             scores = values
