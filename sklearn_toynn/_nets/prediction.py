@@ -75,7 +75,7 @@ class ScoreSpace:
                     sums = np.add.reduce(scores, axis=0)
                 if not (scores.min() >= tiny and sums.max() < np.inf):
                     return False
-                scores *= np.reciprocal(sums, out=sums)
+                np.multiply(scores, np.reciprocal(sums), out=scores)
                 np.add(total, scores, out=total)
         total /= network.n_nets
         return total.min() >= tiny
