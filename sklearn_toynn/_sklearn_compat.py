@@ -4,7 +4,7 @@
 """
 
 from contextlib import nullcontext
-from inspect import signature
+from inspect import getattr_static, signature
 from typing import Any, Self
 
 from sklearn import get_config
@@ -20,6 +20,7 @@ from sklearn.model_selection._validation import (
 from sklearn.model_selection._validation import (
     _warn_or_raise_about_fit_failures as report_fit_failures,
 )
+from sklearn.pipeline import Pipeline
 from sklearn.utils import metaestimators
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._param_validation import validate_params as _validate_params
@@ -94,6 +95,7 @@ __all__ = [
     "report_fit_failures",
     "safe_split",
     "score_with",
+    "stock_pipeline",
     "timed_last_step",
     "validate_params",
 ]
@@ -111,6 +113,10 @@ def check_parameters(estimator):
 
 #: The attributes of an estimator by which scikit-learn ends the callbacks of a failed fit too.
 CALLBACK_STATE = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
+
+
+#: Where imbalanced-learn defines its pipeline, which is not imported for this.
+STOCK_PIPELINE_OF_IMBLEARN = ("imblearn.pipeline", "Pipeline")
 
 
 class NoCallbacks:
@@ -158,29 +164,59 @@ def fit_and_score(estimator, X, y, *, caller, context, **how):
     return _fit_and_score(estimator, X, y, **how)
 
 
-def fit_before_last(pipeline, X, y, params):
-    """Fit the steps of a pipeline before the last, as its `fit` does.
+def stock_pipeline(estimator):
+    """Return the `Pipeline` of scikit-learn or imbalanced-learn whose methods an estimator uses.
 
     Returns
     -------
-    X : array-like
-        The rows as those steps have transformed them.
+    stock : type or None
+        None for any other estimator, and for a subclass that overrides a method. A subclass may
+        have its own constructor and further methods.
+    """
+    own = type(estimator)
+    for stock in own.__mro__:
+        if stock is Pipeline or (stock.__module__, stock.__name__) == STOCK_PIPELINE_OF_IMBLEARN:
+            break
+    else:
+        return None
+    for name in dir(stock) if own is not stock else ():
+        method = getattr_static(stock, name)
+        # scikit-learn makes each class its own `set_score_request`
+        is_compared = hasattr(method, "__get__") and not name.endswith(("__init__", "_request"))
+        if is_compared and getattr_static(own, name) is not method:
+            return None
+    return stock
+
+
+def fit_before_last(pipeline, X, y, params):
+    """Fit the steps of a stock pipeline before the last, as its `fit` does.
+
+    Returns
+    -------
+    X, y : array-like
+        The rows and labels that the last step gets: transformed, and resampled where a step of
+        imbalanced-learn does so.
     params : dict
-        What the last step gets of the fit parameters.
+        The fit parameters that the last step gets.
     """
     check_parameters(pipeline)
-    if pipeline.transform_input is not None and not get_config()["enable_metadata_routing"]:
+    stock = stock_pipeline(pipeline)
+    # None before 1.10, ("X_val",) from then on
+    default = signature(stock).parameters["transform_input"].default
+    is_set = pipeline.transform_input not in (None, default)
+    if is_set and not get_config()["enable_metadata_routing"]:
         raise ValueError("transform_input needs enable_metadata_routing=True, got False.")
     routed = pipeline._check_method_params(method="fit", props=params)
     has_context = "callback_ctx" in signature(pipeline._fit).parameters  # from 1.9 on
     kwargs = {"callback_ctx": NoCallbacks()} if has_context else {}
-    X = pipeline._fit(X, y, routed, raw_params=params, **kwargs)
+    fitted = pipeline._fit(X, y, routed, raw_params=params, **kwargs)
+    X, y = (fitted, y) if stock is Pipeline else fitted
     for_last = pipeline._get_metadata_for_step(
         step_idx=len(pipeline) - 1,
         step_params=routed[pipeline.steps[-1][0]],
         all_params=params,
     )
-    return X, for_last["fit"]
+    return X, y, for_last["fit"]
 
 
 def timed_last_step(pipeline):

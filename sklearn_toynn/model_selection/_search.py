@@ -250,11 +250,14 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     as long. With more jobs there is no order, `GridSearchCV` gives what it gives, and they are
     trained together. What a scorer draws from the global stream is left out of account.
 
-    Nothing is shared where that could be told: candidates of a subclass with a `fit`, `predict`,
-    `score`, `get_params` or `set_params` of its own, of an estimator with callbacks, or behind a
-    step whose fit fails are fitted by themselves. Scorers that are callables, and several
-    scorers at a time, get a copy of the pipeline's steps and rows of their own for each
-    candidate, so that they, and steps that write to their rows, change no other's score.
+    Candidates share the steps of any pipeline of scikit-learn or imbalanced-learn, and of a
+    subclass that overrides no method. Samplers resample once per fold.
+
+    Nothing is shared where that could change a result. `GridSearchCV`'s own code fits candidates
+    one by one if they are of a subclass of a pipeline or net that overrides a method, have
+    callbacks, or follow a step whose fit fails. Scorers that are callables, and several scorers at
+    a time, get a copy of the pipeline's steps and rows of their own for each candidate, so that
+    they, and steps that write to their rows, change no other's score.
 
     Examples
     --------
