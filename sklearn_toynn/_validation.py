@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass, replace
+from itertools import chain
 from numbers import Real
 
 import numpy as np
@@ -232,10 +233,49 @@ def refuse_times(X, name):
         )
 
 
+def check_sparse(X, name):
+    """Raise an error where a sparse X refers to places outside of its shape or of its arrays.
+
+    Neither SciPy's conversions nor the kernels check that. They would read and write there.
+    """
+    if not sparse.issparse(X):
+        return
+    if X.ndim != 2:
+        raise ValueError(f"{name} must be 2-D, got a sparse array of shape {X.shape}.")
+    fault, is_consistent, limits = "its arrays have inconsistent lengths", True, []
+    if X.format in ("csr", "csc", "bsr"):
+        block = X.blocksize if X.format == "bsr" else (1, 1)
+        n_major, n_minor = np.floor_divide(X.shape, block)[:: -1 if X.format == "csc" else 1]
+        indptr, room = X.indptr, min(len(X.indices), len(X.data))
+        fault = "its indptr must start at 0, not decrease, and end within indices and data"
+        is_consistent = len(indptr) == n_major + 1 and indptr[0] == 0 and indptr[-1] <= room
+        if is_consistent := is_consistent and (indptr[1:] >= indptr[:-1]).all():
+            limits = [(X.indices[: indptr[-1]], n_minor)]
+    elif X.format == "coo":
+        is_consistent = len(X.row) == len(X.col) == len(X.data)
+        limits = [(X.row, X.shape[0]), (X.col, X.shape[1])]
+    elif X.format == "lil":
+        lengths, others = (list(map(len, lists)) for lists in (X.rows, X.data))
+        is_consistent = lengths == others and len(lengths) == X.shape[0]
+        limits = [(np.fromiter(chain.from_iterable(X.rows), np.int64), X.shape[1])]
+    elif X.format == "dia":
+        is_consistent = len(X.offsets) == len(X.data)
+    for indices, limit in limits if is_consistent else []:
+        for index in (indices.min(), indices.max()) if len(indices) else []:
+            if not 0 <= index < limit:
+                fault = f"it has the index {index}, and valid ones are from 0 to {limit - 1}"
+                is_consistent = False
+    if not is_consistent:
+        raise ValueError(
+            f"{name} is an invalid sparse matrix of shape {X.shape} in {X.format.upper()} format: "
+            f"{fault}. Build it again from valid indices."
+        )
+
+
 def canonical(X, name):
     """Return X, or a copy of one that computations do not take as it is.
 
-    Raise an error for dates and durations.
+    Raise an error for dates and durations, and for invalid sparse matrices.
 
     CSR or CSC with duplicate or unsorted entries becomes CSR without them. Other formats lose
     them in the conversion to CSR. Duplicates are summed before X is checked. Data from a buffer
@@ -245,10 +285,13 @@ def canonical(X, name):
     refuse_times(X, name)
     if isinstance(X, np.ndarray) and not X.flags.aligned:
         return X.copy(order="K")
-    if sparse.issparse(X) and X.format in ("csr", "csc") and not X.has_canonical_format:
-        X = X.tocsr(copy=True)
-        X.sum_duplicates()
-    if sparse.issparse(X) and X.format in ("csr", "csc"):
+    if not sparse.issparse(X):
+        return X
+    check_sparse(X, name)
+    if X.format in ("csr", "csc"):
+        if not X.has_canonical_format:
+            X = X.tocsr(copy=True)
+            X.sum_duplicates()
         parts = X.data, X.indices, X.indptr
         if not all(part.flags.aligned for part in parts):
             X = X.copy()

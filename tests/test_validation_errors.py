@@ -13,7 +13,13 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from sklearn_toynn import SoftmaxClassifier, SoftmaxClassifierCV, TwoLayerNetClassifier
+from sklearn_toynn import (
+    MultiLayerNetClassifier,
+    SoftmaxClassifier,
+    SoftmaxClassifierCV,
+    TwoLayerNetClassifier,
+    TwoLayerNetClassifierCV,
+)
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
 # ---- wrong data
@@ -152,6 +158,105 @@ def test_dates_and_durations_are_no_numbers(dtype, container):
     for method in ("predict", "predict_proba", "decision_function", "hidden_values"):
         with pytest.raises(ValueError, match=message.format("X")):
             getattr(net, method)(bad)
+
+
+# Entries that SciPy's constructors or conversions do not check. Their use is undefined behaviour.
+FAR = 10**6
+BAD_ENTRIES = {
+    "csr": [
+        lambda X: X.indices.put(3, FAR),
+        lambda X: X.indices.put(3, X.shape[1]),
+        lambda X: X.indices.put(-1, -1),
+        lambda X: X.indptr.put(0, -FAR),
+        lambda X: X.indptr.put(5, FAR),
+        lambda X: X.indptr.put(-1, FAR),
+        lambda X: X.indptr.put(-1, 0),
+        lambda X: X.indptr.put([5, 6], [np.iinfo("i").max, np.iinfo("i").min]),
+        lambda X: setattr(X, "indptr", X.indptr[:-1]),
+        lambda X: setattr(X, "indices", X.indices[:-1]),
+        lambda X: setattr(X, "data", X.data[:-1]),
+    ],
+    "csc": [
+        lambda X: X.indices.put(3, FAR),
+        lambda X: X.indices.put(3, X.shape[0]),
+        lambda X: X.indptr.put(5, FAR),
+    ],
+    "coo": [
+        lambda X: X.row.put(3, FAR),
+        lambda X: X.col.put(3, -FAR),
+        lambda X: setattr(X, "data", X.data[:-1]),
+    ],
+    "bsr": [
+        lambda X: X.indices.put(3, FAR),
+        lambda X: X.indptr.put(5, FAR),
+    ],
+    "lil": [
+        lambda X: X.rows[0].__setitem__(0, FAR),
+        lambda X: X.data[0].extend(range(FAR)),
+        lambda X: setattr(X, "rows", X.rows[:-1]),
+    ],
+    "dia": [lambda X: setattr(X, "data", X.data[:-1])],
+}
+
+
+@pytest.mark.parametrize(
+    ("format", "spoil"),
+    [(name, spoil) for name, spoils in BAD_ENTRIES.items() for spoil in spoils],
+)
+@pytest.mark.filterwarnings("ignore:Constructing a DIA")
+@ends_early
+def test_sparse_entries_out_of_bounds(format, spoil):  # noqa: A002
+    X, y = wine()
+    X[X < 0] = 0
+    X = sparse.csr_array(X)
+    bad = X.asformat(format, copy=True)
+    spoil(bad)
+    model = SoftmaxClassifier(solver="sgd", max_iter=2, random_state=0)
+    search = FusedGridSearchCV(model, {"reg": [0.1, 1]}, cv=2, error_score="raise")
+    for estimator in (
+        *(SoftmaxClassifier(solver=solver) for solver in SoftmaxClassifier._solvers),
+        SoftmaxClassifierCV(regs=[0.1], cv=2),
+        TwoLayerNetClassifier(5),
+        TwoLayerNetClassifierCV(regs=[0.1], cv=2),
+        MultiLayerNetClassifier((4, 3)),
+        search,
+    ):
+        with pytest.raises(ValueError, match="^X is .*sparse"):
+            estimator.fit(bad, y)
+    with pytest.raises(ValueError, match="^X is .*sparse"):
+        model.partial_fit(bad, y, classes=[0, 1, 2])
+    for estimator in (model, search):
+        with pytest.raises(ValueError, match="^X_val is .*sparse"):
+            estimator.fit(X, y, X_val=bad, y_val=y)
+    for estimator, methods in (
+        (model, ["predict", "predict_proba", "predict_log_proba", "decision_function"]),
+        (TwoLayerNetClassifier(5, max_iter=2), ["predict_proba", "hidden_values"]),
+        (SoftmaxClassifierCV(regs=[0.1], cv=2), ["predict_proba"]),
+        (search, ["predict"]),
+    ):
+        estimator.fit(X, y)
+        for method in methods:
+            with pytest.raises(ValueError, match="^X is .*sparse"):
+                getattr(estimator, method)(bad)
+
+
+def test_the_sparse_matrix_of_the_example():
+    X = sparse.csr_matrix((np.ones(2), [0, 1000], [0, 1, 2]), shape=(2, 5))
+    with pytest.raises(ValueError, match=r"index 1000.* from 0 to 4"):
+        SoftmaxClassifier().fit(X, [0, 1])
+
+
+def test_spare_room_in_sparse_arrays_is_no_fault():
+    X, y = wine()
+    tight = sparse.csr_matrix(X)
+    data, indices = np.r_[tight.data, 1, 1], np.r_[tight.indices, -1, FAR].astype(np.intc)
+    X = tight.copy()
+    X.data, X.indices = data, indices
+    model = SoftmaxClassifier()
+    desired = model.fit(tight, y).predict_proba(tight)
+    assert_array_equal(model.fit(X, y).predict_proba(X), desired)
+    assert X.data is data
+    assert X.indices is indices
 
 
 # ---- wrong weights

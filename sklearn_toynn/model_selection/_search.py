@@ -39,6 +39,7 @@ from .._sklearn_compat import (
     report_fit_failures,
 )
 from .._typing import MatrixLike
+from .._validation import check_sparse
 from ._candidates import Candidate, has_callbacks_within, make_tasks
 from ._evaluation import Evaluation
 from ._pipeline_prefix import without_none
@@ -82,6 +83,8 @@ class FusedSearchMixin(DocLinkMixin, ABC):
             The fitted search.
         """
         scorer, refit_metric = self._get_scorers()
+        for name, value in {"X": X, **params}.items():
+            check_sparse(value, name)  # before scikit-learn converts it
         X, y = indexable(X, y)
         params = check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
