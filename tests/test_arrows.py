@@ -17,7 +17,9 @@ ARROWS = {
         "model_selection _softmax _two_layer_net _hidden_layers _base _callbacks _doc_links "
         "_sklearn_compat"
     ),
-    "model_selection": "_softmax _base _callbacks _doc_links _training _sklearn_compat",
+    "model_selection": (
+        "_softmax _base _validation _callbacks _doc_links _training _sklearn_compat"
+    ),
     "_softmax": "_base _linear _training _nets _sklearn_compat _to_sklearn",
     "_two_layer_net": "_hidden_layers _sklearn_compat",
     "_multi_layer_net": "_hidden_layers _sklearn_compat",
