@@ -12,7 +12,7 @@ ARROWS = {
     "__init__": (
         "_cross_validated _softmax _two_layer_net _multi_layer_net _show_versions _version"
     ),
-    "onnx": "_cross_validated _softmax _two_layer_net _multi_layer_net",
+    "onnx": "_cross_validated _softmax _two_layer_net _multi_layer_net model_selection",
     "_cross_validated": (
         "model_selection _softmax _two_layer_net _hidden_layers _base _callbacks _doc_links "
         "_sklearn_compat"
