@@ -4,6 +4,7 @@
 """
 
 from contextlib import nullcontext
+from copy import copy
 from inspect import getattr_static, signature
 from typing import Any, Self
 
@@ -25,6 +26,7 @@ from sklearn.utils import metaestimators
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._param_validation import validate_params as _validate_params
 from sklearn.utils._user_interface import _print_elapsed_time
+from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _check_method_params as check_method_params
 
@@ -79,6 +81,7 @@ except ImportError:  # before 1.9
 __all__ = [
     "CALLBACK_STATE",
     "CallbackSupportMixin",
+    "FoldScorer",
     "Interval",
     "StrOptions",
     "available_if",
@@ -104,6 +107,58 @@ __all__ = [
 def is_multimetric(scorer):
     """Say whether a scorer is one of several metrics by name, its `_scorers`."""
     return isinstance(scorer, _MultimetricScorer)
+
+
+class FoldScorer:
+    """A scorer that passes the classes to its metric, as `LogisticRegressionCV` does from 1.9 on.
+
+    A metric that has a parameter `labels` gets all classes, so it does not infer them from a test
+    fold that lacks some. With two classes, `pos_label` is the last one, or None if the metric
+    averages over both. Arguments given to `make_scorer` take precedence.
+
+    Parameters
+    ----------
+    scorer : callable
+        The scorer. One that `make_scorer` did not make is called as it is.
+    classes : ndarray of shape (n_classes,)
+        The labels of all rows.
+
+    Attributes
+    ----------
+    needs_classes : bool
+        Whether the metric needs a prediction for each class of the test fold.
+    """
+
+    def __init__(self, scorer, classes):
+        self._scorer, self._classes = scorer, classes
+        metric, given = getattr(scorer, "_score_func", None), getattr(scorer, "_kwargs", {})
+        parameters = {} if metric is None else signature(metric).parameters
+        self._takes_labels = "labels" in parameters and "labels" not in given
+        self._takes_pos_label = "pos_label" in parameters and (
+            # the Brier score has no `labels` before 1.7
+            "labels" in parameters or parameters["pos_label"].default is None
+        )
+        self._is_average = given.get("average", "binary") != "binary"
+        self.needs_classes = self._takes_labels and scorer._response_method != "predict"
+
+    def get_metadata_routing(self):
+        """Return what the scorer asks for."""
+        return get_routing_for_object(self._scorer)
+
+    def __call__(self, estimator, X, y, **params):
+        """Return the score."""
+        # predictions have a column for each class of the training fold
+        labels = estimator.classes_ if self.needs_classes else self._classes
+        names = {}
+        if self._takes_labels:
+            names["labels"] = labels
+        if self._takes_pos_label and len(labels) == 2:
+            names["pos_label"] = None if self._is_average else labels[-1]
+        scorer = self._scorer
+        if names:
+            scorer = copy(scorer)
+            scorer._kwargs = names | scorer._kwargs
+        return scorer(estimator, X, y, **params)
 
 
 @fit_context(prefer_skip_nested_validation=True)
