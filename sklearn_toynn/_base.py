@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._callbacks import FitCallbacks, make_hook_kwargs
 from ._doc_links import DocLinkMixin
-from ._errors import naming, user_stacklevel
+from ._errors import naming, plain, user_stacklevel
 from ._nets.activations import ACTIVATIONS
 from ._nets.initializers import INITIALIZERS, make_initializer
 from ._nets.network import Network, flatten
@@ -99,7 +99,7 @@ def check_one_pass(estimator):
         if value not in allowed and not isinstance(value, dict):
             raise ValueError(
                 f"partial_fit sees one pass over some of the rows, and does not go with "
-                f"{name}={value!r}: set it to one of {allowed}, or call fit."
+                f"{name}={plain(value)!r}: set it to one of {allowed}, or call fit."
             )
 
 
@@ -115,11 +115,11 @@ def known_classes(estimator, classes):
         classes = np.unique(labels)
     if fitted is not None and not np.array_equal(classes, fitted):
         raise ValueError(
-            f"classes={classes.tolist()} are not those of the first call of partial_fit or of "
-            f"fit, {fitted.tolist()}."
+            f"classes={plain(classes.tolist())} are not those of the first call of partial_fit "
+            f"or of fit, {plain(fitted.tolist())}."
         )
     if len(classes) < 2:
-        raise ValueError(f"classes must name at least 2 classes, got {classes.tolist()}.")
+        raise ValueError(f"classes must name at least 2 classes, got {plain(classes.tolist())}.")
     return classes
 
 
@@ -557,13 +557,14 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
             is_finite = np.isfinite(np.square(parameters).sum())
         if not is_finite:
             raise ValueError(
-                f"init={self.init!r} gives weights whose squares exceed {problem.dtype}. Lower it."
+                f"init={plain(self.init)!r} gives weights whose squares exceed {problem.dtype}. "
+                "Lower it."
             )
         if len(widths) > 2 and not parameters.any(axis=1).all():
             raise ValueError(
-                f"init={self.init!r} sets all weights to zero in {problem.dtype}. All units of a "
-                "hidden layer would stay equal. Pass a larger number, such as init=0.01, or "
-                "init='auto'."
+                f"init={plain(self.init)!r} sets all weights to zero in {problem.dtype}. All "
+                "units of a hidden layer would stay equal. Pass a larger number, such as "
+                "init=0.01, or init='auto'."
             )
         return self._make_states(parameters, problem, streams)
 
@@ -578,10 +579,10 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         same_classes = np.array_equal(problem.classes, self.classes_)
         if fitted_widths != widths or len(biases[0]) != self._n_nets or not same_classes:
             raise ValueError(
-                "warm_start=True and partial_fit go on with nets of the same number, shape and "
-                f"classes. Fitted are {len(biases[0])} with layers of {fitted_widths} units and "
-                f"the classes {self.classes_.tolist()}, now asked for are {self._n_nets} with "
-                f"{widths} and {problem.classes.tolist()}. Set warm_start=False, or fit a clone."
+                "warm_start=True and partial_fit need the number of nets, layer widths and "
+                f"classes of the earlier fit: {len(biases[0])}, {fitted_widths} and "
+                f"{plain(self.classes_.tolist())}. Now they are {self._n_nets}, {plain(widths)} "
+                f"and {plain(problem.classes.tolist())}. Set warm_start=False, or fit a clone."
             )
         parameters = flatten(weights, biases)
         with np.errstate(over="ignore"):

@@ -26,6 +26,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._base import NetClassifier, restored_on_error
 from ._callbacks import make_hook_kwargs
 from ._doc_links import DocLinkMixin
+from ._errors import plain
 from ._hidden_layers import HiddenLayersClassifier
 from ._sklearn_compat import (
     CallbackSupportMixin,
@@ -235,7 +236,7 @@ class CrossValidatedClassifier(
         if regs.ndim != 1 or not len(regs) or not (np.isfinite(regs) & (regs >= 0)).all():
             raise ValueError(
                 "regs must be a number of values or a list of penalties, finite and >= 0, got "
-                f"{self.regs!r}."
+                f"{plain(self.regs)!r}."
             )
         return regs
 
@@ -626,6 +627,6 @@ verbose : object
         sizes = np.asarray(self.hidden_sizes)
         if sizes.ndim != 1 or not len(sizes) or sizes.dtype.kind not in "iu" or sizes.min() < 1:
             raise ValueError(
-                f"hidden_sizes must be a list of integers >= 1, got {self.hidden_sizes!r}."
+                f"hidden_sizes must be a list of integers >= 1, got {plain(self.hidden_sizes)!r}."
             )
         return {"hidden_size": sizes.tolist()}

@@ -13,7 +13,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from ._errors import naming
+from ._errors import naming, plain
 from ._nets.samples import Samples
 from ._training.duplicate_rows import merge_equal_rows
 
@@ -126,7 +126,7 @@ def validate_problem(
             classes, codes = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(
-                f"y must hold at least 2 classes, got one class alone: {classes.tolist()}."
+                f"y must hold at least 2 classes, got one class alone: {plain(classes.tolist())}."
             )
     else:
         codes = encode(y, classes, "y")
@@ -202,7 +202,7 @@ def check_labels(labels, name):
         target_type = type_of_target(labels) if labels.size else "binary"
     if target_type not in ("binary", "multiclass"):
         raise ValueError(
-            f"{name} must hold whole numbers, strings or booleans, got {labels.tolist()} "
+            f"{name} must hold whole numbers, strings or booleans, got {plain(labels.tolist())} "
             f"({target_type}, dtype {labels.dtype}). Convert them to one of these types."
         )
     return labels
@@ -358,7 +358,9 @@ def check_validation_rows(estimator, X_val, X):
 def check_total_weight(weights, class_weight, name):
     """Refuse rows that all weigh nothing."""
     if not weights.any():
-        raise ValueError(f"class_weight={class_weight!r} leaves no row of {name} with any weight.")
+        raise ValueError(
+            f"class_weight={plain(class_weight)!r} leaves no row of {name} with any weight."
+        )
 
 
 def encode(y, classes, name):
@@ -367,15 +369,15 @@ def encode(y, classes, name):
         codes = np.searchsorted(classes, y)
     except TypeError as error:
         raise ValueError(
-            f"{name} must hold labels among the classes {classes.tolist()}, got some that do not "
-            f"compare with them: {error}."
+            f"{name} must hold labels among the classes {plain(classes.tolist())}, got some that "
+            f"do not compare with them: {error}."
         ) from error
     codes[codes == len(classes)] = 0
     unseen = classes[codes] != y
     if unseen.any():
         raise ValueError(
-            f"{name} must hold labels among the classes {classes.tolist()}, "
-            f"got {np.unique(y[unseen]).tolist()} besides."
+            f"{name} must hold labels among the classes {plain(classes.tolist())}, "
+            f"got {plain(np.unique(y[unseen]).tolist())} besides."
         )
     return codes
 
@@ -424,7 +426,7 @@ def weigh_classes(class_weight, classes, codes, weights):
     class_weights = compute_class_weight(class_weight, classes=classes, y=classes)
     if not (np.isfinite(class_weights).all() and class_weights.min() >= 0):
         raise ValueError(
-            f"class_weight must hold finite weights of at least 0, got {class_weight!r}."
+            f"class_weight must hold finite weights of at least 0, got {plain(class_weight)!r}."
         )
     return np.frexp(class_weights)
 

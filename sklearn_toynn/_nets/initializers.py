@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from .._errors import naming
+from .._errors import naming, plain
 
 
 def normal(rng, fan_in, fan_out, *, std):
@@ -55,7 +55,9 @@ def make_initializer(init):
         with naming("init"):
             weights = np.asarray(returned)
         if weights.dtype.kind not in "biuf":
-            raise ValueError(f"init must return real numbers, got {reprlib.repr(returned)}.")
+            raise ValueError(
+                f"init must return real numbers, got {reprlib.repr(plain(returned))}."
+            )
         if weights.shape != (fan_in, fan_out):
             raise ValueError(
                 f"init must return an array of shape (fan_in, fan_out) = {(fan_in, fan_out)}, "

@@ -10,6 +10,8 @@ from numbers import Real
 
 import numpy as np
 
+from .._errors import plain
+
 
 class Schedule(ABC):
     """A factor on the learning rate, by the share of `max_iter` that is done."""
@@ -95,7 +97,7 @@ class Custom(Schedule):
         if not (isinstance(factor, Real) and 0 <= factor < math.inf):
             raise ValueError(
                 "schedule must return a finite factor of at least 0, got "
-                f"{reprlib.repr(returned)} at progress {progress:.3g}."
+                f"{reprlib.repr(plain(returned))} at progress {progress:.3g}."
             )
         return float(factor)
 

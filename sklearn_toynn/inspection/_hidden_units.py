@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from .._errors import plain
 from .._typing import Floats
 from ._drawing import import_pyplot, last_step, make_ax
 
@@ -127,7 +128,8 @@ class HiddenUnitsDisplay:
         first, second = first[net], second[net]
         if image_shape is not None and np.prod(image_shape) != len(first):
             raise ValueError(
-                f"image_shape must have {len(first)} pixels, one per feature, got {image_shape}."
+                f"image_shape must have {len(first)} pixels, one per feature, got "
+                f"{plain(image_shape)}."
             )
         if feature_names is None:
             numbered = [f"x{index}" for index in range(len(first))]
