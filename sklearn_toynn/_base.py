@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._blas import single_threaded_blas
 from ._callbacks import FitCallbacks, make_hook_kwargs
 from ._doc_links import DocLinkMixin
-from ._errors import naming, user_stacklevel
+from ._errors import naming, plain, user_stacklevel
 from ._nets.initializers import INITIALIZERS, draw_network, make_initializer
 from ._nets.network import Network
 from ._nets.prediction import keep_scores, log_softmax, predict_codes, predict_scores, softmax
@@ -84,7 +84,7 @@ def check_one_pass(estimator):
         if value not in allowed and not isinstance(value, dict):
             raise ValueError(
                 f"partial_fit sees one pass over some of the rows, and does not go with "
-                f"{name}={value!r}: set it to one of {allowed}, or call fit."
+                f"{name}={plain(value)!r}: set it to one of {allowed}, or call fit."
             )
 
 
@@ -100,11 +100,11 @@ def known_classes(estimator, classes):
         classes = np.unique(labels)
     if fitted is not None and not np.array_equal(classes, fitted):
         raise ValueError(
-            f"classes={classes.tolist()} are not those of the first call of partial_fit or of "
-            f"fit, {fitted.tolist()}."
+            f"classes={plain(classes.tolist())} are not those of the first call of partial_fit "
+            f"or of fit, {plain(fitted.tolist())}."
         )
     if len(classes) < 2:
-        raise ValueError(f"classes must name at least 2 classes, got {classes.tolist()}.")
+        raise ValueError(f"classes must name at least 2 classes, got {plain(classes.tolist())}.")
     return classes
 
 
@@ -438,6 +438,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
                 draw_network(
                     widths,
                     self._activation,
+                    self.init,
                     initializer,
                     partial(streams.start, net),
                     problem.dtype,
@@ -462,10 +463,10 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         same_classes = np.array_equal(problem.classes, self.classes_)
         if networks[0].widths != widths or len(networks) != self._n_nets or not same_classes:
             raise ValueError(
-                "warm_start=True and partial_fit need nets of the same number, shape and "
-                f"classes. Fitted are {len(networks)} with layers of {networks[0].widths} units "
-                f"and the classes {self.classes_.tolist()}, now asked for are {self._n_nets} with "
-                f"{widths} and {problem.classes.tolist()}. Set warm_start=False, or fit a clone."
+                "warm_start=True and partial_fit need the number of nets, layer widths and "
+                f"classes of the earlier fit: {len(networks)}, {networks[0].widths} and "
+                f"{plain(self.classes_.tolist())}. Now they are {self._n_nets}, {plain(widths)} "
+                f"and {plain(problem.classes.tolist())}. Set warm_start=False, or fit a clone."
             )
         fitted = np.stack([network.parameters for network in networks])
         with np.errstate(over="ignore"):

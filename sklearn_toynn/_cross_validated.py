@@ -13,22 +13,24 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import get_scorer, get_scorer_names, log_loss, make_scorer
-from sklearn.model_selection import check_cv
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
-    get_routing_for_object,
+    process_routing,
 )
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import NetClassifier, restored_on_error
 from ._callbacks import make_hook_kwargs
 from ._doc_links import DocLinkMixin
+from ._errors import plain
 from ._hidden_layers import HiddenLayersClassifier
 from ._sklearn_compat import (
     CallbackSupportMixin,
+    FoldScorer,
     Interval,
     StrOptions,
     available_if,
@@ -135,11 +137,11 @@ class CrossValidatedClassifier(
         """
         router = MetadataRouter(owner=self).add_self_request(self)
         router.add(
-            splitter=check_cv(self.cv, classifier=True),
+            splitter=self.cv,  # an int or an iterable asks for nothing
             method_mapping=MethodMapping().add(caller="fit", callee="split"),
         )
         return router.add(
-            scorer=self._make_scorer(None),
+            scorer=self._make_scorer(),
             method_mapping=MethodMapping().add(caller="fit", callee="score"),
         )
 
@@ -173,9 +175,9 @@ class CrossValidatedClassifier(
         Raises
         ------
         ValueError
-            If an argument or a parameter is not what it must be, or a fold leaves a class without
-            a row to train on where `scoring` is the log loss; the message names it. An earlier
-            fit stays as it was.
+            If an argument or a parameter is invalid, or if a fold is tested on a class that it is
+            not trained on and `scoring` needs the probability or score of each class. The message
+            names the argument or the class. The estimator keeps an earlier fit.
         KeyboardInterrupt
             On Ctrl-C. An earlier fit stays as it was; once the refit has begun, the weights so
             far are kept.
@@ -188,18 +190,22 @@ class CrossValidatedClassifier(
             plain = self._make_plain()
             problem = plain._validate((X, y, sample_weight))
             regs = self._resolve_regs(problem)
-            splitter = ClassCheckingSplitter(self.cv, problem.classes, self.scoring)
+            y = problem.classes[problem.samples.codes]
+            scorer = FoldScorer(self._make_scorer(), problem.classes)
+            # the splitter and the scorer get what they ask for, whatever the user's setting
+            with config_context(enable_metadata_routing=True):
+                routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
+            splits = self._make_splits(X, y, scorer, plain.random_state, routed.splitter.split)
             search = FusedGridSearchCV(
                 clone(plain).set_params(**self._of_candidates),
                 self._make_grid() | {"reg": regs.tolist()},
-                scoring=self._make_scorer(problem.classes),
+                scoring=scorer,
                 n_jobs=self.n_jobs,
                 refit=False,
-                cv=splitter,
+                cv=splits,
                 error_score="raise",
             )
-            y = problem.classes[problem.samples.codes]
-            self._search(search, X, y, sample_weight, params, context)
+            self._search(search, X, y, sample_weight, routed.scorer.score, context)
             self._set_chosen(search, regs, problem, plain)
             if self.refit is not False:
                 interrupt = self._refit(plain, X, y, sample_weight, context)
@@ -230,21 +236,35 @@ class CrossValidatedClassifier(
         if regs.ndim != 1 or not len(regs) or not (np.isfinite(regs) & (regs >= 0)).all():
             raise ValueError(
                 "regs must be a number of values or a list of penalties, finite and >= 0, got "
-                f"{self.regs!r}."
+                f"{plain(self.regs)!r}."
             )
         return regs
 
-    def _make_scorer(self, classes):
-        """Return the scorer; that of the log loss knows all classes, those of a fold or not."""
+    def _make_splits(self, X, y, scorer, seed, params):
+        """Return the rows to train and to test on, one pair for each fold."""
+        cv = 5 if self.cv is None else self.cv
+        if isinstance(cv, Integral):
+            seed = 0 if self.random_state is None else seed
+            cv = StratifiedKFold(cv, shuffle=True, random_state=seed)
+        splits = list(check_cv(cv).split(X, y, **params))
+        for index, (train, test) in enumerate(splits if scorer.needs_classes else []):
+            missing = np.setdiff1d(y[test], y[train])
+            if len(missing):
+                raise ValueError(
+                    f"cv leaves no row of the classes {missing.tolist()} to train on in split "
+                    f"{index}, but scoring={self.scoring!r} needs them to score that split. Use "
+                    "fewer or stratified folds, join or drop these classes, or set "
+                    "scoring='accuracy'."
+                )
+        return splits
+
+    def _make_scorer(self):
+        """Return the scorer, which asks for `sample_weight`."""
         if callable(self.scoring):
             scorer = self.scoring
             if get_config()["enable_metadata_routing"] or not hasattr(scorer, "set_score_request"):
                 return scorer
             scorer = clone(scorer, safe=False)
-        elif self.scoring == "neg_log_loss":
-            scorer = make_scorer(
-                log_loss, greater_is_better=False, response_method="predict_proba", labels=classes
-            )
         else:
             scorer = get_scorer(self.scoring or "accuracy")
         with config_context(enable_metadata_routing=True):
@@ -256,12 +276,10 @@ class CrossValidatedClassifier(
             params = params | {"sample_weight": sample_weight}
         context = context.subcontext(task_name="search")
         with (
-            # whatever the user has it at: what splitter and scorer ask for, they get
             config_context(enable_metadata_routing=True),
             propagated_callbacks(context, search),
             warnings.catch_warnings(),
         ):
-            self.get_metadata_routing().validate_metadata(params=params, method="fit")
             # a candidate that does not do well is one that is not chosen
             warnings.simplefilter("ignore", ConvergenceWarning)
             search.estimator.set_fit_request(sample_weight=True)
@@ -272,7 +290,11 @@ class CrossValidatedClassifier(
         results = search.cv_results_
         scores = results["mean_test_score"]
         if not np.isfinite(scores).any():
-            raise ValueError(f"scoring={self.scoring!r} is finite for none of the candidates.")
+            raise ValueError(
+                f"scoring={self.scoring!r} is finite for none of the candidates. Some scores are "
+                "undefined on a test fold that lacks a class: use fewer or stratified folds, or "
+                "another scoring."
+            )
         index = int(self.refit(results) if callable(self.refit) else search.best_index_)
         best = results["params"][index]
         plain.set_params(**best)
@@ -326,44 +348,6 @@ class CrossValidatedClassifier(
     to_sklearn = of_refitted(NetClassifier.to_sklearn)
 
 
-class ClassCheckingSplitter:
-    """A splitter that refuses folds in which a class can't be learned, where that leaves no score.
-
-    Parameters
-    ----------
-    cv, scoring
-        The estimator's parameters.
-    classes : ndarray of shape (n_classes,)
-        The labels.
-    """
-
-    def __init__(self, cv, classes, scoring):
-        self._cv, self._classes, self._scoring = cv, classes, scoring
-
-    def _make_splitter(self, y=None):
-        return check_cv(self._cv, y, classifier=True)
-
-    def get_metadata_routing(self):
-        """Return what the splitter asks for."""
-        return get_routing_for_object(self._make_splitter())
-
-    def get_n_splits(self, X=None, y=None, **params):
-        """Return the number of splits."""
-        return self._make_splitter(y).get_n_splits(X, y, **params)
-
-    def split(self, X, y, **params):
-        """Yield the rows to train on and those to score on."""
-        for index, (train, test) in enumerate(self._make_splitter(y).split(X, y, **params)):
-            missing = np.setdiff1d(self._classes, y[train])
-            if len(missing) and self._scoring == "neg_log_loss":
-                raise ValueError(
-                    f"cv leaves no row of the classes {missing.tolist()} to train on in split "
-                    f"{index}, so that there is no log loss. Use fewer or stratified folds, join "
-                    "or drop such classes, or set scoring='accuracy'."
-                )
-            yield train, test
-
-
 class SoftmaxClassifierCV(CrossValidatedClassifier):
     """`SoftmaxClassifier` whose penalty is chosen by cross-validation.
 
@@ -376,11 +360,14 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
         The penalties to try. An int stands for that many values between 0.03 / m and 300 / m,
         evenly spaced on a log scale, where m is that of `SoftmaxClassifier`'s ``reg="auto"`` for
         all rows given to `fit`. All folds try the same values.
-    cv : int, splitter or iterable, default=5
-        The folds, stratified ones for an int. A class that a fold has no row of to train on is an
-        error where `scoring` is the log loss; one that it has no row of to score on is none.
+    cv : int, splitter, iterable or None, default=5
+        The folds. An int gives the number of stratified folds of shuffled rows; None stands for 5.
+        `random_state` seeds the shuffling, and None uses a fixed seed. `GridSearchCV(cv=5)` does
+        not shuffle. A splitter or an iterable of splits is used as given.
     scoring : str, callable or None, default="neg_log_loss"
-        As in `GridSearchCV`; None for accuracy.
+        As in `GridSearchCV`; None stands for accuracy. As in `LogisticRegressionCV`, a metric with
+        a parameter `labels` gets all classes, so a test fold may lack some of them, and the last
+        of two classes is the positive one.
     n_jobs : int, default=None
         The number of jobs of the search.
     refit : bool or callable, default=True
@@ -504,11 +491,14 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
         The penalties to try. An int stands for that many values between 0.3 / m and 100 / m,
         evenly spaced on a log scale, where m is that of `TwoLayerNetClassifier`'s ``reg="auto"``
         for all rows given to `fit`. All folds try the same values.
-    cv : int, splitter or iterable, default=5
-        The folds, stratified ones for an int. A class that a fold has no row of to train on is an
-        error where `scoring` is the log loss; one that it has no row of to score on is none.
+    cv : int, splitter, iterable or None, default=5
+        The folds. An int gives the number of stratified folds of shuffled rows; None stands for 5.
+        `random_state` seeds the shuffling, and None uses a fixed seed. `GridSearchCV(cv=5)` does
+        not shuffle. A splitter or an iterable of splits is used as given.
     scoring : str, callable or None, default="neg_log_loss"
-        As in `GridSearchCV`; None for accuracy.
+        As in `GridSearchCV`; None stands for accuracy. As in `LogisticRegressionCV`, a metric with
+        a parameter `labels` gets all classes, so a test fold may lack some of them, and the last
+        of two classes is the positive one.
     n_jobs : int, default=None
         The number of jobs of the search. One trains its candidates in threads.
     refit : bool or callable, default=True
@@ -637,6 +627,6 @@ verbose : object
         sizes = np.asarray(self.hidden_sizes)
         if sizes.ndim != 1 or not len(sizes) or sizes.dtype.kind not in "iu" or sizes.min() < 1:
             raise ValueError(
-                f"hidden_sizes must be a list of integers >= 1, got {self.hidden_sizes!r}."
+                f"hidden_sizes must be a list of integers >= 1, got {plain(self.hidden_sizes)!r}."
             )
         return {"hidden_size": sizes.tolist()}

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from itertools import takewhile
 from traceback import walk_stack
 
+import numpy as np
+
 
 @contextmanager
 def naming(name, hint=""):
@@ -19,6 +21,15 @@ def naming(name, hint=""):
         if re.search(rf"\b{name}\b", str(error)):
             raise
         raise ValueError(f"{name}: {error}{hint}") from error
+
+
+def plain(value):
+    """Return a value for a message, with NumPy scalars as Python's, also in containers."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if type(value) is dict:
+        return {plain(key): plain(entry) for key, entry in value.items()}
+    return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
 
 
 def user_stacklevel():

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ._errors import plain
 from ._hidden_layers import HiddenLayersClassifier
 from ._sklearn_compat import Interval
 from ._typing import Auto, ClassWeight, Initializer, RandomState, Schedule
@@ -246,6 +247,6 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
         if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or not len(sizes) or sizes.min() < 1:
             raise ValueError(
                 "hidden_layer_sizes must be an integer or a sequence of them, each at least 1, "
-                f"got {self.hidden_layer_sizes!r}."
+                f"got {plain(self.hidden_layer_sizes)!r}."
             )
         return tuple(sizes.tolist())

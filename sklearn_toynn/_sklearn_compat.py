@@ -4,7 +4,8 @@
 """
 
 from contextlib import nullcontext
-from inspect import signature
+from copy import copy
+from inspect import getattr_static, signature
 from typing import Any, Self
 
 from sklearn import get_config
@@ -20,10 +21,12 @@ from sklearn.model_selection._validation import (
 from sklearn.model_selection._validation import (
     _warn_or_raise_about_fit_failures as report_fit_failures,
 )
+from sklearn.pipeline import Pipeline
 from sklearn.utils import metaestimators
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._param_validation import validate_params as _validate_params
 from sklearn.utils._user_interface import _print_elapsed_time
+from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _check_method_params as check_method_params
 
@@ -78,6 +81,7 @@ except ImportError:  # before 1.9
 __all__ = [
     "CALLBACK_STATE",
     "CallbackSupportMixin",
+    "FoldScorer",
     "Interval",
     "StrOptions",
     "available_if",
@@ -94,6 +98,7 @@ __all__ = [
     "report_fit_failures",
     "safe_split",
     "score_with",
+    "stock_pipeline",
     "timed_last_step",
     "validate_params",
 ]
@@ -104,6 +109,58 @@ def is_multimetric(scorer):
     return isinstance(scorer, _MultimetricScorer)
 
 
+class FoldScorer:
+    """A scorer that passes the classes to its metric, as `LogisticRegressionCV` does from 1.9 on.
+
+    A metric that has a parameter `labels` gets all classes, so it does not infer them from a test
+    fold that lacks some. With two classes, `pos_label` is the last one, or None if the metric
+    averages over both. Arguments given to `make_scorer` take precedence.
+
+    Parameters
+    ----------
+    scorer : callable
+        The scorer. One that `make_scorer` did not make is called as it is.
+    classes : ndarray of shape (n_classes,)
+        The labels of all rows.
+
+    Attributes
+    ----------
+    needs_classes : bool
+        Whether the metric needs a prediction for each class of the test fold.
+    """
+
+    def __init__(self, scorer, classes):
+        self._scorer, self._classes = scorer, classes
+        metric, given = getattr(scorer, "_score_func", None), getattr(scorer, "_kwargs", {})
+        parameters = {} if metric is None else signature(metric).parameters
+        self._takes_labels = "labels" in parameters and "labels" not in given
+        self._takes_pos_label = "pos_label" in parameters and (
+            # the Brier score has no `labels` before 1.7
+            "labels" in parameters or parameters["pos_label"].default is None
+        )
+        self._is_average = given.get("average", "binary") != "binary"
+        self.needs_classes = self._takes_labels and scorer._response_method != "predict"
+
+    def get_metadata_routing(self):
+        """Return what the scorer asks for."""
+        return get_routing_for_object(self._scorer)
+
+    def __call__(self, estimator, X, y, **params):
+        """Return the score."""
+        # predictions have a column for each class of the training fold
+        labels = estimator.classes_ if self.needs_classes else self._classes
+        names = {}
+        if self._takes_labels:
+            names["labels"] = labels
+        if self._takes_pos_label and len(labels) == 2:
+            names["pos_label"] = None if self._is_average else labels[-1]
+        scorer = self._scorer
+        if names:
+            scorer = copy(scorer)
+            scorer._kwargs = names | scorer._kwargs
+        return scorer(estimator, X, y, **params)
+
+
 @fit_context(prefer_skip_nested_validation=True)
 def check_parameters(estimator):
     """Raise what `fit` raises for wrong parameters, unless checks are switched off."""
@@ -111,6 +168,10 @@ def check_parameters(estimator):
 
 #: The attributes of an estimator by which scikit-learn ends the callbacks of a failed fit too.
 CALLBACK_STATE = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
+
+
+#: Where imbalanced-learn defines its pipeline, which is not imported for this.
+STOCK_PIPELINE_OF_IMBLEARN = ("imblearn.pipeline", "Pipeline")
 
 
 class NoCallbacks:
@@ -158,29 +219,59 @@ def fit_and_score(estimator, X, y, *, caller, context, **how):
     return _fit_and_score(estimator, X, y, **how)
 
 
-def fit_before_last(pipeline, X, y, params):
-    """Fit the steps of a pipeline before the last, as its `fit` does.
+def stock_pipeline(estimator):
+    """Return the `Pipeline` of scikit-learn or imbalanced-learn whose methods an estimator uses.
 
     Returns
     -------
-    X : array-like
-        The rows as those steps have transformed them.
+    stock : type or None
+        None for any other estimator, and for a subclass that overrides a method. A subclass may
+        have its own constructor and further methods.
+    """
+    own = type(estimator)
+    for stock in own.__mro__:
+        if stock is Pipeline or (stock.__module__, stock.__name__) == STOCK_PIPELINE_OF_IMBLEARN:
+            break
+    else:
+        return None
+    for name in dir(stock) if own is not stock else ():
+        method = getattr_static(stock, name)
+        # scikit-learn makes each class its own `set_score_request`
+        is_compared = hasattr(method, "__get__") and not name.endswith(("__init__", "_request"))
+        if is_compared and getattr_static(own, name) is not method:
+            return None
+    return stock
+
+
+def fit_before_last(pipeline, X, y, params):
+    """Fit the steps of a stock pipeline before the last, as its `fit` does.
+
+    Returns
+    -------
+    X, y : array-like
+        The rows and labels that the last step gets: transformed, and resampled where a step of
+        imbalanced-learn does so.
     params : dict
-        What the last step gets of the fit parameters.
+        The fit parameters that the last step gets.
     """
     check_parameters(pipeline)
-    if pipeline.transform_input is not None and not get_config()["enable_metadata_routing"]:
+    stock = stock_pipeline(pipeline)
+    # None before 1.10, ("X_val",) from then on
+    default = signature(stock).parameters["transform_input"].default
+    is_set = pipeline.transform_input not in (None, default)
+    if is_set and not get_config()["enable_metadata_routing"]:
         raise ValueError("transform_input needs enable_metadata_routing=True, got False.")
     routed = pipeline._check_method_params(method="fit", props=params)
     has_context = "callback_ctx" in signature(pipeline._fit).parameters  # from 1.9 on
     kwargs = {"callback_ctx": NoCallbacks()} if has_context else {}
-    X = pipeline._fit(X, y, routed, raw_params=params, **kwargs)
+    fitted = pipeline._fit(X, y, routed, raw_params=params, **kwargs)
+    X, y = (fitted, y) if stock is Pipeline else fitted
     for_last = pipeline._get_metadata_for_step(
         step_idx=len(pipeline) - 1,
         step_params=routed[pipeline.steps[-1][0]],
         all_params=params,
     )
-    return X, for_last["fit"]
+    return X, y, for_last["fit"]
 
 
 def timed_last_step(pipeline):

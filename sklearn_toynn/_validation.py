@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass, replace
+from itertools import chain
 from numbers import Real
 
 import numpy as np
@@ -12,9 +13,9 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from ._errors import naming
-from ._nets.equal_rows import merge_equal_rows
+from ._errors import naming, plain
 from ._nets.samples import Samples
+from ._nets.equal_rows import merge_equal_rows
 
 DTYPES = (np.float64, np.float32)
 
@@ -125,7 +126,7 @@ def validate_problem(
             classes, codes = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(
-                f"y must hold at least 2 classes, got one class alone: {classes.tolist()}."
+                f"y must hold at least 2 classes, got one class alone: {plain(classes.tolist())}."
             )
     else:
         codes = encode(y, classes, "y")
@@ -201,7 +202,7 @@ def check_labels(labels, name):
         target_type = type_of_target(labels) if labels.size else "binary"
     if target_type not in ("binary", "multiclass"):
         raise ValueError(
-            f"{name} must hold whole numbers, strings or booleans, got {labels.tolist()} "
+            f"{name} must hold whole numbers, strings or booleans, got {plain(labels.tolist())} "
             f"({target_type}, dtype {labels.dtype}). Convert them to one of these types."
         )
     return labels
@@ -232,10 +233,49 @@ def refuse_times(X, name):
         )
 
 
+def check_sparse(X, name):
+    """Raise an error where a sparse X refers to places outside of its shape or of its arrays.
+
+    Neither SciPy's conversions nor the kernels check that. They would read and write there.
+    """
+    if not sparse.issparse(X):
+        return
+    if X.ndim != 2:
+        raise ValueError(f"{name} must be 2-D, got a sparse array of shape {X.shape}.")
+    fault, is_consistent, limits = "its arrays have inconsistent lengths", True, []
+    if X.format in ("csr", "csc", "bsr"):
+        block = X.blocksize if X.format == "bsr" else (1, 1)
+        n_major, n_minor = np.floor_divide(X.shape, block)[:: -1 if X.format == "csc" else 1]
+        indptr, room = X.indptr, min(len(X.indices), len(X.data))
+        fault = "its indptr must start at 0, not decrease, and end within indices and data"
+        is_consistent = len(indptr) == n_major + 1 and indptr[0] == 0 and indptr[-1] <= room
+        if is_consistent := is_consistent and (indptr[1:] >= indptr[:-1]).all():
+            limits = [(X.indices[: indptr[-1]], n_minor)]
+    elif X.format == "coo":
+        is_consistent = len(X.row) == len(X.col) == len(X.data)
+        limits = [(X.row, X.shape[0]), (X.col, X.shape[1])]
+    elif X.format == "lil":
+        lengths, others = (list(map(len, lists)) for lists in (X.rows, X.data))
+        is_consistent = lengths == others and len(lengths) == X.shape[0]
+        limits = [(np.fromiter(chain.from_iterable(X.rows), np.int64), X.shape[1])]
+    elif X.format == "dia":
+        is_consistent = len(X.offsets) == len(X.data)
+    for indices, limit in limits if is_consistent else []:
+        for index in (indices.min(), indices.max()) if len(indices) else []:
+            if not 0 <= index < limit:
+                fault = f"it has the index {index}, and valid ones are from 0 to {limit - 1}"
+                is_consistent = False
+    if not is_consistent:
+        raise ValueError(
+            f"{name} is an invalid sparse matrix of shape {X.shape} in {X.format.upper()} format: "
+            f"{fault}. Build it again from valid indices."
+        )
+
+
 def canonical(X, name):
     """Return X, or a copy of one that computations do not take as it is.
 
-    Raise an error for dates and durations.
+    Raise an error for dates and durations, and for invalid sparse matrices.
 
     CSR or CSC with duplicate or unsorted entries becomes CSR without them. Other formats lose
     them in the conversion to CSR. Duplicates are summed before X is checked. Data from a buffer
@@ -245,10 +285,13 @@ def canonical(X, name):
     refuse_times(X, name)
     if isinstance(X, np.ndarray) and not X.flags.aligned:
         return X.copy(order="K")
-    if sparse.issparse(X) and X.format in ("csr", "csc") and not X.has_canonical_format:
-        X = X.tocsr(copy=True)
-        X.sum_duplicates()
-    if sparse.issparse(X) and X.format in ("csr", "csc"):
+    if not sparse.issparse(X):
+        return X
+    check_sparse(X, name)
+    if X.format in ("csr", "csc"):
+        if not X.has_canonical_format:
+            X = X.tocsr(copy=True)
+            X.sum_duplicates()
         parts = X.data, X.indices, X.indptr
         if not all(part.flags.aligned for part in parts):
             X = X.copy()
@@ -315,7 +358,9 @@ def check_validation_rows(estimator, X_val, X):
 def check_total_weight(weights, class_weight, name):
     """Refuse rows that all weigh nothing."""
     if not weights.any():
-        raise ValueError(f"class_weight={class_weight!r} leaves no row of {name} with any weight.")
+        raise ValueError(
+            f"class_weight={plain(class_weight)!r} leaves no row of {name} with any weight."
+        )
 
 
 def encode(y, classes, name):
@@ -324,15 +369,15 @@ def encode(y, classes, name):
         codes = np.searchsorted(classes, y)
     except TypeError as error:
         raise ValueError(
-            f"{name} must hold labels among the classes {classes.tolist()}, got some that do not "
-            f"compare with them: {error}."
+            f"{name} must hold labels among the classes {plain(classes.tolist())}, got some that "
+            f"do not compare with them: {error}."
         ) from error
     codes[codes == len(classes)] = 0
     unseen = classes[codes] != y
     if unseen.any():
         raise ValueError(
-            f"{name} must hold labels among the classes {classes.tolist()}, "
-            f"got {np.unique(y[unseen]).tolist()} besides."
+            f"{name} must hold labels among the classes {plain(classes.tolist())}, "
+            f"got {plain(np.unique(y[unseen]).tolist())} besides."
         )
     return codes
 
@@ -381,7 +426,7 @@ def weigh_classes(class_weight, classes, codes, weights):
     class_weights = compute_class_weight(class_weight, classes=classes, y=classes)
     if not (np.isfinite(class_weights).all() and class_weights.min() >= 0):
         raise ValueError(
-            f"class_weight must hold finite weights of at least 0, got {class_weight!r}."
+            f"class_weight must hold finite weights of at least 0, got {plain(class_weight)!r}."
         )
     return np.frexp(class_weights)
 

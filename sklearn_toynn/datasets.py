@@ -30,7 +30,7 @@ def make_spiral(
     n_classes: int = 3,
     arm_angle: float = 4.0,
     noise: float = 0.2,
-    shuffle: bool = False,
+    shuffle: bool = True,
     random_state: RandomState = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Make a spiral in the plane with one arm per class.
@@ -50,8 +50,9 @@ def make_spiral(
         The angle that one arm sweeps, in radians.
     noise : float, default=0.2
         The standard deviation of the noise on the angle, in radians.
-    shuffle : bool, default=False
-        Whether to shuffle the points; otherwise they lie arm by arm, from the centre out.
+    shuffle : bool, default=True
+        Whether to shuffle the points. If False, they are ordered by arm and, within each arm, from
+        the centre to the rim.
     random_state : int, RandomState instance or None, default=None
         Determines the noise and the shuffling.
 

@@ -1,12 +1,15 @@
 """Converters to ONNX: importing this module registers them with `skl2onnx`.
 
-It needs the extra `onnx`. Every fitted classifier of the package can be converted then, alone or
-at the end of a pipeline, with the options of scikit-learn's classifiers:
+It needs the extra `onnx`. It converts every fitted classifier of the package, alone or at the end
+of a pipeline, with the options of scikit-learn's classifiers:
 
-- `zipmap`: True (the default), False or "columns", how probabilities are given;
-- `nocl`: True for labels as their numbers;
-- `raw_scores`: True for scores in the place of probabilities; with several nets those are the
+- `zipmap`: True (the default), False or "columns", the format of the probabilities;
+- `nocl`: True for class indices instead of labels;
+- `raw_scores`: True for scores instead of probabilities; the scores of several nets are the
   logarithms of the mean probabilities.
+
+`FusedGridSearchCV` and `FusedRandomizedSearchCV` convert as `GridSearchCV` does: to the graph of
+`best_estimator_`, which may be a pipeline or another estimator, with the options of that one.
 """
 
 import numpy as np
@@ -17,6 +20,7 @@ except ImportError as error:
     raise ImportError(
         'sklearn_toynn.onnx needs skl2onnx: pip install "sklearn-toynn[onnx]"'
     ) from error
+from skl2onnx._parse import _parse_sklearn_grid_search_cv
 from skl2onnx.algebra.onnx_ops import (
     OnnxAdd,
     OnnxArgMax,
@@ -37,12 +41,19 @@ from skl2onnx.algebra.onnx_ops import (
 )
 from skl2onnx.common.data_types import guess_numpy_type
 from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
+from skl2onnx.operator_converters.grid_search_cv import (
+    convert_sklearn_grid_search_cv as convert_search,
+)
 from skl2onnx.proto import onnx_proto
+from skl2onnx.shape_calculators.grid_search_cv import (
+    convert_sklearn_grid_search_cv as set_shapes_of_search,
+)
 
 from ._cross_validated import SoftmaxClassifierCV, TwoLayerNetClassifierCV
 from ._multi_layer_net import MultiLayerNetClassifier
 from ._softmax import SoftmaxClassifier
 from ._two_layer_net import TwoLayerNetClassifier
+from .model_selection import FusedGridSearchCV, FusedRandomizedSearchCV
 
 __all__ = []
 
@@ -140,4 +151,14 @@ for _class in (
             "output_class_labels": [False, True],
             "raw_scores": [True, False],
         },
+    )
+
+for _class in (FusedGridSearchCV, FusedRandomizedSearchCV):
+    update_registered_converter(
+        _class,
+        "SklearnGridSearchCV",
+        set_shapes_of_search,
+        convert_search,
+        parser=_parse_sklearn_grid_search_cv,
+        options="passthrough",
     )

@@ -12,25 +12,27 @@ ARROWS = {
     "__init__": (
         "_cross_validated _softmax _two_layer_net _multi_layer_net _show_versions _version"
     ),
-    "onnx": "_cross_validated _softmax _two_layer_net _multi_layer_net",
+    "onnx": "_cross_validated _softmax _two_layer_net _multi_layer_net model_selection",
     "_cross_validated": (
         "model_selection _softmax _two_layer_net _hidden_layers _base _callbacks _doc_links "
-        "_sklearn_compat"
+        "_errors _sklearn_compat"
     ),
-    "model_selection": "_softmax _base _callbacks _doc_links _training _sklearn_compat",
+    "model_selection": (
+        "_softmax _base _validation _callbacks _doc_links _training _sklearn_compat"
+    ),
     "_softmax": "_base _linear _training _nets _sklearn_compat _to_sklearn",
     "_two_layer_net": "_hidden_layers _sklearn_compat",
-    "_multi_layer_net": "_hidden_layers _sklearn_compat",
+    "_multi_layer_net": "_hidden_layers _errors _sklearn_compat",
     "_hidden_layers": "_base _validation _nets _sklearn_compat _to_sklearn",
     "_base": "_version _validation _callbacks _doc_links _training _nets _errors _sklearn_compat",
     "_validation": "_training _nets _errors",
     "_callbacks": "_sklearn_compat _training",
     "_linear": "_training.solver _nets _columns",
-    "_training": "_nets _blas",
+    "_training": "_nets _blas _errors",
     "_nets": "_nets.kernels _blas _errors _columns",
     "_nets.kernels": "_nets.activations _nets.products _nets.samples _blas",
     "datasets": "_sklearn_compat",
-    "inspection": "",
+    "inspection": "_errors",
     "_show_versions": "_nets",
     **dict.fromkeys(
         [

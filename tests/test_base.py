@@ -88,7 +88,7 @@ FAILURES = {
     "class_weight": ({"class_weight": {0: -1.0, 1: 1.0, 2: 1.0}}, lambda X, y: (X, y), {}),
     "validation": ({}, lambda X, y: (X[:, 1:], y + 7), {"X_val": np.ones((1, 5)), "y_val": [7]}),
     "early_stopping": (
-        {"early_stopping": True, "validation_fraction": 0.001},
+        {"early_stopping": True, "validation_fraction": 0.999},
         lambda X, y: (X[:, 1:], y + 7),
         {},
     ),

@@ -1,6 +1,7 @@
 """`partial_fit`."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import (
     LOOPS,
@@ -213,6 +214,60 @@ def test_partial_fit_checks_classes(model_class, y, classes, message):
         model.partial_fit(X[:3], y, classes=classes)
     assert not hasattr(model, "classes_")
     assert not hasattr(model, "n_features_in_")
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ([0, 1, np.nan], "NaN"),
+        (pd.Series([0, 1, None], dtype="Int64"), "NaN"),
+        (np.array(["a", "b", np.nan], object), "NaN"),
+        ([0, 1, np.inf], "infinity"),
+        ([0, 1, 2.5], "continuous"),
+        (np.array([0, 1, 2], object), "unknown"),
+        ([0, 1, None], "unknown"),
+        ([0j, 1, 2], "[Cc]omplex"),
+        ([[0, 1, 2]], r"1d array.*\(1, 3\)"),
+        (3, r"1d array.*\(\)"),
+    ],
+    ids=str,
+)
+@every_class
+def test_partial_fit_refuses_as_classes_what_fit_refuses_as_y(model_class, classes, message):
+    X, _ = wine()
+    model = model_class(solver="sgd")
+    with pytest.raises(ValueError, match=f"(?s)classes.*{message}"):
+        model.partial_fit(X[:2], [0, 1], classes=classes)
+    assert not hasattr(model, "classes_")
+    assert not hasattr(model, "n_features_in_")
+    if np.ndim(classes) == 1:
+        with pytest.raises(ValueError, match=message):
+            model.fit(X[:3], classes)  # fit refuses it as well
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        [0.0, 1.0, 2.0],
+        [2, 0, 1, 1],
+        [True, False],
+        ["b", "a"],
+        np.array(["b", "a"], object),
+        pd.Series(["b", "a"]),
+        pd.Categorical(["b", "a"]),
+        pd.Series([2, 0], dtype="Int64"),
+        pd.Series(["b", "a"], dtype="string[pyarrow]"),
+    ],
+    ids=repr,
+)
+@ends_early
+@every_class
+def test_partial_fit_takes_as_classes_what_fit_takes_as_y(model_class, classes):
+    X = wine()[0][: len(classes)]
+    fitted = model_class(solver="sgd", max_iter=1, tol=0).fit(X, classes)
+    model = model_class(solver="sgd").partial_fit(X, classes, classes=classes)
+    assert_array_equal(model.classes_, fitted.classes_, strict=True)
+    assert set(model.predict(X)) <= set(fitted.classes_)
 
 
 @every_class

@@ -18,6 +18,7 @@ from helpers import (
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import log_softmax
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 
@@ -46,7 +47,25 @@ def test_fifty_and_fifty_are_a_hundred(model_class, solver, dtype):
     assert_same_bits(halves, whole)
     assert halves.loss_ == whole.loss_
     assert halves.loss_curve_ == whole.loss_curve_
-    assert halves.n_iter_ == 100
+    assert halves.n_iter_ == 50
+    if solver != "gd":
+        assert halves.partial_fit(X, y).n_iter_ == 51
+
+
+@pytest.mark.parametrize("solver", ["gd", "sgd", "adam", "lbfgs", "newton", "auto"])
+@every_class
+def test_n_iter_counts_a_call_and_max_iter_is_warned_of(model_class, solver):
+    X, y = scaled("wine")
+    model = model_class(solver=solver, schedule="constant", warm_start=True, random_state=0)
+    if solver not in model._solvers:
+        return
+    for n_iter, reg in [(2, 1e-3), (3, 1e-6)]:
+        model.set_params(max_iter=n_iter, reg=reg)
+        with pytest.warns(ConvergenceWarning, match=f"max_iter={n_iter} "):
+            model.fit(X, y)
+        assert model.n_iter_ == n_iter
+        assert model.stop_reason_ == "max_iter"
+    assert len(model.loss_curve_) == 5
 
 
 @ends_early
@@ -112,7 +131,8 @@ def test_curves_go_on_with_or_without_a_validation_set(model_class):
     X, y = scaled("wine")
     model = model_class(solver="sgd", max_iter=5, tol=0, warm_start=True, random_state=0)
     model.fit(X, y).fit(X, y, X_val=X, y_val=y)
-    assert model.n_iter_ == len(model.loss_curve_) == len(model.validation_loss_curve_) == 10
+    assert model.n_iter_ == 5
+    assert len(model.loss_curve_) == len(model.validation_loss_curve_) == 10
     assert np.isnan(model.validation_loss_curve_[:5]).all()
     assert model.best_iter_ == np.nanargmin(model.validation_loss_curve_)
     assert not hasattr(model.fit(X, y), "validation_loss_curve_")
@@ -125,15 +145,10 @@ def test_a_proof_at_the_last_step_is_the_reason(solver):
     n_iter = SoftmaxClassifier(solver=solver).fit(X, y).n_iter_
     model = SoftmaxClassifier(solver=solver, max_iter=n_iter, warm_start=True).fit(X, y)
     assert model.stop_reason_ == "tol"
-    model = SoftmaxClassifier(solver=solver, max_iter=n_iter - 1, warm_start=True).fit(X, y)
+    model = SoftmaxClassifier(solver=solver, max_iter=n_iter - 1, warm_start=True)
+    with pytest.warns(ConvergenceWarning, match="max_iter="):
+        model.fit(X, y)
     assert model.stop_reason_ == "max_iter"
-
-
-@pytest.mark.parametrize("params", [{"warm_start": True}, {"tol": 0}])
-@every_class
-def test_a_number_of_steps_that_is_meant_is_not_warned_of(model_class, params):
-    model = model_class(solver="gd", max_iter=3, random_state=0, **params)
-    assert model.fit(*scaled("wine")).stop_reason_ == "max_iter"
 
 
 # ---- parameters set and weights edited between fits

@@ -162,7 +162,7 @@ class TestFittedEstimator:
             TwoLayerNetClassifier, solver, n_nets=3, warm_start=True, batch_size=50, **params
         )
         model.fit(X, y)
-        assert len({start.solver.n_steps for start in model._memory}) > 1
+        assert len(set(model._training_state["n_steps"])) > 1
         plain = pickle.loads(pickle.dumps(model)).fit(X, y)
         model.set_callbacks(recorder).fit(X, y)
         assert_same_model(model, plain)

@@ -12,7 +12,8 @@ from helpers import assert_same_bits, docstring_entries, needs_callbacks, scaled
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.metrics import log_loss, make_scorer
+from sklearn.linear_model import LogisticRegressionCV
+from sklearn.metrics import f1_score, get_scorer, log_loss, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -29,9 +30,11 @@ from sklearn_toynn import (
     TwoLayerNetClassifier,
     TwoLayerNetClassifierCV,
 )
+from sklearn_toynn.datasets import make_spiral
 from sklearn_toynn.model_selection import one_standard_error
 
 X, y = scaled("wine")
+FOLDS = StratifiedKFold(3, shuffle=True, random_state=0)  # what cv=3 and random_state=0 stand for
 PAIRS = {SoftmaxClassifierCV: SoftmaxClassifier, TwoLayerNetClassifierCV: TwoLayerNetClassifier}
 every_pair = pytest.mark.parametrize(("cv_class", "plain_class"), PAIRS.items())
 every_cv_class = pytest.mark.parametrize("cv_class", PAIRS)
@@ -57,10 +60,58 @@ def search_for(cv_class, model, plain, rows, **kwargs):
     if cv_class is TwoLayerNetClassifierCV:
         grid["hidden_size"] = list(model.hidden_sizes)
         plain = clone(plain).set_params(n_nets=1)
-    how = {"cv": model.cv, "scoring": "neg_log_loss", **kwargs}
+    how = {"cv": FOLDS, "scoring": "neg_log_loss", **kwargs}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return GridSearchCV(plain, grid, **how).fit(*rows)
+
+
+@pytest.mark.parametrize(
+    ("cv", "random_state", "n_splits", "seed"),
+    [
+        (3, 7, 3, 7),
+        (None, 7, 5, 7),
+        (3, None, 3, 0),
+        (4, np.random.RandomState(1), 4, np.random.RandomState(1).randint(2**31 - 1)),
+    ],
+)
+def test_an_integer_cv_shuffles_stratified_folds(cv, random_state, n_splits, seed):
+    folds = StratifiedKFold(n_splits, shuffle=True, random_state=seed)
+    # without a RandomState, the linear model has the same results in each call
+    for _ in range(1 if isinstance(random_state, np.random.RandomState) else 2):
+        model, expected = (
+            make(SoftmaxClassifierCV, cv=given, random_state=random_state, refit=False).fit(X, y)
+            for given in (cv, folds)
+        )
+        assert model.n_splits_ == n_splits
+        for fold in range(n_splits):
+            name = f"split{fold}_test_score"
+            assert_array_equal(model.cv_results_[name], expected.cv_results_[name])
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_default_arguments_separate_the_spiral(shuffle):
+    X, y = make_spiral(shuffle=shuffle, random_state=0)
+    model = TwoLayerNetClassifierCV(random_state=0).fit(X, y)
+    assert np.mean(model.predict(X) == y) >= 0.96
+
+
+@pytest.mark.parametrize("kind", [iter, zip, map], ids=["iter", "zip", "map"])
+@every_cv_class
+def test_one_shot_folds(cv_class, kind):
+    splits = list(FOLDS.split(X, y))
+    model = make(cv_class, refit=False)
+    expected = clone(model).fit(X, y)
+    once = {iter: iter(splits), zip: zip(*zip(*splits, strict=True), strict=True)}
+    model.set_params(cv=once.get(kind, map(tuple, splits)))
+    model.get_metadata_routing()
+    model.fit(X, y)
+    assert model.n_splits_ == 3
+    assert_array_equal(
+        model.cv_results_["mean_test_score"], expected.cv_results_["mean_test_score"]
+    )
+    with pytest.raises(ValueError, match="Was the CV iterator empty"):
+        model.fit(X, y)  # it is used up
 
 
 @every_pair
@@ -114,12 +165,14 @@ def test_it_chooses_what_grid_search_would(cv_class, n_jobs):
     ("cv_class", "least", "most"),
     [(SoftmaxClassifierCV, 0.03, 300), (TwoLayerNetClassifierCV, 0.3, 100)],
 )
-def test_a_number_of_penalties_goes_by_the_total_weight(cv_class, least, most):
-    weights = np.linspace(0, 2, len(y))
+@pytest.mark.parametrize("scale", [1, 1e-6, 1e6])
+def test_a_number_of_penalties_goes_by_the_weights(cv_class, least, most, scale):
+    weights = scale * np.linspace(0, 2, len(y))
     class_weight = {0: 2.0, 2: 0.5}
     model = make(cv_class, class_weight=class_weight, regs=4, refit=False).fit(X, y, weights)
-    total = weights @ np.array([2.0, 1.0, 0.5])[y]
-    assert_allclose(model.regs_ * total, np.geomspace(least, most, 4), rtol=1e-12)
+    w = weights * np.array([2.0, 1.0, 0.5])[y]
+    m = max(w.sum(), w.sum() ** 2 / (w @ w))
+    assert_allclose(model.regs_ * m, np.geomspace(least, most, 4), rtol=1e-12)
 
 
 @every_cv_class
@@ -183,11 +236,9 @@ def test_wrong_widths_are_named(sizes):
         make(TwoLayerNetClassifierCV, hidden_sizes=sizes).fit(X, y)
 
 
-def test_weights_of_no_sum_are_refused():
-    with pytest.raises(ValueError, match=r"regs=3.*total weight"):
+def test_weights_of_an_infinite_sum_are_refused():
+    with pytest.raises(ValueError, match=r"regs=3.*total weight.*give regs as a list"):
         make(TwoLayerNetClassifierCV).fit(X, y, np.full(len(y), 1e307))
-    with pytest.raises(ValueError, match="give regs as a list"):
-        make(TwoLayerNetClassifierCV).fit(X, y, np.full(len(y), 1e-320))
 
 
 @every_cv_class
@@ -219,7 +270,7 @@ def test_weighted_rows_are_scored_weighted(cv_class):
     plain = make_plain(cv_class, **model.cv_results_["params"][0])
     if cv_class is TwoLayerNetClassifierCV:
         plain.set_params(n_nets=1)
-    for fold, (train, test) in enumerate(StratifiedKFold(3).split(X, y)):
+    for fold, (train, test) in enumerate(FOLDS.split(X, y)):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             p = clone(plain).fit(X[train], y[train], weights[train]).predict_proba(X[test])
@@ -235,7 +286,7 @@ def test_weighted_rows_are_scored_weighted(cv_class):
         if cv_class is TwoLayerNetClassifierCV:
             grid["hidden_size"] = [4, 8]
             plain.set_params(n_nets=1)
-        search = GridSearchCV(plain, grid, scoring=scorer, cv=3, refit=False)
+        search = GridSearchCV(plain, grid, scoring=scorer, cv=FOLDS, refit=False)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             search.fit(X, y, sample_weight=weights)
@@ -265,17 +316,124 @@ def test_groups_within_a_pipeline():
     assert pipeline[-1].n_splits_ == 3
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        "neg_log_loss",
+        "roc_auc_ovr",
+        "top_k_accuracy",
+        make_scorer(log_loss, response_method="predict_proba", greater_is_better=False),
+    ],
+)
 @every_cv_class
-def test_folds_without_a_class(cv_class):
-    with pytest.raises(ValueError, match=r"no row of the classes \[0\].*split 0"):
-        make(cv_class, cv=KFold(3)).fit(X, y)  # sorted by class
-    model = make(cv_class, cv=KFold(3), scoring="accuracy").fit(X, y)
-    assert model.classes_.size == 3
-    # a class that is not there to be scored on is none of the log loss's concern
-    rows = np.concatenate([np.flatnonzero(y < 2), np.flatnonzero(y == 2)[:2]])
-    splits = [(rows[::2], rows[1::2]), (rows, rows[y[rows] < 2])]
-    model = make(cv_class, cv=splits).fit(X, y)
-    assert np.isfinite(model.best_score_)
+def test_training_folds_without_a_class(cv_class, scoring):
+    # sorted by class, so that each test fold has a class that is not trained on
+    with pytest.raises(ValueError, match=r"no row of the classes \[0\].*split 0.*scoring="):
+        make(cv_class, cv=KFold(3), scoring=scoring).fit(X, y)
+    for name in ("accuracy", "f1_macro"):
+        model = make(cv_class, cv=KFold(3), scoring=name).fit(X, y)
+        assert model.classes_.size == 3
+    # neither trained on nor tested on, class 2 takes no part in the first score
+    train, test = np.flatnonzero(y < 2)[::2], np.flatnonzero(y < 2)[1::2]
+    splits = [(train, test), next(FOLDS.split(X, y))]
+    model = make(cv_class, cv=splits, scoring=scoring, refit=False).fit(X, y)
+    plain = make_plain(cv_class, **model.cv_results_["params"][0])
+    if cv_class is TwoLayerNetClassifierCV:
+        plain.set_params(n_nets=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plain.fit(X[train], y[train])
+    expected = (get_scorer(scoring) if isinstance(scoring, str) else scoring)(
+        plain, X[test], y[test]
+    )
+    assert model.cv_results_["split0_test_score"][0] == pytest.approx(expected, rel=1e-9)
+
+
+OF_LABELS = "accuracy balanced_accuracy matthews_corrcoef d2_log_loss_score neg_brier_score \
+neg_log_loss top_k_accuracy"
+OF_TWO = f"{OF_LABELS} f1 jaccard precision recall positive_likelihood_ratio \
+neg_negative_likelihood_ratio"
+OF_THREE = f"{OF_LABELS} d2_brier_score roc_auc_ovo roc_auc_ovo_weighted roc_auc_ovr_weighted"
+for metric in ("f1", "jaccard", "precision", "recall"):
+    OF_THREE += f" {metric}_macro {metric}_micro {metric}_weighted"
+
+
+@pytest.mark.skipif(
+    tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 9),
+    reason="LogisticRegressionCV does not pass the classes to every scorer before 1.9",
+)
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["no", "yes"], OF_TWO),
+        ([1, 2], OF_TWO),
+        ([False, True], OF_TWO),
+        (["a", "b", "c"], OF_THREE),
+    ],
+)
+def test_folds_are_scored_as_by_logistic_regression_cv(labels, names):
+    rows = np.random.RandomState(0).permutation(np.flatnonzero(y < len(labels)))
+    few, y_few = X[rows, :3], np.array(labels)[y[rows]]
+    half = len(rows) // 2
+    one, other = np.arange(half), np.arange(half, 2 * half)
+    splits = [(one, other), (other, one[y_few[one] != labels[0]])]
+    given = {"cv": splits, "tol": 1e-10, "refit": True}
+    for name in names.split():
+        logistic = LogisticRegressionCV(
+            Cs=[0.05],
+            l1_ratios=[0],
+            solver="newton-cholesky",
+            scoring=name,
+            use_legacy_attributes=False,
+            **given,
+        ).fit(few, y_few)
+        reg = (2 if len(labels) == 2 else 1) / (0.05 * half)
+        model = SoftmaxClassifierCV([reg], scoring=name, **given).fit(few, y_few)
+        scores = [model.cv_results_[f"split{fold}_test_score"][0] for fold in range(2)]
+        assert_allclose(scores, logistic.scores_.ravel(), rtol=1e-6, atol=1e-6, err_msg=name)
+
+
+@every_cv_class
+def test_two_string_classes_in_every_version(cv_class):
+    rows = y < 2
+    labels = np.array(["no", "yes"])[y[rows]]
+    splits = list(FOLDS.split(X[rows], labels))[:1]
+    train, test = splits[0]
+
+    def expected(plain, score):
+        plain.fit(X[rows][train], labels[train])
+        p = plain.predict_proba(X[rows][test])[:, 1]
+        return score(labels[test] == "yes", p)
+
+    def brier(is_yes, p):
+        return -np.mean((is_yes - p) ** 2)
+
+    def f1_of(pos_label):
+        return lambda is_yes, p: f1_score(is_yes == pos_label, (p > 0.5) == pos_label)
+
+    def macro(is_yes, p):
+        return (f1_of(True)(is_yes, p) + f1_of(False)(is_yes, p)) / 2
+
+    for scoring, score in [
+        ("neg_brier_score", brier),
+        ("f1", f1_of(True)),
+        (make_scorer(f1_score, pos_label="no"), f1_of(False)),
+        ("f1_macro", macro),
+        (make_scorer(f1_score, average="macro"), macro),
+        (make_scorer(f1_score, labels=["no"], average="macro"), f1_of(False)),
+    ]:
+        model = make(cv_class, regs=[1.0], cv=splits, scoring=scoring, refit=False).fit(
+            X[rows], labels
+        )
+        plain = make_plain(cv_class, **model.best_params_)
+        if cv_class is TwoLayerNetClassifierCV:
+            plain.set_params(n_nets=1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert model.best_score_ == pytest.approx(expected(plain, score), rel=1e-9)
 
 
 @every_cv_class

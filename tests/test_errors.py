@@ -1,8 +1,9 @@
-"""Where a warning points."""
+"""Where a warning points, and how values are printed in messages."""
 
 import inspect
 import warnings
 
+import numpy as np
 import pytest
 from helpers import every_class, wine
 from sklearn.exceptions import ConvergenceWarning
@@ -10,6 +11,14 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sklearn_toynn import (
+    MultiLayerNetClassifier,
+    SoftmaxClassifier,
+    SoftmaxClassifierCV,
+    TwoLayerNetClassifier,
+    TwoLayerNetClassifierCV,
+)
+from sklearn_toynn.inspection import HiddenUnitsDisplay
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
 WAYS_TO_FIT = {
@@ -41,3 +50,56 @@ def test_a_warning_points_at_the_line_that_called(model_class, way):
         assert warning.filename == __file__
         assert warning.lineno == first_line
     assert caught
+
+
+def continue_net(X, y, **changes):
+    net = TwoLayerNetClassifier(np.int64(3), solver="sgd", max_iter=1, random_state=0)
+    net.fit(X, y).set_params(warm_start=True, **changes).fit(X, y)
+
+
+def continue_with_other_classes(X, y):
+    names = np.array([np.str_("a"), np.str_("b"), np.str_("c")], object)
+    net = SoftmaxClassifier(solver="sgd").partial_fit(X, names[y], classes=names)
+    net.partial_fit(X, names[y], classes=names[:2])
+
+
+def draw_unknown_shape(X, y):
+    net = TwoLayerNetClassifier(3, random_state=0).fit(X, y)
+    HiddenUnitsDisplay.from_estimator(net, image_shape=tuple(np.array([3, 4])))
+
+
+CALLS = {
+    "regs": lambda X, y: SoftmaxClassifierCV(regs=list(np.array([-1.0]))).fit(X, y),
+    "hidden_sizes": lambda X, y: TwoLayerNetClassifierCV(list(np.array([0]))).fit(X, y),
+    "hidden_layer_sizes": lambda X, y: MultiLayerNetClassifier(tuple(np.array([0]))).fit(X, y),
+    "class_weight": lambda X, y: SoftmaxClassifier(class_weight={np.int64(0): np.float64(-1)}).fit(
+        X, y
+    ),
+    "class_weight of nothing": lambda X, y: SoftmaxClassifier(
+        class_weight=dict.fromkeys(np.arange(3), np.float64(0))
+    ).fit(X, y),
+    "init": lambda X, y: TwoLayerNetClassifier(init=np.float64(1e200)).fit(X, y),
+    "init without an array": lambda X, y: TwoLayerNetClassifier(
+        init=lambda *_: [[np.complex128(1)]]
+    ).fit(X, y),
+    "schedule": lambda X, y: TwoLayerNetClassifier(schedule=lambda _: np.float64(-1)).fit(X, y),
+    "schedule in partial_fit": lambda X, y: SoftmaxClassifier(
+        solver="sgd", early_stopping=np.True_
+    ).partial_fit(X, y, [0, 1, 2]),
+    "warm_start": lambda X, y: continue_net(X, y, hidden_size=np.int64(4)),
+    "classes": continue_with_other_classes,
+    "one class": lambda X, y: SoftmaxClassifier().fit(X, np.full(len(y), np.str_("a"), object)),
+    "y": lambda X, y: SoftmaxClassifier(solver="sgd").partial_fit(X, y, [np.int64(0), 1]),
+    "early_stopping": lambda X, y: SoftmaxClassifier(early_stopping=True).fit(
+        X[[0, 70, 140]], y[[0, 70, 140]]
+    ),
+    "image_shape": draw_unknown_shape,
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_messages_print_numbers_as_numbers(call):
+    with pytest.raises(ValueError, match=".") as raised:
+        call(*wine())
+    assert "np." not in str(raised.value), raised.value

@@ -198,6 +198,40 @@ def test_predict_holds_a_chunk_at_most(name):
     assert peak <= budget(X) < X.nbytes
 
 
+@cache
+def many_classes_model(name, n_nets=1):
+    rng = np.random.RandomState(0)
+    y = np.arange(600) % 300
+    X = rng.standard_normal((600, 2)) + y[:, None]
+    model = make_model(name, "adam", 4, max_iter=1)
+    if n_nets > 1:
+        model.set_params(n_nets=n_nets)
+    return model.fit(X, y)
+
+
+def peak_of_predict(model, n_samples):
+    X = np.random.RandomState(0).standard_normal((n_samples, 2))
+    model.predict(X[:10])
+    tracemalloc.start()
+    try:
+        model.predict(X)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("name", "n_nets"), [("softmax", 1), ("net", 1), ("net", 3)])
+def test_predict_holds_no_scores_of_all_rows(name, n_nets):
+    model = many_classes_model(name, n_nets)
+    small, large = (peak_of_predict(model, n) for n in (8 * 128, 40 * 128))
+    assert (large - small) / (32 * 128) <= 2 * 8  # an index and a label, not 300 scores
+
+
+def test_predict_holds_the_scores_of_a_few_nets_at_a_time():
+    one, eight = (peak_of_predict(many_classes_model("net", n), 4 * 128) for n in (1, 8))
+    assert eight - one <= 3 * 128 * 300 * 8
+
+
 @pytest.mark.parametrize(("name", "solver"), CASES)
 def test_rows_go_with_their_last_name(name, solver):
     """No circle of references keeps them, which would have to wait for a collection."""

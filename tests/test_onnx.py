@@ -1,5 +1,7 @@
 """Converted to ONNX, models give the same labels and probabilities."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_digits
-from sklearn.pipeline import make_pipeline
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_toynn import (
@@ -19,6 +23,7 @@ from sklearn_toynn import (
     TwoLayerNetClassifierCV,
 )
 from sklearn_toynn._nets.activations import ACTIVATIONS
+from sklearn_toynn.model_selection import FusedGridSearchCV, FusedRandomizedSearchCV
 
 ort = pytest.importorskip("onnxruntime", reason="ONNX is an extra of its own")
 skl2onnx = pytest.importorskip("skl2onnx", reason="ONNX is an extra of its own")
@@ -35,6 +40,18 @@ MODELS = {
     "nets, chosen": TwoLayerNetClassifierCV([6], 2, cv=2, n_nets=2, **QUICK),
     "in a pipeline": make_pipeline(StandardScaler(), TwoLayerNetClassifier(6, **QUICK)),
 }
+SEARCHES = {
+    "GridSearchCV": GridSearchCV,  # the reference
+    "grid": FusedGridSearchCV,
+    "randomized": partial(FusedRandomizedSearchCV, n_iter=2, random_state=0),
+}
+#: Estimators and their grids.
+SEARCHED = {
+    "net": (TwoLayerNetClassifier(6, n_nets=2, **QUICK), {"reg": [1e-4, 1e-3]}),
+    "pipeline": (MODELS["in a pipeline"], {"twolayernetclassifier__reg": [1e-4, 1e-3]}),
+    "in a pipeline": (TwoLayerNetClassifier(6, **QUICK), {"reg": [1e-4, 1e-3]}),
+    "another estimator": (LogisticRegression(tol=0.1), {"C": [0.1, 1]}),
+}
 LABELS = {
     "from 0": lambda y: y,
     "from 3": lambda y: y + 3,
@@ -49,7 +66,7 @@ def digits():
 
 
 def run(model, X, *, dtype=np.float32, **options):
-    last = model[-1] if hasattr(model, "steps") else model
+    last = model[-1] if isinstance(model, Pipeline) else model
     onnx = skl2onnx.to_onnx(model, X[:1].astype(dtype), options={id(last): options})
     session = ort.InferenceSession(onnx.SerializeToString(), providers=["CPUExecutionProvider"])
     return session.run(None, {session.get_inputs()[0].name: X.astype(dtype)})
@@ -69,6 +86,27 @@ def test_it_gives_the_same(name, dtype):
     assert probabilities.dtype == dtype
     assert_allclose(probabilities, model.predict_proba(X.astype(dtype)), atol=1e-5)
     assert_array_equal(labels, model.predict(X.astype(dtype)))
+
+
+@pytest.mark.parametrize("kind", SEARCHES)
+@pytest.mark.parametrize("name", SEARCHED)
+def test_searches(name, kind):
+    X, y = digits()
+    X = X.astype(np.float32)
+    estimator, grid = SEARCHED[name]
+    search = SEARCHES[kind](clone(estimator), grid, cv=2)
+    model = make_pipeline(StandardScaler(), search) if name == "in a pipeline" else search
+    y = LABELS["text"](y)
+    model.fit(X, y)
+    labels, probabilities = run(model, X, zipmap=False)
+    assert_allclose(probabilities, model.predict_proba(X), atol=1e-5)
+    assert_array_equal(labels, model.predict(X))
+    if name == "in a pipeline":
+        return  # skl2onnx passes no other option on
+    _, scores = run(model, X, zipmap=False, raw_scores=True)
+    assert_allclose(scores, model.decision_function(X), atol=1e-3)
+    _, *columns = run(model, X, zipmap="columns")
+    assert_allclose(np.column_stack(columns), model.predict_proba(X), atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -2,11 +2,13 @@
 
 import pickle
 import pickletools
+from copy import deepcopy
 
 import numpy as np
 import pytest
 from helpers import ends_early, wine
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
 
 import sklearn_toynn
 from sklearn_toynn import (
@@ -55,28 +57,48 @@ def test_public_classes_live_where_they_are_imported_from(name):
         assert getattr(sklearn_toynn, name).__module__ == "sklearn_toynn"
 
 
-def test_searches_live_where_they_are_imported_from():
-    for name in ("FusedGridSearchCV", "FusedRandomizedSearchCV"):
-        assert getattr(model_selection, name).__module__ == "sklearn_toynn.model_selection"
+@pytest.mark.parametrize("name", model_selection.__all__)
+def test_searches_live_where_they_are_imported_from(name):
+    assert getattr(model_selection, name).__module__ == "sklearn_toynn.model_selection"
 
 
 @pytest.mark.parametrize("model", FITTED, ids=str)
 def test_it_holds_no_training_state(model):
     X, y = wine()
     state = model.fit(X, y).__getstate__()
-    assert not {"_memory", "_remembered"} & state.keys()
-    plain = (np.ndarray, str, int, float, bool, list, tuple, type(None))
-    for name, value in state.items():
-        assert isinstance(value, plain), f"{name} is {type(value)}"
+    assert "_training_state" not in state
+    for value in state.values():
+        assert_is_plain(value)
 
 
-def test_one_that_goes_on_does():
+def assert_is_plain(value):
+    """Check that nested containers hold arrays of numbers and plain values alone."""
+    plain = (np.ndarray, str, int, float, bool, list, tuple, dict, type(None))
+    assert isinstance(value, plain), type(value)
+    if isinstance(value, dict):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, list | tuple):
+        for element in value:
+            assert_is_plain(element)
+    elif isinstance(value, np.ndarray):
+        assert not value.dtype.hasobject
+
+
+@pytest.mark.parametrize("copied", [deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+@pytest.mark.parametrize(("n_nets", "solver"), [(1, "adam"), (2, "sgd"), (1, "gd"), (1, "lbfgs")])
+def test_the_state_to_continue_from_is_plain(n_nets, solver, copied):
     X, y = wine()
-    whole = TwoLayerNetClassifier(4, random_state=0).partial_fit(X, y, classes=[0, 1, 2])
-    loaded = pickle.loads(pickle.dumps(whole))
-    assert_array_equal(
-        loaded.partial_fit(X, y).predict_proba(X), whole.partial_fit(X, y).predict_proba(X)
-    )
+    model = TwoLayerNetClassifier(4, solver=solver, n_nets=n_nets, max_iter=5, batch_size=50)
+    model.set_params(warm_start=True, random_state=0)
+    calls = [model.fit, model.partial_fit] if solver in ("adam", "sgd") else [model.fit]
+    for call in calls:
+        call(100 * X, y)  # so that columns are scaled in `fit`
+        for value in model.__getstate__().values():
+            assert_is_plain(value)
+        copy = copied(model)
+        continued = getattr(copy, call.__name__)(100 * X, y).predict_proba(X)
+        assert_array_equal(continued, call(100 * X, y).predict_proba(X))
+    assert not hasattr(clone(model), "_training_state")
 
 
 def test_another_version_is_told_of(monkeypatch):

@@ -1,7 +1,8 @@
-"""`reg="auto"`: the penalty of `LogisticRegression` at its C=1, by the weight of the rows."""
+"""`reg="auto"`: the penalty by the number of rows and their weights."""
 
 import inspect
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -15,12 +16,20 @@ from helpers import (
 )
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_iris, load_wine
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine, make_classification
+from sklearn.ensemble import AdaBoostClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn import (
+    MultiLayerNetClassifier,
+    SoftmaxClassifier,
+    SoftmaxClassifierCV,
+    TwoLayerNetClassifier,
+    TwoLayerNetClassifierCV,
+)
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
 LOADERS = {"iris": load_iris, "wine": load_wine, "cancer": load_breast_cancer}
@@ -54,6 +63,108 @@ def test_it_is_the_problem_of_logistic_regression(name, weights, class_weight):
         own = np.ones(len(y)) if w is None else w
         total = own @ np.array([class_weight.get(k, 1.0) for k in range(y.max() + 1)])[y]
     assert ours.reg_ == pytest.approx((2 if y.max() == 1 else 1) / total, rel=1e-12)
+
+
+WEIGHTS = {
+    "ones": np.ones,
+    "between 0.5 and 2": lambda n: np.linspace(0.5, 2, n),
+    "normalised": lambda n: np.linspace(0.5, 2, n) / np.linspace(0.5, 2, n).sum(),
+    "one heavy row": lambda n: np.where(np.arange(n) == 0, 1.0, 1e-3),
+    "tiny": lambda n: 1e-200 * np.linspace(0, 2, n),
+    "tiny and even": lambda n: np.full(n, 1e-320),
+    "times 1e-6": lambda n: 1e-6 * (np.arange(n) % 3),
+    "times 1e6": lambda n: 1e6 * (np.arange(n) % 3),
+}
+
+
+def size_of(w):
+    """The m of the rule, as it stands in the guide."""
+    kish = np.square(w / w.max())
+    return max(w.sum(), (w / w.max()).sum() ** 2 / kish.sum())
+
+
+@ends_early
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", WEIGHTS)
+@every_class
+def test_it_is_one_over_the_sum_of_weights_or_the_effective_rows(model_class, kind, dtype):
+    X, y = wine()
+    w = WEIGHTS[kind](len(y))
+    model = model_class(solver="adam", max_iter=2, random_state=0)
+    assert model.fit(X.astype(dtype), y, w).reg_ == pytest.approx(1 / size_of(w), rel=1e-12)
+    by_class = clone(model).set_params(class_weight={0: 0.25})
+    w = w * np.where(y == 0, 0.25, 1)
+    # 1e-320 is subnormal, and a quarter of it another number in four digits
+    assert by_class.fit(X, y, WEIGHTS[kind](len(y))).reg_ == pytest.approx(
+        1 / size_of(w), rel=1e-3 if kind == "tiny and even" else 1e-12
+    )
+
+
+@ends_early
+@pytest.mark.parametrize("kind", WEIGHTS)
+def test_partial_fit_and_fused_searches_go_by_the_weights(kind):
+    X, y = wine()
+    w = WEIGHTS[kind](len(y))
+    model = SoftmaxClassifier(solver="sgd", random_state=0)
+    parts = [np.arange(40), np.arange(40, 130), np.arange(130, len(y))]
+    for number, rows in enumerate(parts):
+        model.partial_fit(X[rows], y[rows], [0, 1, 2], w[rows])
+        seen = w[np.concatenate(parts[: number + 1])]
+        assert model.reg_ == pytest.approx(1 / size_of(seen), rel=1e-9)
+    net = TwoLayerNetClassifier(4, max_iter=5, random_state=0)
+    grid = {"reg": ["auto", 1e-3], "learning_rate": [0.01, 0.1]}
+    splits = list(StratifiedKFold(3).split(X, y))
+    kwargs = {"cv": splits, "scoring": recorded_reg, "error_score": "raise"}
+    fused = FusedGridSearchCV(net, grid, **kwargs).fit(X, y, sample_weight=w)
+    assert fused.best_estimator_.reg_ in (1e-3, pytest.approx(1 / size_of(w)))
+    for fold, (train, _) in enumerate(splits):
+        found = fused.cv_results_[f"split{fold}_test_score"]
+        auto = np.array([params["reg"] == "auto" for params in fused.cv_results_["params"]])
+        assert_allclose(found, np.where(auto, 1 / size_of(w[train]), 1e-3), rtol=1e-9)
+
+
+def recorded_reg(model, X, y, sample_weight=None):
+    return model.reg_
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        SoftmaxClassifier(),
+        TwoLayerNetClassifier(random_state=0),
+        MultiLayerNetClassifier((20,), random_state=0),
+        SoftmaxClassifierCV(cv=3, random_state=0),
+        TwoLayerNetClassifierCV(cv=3, regs=3, n_nets=1, max_iter=40, random_state=0),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+@ends_early
+def test_boosting_by_normalised_weights(model):
+    # AdaBoost passes weights that sum to 1
+    X, y = make_classification(
+        400, n_informative=8, n_classes=4, n_clusters_per_class=1, random_state=0
+    )
+    boosted, plain = (
+        make_pipeline(StandardScaler(), AdaBoostClassifier(one, n_estimators=3, random_state=0))
+        .fit(X, y)
+        .score(X, y)
+        for one in (model, LogisticRegression(C=len(y)))  # C times weights that sum to 1
+    )
+    assert boosted > plain - 0.03
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("name", ["iris", "cancer"])
+def test_the_model_of_scikit_learn_fits_the_same_by_its_parameters(name, factor):
+    X, y = LOADERS[name](return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    w = factor * np.linspace(0.5, 2, len(y))
+    ours = SoftmaxClassifier(tol=1e-9).fit(X, y, w)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its weights diverge where there is no penalty left
+        theirs = clone(ours.to_sklearn()).set_params(tol=1e-10, max_iter=5000, solver="newton-cg")
+        theirs.fit(X, y, w)
+    assert_allclose(theirs.predict_proba(X), ours.predict_proba(X), atol=1e-3)
 
 
 @every_class
@@ -118,10 +229,10 @@ def test_each_fold_of_a_search_has_its_own(n_jobs):
 
 
 @ends_early
-@pytest.mark.parametrize("weight", [1e307, 1e-320])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @every_class
-def test_weights_of_no_sum_are_refused(model_class, dtype, weight):
+def test_weights_of_an_infinite_sum_are_refused(model_class, dtype):
+    weight = 1e307
     X, y = wine()
     model = model_class(solver="adam", max_iter=2, random_state=0).fit(X, y)
     before = model.predict_proba(X)

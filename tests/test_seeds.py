@@ -138,7 +138,7 @@ def line():
 @pytest.mark.parametrize("scale", [0.01, "lecun"])
 @pytest.mark.parametrize("reg", [0.0, 1e-3, 0.1])
 def test_softmax_follows_the_loop(reg, scale):
-    X, y = make_spiral(random_state=0)
+    X, y = make_spiral(shuffle=False, random_state=0)
     init = normal(scale)
     start = init(None, 2, 3)
     curve, _, _ = softmax_loop(X, y, start, reg=reg, step=1.0, n_iter=201)
@@ -160,7 +160,7 @@ def test_softmax_follows_the_loop(reg, scale):
 @pytest.mark.parametrize("activation", ["relu", "logistic", "tanh"])
 @pytest.mark.parametrize("reg", [0.0, 1e-3])
 def test_net_follows_the_loop(reg, activation, scale, step):
-    X, y = make_spiral(random_state=0)
+    X, y = make_spiral(shuffle=False, random_state=0)
     init = normal(scale)
     start = init(None, 2, 100), init(None, 100, 3)
     given = {"reg": reg, "step": step, "activation": activation}
@@ -199,7 +199,7 @@ def test_moons_follow_the_loop(h, line):
 
 
 def test_init_gets_a_random_state_and_the_fans():
-    X, y = make_spiral(random_state=0)
+    X, y = make_spiral(shuffle=False, random_state=0)
     calls = []
 
     def init(rng, fan_in, fan_out):
@@ -215,7 +215,7 @@ def test_init_gets_a_random_state_and_the_fans():
 
 
 def test_spiral_softmax_ends_at_49_percent():
-    X, y = make_spiral(random_state=0)
+    X, y = make_spiral(shuffle=False, random_state=0)
     model = SoftmaxClassifier(
         reg=1e-3, solver="gd", learning_rate=1.0, max_iter=200, init=0.01, random_state=0
     ).fit(X, y)
@@ -228,7 +228,7 @@ def test_spiral_softmax_ends_at_49_percent():
 
 
 def test_spiral_net_ends_at_98_percent():
-    X, y = make_spiral(random_state=0)
+    X, y = make_spiral(shuffle=False, random_state=0)
     model = TwoLayerNetClassifier(
         hidden_size=100,
         reg=1e-3,
@@ -248,7 +248,7 @@ def test_spiral_net_ends_at_98_percent():
 
 @pytest.mark.slow
 def test_wide_spiral_equals_the_loop_on_its_test_split():
-    X, y = make_spiral(900, arm_angle=8.0, random_state=0)
+    X, y = make_spiral(900, arm_angle=8.0, shuffle=False, random_state=0)
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.33, random_state=0)
     model = TwoLayerNetClassifier(
         200, reg=1e-3, solver="gd", learning_rate=0.1, max_iter=5001, init="he", random_state=0
@@ -298,7 +298,7 @@ def test_moons_by_width(line):
     "model", [SoftmaxClassifier(), TwoLayerNetClassifier(8)], ids=["softmax", "net"]
 )
 def test_verbose_prints_every_kth_objective(model, solver, k, capsys):
-    X, y = make_spiral(random_state=0)
+    X, y = make_spiral(shuffle=False, random_state=0)
     model.set_params(
         solver=solver, verbose=k, max_iter=25, random_state=0, tol=1e-3 if solver == "lbfgs" else 0
     )
@@ -311,7 +311,7 @@ def test_verbose_prints_every_kth_objective(model, solver, k, capsys):
 
 
 def test_verbose_prints_the_tutorial_lines(capsys):
-    X, y = make_spiral(random_state=0)
+    X, y = make_spiral(shuffle=False, random_state=0)
     SoftmaxClassifier(
         1e-3, solver="gd", learning_rate=1.0, max_iter=200, init=0.01, random_state=0, verbose=10
     ).fit(X, y)
@@ -327,6 +327,6 @@ def test_verbose_prints_the_tutorial_lines(capsys):
     "model", [SoftmaxClassifier(solver="gd"), TwoLayerNetClassifier(8, solver="gd")]
 )
 def test_silent_by_default(model, capsys):
-    model.set_params(max_iter=5).fit(*make_spiral(random_state=0))
+    model.set_params(max_iter=5).fit(*make_spiral(shuffle=False, random_state=0))
     captured = capsys.readouterr()
     assert captured.out == captured.err == ""

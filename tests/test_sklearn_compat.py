@@ -12,6 +12,7 @@ import pytest
 import sklearn
 from helpers import HAS_CALLBACKS
 from sklearn.base import BaseEstimator
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 
@@ -136,6 +137,11 @@ def test_scorers_and_routed_parameters():
     assert routed.estimator.fit == {}
     assert routed.scorer.score == {}
     assert routed.splitter.split == {"groups": None}
+
+
+def test_attributes_of_scorers():
+    for name in ("_score_func", "_kwargs", "_response_method"):
+        assert hasattr(get_scorer("f1"), name), f"scorers have no {name} any more"
 
 
 def test_parameters_are_checked_as_before_fit():

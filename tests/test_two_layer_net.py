@@ -118,6 +118,21 @@ def test_scores_are_the_logarithms_of_the_mean_probabilities(load):
     assert_array_equal(model.predict(X), model.classes_[expected.argmax(axis=1)])
 
 
+# scores whose exponentials, as they are, are too large, too small, or both
+@pytest.mark.parametrize(("factor", "offset"), [(1, 800), (1, -800), (1e3, 0)])
+def test_log_probabilities_of_scores_beyond_the_exponential(factor, offset):
+    model = ensemble().fit(X, y)
+    model.coefs_[1] *= factor
+    model.intercepts_[1] += offset
+    hidden = np.maximum(X @ model.coefs_[0] + model.intercepts_[0][:, None], 0)
+    scores = hidden @ model.coefs_[1] + model.intercepts_[1][:, None]
+    log_probabilities = scores - logsumexp(scores, axis=2, keepdims=True)
+    expected = logsumexp(log_probabilities, axis=0) - np.log(N_NETS)
+    rounding = 1e-15 * abs(scores).max()
+    assert_allclose(model.predict_log_proba(X), expected, rtol=1e-12, atol=rounding)
+    assert_array_equal(model.predict(X), expected.argmax(axis=1))
+
+
 def test_extreme_scores_stay_finite():
     model = ensemble().fit(X, y)
     for scale in (1e4, 1e100, 1e300):

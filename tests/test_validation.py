@@ -18,6 +18,7 @@ from helpers import (
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.ensemble import BaggingClassifier
 from sklearn.metrics import log_loss
 
 import sklearn_toynn._validation
@@ -148,24 +149,59 @@ class TestContainersOfTheValidationSet:
 
 @ends_early
 class TestEveryClassKeepsARow:
-    @pytest.mark.parametrize("fraction", [0.1, 0.3, 0.5, 0.8, 0.9])
-    @pytest.mark.parametrize("counts", [(2, 10), (2, 2, 2, 100), (10, 2, 3), (2, 2), (5, 4, 3, 2)])
+    @pytest.mark.parametrize("fraction", [0.01, 0.1, 0.3, 0.5, 0.8, 0.9])
+    @pytest.mark.parametrize(
+        "counts",
+        [
+            (2, 10),
+            (2, 2, 2, 100),
+            (10, 2, 3),
+            (2, 2),
+            (5, 4, 3, 2),
+            (1, 30, 30),
+            (1, 1, 1, 2),
+            (0, 1, 50, 0, 7),
+            (3,) * 40,
+        ],
+    )
     def test_split(self, counts, fraction):
         codes = np.repeat(np.arange(len(counts)), counts)
-        n_classes, n_rows = len(counts), len(codes)
+        n_classes, n_rows, counts = len(counts), len(codes), np.array(counts)
         n_validation = int(np.ceil(fraction * n_rows))
+        splittable = counts > 1
         for seed in range(5):
-            arguments = (np.arange(n_rows), codes, np.arange(n_classes), fraction)
-            if not n_classes <= n_validation <= n_rows - n_classes:
+            arguments = (np.arange(n_rows), codes, n_classes, fraction)
+            if n_validation == n_rows:
                 with pytest.raises(ValueError, match="validation_fraction"):
                     split_rows(*arguments, np.random.RandomState(seed))
                 continue
             rows, rows_val = split_rows(*arguments, np.random.RandomState(seed))
-            assert (np.bincount(codes[rows], minlength=n_classes) > 0).all()
-            assert (np.bincount(codes[rows_val], minlength=n_classes) > 0).all()
             assert_array_equal(np.sort([*rows, *rows_val]), np.arange(n_rows))
-            if fraction >= 0.5:
+            in_training = np.bincount(codes[rows], minlength=n_classes)
+            in_validation = np.bincount(codes[rows_val], minlength=n_classes)
+            assert (in_training[counts > 0] > 0).all()
+            if splittable.sum() <= n_validation:
+                assert (in_validation[splittable] > 0).all()
+            else:
                 assert len(rows_val) == n_validation
+                shares = n_validation * counts / n_rows
+                assert (abs(in_validation - shares)[splittable] < 1).all()
+            if fraction >= 0.5:
+                assert len(rows_val) == min(n_validation, n_rows - (counts > 0).sum())
+
+    @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+    @every_class
+    def test_rare_classes_are_trained(self, model_class, solver):
+        X, y = wine()
+        y = np.where(np.arange(len(y)) == 5, 7, y)  # the only row of its class
+        model = model_class(solver=solver, early_stopping=True, random_state=0)
+        assert_array_equal(clone(model).fit(X, y).predict_proba(X).shape, (178, 4))
+        assert clone(model).fit(X, y).score(X, y) > 0.95
+        # more classes than rows to validate on
+        few = clone(model).set_params(validation_fraction=0.01).fit(X, y)
+        assert np.isfinite(few.validation_loss_curve_).all()
+        bagging = BaggingClassifier(model, n_estimators=5, max_samples=0.2, random_state=0)
+        assert bagging.fit(X, y).score(X, y) > 0.9
 
     @every_class
     def test_two_and_ten_rows(self, model_class):

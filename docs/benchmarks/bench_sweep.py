@@ -35,7 +35,7 @@ def cases():
     digits = load_digits(return_X_y=True)
     yield "iris", load_iris(return_X_y=True), [2, 4, 8, 16], 200
     yield "wine", load_wine(return_X_y=True), [2, 4, 8, 16], 200
-    yield "spiral", make_spiral(shuffle=True, random_state=0), [5, 10, 20, 50], 200
+    yield "spiral", make_spiral(random_state=0), [5, 10, 20, 50], 200
     yield "digits", digits, [8, 16, 32, 64], 50
     yield "digits", digits, [64, 128], 50
 
@@ -132,7 +132,7 @@ def bench_grids(processes, dtype, n_jobs, n_rounds, n_regs):
 
 
 def bench_thousand(processes, n_jobs):
-    X, y = make_spiral(shuffle=True, random_state=0)
+    X, y = make_spiral(random_state=0)
     grid = {"net__hidden_size": [5, 10, 20, 50], "net__reg": np.logspace(-5, 0, 250)}
     search = FusedGridSearchCV(ours(200), grid, cv=N_FOLDS, n_jobs=n_jobs, refit=False)
     cells = (

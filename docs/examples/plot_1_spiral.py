@@ -22,7 +22,7 @@ from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn.datasets import make_spiral
 from sklearn_toynn.inspection import LossCurveDisplay
 
-X, y = make_spiral(random_state=0)
+X, y = make_spiral(shuffle=False, random_state=0)
 fig, ax = plt.subplots(figsize=(4, 4), layout="constrained")
 ax.scatter(*X.T, c=y, edgecolor="k")
 _ = ax.set(aspect="equal", title="300 points, three arms", xticks=[], yticks=[])

@@ -21,7 +21,7 @@ from sklearn_toynn import TwoLayerNetClassifier
 from sklearn_toynn.datasets import make_spiral
 from sklearn_toynn.inspection import LossCurveDisplay
 
-X, y = make_spiral(900, arm_angle=8.0, random_state=0)
+X, y = make_spiral(900, arm_angle=8.0, shuffle=False, random_state=0)
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.33, random_state=0)
 
 # %%

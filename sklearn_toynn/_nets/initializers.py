@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .._errors import naming
+from .._errors import naming, plain
 from .network import Network
 
 
@@ -57,7 +57,9 @@ def make_initializer(init):
         with naming("init"):
             weights = np.asarray(returned)
         if weights.dtype.kind not in "biuf":
-            raise ValueError(f"init must return real numbers, got {reprlib.repr(returned)}.")
+            raise ValueError(
+                f"init must return real numbers, got {reprlib.repr(plain(returned))}."
+            )
         if weights.shape != (fan_in, fan_out):
             raise ValueError(
                 f"init must return an array of shape (fan_in, fan_out) = {(fan_in, fan_out)}, "
@@ -70,16 +72,23 @@ def make_initializer(init):
     return checked
 
 
-def draw_network(widths, activation, initializer, make_rng, dtype):
-    """Return a net with weights drawn by `initializer` from `make_rng()`, and biases of 0."""
+def draw_network(widths, activation, init, initializer, make_rng, dtype):
+    """Return a net with weights drawn by `initializer` from `make_rng()`, and biases of 0.
+
+    `init` is the parameter that errors name.
+    """
     rng = None if initializer is zeros else make_rng()
     with np.errstate(over="ignore"):
         weights = [initializer(rng, *pair).T.astype(dtype) for pair in pairwise(widths)]
         # not by BLAS, whose second thread would then spin while ours compute
         if not np.isfinite(sum(np.square(layer).sum() for layer in weights)):
             raise ValueError(
-                f"init gives weights whose squares exceed the range of {np.dtype(dtype)}. "
-                "Lower it."
+                f"init={plain(init)!r} gives weights whose squares exceed {dtype}. Lower it."
             )
+    if len(widths) > 2 and not any(layer.any() for layer in weights):
+        raise ValueError(
+            f"init={plain(init)!r} sets all weights to zero in {dtype}. All units of a hidden "
+            "layer would stay equal. Pass a larger number, such as init=0.01, or init='auto'."
+        )
     biases = [np.zeros(fan_out, dtype) for fan_out in widths[1:]]
     return Network.from_layers(weights, biases, activation)

@@ -13,6 +13,8 @@ from numbers import Real
 
 import numpy as np
 
+from .._errors import plain
+
 #: The epochs without an improvement by `tol` that make a plateau.
 PLATEAU_EPOCHS = 2
 
@@ -76,6 +78,6 @@ def check_factor(returned, progress):
     if not (isinstance(factor, Real) and 0 <= factor < math.inf):
         raise ValueError(
             "schedule must return a finite factor of at least 0, got "
-            f"{reprlib.repr(returned)} at progress {progress:.3g}."
+            f"{reprlib.repr(plain(returned))} at progress {progress:.3g}."
         )
     return float(factor)

@@ -16,10 +16,10 @@ def import_pyplot(display):
     return pyplot
 
 
-def make_ax(display, ax):
-    """Return the axes that were given, or those of a new figure."""
+def make_ax(display, ax, **figure_kwargs):
+    """Return the given axes, or those of a new figure."""
     pyplot = import_pyplot(type(display).__name__)
-    return pyplot.subplots(layout="constrained")[1] if ax is None else ax
+    return pyplot.subplots(layout="constrained", **figure_kwargs)[1] if ax is None else ax
 
 
 def last_step(estimator):

@@ -5,26 +5,28 @@ from typing import Any, Self
 
 import numpy as np
 
+from .._errors import plain
 from .._typing import Floats
 from ._drawing import import_pyplot, last_step, make_ax
 
 
 class HiddenUnitsDisplay:
-    """The first layer's weights, a small image or bars for each hidden unit.
+    """The first layer's weights, as a small image or as bars for each hidden unit.
 
-    The units are sorted by the norm of their weights to the next layer: the first ones matter
-    most. It is best made by :meth:`from_estimator`.
+    The units are sorted by the norm of their weights to the next layer, which is the title of
+    each: the first ones matter most. Weights can be compared where the columns have a common
+    scale, as behind a `StandardScaler`. Create it with :meth:`from_estimator`.
 
     Parameters
     ----------
     weights : ndarray of shape (n_features, n_units)
-        The weights of the units that are shown.
+        The weights of the features and units that are shown.
     norms : ndarray of shape (n_units,)
         The norms of their weights to the next layer.
     image_shape : tuple of int, default=None
         The shape of the image that a row is; None for bars.
     feature_names : sequence of str, default=None
-        The names beside the bars.
+        The names beside the bars, one per row of `weights`.
 
     Attributes
     ----------
@@ -71,6 +73,7 @@ class HiddenUnitsDisplay:
         image_shape: tuple[int, int] | None = None,
         feature_names: Sequence[str] | None = None,
         n_units: int = 16,
+        n_features: int = 16,
         net: int = 0,
         ax: Any = None,
     ) -> Self:
@@ -84,9 +87,12 @@ class HiddenUnitsDisplay:
         image_shape : tuple of int, default=None
             The shape of the image that a row is, for small images; None for bars.
         feature_names : sequence of str, default=None
-            The names beside the bars; None for `feature_names_in_`, or "x0", "x1" and so on.
+            The names of all features; None for `feature_names_in_`, or "x0", "x1" and so on.
         n_units : int, default=16
             How many units to show, at most.
+        n_features : int, default=16
+            How many features to show as bars, at most: those with the largest absolute weight in
+            a unit that is shown. An image shows all of them.
         net : int, default=0
             Which one, of several nets.
         ax : matplotlib Axes, default=None
@@ -120,27 +126,29 @@ class HiddenUnitsDisplay:
         if not 0 <= net < len(first):
             raise ValueError(f"net must be from 0 to {len(first) - 1}, got {net}.")
         first, second = first[net], second[net]
-        n_features = len(first)
-        if image_shape is not None and np.prod(image_shape) != n_features:
+        if image_shape is not None and np.prod(image_shape) != len(first):
             raise ValueError(
-                f"image_shape must be of {n_features} pixels, as there are as many features, got "
-                f"{image_shape}."
+                f"image_shape must have {len(first)} pixels, one per feature, got "
+                f"{plain(image_shape)}."
             )
         if feature_names is None:
-            numbered = [f"x{index}" for index in range(n_features)]
-            feature_names = list(getattr(fitted, "feature_names_in_", numbered))
-        if len(feature_names) != n_features:
+            numbered = [f"x{index}" for index in range(len(first))]
+            feature_names = getattr(fitted, "feature_names_in_", numbered)
+        if len(feature_names) != len(first):
             raise ValueError(
-                f"feature_names must be {n_features}, as there are as many features, got "
+                f"feature_names must have {len(first)} names, one per feature, got "
                 f"{len(feature_names)}."
             )
         norms = np.linalg.norm(second, axis=1)
         order = np.argsort(-norms, kind="stable")[:n_units]
+        weights = first[:, order]
+        shown = np.argsort(-np.abs(weights).max(axis=1), kind="stable")
+        shown = np.sort(shown[: n_features if image_shape is None else None])
         display = cls(
-            weights=first[:, order],
+            weights=weights[shown],
             norms=norms[order],
             image_shape=image_shape,
-            feature_names=feature_names,
+            feature_names=[feature_names[index] for index in shown],
         )
         return display.plot(ax)
 
@@ -157,17 +165,25 @@ class HiddenUnitsDisplay:
         self : HiddenUnitsDisplay
             The display.
         """
-        self.ax_ = ax = make_ax(self, ax)
+        n_features, n_units = self.weights.shape
+        n_columns = int(np.ceil(np.sqrt(n_units)))
+        n_rows = -(-n_units // n_columns)
+        is_own = ax is None
+        # inches: room for a title and, beside each bar, for a name
+        row_height = 0.4 + (0 if self.image_shape else 0.13 * n_features)
+        self.ax_ = ax = make_ax(self, ax, figsize=(6.4, max(4.8, n_rows * row_height)))
         self.figure_ = figure = ax.figure
         ax.set_axis_off()
-        n_units, bound = self.weights.shape[1], np.abs(self.weights).max()
-        n_columns = int(np.ceil(np.sqrt(n_units)))
-        spec = ax.get_subplotspec().subgridspec(-(-n_units // n_columns), n_columns)
+        bound = np.abs(self.weights).max()
+        spec = ax.get_subplotspec().subgridspec(n_rows, n_columns)
         axes = []
         for index, (weights, norm) in enumerate(zip(self.weights.T, self.norms, strict=True)):
             own = figure.add_subplot(spec[index // n_columns, index % n_columns])
             if self.image_shape is None:
-                self._draw_bars(own, weights, bound, is_first=index % n_columns == 0)
+                is_named = self.feature_names is not None and index % n_columns == 0
+                names = self.feature_names if is_named else []
+                room = np.inf if is_own else own.get_window_extent().height / figure.dpi
+                self._draw_bars(own, weights, bound, names, room)
             else:
                 own.imshow(
                     weights.reshape(self.image_shape), cmap="RdBu_r", vmin=-bound, vmax=bound
@@ -178,11 +194,11 @@ class HiddenUnitsDisplay:
         self.axes_ = np.array(axes)
         return self
 
-    def _draw_bars(self, ax, weights, bound, *, is_first):
+    def _draw_bars(self, ax, weights, bound, names, room):
         places = np.arange(len(weights))
         ax.barh(places, weights, color=np.where(weights < 0, "tab:blue", "tab:red"))
         ax.axvline(0, color="gray", linewidth=0.5)
-        ax.set(xlim=(-bound, bound), xticks=[], yticks=[])
+        ax.set(xlim=(-bound, bound), xticks=[])
+        font_size = min(7, 45 * room / len(weights))  # points; `room` is in inches
+        ax.set_yticks(places[: len(names)], names, fontsize=font_size)
         ax.invert_yaxis()
-        if is_first:
-            ax.set_yticks(places, self.feature_names, fontsize="x-small")

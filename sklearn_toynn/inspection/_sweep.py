@@ -5,6 +5,7 @@ from numbers import Real
 from typing import Any, Self
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from .._typing import Floats
@@ -14,9 +15,10 @@ from ._drawing import import_pyplot, make_ax
 class SweepDisplay:
     """The scores of a search over one or two parameters.
 
-    Two are a heat map with its values. The best is framed by a line, what lies within a standard
-    error of it by a thin one. One is a curve with the spread of the folds, that of the training
-    rows beside it where the search has it. It is best made by :meth:`from_search`.
+    Two parameters are drawn as a heat map with its values. A thick frame marks the chosen
+    candidate, thin frames those within one standard error of the best. One parameter is drawn as a
+    curve with the spread of the folds; a star marks the chosen candidate. The scores on the
+    training rows are added if the search has them. Create it with :meth:`from_search`.
 
     Parameters
     ----------
@@ -27,7 +29,10 @@ class SweepDisplay:
     scores, errors : ndarray of shape (n_values,) or (n_values_down, n_values_across)
         The mean over the folds and its standard error; NaN where nothing was tried.
     best : tuple of int
-        The indices of the best.
+        The indices of the best score.
+    chosen : tuple of int, default=None
+        The indices of the candidate that the search chose; None if it chose none, or one that is
+        not shown. The best is marked then.
     train_scores : ndarray of the same shape, default=None
         The mean on the rows of the training.
     baseline : float, default=None
@@ -68,6 +73,7 @@ class SweepDisplay:
         scores: Floats,
         errors: Floats,
         best: tuple[int, ...],
+        chosen: tuple[int, ...] | None = None,
         train_scores: Floats | None = None,
         baseline: float | None = None,
         scoring: str = "score",
@@ -77,6 +83,7 @@ class SweepDisplay:
         self.scores = scores
         self.errors = errors
         self.best = best
+        self.chosen = chosen
         self.train_scores = train_scores
         self.baseline = baseline
         self.scoring = scoring
@@ -96,7 +103,8 @@ class SweepDisplay:
         Parameters
         ----------
         search : search
-            A fitted `GridSearchCV`, or whatever has its `cv_results_`.
+            A fitted `GridSearchCV` or another estimator with its `cv_results_`, such as
+            `SoftmaxClassifierCV`, or a pipeline that ends in one.
         params : sequence of str, default=None
             One or two parameters of the grid, as named there or by the ends of those names, down
             and across; None for all that have several values, which are to be one or two. Of
@@ -118,12 +126,20 @@ class SweepDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If there are not one or two such parameters, no such metric, or no finite score.
+            If `search` has no `cv_results_`, if there are not one or two such parameters, if no
+            candidate has a value of both, or if there is no such metric or no finite score.
         NotFittedError
             Before a fit.
         """
         import_pyplot(cls.__name__)
-        check_is_fitted(search, "cv_results_")
+        while isinstance(search, Pipeline):
+            search = search[-1]
+        if not hasattr(search, "cv_results_"):
+            check_is_fitted(search)
+            raise ValueError(
+                "search must be a search with cv_results_, or a pipeline that ends in one, got "
+                f"{type(search).__name__}."
+            )
         results = search.cv_results_
         if f"mean_test_{metric}" not in results:
             known = [name[10:] for name in results if name.startswith("mean_test_")]
@@ -138,12 +154,20 @@ class SweepDisplay:
         mean_train = results.get(f"mean_train_{metric}")
         scores, errors = np.full(shape, np.nan), np.full(shape, np.nan)
         train_scores = None if mean_train is None else np.full(shape, np.nan)
-        for index, setting in enumerate(results["params"]):
-            if not all(name in setting for name in names):  # of another grid
-                continue
-            place = tuple(v.index(setting[n]) for n, v in zip(names, values, strict=True))
-            # of candidates at one place the best, of those that could be fitted
-            if np.isnan(means[index]) or means[index] <= scores[place]:
+        places = [
+            tuple(v.index(setting[n]) for n, v in zip(names, values, strict=True))
+            if all(name in setting for name in names)
+            else None  # a candidate of another grid
+            for setting in results["params"]
+        ]
+        if not any(places):
+            raise ValueError(
+                f"No candidate has a value of both {names[0]!r} and {names[1]!r}, as they are of "
+                f"different grids. Set params to one of them, such as [{names[0]!r}]."
+            )
+        for index, place in enumerate(places):
+            # the best candidate of a place; NaN marks one that could not be fitted
+            if place is None or np.isnan(means[index]) or means[index] <= scores[place]:
                 continue
             scores[place] = means[index]
             errors[place] = results[f"std_test_{metric}"][index] / np.sqrt(max(n_splits - 1, 1))
@@ -151,6 +175,7 @@ class SweepDisplay:
                 train_scores[place] = mean_train[index]
         if np.isnan(scores).all():
             raise ValueError(f"search must have a finite mean_test_{metric}, got NaN alone.")
+        chosen = getattr(search, "best_index_", None)
         scoring = search.scoring if metric == "score" else metric
         display = cls(
             names=[name.split("__")[-1] for name in names],
@@ -158,6 +183,7 @@ class SweepDisplay:
             scores=scores,
             errors=errors,
             best=tuple(map(int, np.unravel_index(np.nanargmax(scores), shape))),
+            chosen=None if chosen is None else places[chosen],
             train_scores=train_scores,
             baseline=baseline,
             scoring=scoring if isinstance(scoring, str) else "score",
@@ -183,6 +209,11 @@ class SweepDisplay:
         draw(ax)
         return self
 
+    @property
+    def _marked(self):
+        """The place to mark, and what it is called."""
+        return (self.best, "best") if self.chosen is None else (self.chosen, "chosen")
+
     def _draw_curve(self, ax):
         (values,) = self.values
         x = values if all(map(is_number, values)) else range(len(values))
@@ -201,9 +232,10 @@ class SweepDisplay:
             self.scores[self.best] - self.errors[self.best],
             color="gray",
             linewidth=0.8,
-            label="a standard error below the best",
+            label="one standard error below the best",
         )
-        ax.plot(x[self.best[0]], self.scores[self.best], "*", markersize=14, label="best")
+        marked, name = self._marked
+        ax.plot(x[marked[0]], self.scores[marked], "*", markersize=14, label=name)
         if self.baseline is not None:
             ax.axhline(self.baseline, color="black", linestyle="--", label="baseline")
         if x is not values:
@@ -221,13 +253,15 @@ class SweepDisplay:
         image = ax.imshow(self.scores, aspect="auto", origin="lower", vmin=low, vmax=high)
         bar = ax.figure.colorbar(image, ax=ax, label=self.scoring)
         least = self.scores[self.best] - self.errors[self.best]
-        for place in zip(*np.nonzero(np.isfinite(self.scores)), strict=True):
-            row, column = map(int, place)
+        marked, name = self._marked
+        for row, column in np.ndindex(self.scores.shape):
             score = self.scores[row, column]
+            if np.isnan(score):
+                continue
             colour = "black" if score > (low + high) / 2 else "white"  # on the colours of viridis
             ax.text(column, row, f"{score:.3g}", ha="center", va="center", color=colour)
-            if score >= least:
-                width = 4 if (row, column) == self.best else 1.5
+            if score >= least or (row, column) == marked:
+                width = 4 if (row, column) == marked else 1.5
                 corner = (column - 0.45, row - 0.45)
                 ax.add_patch(
                     pyplot.Rectangle(
@@ -242,7 +276,7 @@ class SweepDisplay:
         ax.set(
             ylabel=self.names[0],
             xlabel=self.names[1],
-            title="framed: within a standard error of the best, the thickest",
+            title=f"Thick frame: {name}. Thin frames: within one standard error of the best",
         )
         ax.title.set_fontsize("small")
 

@@ -5,5 +5,6 @@ from ._search import FusedGridSearchCV, FusedRandomizedSearchCV
 
 __all__ = ["FusedGridSearchCV", "FusedRandomizedSearchCV", "one_standard_error"]
 
-for _class in (FusedGridSearchCV, FusedRandomizedSearchCV):  # as in the package itself
-    _class.__module__ = __name__
+# a saved search names no module that may move
+for _object in (FusedGridSearchCV, FusedRandomizedSearchCV, one_standard_error):
+    _object.__module__ = __name__

@@ -5,10 +5,9 @@ from numbers import Number
 
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import Pipeline
 
 from .._base import NetClassifier
-from .._sklearn_compat import has_callbacks
+from .._sklearn_compat import has_callbacks, stock_pipeline
 from .._softmax import SoftmaxClassifier
 from .._training.first_order import MiniBatchSolver
 from .._training.options import is_auto
@@ -56,8 +55,8 @@ class Candidate:
         self.index, self.setting, self.estimator = index, setting, estimator
         self.pipeline, self.before = None, {}
         self.last_step, self.last = estimator, setting
-        # a subclass may do anything with its steps
-        if type(estimator) is Pipeline and "steps" not in setting:
+        # a subclass with its own methods may do anything with its steps
+        if stock_pipeline(estimator) and "steps" not in setting:
             name, default = estimator.steps[-1]
             last_step = setting.get(name, default)
             if hasattr(last_step, "fit"):

@@ -70,8 +70,7 @@ class PipelinePrefix:
         if self._pipeline is None:
             self._args, self._fit_params = without_none(self.X, self.y), fit_params
             return
-        X, self._fit_params = fit_before_last(self._pipeline, self.X, self.y, fit_params)
-        self._args = X, self.y
+        *self._args, self._fit_params = fit_before_last(self._pipeline, self.X, self.y, fit_params)
 
     def with_own_rows(self):
         """Return the same with copies of the training rows, for a step that may write to them."""
@@ -121,6 +120,6 @@ class PipelinePrefix:
             return (self.X, self.y) if name == "train" else self.own_rows(name)
         X, y = self.own_rows(name)
         try:
-            return self._pipeline[:-1].transform(X), y
+            return self.model("passthrough").transform(X), y
         except Exception:
             return None

@@ -39,6 +39,7 @@ from .._sklearn_compat import (
     report_fit_failures,
 )
 from .._typing import MatrixLike
+from .._validation import check_sparse
 from ._candidates import Candidate, has_callbacks_within, make_tasks
 from ._evaluation import Evaluation
 from ._pipeline_prefix import without_none
@@ -82,6 +83,8 @@ class FusedSearchMixin(DocLinkMixin, ABC):
             The fitted search.
         """
         scorer, refit_metric = self._get_scorers()
+        for name, value in {"X": X, **params}.items():
+            check_sparse(value, name)  # before scikit-learn converts it
         X, y = indexable(X, y)
         params = check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
@@ -250,11 +253,14 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     as long. With more jobs there is no order, `GridSearchCV` gives what it gives, and they are
     trained together. What a scorer draws from the global stream is left out of account.
 
-    Nothing is shared where that could be told: candidates of a subclass with a `fit`, `predict`,
-    `score`, `get_params` or `set_params` of its own, of an estimator with callbacks, or behind a
-    step whose fit fails are fitted by themselves. Scorers that are callables, and several
-    scorers at a time, get a copy of the pipeline's steps and rows of their own for each
-    candidate, so that they, and steps that write to their rows, change no other's score.
+    Candidates share the steps of any pipeline of scikit-learn or imbalanced-learn, and of a
+    subclass that overrides no method. Samplers resample once per fold.
+
+    Nothing is shared where that could change a result. `GridSearchCV`'s own code fits candidates
+    one by one if they are of a subclass of a pipeline or net that overrides a method, have
+    callbacks, or follow a step whose fit fails. Scorers that are callables, and several scorers at
+    a time, get a copy of the pipeline's steps and rows of their own for each candidate, so that
+    they, and steps that write to their rows, change no other's score.
 
     Examples
     --------

@@ -1,9 +1,12 @@
 """The weights of the hidden units, drawn."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
 from helpers import ends_early, wine
+from matplotlib import pyplot
 from numpy.testing import assert_array_equal
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
@@ -37,6 +40,30 @@ def test_bars_have_the_names_of_the_columns():
     assert [bar.get_width() for bar in first.patches] == display.weights[:, 0].tolist()
 
 
+@pytest.mark.parametrize("has_own_figure", [True, False])
+def test_of_many_columns_the_largest_weights_are_shown(has_own_figure):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(50, 60)), columns=[f"col {j}" for j in range(60)])
+    net = TwoLayerNetClassifier(20, **QUICK).fit(frame, np.arange(50) % 2)
+    ax = None if has_own_figure else pyplot.figure(dpi=300).add_subplot()
+    display = HiddenUnitsDisplay.from_estimator(net, ax=ax)
+    units = np.linalg.norm(net.coefs_[1], axis=1).argsort()[::-1][:16]
+    largest = {f"col {j}": max(abs(net.coefs_[0][j, unit]) for unit in units) for j in range(60)}
+    assert set(display.feature_names) == set(sorted(largest, key=largest.get)[-16:])
+    for name, weights in zip(display.feature_names, display.weights, strict=True):
+        assert_array_equal(weights, net.coefs_[0][int(name.split()[1]), units])
+    few = HiddenUnitsDisplay.from_estimator(net, n_features=3)
+    assert few.weights.shape == (3, 16)
+    few.feature_names = None
+    assert not few.plot().axes_[0].get_yticklabels()
+    # no name is printed over another
+    display.figure_.canvas.draw()
+    for ax in display.axes_[::4]:
+        boxes = [label.get_window_extent() for label in ax.get_yticklabels()]
+        assert len(boxes) == 16
+        assert all(upper.y0 >= lower.y1 for upper, lower in pairwise(boxes))
+
+
 @pytest.mark.parametrize(
     "net", [MultiLayerNetClassifier((5, 3), **QUICK), MLPClassifier((5,), **QUICK)]
 )
@@ -54,9 +81,9 @@ def test_one_of_several_nets():
 
 def test_what_does_not_fit_is_refused():
     net = TwoLayerNetClassifier(3, **QUICK).fit(X, y)
-    with pytest.raises(ValueError, match=r"image_shape must be of 13 pixels, .* got \(3, 4\)"):
+    with pytest.raises(ValueError, match=r"image_shape must have 13 pixels, .* got \(3, 4\)"):
         HiddenUnitsDisplay.from_estimator(net, image_shape=(3, 4))
-    with pytest.raises(ValueError, match="feature_names must be 13, .* got 1"):
+    with pytest.raises(ValueError, match="feature_names must have 13 names, .* got 1"):
         HiddenUnitsDisplay.from_estimator(net, feature_names=["one"])
     with pytest.raises(ValueError, match="net must be from 0 to 0, got 1"):
         HiddenUnitsDisplay.from_estimator(net, net=1)

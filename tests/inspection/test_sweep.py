@@ -19,6 +19,7 @@ pytestmark = [ends_early, pytest.mark.usefixtures("closed_figures")]
 X, y = wine()
 NET = TwoLayerNetClassifier(max_iter=20, random_state=0)
 GRID = {"hidden_size": [8, 1], "reg": [1e-1, 1e-3, 1e1]}
+GRID_REGS = [1e-3, 1e-1, 1e1]
 
 
 def frames(display):
@@ -32,7 +33,7 @@ def test_two_parameters_are_a_map():
     search = FusedGridSearchCV(NET, GRID, cv=4).fit(X, y)
     display = SweepDisplay.from_search(search, baseline=0.9)
     assert display.names == ["hidden_size", "reg"]
-    assert display.values == [[1, 8], [1e-3, 1e-1, 1e1]]
+    assert display.values == [[1, 8], GRID_REGS]
     results = search.cv_results_
     for setting, mean, std in zip(
         results["params"], results["mean_test_score"], results["std_test_score"], strict=True
@@ -47,7 +48,9 @@ def test_two_parameters_are_a_map():
     least = search.best_score_ - display.errors[display.best]
     framed = frames(display)
     assert framed.keys() == set(zip(*np.nonzero(display.scores >= least), strict=True))
-    assert max(framed, key=framed.get) == display.best
+    chosen = search.best_params_
+    assert display.chosen == ([1, 8].index(chosen["hidden_size"]), GRID_REGS.index(chosen["reg"]))
+    assert max(framed, key=framed.get) == display.chosen
     assert [text.get_text() for text in display.ax_.get_xticklabels()] == ["0.001", "0.1", "10"]
     assert {text.get_text() for text in display.ax_.texts} == {
         f"{score:.3g}" for score in display.scores.ravel()
@@ -115,11 +118,68 @@ def test_several_grids_and_metrics():
         SweepDisplay.from_search(search)
 
 
-def test_an_estimator_that_chooses():
-    model = SoftmaxClassifierCV(4, cv=3).fit(X, y)
-    display = SweepDisplay.from_search(model)
+@pytest.mark.parametrize("refit", [True, False])
+@pytest.mark.parametrize("wrap", [lambda m: m, lambda m: make_pipeline(StandardScaler(), m)])
+def test_an_estimator_that_chooses(wrap, refit):
+    model = SoftmaxClassifierCV(4, cv=3, refit=refit)
+    wrapped = wrap(model)
+    with pytest.raises(NotFittedError):
+        SweepDisplay.from_search(wrapped)
+    display = SweepDisplay.from_search(wrapped.fit(X, y))
     assert display.scoring == "neg_log_loss"
     assert_allclose(display.values[0], model.regs_)
+    assert display.values[0][display.chosen[0]] == model.best_params_["reg"]
+
+
+def by_hand(index):
+    """Return a `refit` that chooses a candidate."""
+    return lambda results: index
+
+
+@pytest.mark.parametrize("index", [0, 3, 5])
+def test_what_refit_chose_is_marked(index):
+    search = GridSearchCV(NET, GRID, cv=2, refit=by_hand(index)).fit(X, y)
+    display = SweepDisplay.from_search(search)
+    setting = search.cv_results_["params"][index]
+    chosen = ([1, 8].index(setting["hidden_size"]), GRID_REGS.index(setting["reg"]))
+    framed = frames(display)
+    assert [place for place, width in framed.items() if width == max(framed.values())] == [chosen]
+    assert display.ax_.get_title().startswith("Thick frame: chosen.")
+    # the standard error is still that of the best
+    least = display.scores.max() - display.errors[display.best]
+    assert framed.keys() == {*zip(*np.nonzero(display.scores >= least), strict=True), chosen}
+    # on a curve
+    display = SweepDisplay.from_search(search, params=["reg"])
+    (star,) = (line for line in display.ax_.lines if line.get_marker() == "*")
+    assert star.get_label() == "chosen"
+    assert star.get_xdata() == [setting["reg"]]
+
+
+def test_where_nothing_shown_was_chosen_the_best_is_marked():
+    grids = [{"reg": [1e-3, 1e-1]}, {"activation": ["tanh"]}]
+    search = GridSearchCV(NET, grids, cv=2, refit=by_hand(2)).fit(X, y)
+    several = GridSearchCV(NET, grids, cv=2, scoring=["accuracy", "f1_macro"], refit=False)
+    for display in (
+        SweepDisplay.from_search(search, params=["reg"]),
+        SweepDisplay.from_search(several.fit(X, y), params=["reg"], metric="accuracy"),
+    ):
+        assert display.chosen is None
+        (star,) = (line for line in display.ax_.lines if line.get_marker() == "*")
+        assert star.get_label() == "best"
+        assert star.get_ydata() == [display.scores.max()]
+
+
+def test_grids_without_a_common_parameter():
+    grids = [{"reg": [1e-3, 1e-1]}, {"activation": ["relu", "tanh"]}]
+    search = GridSearchCV(NET, grids, cv=2).fit(X, y)
+    with pytest.raises(ValueError, match=r"value of both 'reg' and 'activation'.*Set params to"):
+        SweepDisplay.from_search(search)
+    assert SweepDisplay.from_search(search, params=["activation"]).values == [["relu", "tanh"]]
+
+
+def test_an_estimator_that_does_not_search():
+    with pytest.raises(ValueError, match="search must be a search .* got TwoLayerNetClassifier"):
+        SweepDisplay.from_search(make_pipeline(StandardScaler(), NET).fit(X, y))
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")

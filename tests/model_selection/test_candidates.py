@@ -26,6 +26,7 @@ from fused_searches import (
 )
 from joblib import parallel_backend
 from scipy.stats import loguniform, randint
+from sklearn import config_context, get_config
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import FitFailedWarning
@@ -303,6 +304,74 @@ def test_preprocessing_is_fitted_once_per_fold_and_setting(calls, grid, n_settin
     assert sorted(calls) == sorted(
         3 * n_settings * [("fit", 60), ("transform", 60)] + 3 * n_settings * [("transform", 30)]
     )
+
+
+class NamedPipeline(Pipeline):
+    """A pipeline with its own constructor, and a method that scikit-learn's does not have."""
+
+    def __init__(self, steps, *, title="", transform_input=None, memory=None, verbose=False):
+        super().__init__(steps, transform_input=transform_input, memory=memory, verbose=verbose)
+        self.title = title
+
+    def describe(self):
+        return f"{self.title}: {self[-1]}"
+
+
+def fit_unless_transform_input(pipeline, X, y=None, *, fit=Pipeline.fit, **params):
+    """Fit as scikit-learn 1.10 does, which refuses no default without metadata routing."""
+    original = pipeline.transform_input
+    if original == ("X_val",) and not get_config()["enable_metadata_routing"]:
+        pipeline.transform_input = None
+    try:
+        return fit(pipeline, X, y, **params)
+    finally:
+        pipeline.transform_input = original
+
+
+@pytest.fixture(params=[None, ("X_val",)], ids=["None", "X_val"])
+def transform_input(request, monkeypatch):
+    """Set the default of scikit-learn before 1.10, and from then on."""
+    monkeypatch.setitem(Pipeline.__init__.__kwdefaults__, "transform_input", request.param)
+    monkeypatch.setitem(Pipeline._parameter_constraints, "transform_input", [list, tuple, None])
+    monkeypatch.setattr(Pipeline, "fit", fit_unless_transform_input)
+    return request.param
+
+
+@pytest.mark.parametrize("is_routed", [False, True])
+def test_either_default_of_transform_input(calls, transform_input, is_routed):
+    model = Pipeline([("scaler", CountingScaler()), ("net", net())])
+    assert model.transform_input == transform_input
+    fit_params = {"net__sample_weight": WEIGHTS}
+    with config_context(enable_metadata_routing=is_routed):
+        if is_routed:
+            model[-1].set_fit_request(X_val=True, y_val=True)
+            fit_params = {"X_val": X[:9], "y_val": y[:9]}
+        search = FusedGridSearchCV(model, {"net__reg": REGS}, cv=3, refit=False)
+        search.fit(X, y, **fit_params)
+        assert calls.count(("fit", 60)) == 3
+        compare(model, {"net__reg": REGS}, fit_params=fit_params)
+
+
+@pytest.mark.parametrize("transform_input", [["X_val"], ("X_val",)])
+def test_transform_input_that_fit_refuses(transform_input):
+    class Eager(Pipeline):
+        def __init__(self, steps, *, transform_input=transform_input, memory=None, verbose=False):
+            super().__init__(
+                steps, transform_input=transform_input, memory=memory, verbose=verbose
+            )
+
+    for search_class in (FusedGridSearchCV, GridSearchCV):
+        with pytest.raises(ValueError, match="fits failed"):
+            search_class(Eager(pipeline().steps), {"net__reg": REGS}, cv=3).fit(X, y)
+
+
+def test_pipelines_with_stock_methods_are_shared(calls):
+    steps = [("scaler", CountingScaler()), ("net", net())]
+    FusedGridSearchCV(NamedPipeline(steps), {"net__reg": REGS}, cv=3, refit=False).fit(X, y)
+    assert calls.count(("fit", 60)) == 3
+    for scoring in (None, one_score):
+        grid = {"net__reg": REGS, "title": ["a", "b"]}
+        compare(NamedPipeline(steps), grid, scoring=scoring, return_train_score=True)
 
 
 @pytest.fixture

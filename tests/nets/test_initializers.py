@@ -7,7 +7,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn import (
+    MultiLayerNetClassifier,
+    SoftmaxClassifier,
+    TwoLayerNetClassifier,
+    TwoLayerNetClassifierCV,
+)
+from sklearn_toynn._training.solvers import SOLVERS
+from sklearn_toynn.model_selection import FusedGridSearchCV
 
 # ---- initial weights
 
@@ -82,6 +89,43 @@ def test_initial_weights_do_not_depend_on_the_solver():
 def test_bad_init_callable(init, message):
     with pytest.raises(ValueError, match=message):
         SoftmaxClassifier(init=init).fit(*wine())
+
+
+@pytest.mark.parametrize(
+    ("init", "dtype"),
+    [
+        (0.0, float),
+        (0, np.float32),
+        (1e-60, np.float32),  # zero in float32
+        (lambda _, m, k: np.zeros((m, k)), float),
+    ],
+)
+def test_weights_of_zero_are_refused_with_a_hidden_layer(init, dtype):
+    X, y = wine()
+    X = X.astype(dtype)
+    for net in [
+        *(TwoLayerNetClassifier(5, solver=solver, init=init) for solver in SOLVERS),
+        MultiLayerNetClassifier((4, 3), n_nets=2, init=init),
+        TwoLayerNetClassifierCV(regs=[0.1], cv=2, init=init),
+        FusedGridSearchCV(
+            TwoLayerNetClassifier(5, init=init), {"reg": [0.1, 1]}, cv=2, error_score="raise"
+        ),
+    ]:
+        with pytest.raises(ValueError, match="^init=.*zero.*hidden.*init='auto'"):
+            net.fit(X, y)
+    with pytest.raises(ValueError, match="^init="):
+        TwoLayerNetClassifier(5, init=init).partial_fit(X, y, classes=[0, 1, 2])
+
+
+@ends_early
+def test_weights_of_zero_are_a_start_where_they_do_not_matter():
+    X, y = wine()
+    for solver in SoftmaxClassifier._solvers:  # the linear model
+        zero = SoftmaxClassifier(solver=solver, init=0.0, random_state=0).fit(X, y)
+        assert zero.score(X, y) > 0.98
+    net = TwoLayerNetClassifier(5, max_iter=50, tol=0, warm_start=True, random_state=0)
+    net.fit(X, y).set_params(init=0.0).fit(X, y)  # goes on from the fitted weights
+    assert net.score(X, y) > 0.98
 
 
 # ---- no NaN without a word

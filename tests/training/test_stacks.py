@@ -125,12 +125,12 @@ def stopped(monkeypatch):
 def test_ctrl_c_after_the_last_net_has_ended(monkeypatch, solver, seed):
     model = ensemble(solver=solver, random_state=seed, tol=0, warm_start=True, **STALLS)
     expected = clone(model).fit(X, y)
-    *others, last = [start.solver.n_steps for start in expected._memory]
+    *others, last = expected._training_state["n_steps"]
     assert last < max(others)
     interrupt_call(monkeypatch, stacks.TrainingRun, "record", expected.n_iter_)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
-    assert [start.solver.n_steps for start in model._memory] == [*others, last]
+    assert model._training_state["n_steps"] == [*others, last]
 
 
 @pytest.mark.usefixtures("one_iteration_a_call")

@@ -21,6 +21,7 @@ from sklearn.datasets import make_moons
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn._training.schedules import SCHEDULES
 
 # ---- stopping
 
@@ -64,7 +65,22 @@ def test_cosine_runs_to_max_iter_without_a_warning(model_class, solver):
     assert model.fit(X, y).n_iter_ == 33
     # from a start at the minimum, too, where nothing improves
     model.set_params(warm_start=True)
-    assert model.fit(X, y).fit(X, y).n_iter_ == 3 * 33
+    assert model.fit(X, y).fit(X, y).n_iter_ == 33
+    assert len(model.loss_curve_) == 3 * 33
+
+
+@every_class
+@first_order
+@pytest.mark.parametrize("schedule", [*SCHEDULES, lambda p: 1 - p])
+def test_tol_of_zero_runs_all_iterations(model_class, solver, schedule):
+    # the loss is constant and the gradient zero
+    X, y = np.zeros((6, 2)), [0, 1, 2] * 2
+    model = model_class(reg=0, solver=solver, schedule=schedule, max_iter=40, random_state=0)
+    model.set_params(tol=0, n_iter_no_change=1)
+    assert model.fit(X, y).n_iter_ == 40
+    assert model.stop_reason_ == ("schedule" if schedule == "cosine" else "max_iter")
+    model.fit(X, y, X_val=X, y_val=y)
+    assert model.n_iter_ < 40
 
 
 @every_class

@@ -1,0 +1,93 @@
+"""Pipelines of imbalanced-learn, which resample, in fused searches."""
+
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from fused_searches import REGS, X, assert_same, net, one_score, y
+from sklearn import config_context
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_toynn import SoftmaxClassifier
+from sklearn_toynn.model_selection import FusedGridSearchCV
+
+REASON = "imbalanced-learn is of the extra `ecosystem`"
+imblearn_pipeline = pytest.importorskip("imblearn.pipeline", reason=REASON)
+over_sampling = pytest.importorskip("imblearn.over_sampling", reason=REASON)
+under_sampling = pytest.importorskip("imblearn.under_sampling", reason=REASON)
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+# class 1 has a third of its rows
+KEPT = (y != 1) | (np.arange(len(y)) % 3 == 0)
+X, y = X[KEPT], y[KEPT]
+GRIDS = [
+    {"net__reg": REGS, "net__hidden_size": [2, 4]},
+    {"net": [SoftmaxClassifier(), GaussianNB()], "scaler": ["passthrough"]},
+]
+
+
+class Doubler(BaseEstimator):
+    """Repeats all rows, and notes each time how many there were."""
+
+    calls: ClassVar[list] = []
+
+    def fit_resample(self, X, y):
+        self.calls.append(len(X))
+        self.n_features_in_ = X.shape[1]
+        return np.concatenate([X, X]), np.concatenate([y, y])
+
+    fit = fit_resample
+
+
+SAMPLERS = {
+    "none": "passthrough",
+    "over": over_sampling.RandomOverSampler(random_state=0),
+    "SMOTE": over_sampling.SMOTE(k_neighbors=2, random_state=np.random.RandomState(1)),
+    "under": under_sampling.RandomUnderSampler(random_state=0),
+    "doubled": Doubler(),
+    "drawn from NumPy's stream": over_sampling.RandomOverSampler(),
+}
+
+
+def make_pipeline(sampler, *, last=None, is_first=False, **params):
+    steps = [("scaler", StandardScaler()), ("sampler", sampler)]
+    steps = [*(steps[::-1] if is_first else steps), ("net", net() if last is None else last)]
+    return imblearn_pipeline.Pipeline(steps, **params)
+
+
+def compare(model, grid, *, fit_params=None, **args):
+    searches = []
+    for search_class in (FusedGridSearchCV, GridSearchCV):
+        np.random.seed(0)
+        search = search_class(model, grid, cv=3, error_score="raise", **args)
+        searches.append(search.fit(X, y, **(fit_params or {})))
+    assert_same(*searches, X=X)
+
+
+@pytest.mark.parametrize("scoring", [None, one_score, ["accuracy", "neg_log_loss"]])
+@pytest.mark.parametrize("is_first", [False, True])
+@pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS)
+def test_equal_to_grid_search(sampler, is_first, scoring):
+    model = make_pipeline(sampler, is_first=is_first)
+    compare(model, GRIDS, scoring=scoring, refit=False, return_train_score=True)
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_rows_are_resampled_once_per_fold(is_first):
+    Doubler.calls.clear()
+    search = FusedGridSearchCV(make_pipeline(Doubler(), is_first=is_first), GRIDS[0], cv=3)
+    search.set_params(refit=False).fit(X, y)
+    assert len(Doubler.calls) == 3
+
+
+def test_fit_params():
+    weights = np.linspace(1, 2, len(y))
+    compare(make_pipeline("passthrough"), GRIDS[0], fit_params={"net__sample_weight": weights})
+    with config_context(enable_metadata_routing=True):
+        last = net().set_fit_request(X_val=True, y_val=True)
+        model = make_pipeline(Doubler(), last=last, is_first=True, transform_input=["X_val"])
+        compare(model, GRIDS[0], fit_params={"X_val": X[:9], "y_val": y[:9]})
