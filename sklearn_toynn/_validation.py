@@ -14,8 +14,8 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from ._errors import naming, plain
-from ._nets.samples import Samples
 from ._nets.equal_rows import merge_equal_rows
+from ._nets.samples import Samples
 
 DTYPES = (np.float64, np.float32)
 

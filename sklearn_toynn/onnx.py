@@ -106,11 +106,10 @@ def convert(scope, operator, container):
     if dtype not in ONNX_TYPES:
         dtype = np.dtype(np.float32)
         X = OnnxCast(X, to=ONNX_TYPES[dtype], **how)
-    weights, biases = model._get_layers()
     activation = vars(model).get("_fitted_activation")
     nets = [
-        net_scores(X, *layers, activation, dtype, how)
-        for layers in zip(zip(*weights, strict=True), zip(*biases, strict=True), strict=True)
+        net_scores(X, network.weights, network.biases, activation, dtype, how)
+        for network in model._get_networks()
     ]
     if len(nets) == 1:
         scores, probabilities = nets[0], OnnxSoftmax(nets[0], axis=1, **how)
