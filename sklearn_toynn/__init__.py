@@ -1,10 +1,9 @@
 """Small neural nets as scikit-learn classifiers."""
 
 from ._cross_validated import SoftmaxClassifierCV, TwoLayerNetClassifierCV
-from ._multi_layer_net import MultiLayerNetClassifier
+from ._net_classifiers import MultiLayerNetClassifier, TwoLayerNetClassifier
 from ._show_versions import show_versions
 from ._softmax import SoftmaxClassifier
-from ._two_layer_net import TwoLayerNetClassifier
 from ._version import __version__ as __version__
 
 __all__ = [

@@ -40,7 +40,16 @@ from ._training.saved_state import load_bit_generator, load_states, save_states,
 from ._training.schedules import SCHEDULES
 from ._training.solvers import SOLVERS, Solver
 from ._training.training import NetResult, NetStart, train_nets
-from ._typing import Floats, Labels, MatrixLike
+from ._typing import (
+    Auto,
+    ClassWeight,
+    Floats,
+    Initializer,
+    Labels,
+    MatrixLike,
+    RandomState,
+    Schedule,
+)
 from ._validation import check_labels, validate_problem, validate_rows
 from ._version import __version__
 
@@ -61,6 +70,13 @@ def restored_on_error(*estimators):
             now.clear()
             now.update(attributes | kept)
         raise
+
+
+def store_parameters(estimator, arguments):
+    """Set the arguments of `__init__`, its `locals()`, as attributes."""
+    for name, value in arguments.items():
+        if name != "self":
+            setattr(estimator, name, value)
 
 
 def takes_batches(estimator):
@@ -155,6 +171,24 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         "warm_start": ["boolean"],
         "verbose": [Interval(Integral, 0, None, closed="left"), "boolean"],
     }
+
+    reg: float | Auto
+    solver: str
+    learning_rate: float | Auto
+    schedule: str | Schedule
+    momentum: float
+    batch_size: int | Auto
+    max_iter: int | Auto
+    tol: float
+    n_iter_no_change: int
+    early_stopping: bool
+    validation_fraction: float
+    class_weight: ClassWeight
+    init: str | float | Initializer
+    shuffle: bool
+    random_state: RandomState
+    warm_start: bool
+    verbose: int
 
     classes_: Labels
     n_features_in_: int

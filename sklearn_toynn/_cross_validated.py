@@ -23,11 +23,11 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import NetClassifier, restored_on_error
+from ._base import NetClassifier, restored_on_error, store_parameters
 from ._callbacks import make_hook_kwargs
 from ._doc_links import DocLinkMixin
 from ._errors import plain
-from ._hidden_layers import HiddenLayersClassifier
+from ._net_classifiers import HiddenLayersClassifier, TwoLayerNetClassifier
 from ._sklearn_compat import (
     CallbackSupportMixin,
     FoldScorer,
@@ -39,7 +39,6 @@ from ._sklearn_compat import (
     propagated_callbacks,
 )
 from ._softmax import SoftmaxClassifier
-from ._two_layer_net import TwoLayerNetClassifier
 from ._typing import (
     Auto,
     ClassWeight,
@@ -450,26 +449,7 @@ verbose : object
         random_state: RandomState = None,
         verbose: int = 0,
     ) -> None:
-        self.regs = regs
-        self.cv = cv
-        self.scoring = scoring
-        self.n_jobs = n_jobs
-        self.refit = refit
-        self.solver = solver
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.momentum = momentum
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.class_weight = class_weight
-        self.init = init
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.verbose = verbose
+        store_parameters(self, locals())
 
     def _make_grid(self):
         return {}
@@ -597,29 +577,7 @@ verbose : object
         random_state: RandomState = None,
         verbose: int = 0,
     ) -> None:
-        self.hidden_sizes = hidden_sizes
-        self.regs = regs
-        self.cv = cv
-        self.scoring = scoring
-        self.n_jobs = n_jobs
-        self.refit = refit
-        self.n_nets = n_nets
-        self.activation = activation
-        self.solver = solver
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.momentum = momentum
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.class_weight = class_weight
-        self.init = init
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.verbose = verbose
+        store_parameters(self, locals())
 
     hidden_values = of_refitted(HiddenLayersClassifier.hidden_values)
 

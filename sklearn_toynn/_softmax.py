@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ._base import NetClassifier
+from ._base import NetClassifier, store_parameters
 from ._linear.linear_training import LINEAR_SOLVERS, LinearResult, train_linear
 from ._nets.initializers import zeros
 from ._nets.network import Network
@@ -260,23 +260,7 @@ class SoftmaxClassifier(NetClassifier):
         warm_start: bool = False,
         verbose: int = 0,
     ) -> None:
-        self.reg = reg
-        self.solver = solver
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.momentum = momentum
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.class_weight = class_weight
-        self.init = init
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.warm_start = warm_start
-        self.verbose = verbose
+        store_parameters(self, locals())
 
     _hidden_sizes = ()
     _reg_of_two_classes = 2  # as that has one row of weights there, w against -w here

@@ -50,9 +50,8 @@ from skl2onnx.shape_calculators.grid_search_cv import (
 )
 
 from ._cross_validated import SoftmaxClassifierCV, TwoLayerNetClassifierCV
-from ._multi_layer_net import MultiLayerNetClassifier
+from ._net_classifiers import MultiLayerNetClassifier, TwoLayerNetClassifier
 from ._softmax import SoftmaxClassifier
-from ._two_layer_net import TwoLayerNetClassifier
 from .model_selection import FusedGridSearchCV, FusedRandomizedSearchCV
 
 __all__ = []

@@ -1,32 +1,41 @@
-"""The net with a hidden layer: its parameters and its fitted attributes."""
+"""The classifiers with hidden layers: parameters, docstrings and fitted attributes."""
 
+from abc import ABC
+from collections.abc import Sequence
 from numbers import Integral
 from typing import ClassVar
 
-from ._hidden_layers import HiddenLayersClassifier
-from ._sklearn_compat import Interval
-from ._typing import Auto, ClassWeight, Initializer, RandomState, Schedule
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
+from ._base import NetClassifier, store_parameters
+from ._errors import plain
+from ._nets.activations import ACTIVATIONS
+from ._nets.initializers import INITIALIZERS
+from ._nets.network import Network
+from ._nets.prediction import predict_hidden_values
+from ._sklearn_compat import Interval, StrOptions
+from ._typing import (
+    Auto,
+    ClassWeight,
+    Floats,
+    Initializer,
+    Labels,
+    MatrixLike,
+    RandomState,
+    Schedule,
+)
+from ._validation import validate_rows
 
-class TwoLayerNetClassifier(HiddenLayersClassifier):
-    r"""A net with one hidden layer: input, hidden units, softmax.
-
-    It minimises
-
-    .. math::
-
-        \frac{\sum_i w_i \, \mathrm{CE}(y_i, \mathrm{softmax}(W_2 f(W_1 x_i + b_1) + b_2))}
-        {\sum_i w_i} + \frac{\mathtt{reg}}{2} \Big(\sum W_1^2 + \sum W_2^2\Big)
-
+#: The parts of the docstrings that both classes share, by their placeholders.
+SHARED_DOCS = {
+    "objective": r"""
     where f is the activation, CE the cross-entropy and w the product of sample and class
     weight. Two classes have an output each, as three have. ``MLPClassifier(alpha=a)`` on n
     rows, as one batch and with three classes or more, is ``reg = a / n``; with weights, n is
-    their sum.
-
-    Parameters
-    ----------
-    hidden_size : int, default=100
-        The number of hidden units.
+    their sum.""",
+    "parameters": """
     reg : float or "auto", default="auto"
         The penalty on the squared weights, >= 0. The biases are not penalised. "auto" is 1 / m.
         Without weights, m is the number of rows. With weights w, sample weight times class
@@ -115,17 +124,8 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
         Whether `fit` continues from the weights as they are now, instead of new initial weights.
         The curves then continue from call to call; `n_iter_` counts the iterations of the last.
     verbose : int, default=0
-        Print the loss of every `verbose`-th iteration; 0 for silence.
-
-    Attributes
-    ----------
-    classes_ : ndarray of shape (n_classes,)
-        The labels, sorted.
-    coefs_ : list of ndarray, of shape (`n_features_in_`, hidden_size) and (hidden_size, n_classes)
-        The weights of the hidden units and of the outputs. With ``n_nets > 1`` both have a
-        leading axis for the nets.
-    intercepts_ : list of ndarray, of shape (hidden_size,) and (n_classes,)
-        Their biases, likewise.
+        Print the loss of every `verbose`-th iteration; 0 for silence.""",
+    "attributes": """
     reg_ : float
         The penalty that was used: `reg`, or what "auto" stood for.
     n_features_in_ : int
@@ -164,7 +164,136 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
         several nets the mean of those that still trained.
     best_iter_ : int or ndarray of shape (n_nets,)
         The index there of the least loss, whose weights are the fitted ones; with several nets
-        that of each.
+        that of each.""",
+}
+
+
+class HiddenLayersClassifier(NetClassifier, ABC):
+    """A net with hidden layers, or the mean of several; see its subclasses."""
+
+    coefs_: list[Floats]
+    intercepts_: list[Floats]
+    loss_curves_: list[list[float]]
+    stop_reason_: str | Labels
+    best_iter_: int | NDArray[np.integer]
+
+    _parameter_constraints: ClassVar[dict] = {
+        "n_nets": [Interval(Integral, 1, None, closed="left")],
+        **NetClassifier._parameter_constraints,
+        "activation": [StrOptions(set(ACTIVATIONS))],
+    }
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        for name, text in SHARED_DOCS.items() if cls.__doc__ else ():
+            cls.__doc__ = cls.__doc__.replace(f"    {{{name}}}", text.strip("\n"))
+
+    @property
+    def _activation(self):
+        return ACTIVATIONS[self.activation]
+
+    @property
+    def _auto_initializer(self):
+        return INITIALIZERS[self._activation.initializer]
+
+    @property
+    def _n_nets(self):
+        return int(self.n_nets)
+
+    def hidden_values(self, X: MatrixLike) -> Floats | list[Floats]:
+        """Return the values of the hidden units.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The data.
+
+        Returns
+        -------
+        values : list of ndarray of shape (n_samples, n_units)
+            For each hidden layer, from the input on, f(W a + b) of the values a before it, in the
+            dtype of the parameters. With ``n_nets > 1`` all have a leading axis for the nets.
+        """
+        check_is_fitted(self)
+        X = validate_rows(self, X)
+        nets = [predict_hidden_values(X, network) for network in self._get_networks()]
+        if self.intercepts_[0].ndim == 1:
+            return nets[0]
+        return [np.stack(layer) for layer in zip(*nets, strict=True)]
+
+    def _convert(self, columns):
+        # not with the package: scikit-learn's ensembles take longer to import than all of it
+        from ._to_sklearn import make_mlp, make_vote  # noqa: PLC0415
+
+        is_alone = self.intercepts_[0].ndim == 1
+        nets = [
+            make_mlp(
+                network.weights,
+                network.biases,
+                self.classes_ if is_alone else np.arange(len(self.classes_)),
+                columns,
+                activation=self._fitted_activation,
+                alpha=self.reg_ * self._total_weight,
+                n_iter=self.n_iter_,
+                loss=self.loss_,
+            )
+            for network in self._get_networks()
+        ]
+        return nets[0] if is_alone else make_vote(nets, self.classes_, columns)
+
+    def _get_networks(self):
+        # with the activation of the fit, whatever is set now; weights may be set without a fit
+        name = vars(self).get("_fitted_activation") or self.activation
+        coefs, intercepts = self.coefs_, self.intercepts_
+        if intercepts[0].ndim == 1:
+            coefs, intercepts = [coef[None] for coef in coefs], [bias[None] for bias in intercepts]
+        return [
+            Network.from_layers([coef.T for coef in weights], biases, ACTIVATIONS[name])
+            for weights, biases in zip(
+                zip(*coefs, strict=True), zip(*intercepts, strict=True), strict=True
+            )
+        ]
+
+    def _set_layers(self, results):
+        networks = [result.network for result in results]
+        join = np.stack if self._n_nets > 1 else lambda layers: layers[0].copy()
+        self.coefs_ = [
+            join([layer.T for layer in layers])
+            for layers in zip(*(network.weights for network in networks), strict=True)
+        ]
+        self.intercepts_ = [
+            join(layers) for layers in zip(*(network.biases for network in networks), strict=True)
+        ]
+
+
+class TwoLayerNetClassifier(HiddenLayersClassifier):
+    r"""A net with one hidden layer: input, hidden units, softmax.
+
+    It minimises
+
+    .. math::
+
+        \frac{\sum_i w_i \, \mathrm{CE}(y_i, \mathrm{softmax}(W_2 f(W_1 x_i + b_1) + b_2))}
+        {\sum_i w_i} + \frac{\mathtt{reg}}{2} \Big(\sum W_1^2 + \sum W_2^2\Big)
+
+    {objective}
+
+    Parameters
+    ----------
+    hidden_size : int, default=100
+        The number of hidden units.
+    {parameters}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    coefs_ : list of ndarray, of shape (`n_features_in_`, hidden_size) and (hidden_size, n_classes)
+        The weights of the hidden units and of the outputs. With ``n_nets > 1`` both have a
+        leading axis for the nets.
+    intercepts_ : list of ndarray, of shape (hidden_size,) and (n_classes,)
+        Their biases, likewise.
+    {attributes}
 
     See Also
     --------
@@ -211,27 +340,100 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
         warm_start: bool = False,
         verbose: int = 0,
     ) -> None:
-        self.hidden_size = hidden_size
-        self.reg = reg
-        self.n_nets = n_nets
-        self.activation = activation
-        self.solver = solver
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.momentum = momentum
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.class_weight = class_weight
-        self.init = init
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.warm_start = warm_start
-        self.verbose = verbose
+        store_parameters(self, locals())
 
     @property
     def _hidden_sizes(self):
         return (int(self.hidden_size),)
+
+
+class MultiLayerNetClassifier(HiddenLayersClassifier):
+    r"""A net with any number of hidden layers: input, hidden units layer by layer, softmax.
+
+    It minimises
+
+    .. math::
+
+        \frac{\sum_i w_i \, \mathrm{CE}(y_i, \mathrm{softmax}(W_L a_{L-1}(x_i) + b_L))}
+        {\sum_i w_i} + \frac{\mathtt{reg}}{2} \sum_l \sum W_l^2,
+        \qquad a_0(x) = x, \quad a_l(x) = f(W_l a_{l-1}(x) + b_l)
+
+    {objective}
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        The numbers of hidden units, from the input on, as `MLPClassifier` has them. An int is one
+        layer, as `TwoLayerNetClassifier` has it.
+    {parameters}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    coefs_ : list of ndarray, of shape (fan_in, fan_out) for each layer
+        The weights of the hidden layers, from the input on, and of the outputs: the first fan_in
+        is that of the columns, the last fan_out that of the classes. With ``n_nets > 1`` all have
+        a leading axis for the nets.
+    intercepts_ : list of ndarray, of shape (fan_out,) for each layer
+        Their biases, likewise.
+    {attributes}
+
+    See Also
+    --------
+    TwoLayerNetClassifier : One hidden layer, its width an integer to search over.
+    SoftmaxClassifier : None.
+    sklearn.neural_network.MLPClassifier : The same model, penalised by `alpha`.
+
+    Examples
+    --------
+    >>> from sklearn_toynn import MultiLayerNetClassifier
+    >>> from sklearn_toynn.datasets import make_spiral
+    >>> X, y = make_spiral(random_state=0)
+    >>> clf = MultiLayerNetClassifier((50, 20), reg=1e-3, max_iter=500, random_state=0).fit(X, y)
+    >>> clf.score(X, y) > 0.95
+    True
+    >>> [coef.shape for coef in clf.coefs_]
+    [(2, 50), (50, 20), (20, 3)]
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
+        **HiddenLayersClassifier._parameter_constraints,
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        reg: float | Auto = "auto",
+        *,
+        n_nets: int = 1,
+        activation: str = "relu",
+        solver: str = "adam",
+        learning_rate: float | Auto = "auto",
+        schedule: str | Schedule = "auto",
+        momentum: float = 0.9,
+        batch_size: int | Auto = "auto",
+        max_iter: int | Auto = "auto",
+        tol: float = 1e-5,
+        n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        class_weight: ClassWeight = None,
+        init: str | float | Initializer = "auto",
+        shuffle: bool = True,
+        random_state: RandomState = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+    ) -> None:
+        store_parameters(self, locals())
+
+    @property
+    def _hidden_sizes(self):
+        sizes = np.atleast_1d(self.hidden_layer_sizes)
+        if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or not len(sizes) or sizes.min() < 1:
+            raise ValueError(
+                "hidden_layer_sizes must be an integer or a sequence of them, each at least 1, "
+                f"got {plain(self.hidden_layer_sizes)!r}."
+            )
+        return tuple(sizes.tolist())
