@@ -251,9 +251,9 @@ class CrossValidatedClassifier(
             missing = np.setdiff1d(y[test], y[train])
             if len(missing):
                 raise ValueError(
-                    f"cv leaves no row of the classes {missing.tolist()} to train on in split "
-                    f"{index}, but scoring={self.scoring!r} needs them to score that split. Use "
-                    "fewer or stratified folds, join or drop these classes, or set "
+                    f"cv leaves no row of the classes {plain(missing.tolist())} to train on in "
+                    f"split {index}, but scoring={self.scoring!r} needs them to score that split. "
+                    "Use fewer or stratified folds, join or drop these classes, or set "
                     "scoring='accuracy'."
                 )
         return splits

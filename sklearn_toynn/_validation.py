@@ -389,9 +389,8 @@ def check_weights(weights, n_samples, name):
     if isinstance(weights, Real):
         weights = np.full(n_samples, weights)
     with naming(name):
-        weights = check_array(
-            weights, ensure_2d=False, dtype=np.float64, copy=True, input_name=name
-        )
+        weights = check_array(weights, ensure_2d=False, dtype=np.float64, input_name=name)
+        weights = np.array(weights)  # what pandas returns, even as a copy, may be read-only
     if weights.shape != (n_samples,):
         raise ValueError(f"{name} must have shape ({n_samples},), got {weights.shape}.")
     if weights.min() < 0:
