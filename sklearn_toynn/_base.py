@@ -78,28 +78,28 @@ def restored_on_error(*estimators):
 
 
 def takes_batches(estimator):
-    """Say whether the solver can go on with new rows, or raise what it is that can't."""
-    solvers = estimator._solvers
-    if issubclass(solvers.get(estimator.solver, object), MiniBatchSolver):
+    """Return True if the solver takes batches, else raise an error that names those that do."""
+    solvers = estimator._solvers.items()
+    able = sorted(name for name, solver in solvers if issubclass(solver, MiniBatchSolver))
+    if estimator.solver in able:
         return True
-    able = sorted(name for name, solver in solvers.items() if issubclass(solver, MiniBatchSolver))
+    names = " or ".join(map(repr, able))
     raise AttributeError(
-        f"partial_fit needs a solver that takes batches, one of {able}; got "
-        f"solver={estimator.solver!r}."
+        f"partial_fit needs a solver that takes batches: {names}. Got solver={estimator.solver!r}."
     )
 
 
 def check_one_pass(estimator):
-    """Refuse what one pass over some of the rows can't know."""
-    for name, value, allowed in (
-        ("early_stopping", estimator.early_stopping, (False,)),
-        ("class_weight", estimator.class_weight, ("a dict", None)),
-        ("schedule", estimator.schedule, ("auto", "constant")),
+    """Refuse parameters that need all rows or several passes."""
+    for name, value, allowed, description in (
+        ("early_stopping", estimator.early_stopping, (False,), "False"),
+        ("class_weight", estimator.class_weight, (None,), "a dict or None"),
+        ("schedule", estimator.schedule, ("auto", "constant"), "'auto' or 'constant'"),
     ):
         if value not in allowed and not isinstance(value, dict):
             raise ValueError(
-                f"partial_fit sees one pass over some of the rows, and does not go with "
-                f"{name}={plain(value)!r}: set it to one of {allowed}, or call fit."
+                f"partial_fit makes one pass over some of the rows, which {name}={plain(value)!r} "
+                f"does not allow. Set {name} to {description}, or call fit."
             )
 
 
@@ -334,8 +334,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         # such a copy becomes fitted when it is looked at
         snapshot = vars(self).pop("_snapshot", None)
         if snapshot is None:
-            message = f"{type(self).__name__!r} object has no attribute {name!r}"
-            raise AttributeError(message, name=name, obj=self)
+            return object.__getattribute__(self, name)  # raises the error of the first look-up
         vars(self).update(snapshot.attributes())
         return getattr(self, name)
 

@@ -52,6 +52,7 @@ from ._typing import (
     Schedule,
     Splits,
 )
+from ._validation import check_sizes, has_bools
 from .model_selection import FusedGridSearchCV
 
 
@@ -230,7 +231,7 @@ class CrossValidatedClassifier(
             regs = np.geomspace(*self._range_of_regs, self.regs)
             return problem.divide_by_rows(regs, f"regs={self.regs}", "give regs as a list")
         try:
-            regs = np.asarray(self.regs, dtype=float)
+            regs = np.array(np.nan) if has_bools(self.regs) else np.asarray(self.regs, dtype=float)
         except (TypeError, ValueError):
             regs = np.array(np.nan)
         if regs.ndim != 1 or not len(regs) or not (np.isfinite(regs) & (regs >= 0)).all():
@@ -485,8 +486,8 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
 
     Parameters
     ----------
-    hidden_sizes : array-like of int, default=(100,)
-        The widths to try.
+    hidden_sizes : int or array-like of int, default=(100,)
+        The widths to try. An int is a single width.
     regs : int or array-like of shape (n_regs,), default=6
         The penalties to try. An int stands for that many values between 0.3 / m and 100 / m,
         evenly spaced on a log scale, where m is that of `TwoLayerNetClassifier`'s ``reg="auto"``
@@ -566,13 +567,13 @@ verbose : object
     _range_of_regs = 0.3, 100
     _of_candidates: ClassVar[dict] = {"n_nets": 1, "verbose": 0}
     _own_constraints: ClassVar[dict] = {
-        "hidden_sizes": ["array-like"],
+        "hidden_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
         **CrossValidatedClassifier._own_constraints,
     }
 
     def __init__(
         self,
-        hidden_sizes: ArrayLike = (100,),
+        hidden_sizes: int | ArrayLike = (100,),
         regs: int | ArrayLike = 6,
         *,
         cv: Splits = 5,
@@ -624,9 +625,4 @@ verbose : object
     hidden_values = of_refitted(HiddenLayersClassifier.hidden_values)
 
     def _make_grid(self):
-        sizes = np.asarray(self.hidden_sizes)
-        if sizes.ndim != 1 or not len(sizes) or sizes.dtype.kind not in "iu" or sizes.min() < 1:
-            raise ValueError(
-                f"hidden_sizes must be a list of integers >= 1, got {plain(self.hidden_sizes)!r}."
-            )
-        return {"hidden_size": sizes.tolist()}
+        return {"hidden_size": list(check_sizes(self.hidden_sizes, "hidden_sizes"))}

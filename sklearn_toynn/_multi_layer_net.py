@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import ClassVar
 
-import numpy as np
-
-from ._errors import plain
 from ._hidden_layers import HiddenLayersClassifier
 from ._sklearn_compat import Interval
 from ._typing import Auto, ClassWeight, Initializer, RandomState, Schedule
+from ._validation import check_sizes
 
 
 class MultiLayerNetClassifier(HiddenLayersClassifier):
@@ -243,10 +241,4 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
 
     @property
     def _hidden_sizes(self):
-        sizes = np.atleast_1d(self.hidden_layer_sizes)
-        if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or not len(sizes) or sizes.min() < 1:
-            raise ValueError(
-                "hidden_layer_sizes must be an integer or a sequence of them, each at least 1, "
-                f"got {plain(self.hidden_layer_sizes)!r}."
-            )
-        return tuple(sizes.tolist())
+        return check_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")

@@ -230,7 +230,7 @@ class TrainingRun:
                     n_iter=self.n_iter,
                     history=self._histories[net],
                     stop_reason=reason,
-                    warning=self._compare_with_zero(loss[index], warning),
+                    warning=self._compare_with_zero(net, loss[index], warning),
                 )
             )
         return results
@@ -314,21 +314,24 @@ class TrainingRun:
         validation = Objective(left.network, self._validation, np.zeros_like(left.reg))
         return validation.value_at(parameters) + 0 * loss
 
-    def _compare_with_zero(self, loss, warning):
-        """Add to a warning, or to None, where zero weights have a lower objective at the end.
+    def _compare_with_zero(self, net, loss, warning):
+        """Put a comparison before a warning, or None, where equal probabilities are better.
 
-        Without weights and biases, all classes are alike: the objective is log K.
+        Those are the predictions of zero weights and biases, whose objective is log K.
         """
-        n_classes = self.objective.network.widths[-1]
-        zero_loss = math.log(n_classes)
+        zero_loss = math.log(self.objective.network.widths[-1])
         if self.options.is_one_pass or self.stop.is_set() or loss <= zero_loss * (1 + 1e-6):
             return warning
+        (reg,) = self.options.reg[net]
+        causes = [f"reg (now {reg:.3g})"] if reg > 0 else []
+        if self.solver.follows_schedule:
+            causes.append("learning_rate")
+        advice = f"Lower {' or '.join(causes)}, or raise max_iter" if causes else "Raise max_iter"
         comparison = (
-            f"loss_ is {loss:.6g}, above the {zero_loss:.6g} of weights of zero, log {n_classes}. "
-            "Raise max_iter, lower learning_rate, reg or what init draws"
-            f"{self.scaling_advice}."
+            f"The fitted model is worse (loss {loss:.6g}) than predicting equal probabilities "
+            f"({zero_loss:.6g}). {advice}{self.scaling_advice}."
         )
-        return comparison if warning is None else f"{warning} {comparison}"
+        return comparison if warning is None else f"{comparison} {warning}"
 
     def _describe_divergence(self, net, loss):
         change = "what init draws"
