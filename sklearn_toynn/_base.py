@@ -1,5 +1,7 @@
 """What the classifiers share: validate -> train -> attributes, and prediction."""
 
+from __future__ import annotations
+
 import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager

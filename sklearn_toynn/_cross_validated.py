@@ -1,5 +1,7 @@
 """The estimators that choose penalty and width by cross-validation: search -> refit."""
 
+from __future__ import annotations
+
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -75,6 +77,21 @@ def of_refitted(method: F) -> F:
         return method(self.best_estimator_, *args, **kwargs)
 
     return cast(F, available_if(is_refitted)(delegate))
+
+
+def check_fold_weights(splits, score_params, sample_weight, n_samples):
+    """Refuse folds in which no row to train on, or to test on with weights, has any weight."""
+    if sample_weight is None:
+        return
+    weights = np.broadcast_to(sample_weight, n_samples)
+    uses = ("train", "test") if "sample_weight" in score_params else ("train",)
+    for index, fold in enumerate(splits):
+        for use, rows in zip(uses, fold, strict=False):
+            if not weights[rows].any():
+                raise ValueError(
+                    f"sample_weight is zero for all rows to {use} on in split {index} of cv. Use "
+                    "fewer, stratified or shuffled folds, or drop the rows of weight 0."
+                )
 
 
 class CrossValidatedClassifier(
@@ -197,6 +214,9 @@ class CrossValidatedClassifier(
             with config_context(enable_metadata_routing=True):
                 routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
             splits = self._make_splits(X, y, scorer, plain.random_state, routed.splitter.split)
+            check_fold_weights(
+                splits, routed.scorer.score, sample_weight, len(problem.samples.codes)
+            )
             search = FusedGridSearchCV(
                 clone(plain).set_params(**self._of_candidates),
                 self._make_grid() | {"reg": regs.tolist()},

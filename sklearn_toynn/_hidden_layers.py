@@ -1,5 +1,7 @@
 """What nets with hidden layers share: several nets at a time, and their fitted layers."""
 
+from __future__ import annotations
+
 from abc import ABC
 from numbers import Integral
 from typing import ClassVar

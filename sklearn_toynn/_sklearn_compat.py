@@ -3,6 +3,8 @@
 `tests/test_sklearn_compat.py` says which of them a release has moved.
 """
 
+from __future__ import annotations
+
 from contextlib import nullcontext
 from copy import copy
 from inspect import getattr_static, signature

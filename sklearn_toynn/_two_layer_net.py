@@ -1,5 +1,7 @@
 """The net with a hidden layer: its parameters and its fitted attributes."""
 
+from __future__ import annotations
+
 from numbers import Integral
 from typing import ClassVar
 
@@ -136,8 +138,8 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
         The number of iterations or epochs of the last `fit`, and of each `partial_fit` since;
         the most that a net took.
     loss_ : float
-        The objective at the fitted weights; the mean of the nets. Where that of one is above
-        log n_classes, the objective of weights of zero, `fit` says so by a `ConvergenceWarning`.
+        The objective at the fitted weights; with several nets their mean. `fit` warns if that of
+        a net is above log n_classes, the objective of equal probabilities.
     stop_reason_ : str or ndarray of str of shape (n_nets,)
         Why the training ended; with several nets that of each
         that had begun:

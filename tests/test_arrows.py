@@ -18,7 +18,7 @@ ARROWS = {
         "_doc_links _errors _sklearn_compat"
     ),
     "model_selection": (
-        "_softmax _base _validation _callbacks _doc_links _training _sklearn_compat"
+        "_softmax _base _validation _callbacks _doc_links _errors _training _sklearn_compat"
     ),
     "_softmax": "_base _linear _training _nets _sklearn_compat _to_sklearn",
     "_two_layer_net": "_hidden_layers _sklearn_compat",
