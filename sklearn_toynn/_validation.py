@@ -385,10 +385,10 @@ def check_total_weight(weights, class_weight, name):
 
 def encode(y, classes, name):
     """Return the index in the sorted `classes` of each label of y."""
+    check_one_type(y, name)
     try:
         codes = np.searchsorted(classes, y)
     except TypeError as error:
-        check_one_type(y, name)
         raise ValueError(
             f"{name} must hold labels among the classes {plain(classes.tolist())}, got labels of "
             f"another type, {type(y[0]).__name__}."

@@ -225,7 +225,7 @@ def test_partial_fit_checks_classes(model_class, y, classes, message):
         ([0, 1, np.inf], "infinity"),
         ([0, 1, 2.5], "continuous"),
         (np.array([0, 1, 2], object), "unknown"),
-        ([0, 1, None], "unknown"),
+        ([0, 1, None], "NoneType, int"),
         ([0j, 1, 2], "[Cc]omplex"),
         ([[0, 1, 2]], r"1d array.*\(1, 3\)"),
         (3, r"1d array.*\(\)"),

@@ -242,11 +242,10 @@ def test_one_width_as_a_number(size):
 @pytest.mark.parametrize("scoring", ["neg_log_loss", "accuracy"])
 @every_cv_class
 def test_a_fold_without_weight_is_named(cv_class, scoring, use):
-    splits = list(FOLDS.split(X, y))
-    rows = splits[1][use == "test"]
+    first, train, test = (test for _, test in FOLDS.split(X, y))
     weights = np.ones(len(y))
-    weights[rows] = 0
-    model = make(cv_class, cv=splits, scoring=scoring)
+    weights[train if use == "train" else test] = 0
+    model = make(cv_class, cv=[(first, first), (train, test)], scoring=scoring)
     with pytest.raises(ValueError, match=f"sample_weight is zero .* {use} on in split 1 of cv"):
         model.fit(X, y, weights)
 
