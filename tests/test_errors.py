@@ -3,6 +3,7 @@
 import inspect
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from sklearn_toynn import (
 from sklearn_toynn.inspection import HiddenUnitsDisplay
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
+in_processes = partial(FusedGridSearchCV, param_grid={"reg": [1]}, n_jobs=2, refit=False)
 WAYS_TO_FIT = {
     "fit": lambda model, X, y: model.fit(X, y),
     "partial_fit": lambda model, X, y: model.partial_fit(X, y, classes=[0, 1, 2]),
@@ -34,7 +36,7 @@ WAYS_TO_FIT = {
     ),
     "pipeline": lambda model, X, y: make_pipeline(StandardScaler(), model).fit(X, y),
     "search": lambda model, X, y: GridSearchCV(model, {"reg": [0.1]}, cv=2).fit(X, y),
-    "processes": lambda model, X, y: FusedGridSearchCV(model, {"reg": [1]}, n_jobs=2).fit(X, y),
+    "processes": lambda model, X, y: in_processes(model).fit(X, y),
     "fused search": lambda model, X, y: FusedGridSearchCV(model, {"reg": [0, 1]}, cv=2).fit(X, y),
 }
 
