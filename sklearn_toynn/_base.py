@@ -754,8 +754,12 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
     def to_sklearn(self) -> Any:
         """Return a fitted model of scikit-learn that predicts the same, to rounding.
 
-        It works where this package is not installed, and so does what reads scikit-learn's models.
-        Its parameters say what was fitted here; to fit it anew is another training.
+        It does not need this package. Its parameters describe the fit: `C`, or `alpha` for one
+        batch of all rows. Other parameters have scikit-learn's defaults.
+
+        The model can continue to train: `partial_fit` of `MLPClassifier` and a `fit` with
+        ``warm_start=True`` start from these weights. `MLPClassifier` divides `alpha` by the number
+        of rows in a batch. To keep the penalty with batches of b rows, set ``alpha=reg_ * b``.
 
         Returns
         -------

@@ -71,6 +71,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
 
         weights, biases = self._get_layers()
         is_alone = self.intercepts_[0].ndim == 1
+        loss_curves = [self.loss_curve_] if is_alone else self.loss_curves_
         nets = [
             make_mlp(
                 [layer[net] for layer in weights],
@@ -80,6 +81,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
                 activation=self._fitted_activation,
                 alpha=self.reg_ * self._total_weight,
                 n_iter=self.n_iter_,
+                loss_curve=loss_curves[net],
                 loss=self.loss_,
             )
             for net in range(len(biases[0]))
