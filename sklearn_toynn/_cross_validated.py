@@ -54,7 +54,7 @@ from ._typing import (
     Schedule,
     Splits,
 )
-from ._validation import check_sizes, has_bools
+from ._validation import check_sizes, check_weights, has_bools
 from .model_selection import FusedGridSearchCV
 
 
@@ -83,7 +83,7 @@ def check_fold_weights(splits, score_params, sample_weight, n_samples):
     """Refuse folds in which no row to train on, or to test on with weights, has any weight."""
     if sample_weight is None:
         return
-    weights = np.broadcast_to(sample_weight, n_samples)
+    weights = check_weights(sample_weight, n_samples, "sample_weight")
     uses = ("train", "test") if "sample_weight" in score_params else ("train",)
     for index, fold in enumerate(splits):
         for use, rows in zip(uses, fold, strict=False):
