@@ -1,5 +1,7 @@
 """What the classifiers share: validate -> train -> attributes, and prediction."""
 
+from __future__ import annotations
+
 import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
@@ -80,27 +82,28 @@ def store_parameters(estimator, arguments):
 
 
 def takes_batches(estimator):
-    """Say whether the solver can continue with new rows, or raise an error that names those."""
-    if estimator._solver_class.takes_batches:
+    """Return True if the solver takes batches, else raise an error that names those that do."""
+    solvers = estimator._net_solvers.items()
+    able = sorted(name for name, solver in solvers if solver.takes_batches)
+    if estimator.solver in able:
         return True
-    able = sorted(name for name, solver in estimator._net_solvers.items() if solver.takes_batches)
+    names = " or ".join(map(repr, able))
     raise AttributeError(
-        f"partial_fit needs a solver that takes batches, one of {able}; got "
-        f"solver={estimator.solver!r}."
+        f"partial_fit needs a solver that takes batches: {names}. Got solver={estimator.solver!r}."
     )
 
 
 def check_one_pass(estimator):
-    """Refuse what one pass over some of the rows can't know."""
-    for name, value, allowed in (
-        ("early_stopping", estimator.early_stopping, (False,)),
-        ("class_weight", estimator.class_weight, ("a dict", None)),
-        ("schedule", estimator.schedule, ("auto", "constant")),
+    """Refuse parameters that need all rows or several passes."""
+    for name, value, allowed, description in (
+        ("early_stopping", estimator.early_stopping, (False,), "False"),
+        ("class_weight", estimator.class_weight, (None,), "a dict or None"),
+        ("schedule", estimator.schedule, ("auto", "constant"), "'auto' or 'constant'"),
     ):
         if value not in allowed and not isinstance(value, dict):
             raise ValueError(
-                f"partial_fit sees one pass over some of the rows, and does not go with "
-                f"{name}={plain(value)!r}: set it to one of {allowed}, or call fit."
+                f"partial_fit makes one pass over some of the rows, which {name}={plain(value)!r} "
+                f"does not allow. Set {name} to {description}, or call fit."
             )
 
 
@@ -659,8 +662,12 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
     def to_sklearn(self) -> Any:
         """Return a fitted model of scikit-learn that predicts the same, to rounding.
 
-        It works where this package is not installed, and so does what reads scikit-learn's models.
-        Its parameters say what was fitted here; to fit it anew is another training.
+        It does not need this package. Its parameters describe the fit: `C`, or `alpha` for one
+        batch of all rows. Other parameters have scikit-learn's defaults.
+
+        The model can continue to train: `partial_fit` of `MLPClassifier` and a `fit` with
+        ``warm_start=True`` start from these weights. `MLPClassifier` divides `alpha` by the number
+        of rows in a batch. To keep the penalty with batches of b rows, set ``alpha=reg_ * b``.
 
         Returns
         -------

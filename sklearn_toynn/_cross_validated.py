@@ -1,5 +1,7 @@
 """The estimators that choose penalty and width by cross-validation: search -> refit."""
 
+from __future__ import annotations
+
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -51,6 +53,7 @@ from ._typing import (
     Schedule,
     Splits,
 )
+from ._validation import check_sizes, check_weights, has_bools
 from .model_selection import FusedGridSearchCV
 
 
@@ -73,6 +76,21 @@ def of_refitted(method: F) -> F:
         return method(self.best_estimator_, *args, **kwargs)
 
     return cast(F, available_if(is_refitted)(delegate))
+
+
+def check_fold_weights(splits, score_params, sample_weight, n_samples):
+    """Refuse folds in which no row to train on, or to test on with weights, has any weight."""
+    if sample_weight is None:
+        return
+    weights = check_weights(sample_weight, n_samples, "sample_weight")
+    uses = ("train", "test") if "sample_weight" in score_params else ("train",)
+    for index, fold in enumerate(splits):
+        for use, rows in zip(uses, fold, strict=False):
+            if not weights[rows].any():
+                raise ValueError(
+                    f"sample_weight is zero for all rows to {use} on in split {index} of cv. Use "
+                    "fewer, stratified or shuffled folds, or drop the rows of weight 0."
+                )
 
 
 class CrossValidatedClassifier(
@@ -195,6 +213,9 @@ class CrossValidatedClassifier(
             with config_context(enable_metadata_routing=True):
                 routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
             splits = self._make_splits(X, y, scorer, plain.random_state, routed.splitter.split)
+            check_fold_weights(
+                splits, routed.scorer.score, sample_weight, len(problem.samples.codes)
+            )
             search = FusedGridSearchCV(
                 clone(plain).set_params(**self._of_candidates),
                 self._make_grid() | {"reg": regs.tolist()},
@@ -229,7 +250,7 @@ class CrossValidatedClassifier(
             regs = np.geomspace(*self._range_of_regs, self.regs)
             return problem.divide_by_rows(regs, f"regs={self.regs}", "give regs as a list")
         try:
-            regs = np.asarray(self.regs, dtype=float)
+            regs = np.array(np.nan) if has_bools(self.regs) else np.asarray(self.regs, dtype=float)
         except (TypeError, ValueError):
             regs = np.array(np.nan)
         if regs.ndim != 1 or not len(regs) or not (np.isfinite(regs) & (regs >= 0)).all():
@@ -250,9 +271,9 @@ class CrossValidatedClassifier(
             missing = np.setdiff1d(y[test], y[train])
             if len(missing):
                 raise ValueError(
-                    f"cv leaves no row of the classes {missing.tolist()} to train on in split "
-                    f"{index}, but scoring={self.scoring!r} needs them to score that split. Use "
-                    "fewer or stratified folds, join or drop these classes, or set "
+                    f"cv leaves no row of the classes {plain(missing.tolist())} to train on in "
+                    f"split {index}, but scoring={self.scoring!r} needs them to score that split. "
+                    "Use fewer or stratified folds, join or drop these classes, or set "
                     "scoring='accuracy'."
                 )
         return splits
@@ -465,8 +486,8 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
 
     Parameters
     ----------
-    hidden_sizes : array-like of int, default=(100,)
-        The widths to try.
+    hidden_sizes : int or array-like of int, default=(100,)
+        The widths to try. An int is a single width.
     regs : int or array-like of shape (n_regs,), default=6
         The penalties to try. An int stands for that many values between 0.3 / m and 100 / m,
         evenly spaced on a log scale, where m is that of `TwoLayerNetClassifier`'s ``reg="auto"``
@@ -546,13 +567,13 @@ verbose : object
     _range_of_regs = 0.3, 100
     _of_candidates: ClassVar[dict] = {"n_nets": 1, "verbose": 0}
     _own_constraints: ClassVar[dict] = {
-        "hidden_sizes": ["array-like"],
+        "hidden_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
         **CrossValidatedClassifier._own_constraints,
     }
 
     def __init__(
         self,
-        hidden_sizes: ArrayLike = (100,),
+        hidden_sizes: int | ArrayLike = (100,),
         regs: int | ArrayLike = 6,
         *,
         cv: Splits = 5,
@@ -582,9 +603,4 @@ verbose : object
     hidden_values = of_refitted(HiddenLayersClassifier.hidden_values)
 
     def _make_grid(self):
-        sizes = np.asarray(self.hidden_sizes)
-        if sizes.ndim != 1 or not len(sizes) or sizes.dtype.kind not in "iu" or sizes.min() < 1:
-            raise ValueError(
-                f"hidden_sizes must be a list of integers >= 1, got {plain(self.hidden_sizes)!r}."
-            )
-        return {"hidden_size": sizes.tolist()}
+        return {"hidden_size": list(check_sizes(self.hidden_sizes, "hidden_sizes"))}

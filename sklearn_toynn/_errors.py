@@ -1,7 +1,9 @@
 """Errors that name the argument, and warnings that point at the user's line."""
 
+import os
 import re
 import sys
+import warnings
 from contextlib import contextmanager
 from itertools import takewhile
 from traceback import walk_stack
@@ -35,11 +37,31 @@ def plain(value):
 def user_stacklevel():
     """Return the `stacklevel` for a warning of the caller's to point at the user's line.
 
-    That is beyond this package and those by which it may have been called.
+    That is beyond this package and those by which it may have been called. The stack of a worker
+    has no line of the user's: there it is the caller's own line.
     """
     inner = {"sklearn_toynn", "sklearn", "joblib"}
-    packages = (
+    packages = [
         frame.f_globals.get("__name__", "").partition(".")[0]
         for frame, _ in walk_stack(sys._getframe(1))
-    )
-    return 1 + sum(1 for _ in takewhile(inner.__contains__, packages))
+    ]
+    n_inner = sum(1 for _ in takewhile(inner.__contains__, packages))
+    workers = {"multiprocessing", "threading", "concurrent"}
+    return 1 if workers & set(packages[n_inner : n_inner + 1]) else 1 + n_inner
+
+
+def call_in_worker(parent_id, function, *args):
+    """Return what a function returns, and the warnings that its parent process is to repeat."""
+    if os.getpid() == parent_id:
+        return function(*args), []
+    with warnings.catch_warnings(record=True) as caught:
+        result = function(*args)
+    return result, [warning.message for warning in caught]
+
+
+def repeat_warnings(outputs):
+    """Return the results of calls by `call_in_worker`; their warnings point at the user's line."""
+    for _, messages in outputs:
+        for message in messages:
+            warnings.warn(message, stacklevel=user_stacklevel())
+    return [result for result, _ in outputs]

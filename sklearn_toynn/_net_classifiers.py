@@ -1,5 +1,7 @@
 """The classifiers with hidden layers: parameters, docstrings and fitted attributes."""
 
+from __future__ import annotations
+
 from abc import ABC
 from collections.abc import Sequence
 from numbers import Integral
@@ -10,7 +12,6 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import NetClassifier, store_parameters
-from ._errors import plain
 from ._nets.activations import ACTIVATIONS
 from ._nets.initializers import INITIALIZERS
 from ._nets.network import Network
@@ -26,7 +27,7 @@ from ._typing import (
     RandomState,
     Schedule,
 )
-from ._validation import validate_rows
+from ._validation import check_sizes, validate_rows
 
 #: The parts of the docstrings that both classes share, by their placeholders.
 SHARED_DOCS = {
@@ -136,8 +137,8 @@ SHARED_DOCS = {
         The number of iterations or epochs of the last `fit`, and of each `partial_fit` since;
         the most that a net took.
     loss_ : float
-        The objective at the fitted weights; the mean of the nets. Where that of one is above
-        log n_classes, the objective of weights of zero, `fit` says so by a `ConvergenceWarning`.
+        The objective at the fitted weights; with several nets their mean. `fit` warns if that of
+        a net is above log n_classes, the objective of equal probabilities.
     stop_reason_ : str or ndarray of str of shape (n_nets,)
         Why the training ended; with several nets that of each
         that had begun:
@@ -226,6 +227,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         from ._to_sklearn import make_mlp, make_vote  # noqa: PLC0415
 
         is_alone = self.intercepts_[0].ndim == 1
+        loss_curves = [self.loss_curve_] if is_alone else self.loss_curves_
         nets = [
             make_mlp(
                 network.weights,
@@ -235,9 +237,10 @@ class HiddenLayersClassifier(NetClassifier, ABC):
                 activation=self._fitted_activation,
                 alpha=self.reg_ * self._total_weight,
                 n_iter=self.n_iter_,
+                loss_curve=loss_curve,
                 loss=self.loss_,
             )
-            for network in self._get_networks()
+            for network, loss_curve in zip(self._get_networks(), loss_curves, strict=True)
         ]
         return nets[0] if is_alone else make_vote(nets, self.classes_, columns)
 
@@ -430,10 +433,4 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
 
     @property
     def _hidden_sizes(self):
-        sizes = np.atleast_1d(self.hidden_layer_sizes)
-        if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or not len(sizes) or sizes.min() < 1:
-            raise ValueError(
-                "hidden_layer_sizes must be an integer or a sequence of them, each at least 1, "
-                f"got {plain(self.hidden_layer_sizes)!r}."
-            )
-        return tuple(sizes.tolist())
+        return check_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")

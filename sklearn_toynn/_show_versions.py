@@ -1,5 +1,7 @@
 """What a report of a bug should say of the machine that it was seen on."""
 
+from __future__ import annotations
+
 import platform
 import sys
 from importlib import import_module

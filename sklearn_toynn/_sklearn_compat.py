@@ -3,6 +3,8 @@
 `tests/test_sklearn_compat.py` says which of them a release has moved.
 """
 
+from __future__ import annotations
+
 from contextlib import nullcontext
 from copy import copy
 from inspect import getattr_static, signature
@@ -22,8 +24,8 @@ from sklearn.model_selection._validation import (
     _warn_or_raise_about_fit_failures as report_fit_failures,
 )
 from sklearn.pipeline import Pipeline
-from sklearn.utils import metaestimators
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils import _available_if, _param_validation
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils._param_validation import validate_params as _validate_params
 from sklearn.utils._user_interface import _print_elapsed_time
 from sklearn.utils.metadata_routing import get_routing_for_object
@@ -32,10 +34,32 @@ from sklearn.utils.validation import _check_method_params as check_method_params
 
 from ._typing import as_typed
 
+
 # scikit-learn says nothing of types
-available_if = as_typed(metaestimators.available_if)
+@as_typed
+def available_if(check):
+    """Return scikit-learn's decorator of this name, with the error of `check` as it is."""
+    return lambda method: AvailableIf(method, check, method.__name__)
+
+
 fit_context = as_typed(_fit_context)
 validate_params = as_typed(_validate_params)
+
+
+class AvailableIf(_available_if._AvailableIfDescriptor):
+    """A method that is there if a check of its object raises no AttributeError."""
+
+    def _check(self, obj, owner):  # noqa: ARG002
+        self.check(obj)
+
+
+class Interval(_param_validation.Interval):
+    """An interval of numbers; True and False are none."""
+
+    def is_satisfied_by(self, val):
+        """Say whether a value is a number in the interval."""
+        return not isinstance(val, bool) and super().is_satisfied_by(val)
+
 
 #: The methods of a callback.
 HOOKS = ("setup", "on_fit_task_begin", "on_fit_task_end", "teardown")

@@ -1,5 +1,7 @@
 """The linear classifier: its parameters and its fitted attributes."""
 
+from __future__ import annotations
+
 from typing import ClassVar
 
 import numpy as np

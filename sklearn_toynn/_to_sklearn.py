@@ -47,7 +47,7 @@ def make_logistic_regression(weights, biases, classes, columns, *, C, n_iter):
     return model
 
 
-def make_mlp(weights, biases, classes, columns, *, activation, alpha, n_iter, loss):
+def make_mlp(weights, biases, classes, columns, *, activation, alpha, n_iter, loss_curve, loss):
     """Return a fitted `MLPClassifier`.
 
     Parameters
@@ -60,8 +60,14 @@ def make_mlp(weights, biases, classes, columns, *, activation, alpha, n_iter, lo
         As above.
     activation : str
         Of `MLP_ACTIVATIONS`, else a ValueError says so.
-    alpha, n_iter, loss : float, int, float
-        What the model is to say of its fit.
+    alpha, n_iter, loss_curve, loss : float, int, list of float, float
+        The model's parameter `alpha`, and its attributes that describe the fit.
+
+    Notes
+    -----
+    `partial_fit` and a warm-started `fit` continue from the weights. The attributes that
+    scikit-learn keeps of earlier training are those before its first epoch, so its stopping rules
+    compare its own losses only. `_optimizer` is missing, so the solver makes a new one.
     """
     if activation not in MLP_ACTIVATIONS:
         raise ValueError(
@@ -77,7 +83,11 @@ def make_mlp(weights, biases, classes, columns, *, activation, alpha, n_iter, lo
     model.classes_, model._label_binarizer = classes, LabelBinarizer().fit(classes)
     model.n_layers_, model.n_outputs_ = len(weights) + 1, len(last_biases)
     model.out_activation_ = "softmax" if len(classes) > 2 else "logistic"
-    model.n_iter_, model.loss_ = n_iter, loss
+    model.n_iter_, model.loss_, model.loss_curve_ = n_iter, loss, list(loss_curve)
+    model.t_ = model._no_improvement_count = 0
+    model.best_loss_, model.best_validation_score_ = np.inf, -np.inf
+    model.validation_scores_ = []
+    model._best_coefs, model._best_intercepts = model.coefs_[:], model.intercepts_[:]
     set_columns(model, columns)
     return model
 

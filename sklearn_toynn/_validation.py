@@ -119,8 +119,7 @@ def validate_problem(
         skip_check_array=is_checked,
     )
     if not are_labels(y):
-        with naming("y"):
-            check_classification_targets(y)
+        check_targets(y)
     if classes is None:
         with naming("y"):
             classes, codes = np.unique(y, return_inverse=True)
@@ -199,6 +198,8 @@ def check_labels(labels, name):
         labels = column_or_1d(labels, warn=True)
         # for its checks of values; the result would hold strings as objects
         check_array(labels, ensure_2d=False, dtype=None, ensure_min_samples=0, input_name=name)
+    check_one_type(labels, name)
+    with naming(name):
         target_type = type_of_target(labels) if labels.size else "binary"
     if target_type not in ("binary", "multiclass"):
         raise ValueError(
@@ -206,6 +207,25 @@ def check_labels(labels, name):
             f"({target_type}, dtype {labels.dtype}). Convert them to one of these types."
         )
     return labels
+
+
+def check_targets(y):
+    """Refuse y, an array, that does not hold classes."""
+    check_one_type(y, "y")
+    with naming("y"):
+        check_classification_targets(y)
+
+
+def check_one_type(labels, name):
+    """Refuse objects of several types, which do not compare."""
+    if labels.dtype != object:
+        return
+    types = {"str" if isinstance(label, str) else type(label).__name__ for label in labels.flat}
+    if len(types) > 1:
+        raise ValueError(
+            f"{name} must hold labels of one type, got {', '.join(sorted(types))}. Convert them "
+            f"to one type, for example by {name}.astype(str)."
+        )
 
 
 def are_labels(y):
@@ -365,12 +385,13 @@ def check_total_weight(weights, class_weight, name):
 
 def encode(y, classes, name):
     """Return the index in the sorted `classes` of each label of y."""
+    check_one_type(y, name)
     try:
         codes = np.searchsorted(classes, y)
     except TypeError as error:
         raise ValueError(
-            f"{name} must hold labels among the classes {plain(classes.tolist())}, got some that "
-            f"do not compare with them: {error}."
+            f"{name} must hold labels among the classes {plain(classes.tolist())}, got labels of "
+            f"another type, {type(y[0]).__name__}."
         ) from error
     codes[codes == len(classes)] = 0
     unseen = classes[codes] != y
@@ -389,9 +410,8 @@ def check_weights(weights, n_samples, name):
     if isinstance(weights, Real):
         weights = np.full(n_samples, weights)
     with naming(name):
-        weights = check_array(
-            weights, ensure_2d=False, dtype=np.float64, copy=True, input_name=name
-        )
+        weights = check_array(weights, ensure_2d=False, dtype=np.float64, input_name=name)
+        weights = np.array(weights)  # what pandas returns, even as a copy, may be read-only
     if weights.shape != (n_samples,):
         raise ValueError(f"{name} must have shape ({n_samples},), got {weights.shape}.")
     if weights.min() < 0:
@@ -468,3 +488,21 @@ def split_rows(rows, codes, n_classes, fraction, rng):
         rng.shuffle(members)
         is_validation[members[: n_per_class[k]]] = True
     return rows[~is_validation], rows[is_validation]
+
+
+def has_bools(values):
+    """Say whether there is True or False among values."""
+    return any(isinstance(value, bool | np.bool_) for value in np.asarray(values, object).flat)
+
+
+def check_sizes(sizes, name):
+    """Return the numbers of units, given as an int or a sequence, as a tuple."""
+    with naming(name):
+        checked = np.atleast_1d(sizes)
+    is_list = checked.ndim == 1 and checked.dtype.kind in "iu" and len(checked) > 0
+    if not is_list or has_bools(sizes) or checked.min() < 1:
+        raise ValueError(
+            f"{name} must be an integer or a sequence of integers, each at least 1, got "
+            f"{plain(sizes)!r}."
+        )
+    return tuple(checked.tolist())

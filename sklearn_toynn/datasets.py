@@ -1,5 +1,7 @@
 """Data sets to try a classifier on."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
 
 import numpy as np

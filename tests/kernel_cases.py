@@ -172,3 +172,49 @@ def assert_close(values, desired, rtol):
     """Compare arrays (n_nets, ...) up to a share of each net's largest entry."""
     for of_net, desired_of_net in zip(values, desired, strict=True):
         assert_allclose(of_net, desired_of_net, rtol=0, atol=rtol * np.abs(desired_of_net).max())
+
+
+def unaligned(array):
+    copy = np.empty(array.nbytes + 1, np.uint8)[1:].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def assert_checks(call, *args, any_length=(), any_layout=()):
+    """Check that a call refuses arrays of another dtype, length or layout in the place of its own.
+
+    It must refuse read-only ones, too, where it writes. `any_length` and `any_layout` are the
+    places of arrays whose length or layout is free.
+    """
+
+    def copies():
+        return [each.copy(order="K") if isinstance(each, np.ndarray) else each for each in args]
+
+    outcome = copies()
+    call(*outcome)
+    for place, array in enumerate(args):
+        if not isinstance(array, np.ndarray):
+            continue
+        is_real = array.dtype.kind == "f"
+        others = [
+            array.astype(np.float16 if is_real else np.int16),
+            array.astype(np.int64 if is_real else np.float64),
+            array.astype(array.dtype.newbyteorder()),
+            unaligned(array),
+        ]
+        if place not in any_length:
+            others.append(array.ravel()[:-1].copy())
+        if place not in any_layout:
+            flags = array.flags
+            if array.ndim == 1:
+                others.append(strided(array))
+            elif not (flags.c_contiguous and flags.f_contiguous):
+                others.append(array.copy(order="F" if flags.c_contiguous else "C"))
+        if not np.array_equal(outcome[place], array, equal_nan=True):
+            others.append(array.copy(order="K"))
+            others[-1].flags.writeable = False
+        for other in others:
+            arguments = copies()
+            arguments[place] = other
+            with pytest.raises((ValueError, TypeError, BufferError)):
+                call(*arguments)

@@ -14,15 +14,15 @@ ARROWS = {
     ),
     "onnx": "_cross_validated _softmax _two_layer_net _multi_layer_net model_selection",
     "_cross_validated": (
-        "model_selection _softmax _two_layer_net _hidden_layers _base _callbacks _doc_links "
-        "_errors _sklearn_compat"
+        "model_selection _softmax _two_layer_net _hidden_layers _base _validation _callbacks "
+        "_doc_links _errors _sklearn_compat"
     ),
     "model_selection": (
-        "_softmax _base _validation _callbacks _doc_links _training _sklearn_compat"
+        "_softmax _base _validation _callbacks _doc_links _errors _training _sklearn_compat"
     ),
     "_softmax": "_base _linear _training _nets _sklearn_compat _to_sklearn",
     "_two_layer_net": "_hidden_layers _sklearn_compat",
-    "_multi_layer_net": "_hidden_layers _errors _sklearn_compat",
+    "_multi_layer_net": "_hidden_layers _validation _sklearn_compat",
     "_hidden_layers": "_base _validation _nets _sklearn_compat _to_sklearn",
     "_base": "_version _validation _callbacks _doc_links _training _nets _errors _sklearn_compat",
     "_validation": "_training _nets _errors",

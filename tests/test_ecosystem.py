@@ -59,7 +59,7 @@ FOLDS = StratifiedKFold(5, shuffle=True, random_state=0)
 
 both_models = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 # where a penalty is too strong for the epochs, or they are few
-above_zero_weights = pytest.mark.filterwarnings("ignore:loss_ is .* weights of zero")
+above_zero_weights = pytest.mark.filterwarnings("ignore:The fitted model is worse")
 
 
 @pytest.fixture(params=["iris", "wine", "breast cancer"])

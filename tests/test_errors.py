@@ -2,6 +2,9 @@
 
 import inspect
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import sklearn_toynn
 from sklearn_toynn import (
     MultiLayerNetClassifier,
     SoftmaxClassifier,
@@ -21,6 +25,7 @@ from sklearn_toynn import (
 from sklearn_toynn.inspection import HiddenUnitsDisplay
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
+in_processes = partial(FusedGridSearchCV, param_grid={"reg": [1]}, n_jobs=2, refit=False)
 WAYS_TO_FIT = {
     "fit": lambda model, X, y: model.fit(X, y),
     "partial_fit": lambda model, X, y: model.partial_fit(X, y, classes=[0, 1, 2]),
@@ -31,6 +36,7 @@ WAYS_TO_FIT = {
     ),
     "pipeline": lambda model, X, y: make_pipeline(StandardScaler(), model).fit(X, y),
     "search": lambda model, X, y: GridSearchCV(model, {"reg": [0.1]}, cv=2).fit(X, y),
+    "processes": lambda model, X, y: in_processes(model).fit(X, y),
     "fused search": lambda model, X, y: FusedGridSearchCV(model, {"reg": [0, 1]}, cv=2).fit(X, y),
 }
 
@@ -50,6 +56,17 @@ def test_a_warning_points_at_the_line_that_called(model_class, way):
         assert warning.filename == __file__
         assert warning.lineno == first_line
     assert caught
+
+
+def test_a_warning_of_a_worker_points_at_the_package():
+    """The stack of a worker has no line of the user's, and the standard library says nothing."""
+    X, y = wine()
+    model = SoftmaxClassifier(solver="sgd", learning_rate=1e9, schedule="constant")
+    with warnings.catch_warnings(record=True) as caught, ThreadPoolExecutor(1) as pool:
+        warnings.simplefilter("always")
+        pool.submit(model.fit, X, y).result()
+    assert [warning.category for warning in caught] == [ConvergenceWarning]
+    assert Path(caught[0].filename).parent == Path(sklearn_toynn.__file__).parent
 
 
 def continue_net(X, y, **changes):

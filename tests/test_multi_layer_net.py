@@ -164,7 +164,7 @@ def test_a_warm_start_needs_the_same_layers():
     X, y = wine()
     net = MultiLayerNetClassifier((5, 4), max_iter=5, warm_start=True, random_state=0).fit(X, y)
     before = clone(net).fit(X, y)
-    with pytest.raises(ValueError, match=r"\[13, 5, 4, 3\] units"):
+    with pytest.raises(ValueError, match=r"\[13, 5, 4, 3\] and"):
         net.set_params(hidden_layer_sizes=(4, 5)).fit(X, y)
     assert_same_bits(net, before)
 

@@ -14,7 +14,10 @@ from helpers import ends_early
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.neural_network import MLPClassifier
 
 from sklearn_toynn import (
     MultiLayerNetClassifier,
@@ -81,6 +84,61 @@ def test_its_parameters_say_what_was_fitted():
     assert net.alpha == pytest.approx(0.01 * len(y))
     X, y = load(2)
     assert_allclose(SoftmaxClassifier().fit(X, y).to_sklearn().C, 1)
+
+
+@pytest.mark.parametrize(("n_classes", "dtype"), [(2, np.float32), (3, np.float64)])
+@pytest.mark.parametrize("name", ["net relu", "nets", "layers"])
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("partial_fit", {"solver": "adam"}),
+        ("partial_fit", {"solver": "sgd", "learning_rate": "invscaling"}),
+        ("fit", {"solver": "adam"}),
+        ("fit", {"solver": "adam", "early_stopping": True}),
+        ("fit", {"solver": "sgd", "learning_rate": "adaptive"}),
+        ("fit", {"solver": "lbfgs", "max_iter": 20}),
+    ],
+)
+def test_an_mlp_continues_to_train(method, params, name, n_classes, dtype):
+    X, y = load(n_classes, dtype)
+    # with early_stopping, scikit-learn before 1.9 refuses labels that are text
+    y = np.unique(y, return_inverse=True)[1]
+    ours = clone(MODELS[name]).fit(X, y)
+    curve = list(ours.loss_curve_)
+    theirs = ours.to_sklearn()
+    nets = getattr(theirs, "estimators_", [theirs])
+    for index, net in enumerate(nets):
+        expected = log_loss(y, net.predict_proba(X))
+        assert net.loss_curve_ == (curve if nets == [theirs] else ours.loss_curves_[index])
+        net.set_params(warm_start=True, max_iter=20, random_state=0).set_params(**params)
+        for _ in range(20 if method == "partial_fit" else 1):
+            getattr(net, method)(X, y)
+        assert log_loss(y, net.predict_proba(X)) < expected
+    assert ours.loss_curve_ == curve
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_an_mlp_has_all_attributes_of_a_fitted_one(solver):
+    X, y = load(3)
+    fitted = MLPClassifier(8, solver=solver, max_iter=2)
+    with pytest.warns(ConvergenceWarning):
+        fitted.fit(X, y)
+    # those that each fit makes anew
+    of_fit = {"_optimizer", "_random_state", "_coef_indptr", "_intercept_indptr"}
+    ours = clone(MODELS["net relu"]).fit(X, y).to_sklearn()
+    assert vars(fitted).keys() - vars(ours).keys() <= of_fit
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("reg", ["auto", 1e-3])
+def test_a_logistic_regression_starts_at_its_minimum(reg, n_classes):
+    X, y = load(n_classes)
+    theirs = SoftmaxClassifier(reg).fit(X, y).to_sklearn().set_params(warm_start=True)
+    before = theirs.coef_.copy()
+    theirs.fit(X, y)
+    assert theirs.n_iter_.max() <= 1
+    assert_allclose(theirs.coef_, before, atol=1e-3)
+    assert clone(theirs).fit(X, y).n_iter_.max() > 5
 
 
 @pytest.mark.parametrize("activation", ["gelu", "silu", "leaky_relu"])

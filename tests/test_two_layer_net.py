@@ -215,7 +215,7 @@ def test_partial_fit():
 def test_another_number_of_nets_cannot_go_on(n_nets):
     model = ensemble(warm_start=True).fit(X, y)
     before = model.predict_proba(X)
-    with pytest.raises(ValueError, match=f"Fitted are 3 .* asked for are {n_nets} "):
+    with pytest.raises(ValueError, match=f"earlier fit: 3, .* Now they are {n_nets}, "):
         model.set_params(n_nets=n_nets).fit(X, y)
     assert_array_equal(model.set_params(n_nets=3).predict_proba(X), before)
 

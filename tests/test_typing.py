@@ -1,6 +1,7 @@
 """The public surface is annotated; what a checker makes of it is in typing_cases.py."""
 
 import inspect
+import re
 from importlib.resources import files
 
 import pytest
@@ -33,6 +34,12 @@ def test_every_argument_is_annotated(name):
         parameters = inspect.get_annotations(function).keys() - {"return"}
         assert parameters == inspect.signature(function).parameters.keys() - {"self"}
         assert "return" in inspect.get_annotations(function)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_help_prints_short_names(name):
+    for function in public_functions(PUBLIC[name]):
+        assert not re.search(r"Union|numpy\.|typing\.", str(inspect.signature(function)))
 
 
 def test_the_package_says_so():

@@ -20,6 +20,7 @@ from sklearn_toynn import (
     TwoLayerNetClassifier,
     TwoLayerNetClassifierCV,
 )
+from sklearn_toynn._sklearn_compat import Interval
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
 # ---- wrong data
@@ -81,9 +82,9 @@ def test_other_width(model_class):
         (lambda X, _: (X, X[:, 0]), "Unknown label type: continuous"),
         (lambda X, _: (X, X[:, :2]), "y should be a 1d array, got an array of shape"),
         (lambda X, y: (X, with_entry(y.astype(float), 3, np.nan)), "Input y contains NaN"),
-        (lambda X, y: (X, np.where(y, "a", None)), "Unknown label type"),
-        (lambda X, y: (X, np.where(y, 1, None)), "Unknown label type|Input y contains"),
-        (lambda X, y: (X, np.array(["a", 1, 2.0], dtype=object)[y]), "'<' not supported"),
+        (lambda X, y: (X, np.where(y, "a", None)), "one type, got NoneType, str"),
+        (lambda X, y: (X, np.where(y, 1, None)), "one type, got NoneType, int"),
+        (lambda X, y: (X, np.array(["a", 1, 2.0], object)[y]), "one type, got float, int, str"),
         (lambda X, y: (X, np.zeros(len(y), int)), r"y must .* one class.*\[0\]"),
         (lambda X, y: (X, np.full(len(y), "only")), r"y must .* one class.*\['only'\]"),
         (lambda X, y: (X[:1], y[:1]), r"y must .* one class.*\[0\]|1 sample"),
@@ -480,3 +481,78 @@ class TestErrorsNameTheArgument:
         X = np.random.RandomState(0).standard_normal((300, 400))
         with pytest.raises(ValueError, match=r"rows that span 299 dimensions"):
             SoftmaxClassifier(solver="newton").fit(X, np.arange(300) % 75)
+
+
+# ---- labels of several types
+
+
+MIXED = {
+    "int first": np.array([1, "a", "b"] * 20, object),
+    "string first": np.array(["a", "b", 1] * 20, object),
+    "None": np.array(["a", "b", None] * 20, object),
+    "bool and int": np.array([True, 2, 3] * 20, object),
+    "Series": pd.Series(["a", "b", 1] * 20),
+    "Categorical": pd.Categorical(["a", "b", 1] * 20),
+}
+every_mixture = pytest.mark.parametrize("mixed", MIXED.values(), ids=MIXED)
+EVERY_MODEL = [
+    SoftmaxClassifier(solver="sgd"),
+    TwoLayerNetClassifier(4),
+    MultiLayerNetClassifier(4),
+    SoftmaxClassifierCV(),
+    TwoLayerNetClassifierCV(4),
+]
+every_estimator = pytest.mark.parametrize("model", EVERY_MODEL, ids=lambda m: type(m).__name__)
+
+
+@every_mixture
+@every_estimator
+def test_labels_of_several_types(model, mixed):
+    X = np.random.RandomState(0).standard_normal((60, 2))
+    types = {type(label).__name__ for label in mixed}
+    message = f"must hold labels of one type, got {', '.join(sorted(types))}. Convert"
+    with pytest.raises(ValueError, match=f"^y {message}"):
+        model.fit(X, mixed)
+    if "CV" in type(model).__name__:
+        return
+    for y in (np.arange(60) % 2, np.array(["a", "b"] * 30)):
+        with pytest.raises(ValueError, match=f"^y_val {message}"):
+            model.fit(X, y, X_val=X, y_val=mixed)
+        with pytest.raises(ValueError, match=f"^y {message}"):
+            model.partial_fit(X, mixed, classes=np.unique(y))
+    with pytest.raises(ValueError, match=f"^classes {message}"):
+        model.partial_fit(X, y, classes=mixed[:3])
+
+
+# ---- True and False are no numbers
+
+
+def numbers(model):
+    for name, constraints in model._parameter_constraints.items():
+        if any(isinstance(one, Interval) for one in constraints) and "boolean" not in constraints:
+            yield name
+
+
+@pytest.mark.parametrize(
+    ("model", "name"), [(model, name) for model in EVERY_MODEL for name in numbers(model)]
+)
+@pytest.mark.parametrize("value", [True, np.True_])
+def test_booleans_are_no_numbers(model, name, value):
+    X, y = wine()
+    model = clone(model).set_params(**{name: value})
+    with pytest.raises(ValueError, match=f"{name}.*True"):
+        model.fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        MultiLayerNetClassifier((True, 3)),
+        TwoLayerNetClassifierCV([3, True]),
+        SoftmaxClassifierCV([0.1, True]),
+        SoftmaxClassifierCV([True]),
+    ],
+)
+def test_booleans_among_numbers(model):
+    with pytest.raises(ValueError, match="must be .*True"):
+        model.fit(*wine())

@@ -25,7 +25,13 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from sklearn_toynn import SoftmaxClassifier
+from sklearn_toynn import (
+    SoftmaxClassifier,
+    SoftmaxClassifierCV,
+    TwoLayerNetClassifier,
+    TwoLayerNetClassifierCV,
+)
+from sklearn_toynn.model_selection import FusedGridSearchCV, FusedRandomizedSearchCV
 
 # for fits whose end at `max_iter` is beside the point
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -218,6 +224,65 @@ def test_kinds_of_sample_weight(model, as_weights):
     w = (1 + np.arange(len(y)) % 3).tolist()
     fitted = clone(model).fit(X, y, sample_weight=as_weights(w))
     assert_same_bits(fitted, clone(model).fit(X, y, sample_weight=np.array(w, dtype=float)))
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        "bool",
+        "boolean",
+        "uint8",
+        "Int64",
+        "Float32",
+        "float32",
+        "float64",
+        "object",
+        "bool[pyarrow]",
+        "int64[pyarrow]",
+        "float[pyarrow]",
+        "double[pyarrow]",
+    ],
+)
+def test_weights_as_a_series_of_any_dtype(dtype):
+    # pandas 3 returns arrays that are read-only
+    X, y = wine()
+    plain = (np.arange(len(y)) % 3).astype(float)
+    if dtype.startswith("bool"):
+        plain = np.minimum(plain, 1)
+    given = pd.Series(plain.astype(bool) if dtype.startswith("bool") else plain).astype(dtype)
+    before = given.copy()
+    fits = {
+        "fit": lambda w: SoftmaxClassifier(class_weight={0: 2.0}).fit(X, y, w),
+        "sample_weight_val": lambda w: SoftmaxClassifier().fit(
+            X, y, X_val=X, y_val=y, sample_weight_val=w
+        ),
+        "early_stopping": lambda w: SoftmaxClassifier(
+            class_weight="balanced", early_stopping=True, random_state=0
+        ).fit(X, y, w),
+        "partial_fit": lambda w: SoftmaxClassifier(solver="sgd", random_state=0).partial_fit(
+            X, y, [0, 1, 2], w
+        ),
+        "cv": lambda w: SoftmaxClassifierCV(regs=2, cv=3, random_state=0).fit(X, y, w),
+        "net cv": lambda w: TwoLayerNetClassifierCV(
+            [3], regs=2, cv=3, n_nets=1, max_iter=3, random_state=0
+        ).fit(X, y, w),
+        "fused": lambda w: FusedGridSearchCV(
+            TwoLayerNetClassifier(3, max_iter=3, random_state=0),
+            {"reg": [0.1, "auto"]},
+            cv=3,
+            error_score="raise",
+        ).fit(X, y, sample_weight=w),
+        "sampled": lambda w: FusedRandomizedSearchCV(
+            TwoLayerNetClassifier(3, max_iter=3, random_state=0),
+            {"reg": [0.1, "auto"]},
+            n_iter=2,
+            cv=3,
+            error_score="raise",
+        ).fit(X, y, sample_weight=w),
+    }
+    for name, fit in fits.items():
+        assert_array_equal(fit(given).predict_proba(X), fit(plain).predict_proba(X), name)
+    pd.testing.assert_series_equal(given, before)
 
 
 @every_model

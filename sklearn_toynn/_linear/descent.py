@@ -166,13 +166,13 @@ class Descent:
         tolerance = self._tolerance
         if not (
             kernels.newton_steps
+            and not self.has_converged  # else there may be no model
             and self._renews_always
             and self._is_fresh
             and self.model.is_exact
             and len(self.model.factor) <= MAX_ORDER_AHEAD
             and self.objective.rows.Z is not None
             and tolerance.gradient == 0
-            and not self.has_converged
             and self._decrement > MAX_DECREMENT_TO_PROVE * self._gap_to_reach
         ):
             return []

@@ -276,7 +276,9 @@ class LinearTraining:
                 warning = None
         warnings = [warning]
         if monitor.reason not in (None, "interrupted"):
-            warnings.append(describe_large_loss(loss, network.widths[-1], ""))
+            n_classes, reg = network.widths[-1], self._options.reg
+            comparison = describe_large_loss(loss, n_classes, reg, has_learning_rate=False)
+            warnings.insert(0, comparison)
         return LinearResult(
             coef=network.weights[0],
             intercept=network.biases[0],

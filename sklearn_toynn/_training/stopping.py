@@ -116,12 +116,14 @@ class StoppingPolicy:
         )
 
 
-def describe_large_loss(loss, n_classes, scaling_advice):
-    """Return the warning about an objective above that of zero weights, log K, or None."""
+def describe_large_loss(loss, n_classes, reg, *, has_learning_rate, scaling_advice=""):
+    """Return the warning that equal probabilities have a lower objective, log K, or None."""
     zero_loss = math.log(n_classes)
     if loss <= zero_loss * (1 + 1e-6):
         return None
+    causes = [f"reg (now {reg:.3g})"] * (reg > 0) + ["learning_rate"] * has_learning_rate
+    advice = f"Lower {' or '.join(causes)}, or raise max_iter" if causes else "Raise max_iter"
     return (
-        f"loss_ is {loss:.6g}, above the {zero_loss:.6g} of weights of zero, log {n_classes}. "
-        f"Raise max_iter, lower learning_rate, reg or what init draws{scaling_advice}."
+        f"The fitted model is worse (loss {loss:.6g}) than predicting equal probabilities "
+        f"({zero_loss:.6g}). {advice}{scaling_advice}."
     )

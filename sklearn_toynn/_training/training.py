@@ -137,7 +137,7 @@ class NetTraining:
             warning = self._solver.warn_of_end(
                 objective, self._state, monitor, self._scaling_advice
             )
-        warnings = [warning, self._describe_large_loss(loss)]
+        warnings = [self._describe_large_loss(loss), warning]
         columns = objective.samples.columns
         state = OptimizerState(moments, self._state.n_steps)
         return NetResult(
@@ -177,7 +177,13 @@ class NetTraining:
         n_classes = self.objective.network.widths[-1]
         if loss <= math.log(n_classes):  # before the costly advice
             return None
-        return describe_large_loss(loss, n_classes, self._scaling_advice())
+        return describe_large_loss(
+            loss,
+            n_classes,
+            self._options.reg,
+            has_learning_rate=self._solver.follows_schedule,
+            scaling_advice=self._scaling_advice(),
+        )
 
     def _describe_divergence(self, loss):
         change = "what init draws"

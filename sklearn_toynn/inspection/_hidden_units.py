@@ -1,5 +1,7 @@
 """The weights of the hidden units."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any, Self
 

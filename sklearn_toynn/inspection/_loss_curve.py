@@ -1,5 +1,7 @@
 """The course of a training."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 

@@ -1,5 +1,7 @@
 """The scores of a search."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any, Self

@@ -1,5 +1,7 @@
 """A rule that chooses the simplest of the candidates that are as good as the best."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import Any

@@ -7,6 +7,9 @@ stack by stack, scores them, and returns results as `GridSearchCV` has them. All
 turns out to be none to share, goes through scikit-learn's own `_fit_and_score`.
 """
 
+from __future__ import annotations
+
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -28,6 +31,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from .._callbacks import make_hook_kwargs
 from .._doc_links import DocLinkMixin
+from .._errors import call_in_worker, repeat_warnings
 from .._sklearn_compat import (
     callback_context,
     check_method_params,
@@ -182,7 +186,9 @@ class FusedSearchMixin(DocLinkMixin, ABC):
         ]
         with Parallel(n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch) as parallel:
             outputs = parallel(
-                delayed(evaluation.run)(
+                delayed(call_in_worker)(
+                    os.getpid(),
+                    evaluation.run,
                     X,
                     y,
                     stacks,
@@ -194,6 +200,7 @@ class FusedSearchMixin(DocLinkMixin, ABC):
                     enumerate(splits), make_tasks(shareable, len(splits), self.n_jobs)
                 )
             )
+            outputs = repeat_warnings(outputs)
             results = {place: result for output in outputs for place, result in output.items()}
             # in the order in which `GridSearchCV` draws from NumPy's global stream
             rest = [
@@ -202,11 +209,19 @@ class FusedSearchMixin(DocLinkMixin, ABC):
                 if (candidate.index, index) not in results
             ]
             outputs = parallel(
-                delayed(evaluation.run_alone)(
-                    X, y, candidate, contexts[candidate.index][index], index, *splits[index]
+                delayed(call_in_worker)(
+                    os.getpid(),
+                    evaluation.run_alone,
+                    X,
+                    y,
+                    candidate,
+                    contexts[candidate.index][index],
+                    index,
+                    *splits[index],
                 )
                 for candidate, index in rest
             )
+            outputs = repeat_warnings(outputs)
         for (candidate, index), result in zip(rest, outputs, strict=True):
             results[candidate.index, index] = result
         return [results[place] for place in sorted(results)]

@@ -28,7 +28,7 @@ def frames(display):
     return {(round(p.get_y()), round(p.get_x())): p.get_linewidth() for p in patches}
 
 
-@pytest.mark.filterwarnings("ignore:loss_ is .* weights of zero")
+@pytest.mark.filterwarnings("ignore:The fitted model is worse")
 def test_two_parameters_are_a_map():
     search = FusedGridSearchCV(NET, GRID, cv=4).fit(X, y)
     display = SweepDisplay.from_search(search, baseline=0.9)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers import assert_same_bits
+from kernel_cases import assert_checks
 from numpy.testing import assert_allclose
 from scipy.special import log_softmax, softmax
 from sklearn.base import clone
@@ -209,3 +210,25 @@ def test_compiled_results_do_not_depend_on_where_the_arrays_lie(shape):
     for value, derivative in results[1:]:
         assert value == results[0][0]
         assert np.array_equal(derivative, results[0][1])
+
+
+@pytest.mark.skipif(CompiledKernels is None, reason="not built")
+def test_arrays_are_checked():
+    n_classes, size = 3, 4
+    scores, codes, weights, Z = draw((n_classes, 20, size))
+    P, order = softmax(scores, axis=0), (n_classes - 1) * size
+    factor, gradient = np.eye(order, order="F"), Z[:n_classes]
+    H = np.asfortranarray(np.ones((order, order)))
+    kernels = CompiledKernels
+    assert_checks(kernels.cross_entropy, scores, codes, weights, np.zeros_like(P))
+    assert_checks(kernels.softmax, scores)
+    assert_checks(kernels.derivative_change, scores, P, weights)
+    assert_checks(lambda H, ridge: kernels.add_penalty(H, ridge, n_classes), H, np.ones(size))
+    assert_checks(kernels.add_hessian, H, Z, P, weights)
+    assert_checks(kernels.solve_hessian, factor, gradient, np.zeros_like(gradient))
+    assert_checks(
+        lambda *arrays: kernels.newton_steps(*arrays[:6], 1.0, *arrays[6:], 0.0, 0.0),
+        *(Z, codes, weights, np.ones(size), np.zeros((n_classes, size)), gradient),
+        *(factor, np.zeros_like(P), np.zeros(2)),
+        any_length=[8],
+    )

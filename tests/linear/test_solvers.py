@@ -12,7 +12,13 @@ import scipy.sparse as sp
 from helpers import linear_objective
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp, softmax
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_digits,
+    load_iris,
+    load_wine,
+    make_classification,
+)
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
@@ -409,6 +415,18 @@ def test_newton_says_where_it_is_too_much():
 
 
 # ---- starts
+
+
+@every_solver
+def test_warm_start_at_the_minimum(solver):
+    X, y = make_classification(200, 2, n_informative=2, n_redundant=0, random_state=0)
+    model = SoftmaxClassifier(solver=solver, warm_start=True, tol=1e-10).fit(X, y)
+    loss = model.loss_
+    for tol in (1e-2, 1e-6, 1e-8):
+        model.set_params(tol=tol).fit(X, y)
+        assert model.n_iter_ == 1
+        assert model.stop_reason_ == "tol"
+        assert model.loss_ == pytest.approx(loss, rel=1e-9)
 
 
 @every_solver

@@ -1,5 +1,6 @@
 """Nets on columns as they are: trained as well as behind a StandardScaler, in the same terms."""
 
+import re
 import warnings
 from functools import cache
 
@@ -235,9 +236,30 @@ class TestEnd:
         model = clone(model).set_params(solver=solver, max_iter=1, init=3.0, random_state=0)
         if solver == "lbfgs":
             model = TwoLayerNetClassifier(5, 10.0, init=3.0, solver=solver, max_iter=1)
-        with pytest.warns(ConvergenceWarning, match="loss_ is .* above the 1.09861 .* Raise"):
+        with pytest.warns(ConvergenceWarning, match=r"worse .* \(1\.09861\)\. Lower reg"):
             model.fit(StandardScaler().fit_transform(X), y)
         assert model.loss_ > np.log(3)
+
+    @pytest.mark.parametrize("schedule", ["cosine", "constant"])
+    @every_solver
+    def test_a_large_penalty_is_named_first(self, solver, schedule):
+        X, y = load("wine")
+        reg = 1e300 if solver == "lbfgs" else 1e10
+        net = TwoLayerNetClassifier(5, reg, solver=solver, schedule=schedule, random_state=0)
+        with pytest.warns(ConvergenceWarning, match="") as caught:
+            net.fit(StandardScaler().fit_transform(X), y)
+        (warning,) = caught
+        advice = re.search("(Lower|Raise|raise) .*", str(warning.message))[0]
+        assert advice.startswith(f"Lower reg (now {reg:.3g})")
+        assert ("learning_rate" in advice) == (solver != "lbfgs")
+
+    def test_no_penalty_is_not_to_be_lowered(self):
+        X, y = load("wine")
+        net = TwoLayerNetClassifier(5, 0, init=30.0, solver="lbfgs", max_iter=1, random_state=0)
+        with pytest.warns(
+            ConvergenceWarning, match=r"probabilities \(1\.09861\)\. Raise max_iter"
+        ):
+            net.fit(StandardScaler().fit_transform(X), y)
 
     @pytest.mark.parametrize("solver", ["adam", "sgd"])
     def test_one_pass_is_not_judged(self, solver):
@@ -255,7 +277,7 @@ class TestEnd:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             assert net.fit(X, y).loss_ < np.log(3)
-        assert not any("above the" in str(warning.message) for warning in caught)
+        assert not any("equal probabilities" in str(warning.message) for warning in caught)
 
     def test_lbfgs_that_stops_by_itself(self):
         X, y = load_iris(return_X_y=True)
@@ -309,7 +331,7 @@ def test_any_columns(solver, seed):
         warnings.simplefilter("always")
         net.set_params(max_iter=40).fit(X, y, weights)
     assert net.loss_curve_[0] < 8
-    told = any("above the" in str(warning.message) for warning in caught)
+    told = any("equal probabilities" in str(warning.message) for warning in caught)
     assert told == (net.loss_ > np.log(3) * (1 + 1e-6))
     assert {warning.category for warning in caught} <= {ConvergenceWarning}
     dense = net.set_params(max_iter=4).fit(X, y, weights).loss_curve_

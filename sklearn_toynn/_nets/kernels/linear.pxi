@@ -9,7 +9,7 @@ cdef extern from "kernels.h" nogil:
                           double *, int *)
     ctypedef void dtrsv_t(char *, char *, char *, int *, double *, int *, double *, int *)
     ctypedef void dpotrf_t(char *, int *, double *, int *, int *)
-    double linear_cross_entropy(double *, const Py_ssize_t *, const double *, double *,
+    double linear_cross_entropy(double *, const ptrdiff_t *, const double *, double *,
                                 Py_ssize_t, Py_ssize_t)
     void linear_softmax(double *, Py_ssize_t, Py_ssize_t)
     void linear_derivative_change(double *, const double *, const double *, Py_ssize_t, Py_ssize_t)
@@ -19,7 +19,7 @@ cdef extern from "kernels.h" nogil:
                             Py_ssize_t, Py_ssize_t, double *, dsyrk_t *, Gemm *)
     void linear_solve_hessian(const double *, const double *, double *, Py_ssize_t, Py_ssize_t,
                               dtrsv_t *)
-    Py_ssize_t linear_newton_steps(const double *, const Py_ssize_t *, const double *,
+    Py_ssize_t linear_newton_steps(const double *, const ptrdiff_t *, const double *,
                                    const double *, double *, double *, double *, double *,
                                    double *, double *, Py_ssize_t, Py_ssize_t, Py_ssize_t,
                                    Py_ssize_t, double, double, double *, int *, int *, dsyrk_t *,
@@ -37,31 +37,49 @@ cdef dpotrf_t *dpotrf = <dpotrf_t *>find_blas(
 )
 
 
-def cross_entropy(double[:, ::1] scores, const Py_ssize_t[::1] codes, const double[::1] weights,
-                  double[:, ::1] probabilities):
-    cdef double *out = NULL if probabilities is None else &probabilities[0, 0]
+def cross_entropy(scores, codes, weights, probabilities):
+    cdef Py_ssize_t n_classes, n_rows
+    n_classes, n_rows = scores.shape
+    cdef double *to_scores = doubles(scores, n_classes * n_rows, PyBUF_CONTIG)
+    cdef double *to_probabilities = doubles(probabilities, n_classes * n_rows, PyBUF_CONTIG)
+    cdef double *of_weights = doubles(weights, n_rows)
+    cdef ptrdiff_t *of_codes = integers(codes, n_rows)
     cdef double value
     with nogil:
-        value = linear_cross_entropy(&scores[0, 0], &codes[0], &weights[0], out, scores.shape[0],
-                                     scores.shape[1])
+        value = linear_cross_entropy(to_scores, of_codes, of_weights, to_probabilities, n_classes,
+                                     n_rows)
     return value
 
 
-def softmax(double[:, ::1] scores):
+def softmax(scores):
+    cdef Py_ssize_t n_classes, n_rows
+    n_classes, n_rows = scores.shape
+    cdef double *to_scores = doubles(scores, n_classes * n_rows, PyBUF_CONTIG)
     with nogil:
-        linear_softmax(&scores[0, 0], scores.shape[0], scores.shape[1])
+        linear_softmax(to_scores, n_classes, n_rows)
 
 
-def derivative_change(double[:, ::1] changes, const double[:, ::1] probabilities,
-                      const double[::1] weights):
+def derivative_change(changes, probabilities, weights):
+    cdef Py_ssize_t n_classes, n_rows
+    n_classes, n_rows = changes.shape
+    cdef double *to_changes = doubles(changes, n_classes * n_rows, PyBUF_CONTIG)
+    cdef double *of_probabilities = doubles(probabilities, n_classes * n_rows)
+    cdef double *of_weights = doubles(weights, n_rows)
     with nogil:
-        linear_derivative_change(&changes[0, 0], &probabilities[0, 0], &weights[0],
-                                 changes.shape[0], changes.shape[1])
+        linear_derivative_change(to_changes, of_probabilities, of_weights, n_classes, n_rows)
 
 
-def add_penalty(double[::1, :] H, const double[::1] ridge, Py_ssize_t n_classes):
+cdef double *hessian(array, Py_ssize_t n_classes, Py_ssize_t size, int access=0) except? NULL:
+    """Return the address of a Hessian or its factor, in Fortran order."""
+    return doubles(array, ((n_classes - 1) * size) ** 2, PyBUF_F_CONTIGUOUS | access)
+
+
+def add_penalty(H, ridge, Py_ssize_t n_classes):
+    cdef Py_ssize_t size = len(ridge)
+    cdef double *to_H = hessian(H, n_classes, size, PyBUF_WRITABLE)
+    cdef double *of_ridge = doubles(ridge, size)
     with nogil:
-        linear_add_penalty(&H[0, 0], &ridge[0], n_classes, ridge.shape[0])
+        linear_add_penalty(to_H, of_ridge, n_classes, size)
 
 
 cdef double *new_work(Py_ssize_t n_classes, Py_ssize_t size, Py_ssize_t more) except NULL:
@@ -74,36 +92,50 @@ cdef double *new_work(Py_ssize_t n_classes, Py_ssize_t size, Py_ssize_t more) ex
     return work
 
 
-def add_hessian(H, const double[:, ::1] Z, const double[:, ::1] probabilities,
-                const double[::1] weights):
-    cdef double[::1, :] entries = H
-    cdef double *work = new_work(probabilities.shape[0], Z.shape[1], 0)
+def add_hessian(H, Z, probabilities, weights):
+    cdef Py_ssize_t n_classes = len(probabilities), n_rows, size
+    n_rows, size = Z.shape
+    cdef double *to_H = hessian(H, n_classes, size, PyBUF_WRITABLE)
+    cdef double *of_Z = doubles(Z, n_rows * size)
+    cdef double *of_probabilities = doubles(probabilities, n_classes * n_rows)
+    cdef double *of_weights = doubles(weights, n_rows)
+    cdef double *work = new_work(n_classes, size, 0)
     with nogil:
-        linear_add_hessian(&entries[0, 0], &Z[0, 0], &probabilities[0, 0], &weights[0],
-                           probabilities.shape[0], Z.shape[0], Z.shape[1], work, dsyrk, DGEMM)
+        linear_add_hessian(to_H, of_Z, of_probabilities, of_weights, n_classes, n_rows, size, work,
+                           dsyrk, DGEMM)
         free(work)
     return H
 
 
-def solve_hessian(const double[::1, :] factor, const double[:, ::1] gradient,
-                  double[:, ::1] steps):
+def solve_hessian(factor, gradient, steps):
+    cdef Py_ssize_t n_classes, size
+    n_classes, size = gradient.shape
+    cdef double *of_factor = hessian(factor, n_classes, size)
+    cdef double *of_gradient = doubles(gradient, n_classes * size)
+    cdef double *to_steps = doubles(steps, n_classes * size, PyBUF_CONTIG)
     with nogil:
-        linear_solve_hessian(&factor[0, 0], &gradient[0, 0], &steps[0, 0], gradient.shape[0],
-                             gradient.shape[1], dtrsv)
+        linear_solve_hessian(of_factor, of_gradient, to_steps, n_classes, size, dtrsv)
 
 
-def newton_steps(const double[:, ::1] Z, const Py_ssize_t[::1] codes, const double[::1] weights,
-                 const double[::1] ridge, double[:, ::1] theta, double[:, ::1] gradient,
-                 double loss, double[::1, :] factor, double[:, ::1] probabilities,
-                 double[::1] losses, double relative, double absolute):
-    cdef Py_ssize_t n_classes = theta.shape[0], n_rows = Z.shape[0], size = Z.shape[1], n_steps
+def newton_steps(Z, codes, weights, ridge, theta, gradient, double loss, factor, probabilities,
+                 losses, double relative, double absolute):
+    cdef Py_ssize_t n_classes = len(theta), n_rows, size, n_steps, max_steps = len(losses)
+    n_rows, size = Z.shape
+    cdef double *of_Z = doubles(Z, n_rows * size)
+    cdef ptrdiff_t *of_codes = integers(codes, n_rows)
+    cdef double *of_weights = doubles(weights, n_rows)
+    cdef double *of_ridge = doubles(ridge, size)
+    cdef double *to_theta = doubles(theta, n_classes * size, PyBUF_CONTIG)
+    cdef double *to_gradient = doubles(gradient, n_classes * size, PyBUF_CONTIG)
+    cdef double *to_factor = hessian(factor, n_classes, size, PyBUF_WRITABLE)
+    cdef double *to_probabilities = doubles(probabilities, n_classes * n_rows, PyBUF_CONTIG)
+    cdef double *to_losses = doubles(losses, max_steps, PyBUF_CONTIG)
     cdef double *work = new_work(n_classes, size, n_classes * (n_rows + 3 * size))
     cdef int is_current, has_factor
     with nogil:
-        n_steps = linear_newton_steps(&Z[0, 0], &codes[0], &weights[0], &ridge[0], &theta[0, 0],
-                                      &gradient[0, 0], &loss, &factor[0, 0],
-                                      &probabilities[0, 0], &losses[0], n_classes, n_rows, size,
-                                      losses.shape[0], relative, absolute, work,
+        n_steps = linear_newton_steps(of_Z, of_codes, of_weights, of_ridge, to_theta, to_gradient,
+                                      &loss, to_factor, to_probabilities, to_losses, n_classes,
+                                      n_rows, size, max_steps, relative, absolute, work,
                                       &is_current, &has_factor, dsyrk, DGEMM, dtrsv, dpotrf)
         free(work)
     return n_steps, loss, is_current != 0, has_factor != 0

@@ -19,9 +19,10 @@
 #define RESTRICT restrict
 #endif
 
-/* Compiles a function for AVX-512, for AVX2 and for the baseline; the loader chooses. */
+/* Compiles a function for AVX-512, for AVX2 and for the baseline; the loader chooses. It does so
+   before AddressSanitizer has started, which allows the baseline only. */
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 && defined(__x86_64__) \
-    && defined(__GLIBC__)
+    && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
 #define WIDE __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define WIDE

@@ -14,6 +14,7 @@ from kernel_cases import (
     RATES,
     RULES,
     CompiledKernels,
+    assert_checks,
     assert_close,
     assert_same_bits,
     both_dtypes,
@@ -26,6 +27,7 @@ from kernel_cases import (
     needs_compiled,
     run_epochs,
     strided,
+    unaligned,
 )
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -36,6 +38,11 @@ from sklearn_toynn._nets.kernels import selection
 from sklearn_toynn._nets.kernels.numpy_kernels import NumpyKernels
 from sklearn_toynn._nets.samples import Samples, chunk_length
 from sklearn_toynn.datasets import make_spiral
+
+if CompiledKernels:
+    from sklearn_toynn._nets.kernels._compiled import Stack
+
+    from sklearn_toynn._nets.kernels import compiled_kernels
 
 pytestmark = needs_compiled
 
@@ -349,10 +356,83 @@ def as_long(array):
     return array.astype(np.int64)
 
 
-def unaligned(array):
-    copy = np.empty(array.nbytes + 1, np.uint8)[1:].view(array.dtype).reshape(array.shape)
-    copy[...] = array
-    return copy
+# ---- arrays that do not fit
+
+
+@every_kind
+@both_dtypes
+def test_the_arrays_of_each_call_are_checked(dtype, kind, monkeypatch):
+    """The calls are those of a run, and come again with other arrays."""
+    widths, calls = (3, 5, 2), []
+
+    class Spy:
+        def __init__(self, *args):
+            self._stack = Stack(*args)
+            calls.append((Stack, args))
+
+        def __getattr__(self, name):
+            method = getattr(self._stack, name)
+            if not callable(method):
+                return method
+            return lambda *args: calls.append((method, args)) or method(*args)
+
+    monkeypatch.setattr(compiled_kernels, "Stack", Spy)
+    network, samples = (
+        make_network(widths, dtype=dtype),
+        make_samples(widths, 20, kind, dtype=dtype),
+    )
+    kernels = make_kernels(CompiledKernels, network, samples)
+    kernels.on_all()
+    kernels.on_batch(np.arange(7))
+    run_epochs(kernels, RULES["adam"])
+    CompiledKernels.scores(network, samples.X)
+    names = {call.__name__ for call, _ in calls}
+    assert names >= {
+        "Stack",
+        "set_rows",
+        "set_samples",
+        "on_all",
+        "on_rows",
+        "run_epochs",
+        "scores",
+    }
+    for call, args in calls:
+        free = {"any_layout": [0]} if call.__name__ in ("set_rows", "set_samples") else {}
+        if call.__name__ == "on_rows":
+            free = {"any_length": [0]}
+        assert_checks(call, *args, **free)
+        for part in ("data", "indices", "indptr"):
+            if free.get("any_layout") and sparse.issparse(args[0]):
+                assert_checks(
+                    lambda array, call=call, args=args, part=part: call(
+                        with_part(args[0], part, array), *args[1:]
+                    ),
+                    getattr(args[0], part),
+                )
+
+
+def with_part(rows, part, array):
+    changed = rows.copy()
+    setattr(changed, part, array)
+    return changed
+
+
+def test_numbers_of_rows_are_checked():
+    widths = (3, 5, 2)
+    network, samples = make_network(widths), make_samples(widths, 20)
+    for call, message in [
+        (lambda kernels: kernels._get_stack(5).on_all(6, None, np.zeros(2)), "length .* 6"),
+        (
+            lambda kernels: kernels._get_stack(5).on_rows(
+                np.arange(6), kernels.gradient, np.zeros(2)
+            ),
+            "rows.* 6",
+        ),
+        (lambda kernels: kernels._get_stack(5).scores(16, np.zeros((2, 2, 5))), "start .* 16"),
+        (lambda kernels: kernels._get_stack(5).scores(0, np.zeros((2, 2, 6))), "out.* 6"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            call(make_kernels(CompiledKernels, network, samples))
 
 
 # ---- without the interpreter lock
