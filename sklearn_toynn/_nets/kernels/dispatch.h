@@ -20,7 +20,7 @@ typedef struct {
 extern const InstructionSet kernels_baseline, kernels_avx2, kernels_avx512;
 
 /* The best first; returns their number. */
-static int list_choices(Choice choices[3])
+static inline int list_choices(Choice choices[3])
 {
     __builtin_cpu_init();
     choices[0] = (Choice){"avx512", &kernels_avx512,
@@ -36,7 +36,7 @@ static int list_choices(Choice choices[3])
 #else
 extern const InstructionSet kernels_baseline;
 
-static int list_choices(Choice choices[3])
+static inline int list_choices(Choice choices[3])
 {
     choices[0] = (Choice){"baseline", &kernels_baseline, 1};
     return 1;

@@ -40,37 +40,35 @@ static ptrdiff_t NAME(whole)(ptrdiff_t n, ptrdiff_t multiple)
 /* ------------------------------------------------------------------ the rows of a batch */
 
 /* out[panel][i] <- the rows of dense X, scaled; XREAL is the type of X. */
-#define GATHER(gather, XREAL)                                                                 \
-    static void NAME(gather)(const Net *net, REAL *RESTRICT out)                              \
-    {                                                                                         \
-        const Samples *samples = &net->samples;                                               \
-        const ptrdiff_t n_features = samples->n_features, stride = samples->column_stride;    \
-        const XREAL *RESTRICT mean = samples->mean, *RESTRICT inverse = samples->inv_scale;   \
-        for (ptrdiff_t i = 0; i < net->n; i++) {                                              \
-            const char *x = samples->x + net->rows[i] * samples->row_stride;                  \
-            for (ptrdiff_t first = 0; first < n_features; first += LANES) {                   \
-                const ptrdiff_t n = n_features - first < LANES ? n_features - first : LANES;  \
-                REAL *RESTRICT lanes = out + (first / LANES * net->stride + i) * LANES;       \
-                XREAL values[LANES];                                                          \
-                if (stride == sizeof(XREAL) && n == LANES)                                    \
-                    memcpy(values, x + first * sizeof(XREAL), sizeof(values));                \
-                else                                                                          \
-                    for (ptrdiff_t l = 0; l < n; l++)                                         \
-                        values[l] = *(const XREAL *)(x + (first + l) * stride);               \
-                if (n == LANES && inverse)                                                    \
-                    for (ptrdiff_t l = 0; l < LANES; l++)                                     \
-                        lanes[l] = (REAL)((values[l] - mean[first + l]) * inverse[first + l]); \
-                else if (inverse)                                                             \
-                    for (ptrdiff_t l = 0; l < n; l++)                                         \
-                        lanes[l] = (REAL)((values[l] - mean[first + l]) * inverse[first + l]); \
-                else                                                                          \
-                    for (ptrdiff_t l = 0; l < n; l++)                                         \
-                        lanes[l] = (REAL)values[l];                                           \
-            }                                                                                 \
-        }                                                                                     \
+#define GATHER(gather, XREAL, XVEC)                                                            \
+    typedef XREAL XVEC __attribute__((vector_size(LANES * sizeof(XREAL)),                      \
+                                      aligned(sizeof(XREAL)), may_alias));                     \
+    static void NAME(gather)(const Net *net, REAL *RESTRICT out)                               \
+    {                                                                                          \
+        const Samples *samples = &net->samples;                                                \
+        const ptrdiff_t n_features = samples->n_features, stride = samples->column_stride;     \
+        const XREAL *RESTRICT mean = samples->mean, *RESTRICT inverse = samples->inv_scale;    \
+        for (ptrdiff_t i = 0; i < net->n; i++) {                                               \
+            const char *x = samples->x + net->rows[i] * samples->row_stride;                   \
+            REAL *RESTRICT lanes = out + i * LANES;                                            \
+            ptrdiff_t j = 0;                                                                   \
+            for (; stride == sizeof(XREAL) && j + LANES <= n_features; j += LANES) {           \
+                XVEC values = *(const XVEC *)(x + j * sizeof(XREAL));                          \
+                if (inverse)                                                                   \
+                    values = (values - *(const XVEC *)(mean + j)) * *(const XVEC *)(inverse + j); \
+                *(VEC *)lanes = __builtin_convertvector(values, VEC);                          \
+                lanes += net->stride * LANES;                                                  \
+            }                                                                                  \
+            for (; j < n_features; j++) {                                                      \
+                const XREAL value = *(const XREAL *)(x + j * stride);                          \
+                lanes[j % LANES] = (REAL)(inverse ? (value - mean[j]) * inverse[j] : value);   \
+                if (j % LANES == LANES - 1)                                                    \
+                    lanes += net->stride * LANES;                                              \
+            }                                                                                  \
+        }                                                                                      \
     }
-GATHER(gather_float, float)
-GATHER(gather_double, double)
+GATHER(gather_float, float, NAME(vec_of_float))
+GATHER(gather_double, double, NAME(vec_of_double))
 #undef GATHER
 
 static ALWAYS_INLINE REAL NAME(at)(const void *array, int is_double, ptrdiff_t place)

@@ -139,37 +139,59 @@ static double NAME(evaluate)(Net *net, ptrdiff_t length, int has_gradient)
     return loss + NAME(penalty)(net, has_gradient);
 }
 
-/* Subtract a step from the weights; the formulas are in update_rules.py. */
-static ALWAYS_INLINE void NAME(step)(const Net *net, const Update *update, const int has_scale,
-                                     double step_size, REAL *RESTRICT first, REAL *RESTRICT second)
+/* Complete the gradient g of a batch by that of the penalty, take a step by the rule, as in
+   update_rules.py, and return the penalty at the weights before it. */
+static ALWAYS_INLINE double NAME(update)(const Net *net, const Update *update,
+                                         const enum Rule rule, const int has_scale,
+                                         double step_size, REAL *RESTRICT first,
+                                         REAL *RESTRICT second)
 {
     REAL *RESTRICT w = net->weights;
     const REAL *RESTRICT gradient = net->gradient, *RESTRICT scale = net->packed_scale;
-    const ptrdiff_t n = net->n_packed;
+    const REAL *RESTRICT decay = net->packed_decay;
     const REAL size = (REAL)step_size, momentum = (REAL)update->momentum;
     const REAL beta1 = (REAL)update->beta1, beta2 = (REAL)update->beta2;
     const REAL epsilon = (REAL)update->epsilon;
-    switch (update->rule) {
-    case GRADIENT_DESCENT:
-        for (ptrdiff_t i = 0; i < n; i++)
-            w[i] -= (has_scale ? scale[i] : 1) * (size * gradient[i]);
-        break;
-    case NESTEROV_MOMENTUM:
-        for (ptrdiff_t i = 0; i < n; i++) {
-            const REAL g = size * gradient[i];
-            first[i] = momentum * first[i] - g;
-            w[i] -= (has_scale ? scale[i] : 1) * (g - momentum * first[i]);
+    REAL lanes[NAME(SUM_LANES)] = {0};
+    for (ptrdiff_t start = 0; start < net->n_packed; start += NAME(SUM_LANES))
+        for (ptrdiff_t l = 0; l < NAME(SUM_LANES); l++) {
+            const ptrdiff_t i = start + l;
+            const REAL param_scale = has_scale ? scale[i] : 1, decayed = decay[i] * w[i];
+            const REAL g = (gradient[i] + decayed) * param_scale;
+            lanes[l] += decayed * w[i];
+            if (rule == ADAM) {
+                first[i] = beta1 * first[i] + g;
+                second[i] = beta2 * second[i] + g * g;
+                w[i] -= param_scale * (size * first[i] / (SQRT(second[i]) + epsilon));
+            } else {
+                first[i] = momentum * first[i] - size * g;
+                w[i] -= param_scale * (size * g - momentum * first[i]);
+            }
         }
-        break;
-    case ADAM:
-        for (ptrdiff_t i = 0; i < n; i++) {
-            const REAL g = gradient[i];
-            first[i] = beta1 * first[i] + g;
-            second[i] = beta2 * second[i] + g * g;
-            w[i] -= (has_scale ? scale[i] : 1) * (size * first[i] / (SQRT(second[i]) + epsilon));
-        }
-        break;
-    }
+    return 0.5 * NAME(fold)(lanes);
+}
+
+/* The same for the rule and the variables at hand. */
+static double NAME(step)(const Net *net, const Update *update, double step_size,
+                         REAL *const *moments)
+{
+    if (update->rule == ADAM && net->param_scale)
+        return NAME(update)(net, update, ADAM, 1, step_size, moments[0], moments[1]);
+    if (update->rule == ADAM)
+        return NAME(update)(net, update, ADAM, 0, step_size, moments[0], moments[1]);
+    if (net->param_scale)
+        return NAME(update)(net, update, NESTEROV_MOMENTUM, 1, step_size, moments[0], moments[1]);
+    return NAME(update)(net, update, NESTEROV_MOMENTUM, 0, step_size, moments[0], moments[1]);
+}
+
+/* theta <- theta - eta g, with the complete gradient over all rows. */
+static void NAME(descend)(const Net *net, double step_size)
+{
+    REAL *RESTRICT w = net->weights;
+    const REAL *RESTRICT gradient = net->gradient, *RESTRICT scale = net->packed_scale;
+    const REAL size = (REAL)step_size;
+    for (ptrdiff_t i = 0; i < net->n_packed; i++)
+        w[i] -= (net->param_scale ? scale[i] : 1) * (size * gradient[i]);
 }
 
 /* random_interval(max) of NumPy's legacy generator: a number in [0, max] by masked rejection. */
@@ -218,12 +240,9 @@ static double NAME(run_epoch)(Net *net, const Update *update, ptrdiff_t batch_si
     for (ptrdiff_t start = 0; start < n_samples; start += batch_size, step_sizes++) {
         const ptrdiff_t n = start + batch_size < n_samples ? batch_size : n_samples - start;
         NAME(load)(net, update->order + start, 0, n, 1.0 / n);
-        const double on_batch = NAME(loss_and_gradient)(net, 0) + NAME(penalty)(net, 1);
+        double on_batch = NAME(loss_and_gradient)(net, 0);
+        on_batch += NAME(step)(net, update, *step_sizes, moments);
         loss += on_batch * ((double)n / n_samples);
-        if (net->param_scale)
-            NAME(step)(net, update, 1, *step_sizes, moments[0], moments[1]);
-        else
-            NAME(step)(net, update, 0, *step_sizes, moments[0], moments[1]);
     }
     return loss;
 }
@@ -281,7 +300,7 @@ static ptrdiff_t NAME(run_epochs)(Net *net, const Update *update, ptrdiff_t n_ep
             losses[epoch] = NAME(run_epoch)(net, update, batch_size, step_sizes, moments);
         } else {
             losses[epoch] = NAME(evaluate)(net, length, 1);
-            NAME(step)(net, update, net->param_scale != NULL, *step_sizes, first, second);
+            NAME(descend)(net, *step_sizes);
             is_over = NAME(is_small)(n, net->gradient, update->tol);
         }
         if (is_over || !isfinite(losses[epoch]) || epoch == n_epochs - 1) {
