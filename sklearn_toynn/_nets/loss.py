@@ -28,25 +28,20 @@ class Penalty:
 
     Attributes
     ----------
-    decay : ndarray of shape (1,) or (n_weights,)
-        The factor of each weight in the penalty's gradient.
+    decay : ndarray of shape (n_parameters,)
+        The penalty's gradient divided by the parameters; 0 for biases.
     param_scale : ndarray of shape (n_parameters,) or None
         The parameters divided by the solvers' variables; None stands for ones.
     """
 
     def __init__(self, network, columns, reg):
-        dtype = network.parameters.dtype
-        self.decay, self.param_scale = np.array([reg], dtype), None
+        self.decay, self.param_scale = np.zeros_like(network.parameters), None
+        self.decay[: network.n_weights] = reg
         if columns is not None:
-            ridge = columns.ridge(self.decay)
-            self.decay = np.repeat(self.decay, network.n_weights)
+            ridge, first = columns.ridge(self.decay[:1]), network.weights[0]
             self.param_scale = np.ones_like(network.parameters)
-            for flat, of_first in (
-                (self.decay, ridge),
-                (self.param_scale, 1 / np.sqrt(1 + ridge)),
-            ):
-                first = network.weights[0]
-                flat[: first.size].reshape(first.shape)[...] = of_first
+            for flat, values in ((self.decay, ridge), (self.param_scale, 1 / np.sqrt(1 + ridge))):
+                flat[: first.size].reshape(first.shape)[...] = values
 
 
 class Objective:

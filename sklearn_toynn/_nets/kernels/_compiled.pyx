@@ -1,17 +1,23 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: language_level=3
 """The kernels in C, as Python sees them: a net bound to its parameters and its rows."""
 
-from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport (
+    PyBUF_CONTIG,
+    PyBUF_CONTIG_RO,
+    PyBUF_F_CONTIGUOUS,
+    PyBUF_FORMAT,
+    PyBUF_STRIDES,
+    PyBUF_WRITABLE,
+    PyBuffer_Release,
+    PyObject_GetBuffer,
+)
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
-from libc.stdlib cimport calloc, free
+from libc.stdint cimport int32_t
+from libc.stdlib cimport calloc, free, malloc
 
-from scipy.linalg import cython_blas
+from scipy.linalg import cython_blas, cython_lapack
 
-cdef extern from "kernels.h" nogil:
-    ctypedef void Gemm(
-        char *, char *, int *, int *, int *, void *,
-        void *, int *, void *, int *, void *, void *, int *
-    )
+cdef extern from "dispatch.h" nogil:
     ctypedef enum Activation "enum Activation":
         pass
     ctypedef enum Rule "enum Rule":
@@ -19,6 +25,7 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct Samples:
         ptrdiff_t n_samples, n_features, row_stride, column_stride
         const char *x
+        int is_double
         const void *data
         const int *indices
         const int *indptr
@@ -27,49 +34,72 @@ cdef extern from "kernels.h" nogil:
         const void *weights
         double weight_scale
         const void *mean
-        const void *scale
+        const void *inv_scale
         const void *center
-    ctypedef struct Passes
-    ctypedef struct CNet "Net":
-        const Passes *passes
-        ptrdiff_t n_layers, n_parameters, n_weights, stride
-        Activation activation
-        Gemm *gemm
-        char *memory
-        void *parameters
-        const void *decay
-        const void *param_scale
-        Samples samples
     ctypedef struct BitGenerator:
         pass
+    ctypedef struct CNet "Net":
+        const Kernels *kernels
+        int n_layers, is_by_entry
+        Activation activation
+        ptrdiff_t n_parameters, stride
+        Samples samples
+        const void *parameters
+        const void *decay
+        const void *param_scale
+        char *memory
     ctypedef struct Update:
         Rule rule
         double beta1, beta2, epsilon, momentum, tol
         const double *step_sizes
         void **moments
-        void *gradient
-        ptrdiff_t *order
-        BitGenerator *bit_generator
         void *previous
         void *best
         double *best_loss
-    ctypedef struct Passes:
+        void *gradient
+        ptrdiff_t *order
+        BitGenerator *bit_generator
+    ctypedef struct Kernels:
+        size_t entry_size
+        size_t (*lay_out)(CNet *, const int *, int32_t *) noexcept nogil
         double (*on_all)(CNet *, ptrdiff_t, void *) noexcept nogil
         double (*on_rows)(CNet *, const ptrdiff_t *, ptrdiff_t, void *) noexcept nogil
         ptrdiff_t (*run_epochs)(
             CNet *, const Update *, ptrdiff_t, ptrdiff_t, ptrdiff_t, double *
         ) noexcept nogil
-        void (*scores)(CNet *, ptrdiff_t, ptrdiff_t, void *) noexcept nogil
-    const Passes passes_f32
-    const Passes passes_f64
-    size_t lay_out(CNet *, const int *, int)
-    void apply_elementary_f32(int, ptrdiff_t, const float *, float *)
-    void apply_elementary_f64(int, ptrdiff_t, const double *, double *)
-
-ctypedef fused real:
-    float
-    double
-
+        void (*scores)(CNet *, ptrdiff_t, void *) noexcept nogil
+        void (*elementary)(int, ptrdiff_t, const void *, void *) noexcept nogil
+    ctypedef void Gemm(
+        char *, char *, int *, int *, int *, void *, void *, int *, void *, int *, void *,
+        void *, int *
+    )
+    ctypedef void dsyrk_t(char *, char *, int *, int *, double *, double *, int *, double *,
+                          double *, int *)
+    ctypedef void dtrsv_t(char *, char *, char *, int *, double *, int *, double *, int *)
+    ctypedef void dpotrf_t(char *, int *, double *, int *, int *)
+    ctypedef struct LinearKernels:
+        double (*cross_entropy)(double *, const ptrdiff_t *, const double *, double *, ptrdiff_t,
+                                ptrdiff_t) noexcept nogil
+        void (*softmax)(double *, ptrdiff_t, ptrdiff_t) noexcept nogil
+        void (*derivative_change)(double *, const double *, const double *, ptrdiff_t, ptrdiff_t) noexcept nogil
+        void (*add_penalty)(double *, const double *, ptrdiff_t, ptrdiff_t) noexcept nogil
+        ptrdiff_t (*hessian_rows)(ptrdiff_t) noexcept nogil
+        void (*add_hessian)(double *, const double *, const double *, const double *, ptrdiff_t,
+                            ptrdiff_t, ptrdiff_t, double *, dsyrk_t *, Gemm *) noexcept nogil
+        void (*solve_hessian)(const double *, const double *, double *, ptrdiff_t, ptrdiff_t,
+                              dtrsv_t *) noexcept nogil
+        ptrdiff_t (*newton_steps)(const double *, const ptrdiff_t *, const double *, const double *,
+                                  double *, double *, double *, double *, double *, double *,
+                                  ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, double, double,
+                                  double *, int *, int *, dsyrk_t *, Gemm *, dtrsv_t *, dpotrf_t *) noexcept nogil
+    ctypedef struct InstructionSet:
+        const Kernels **nets
+        const LinearKernels *linear
+    ctypedef struct Choice:
+        const char *name
+        const InstructionSet *kernels
+        int is_here
+    int list_choices(Choice *)
 
 cdef void *find_blas(name, arguments, module=cython_blas) except NULL:
     """Return a function of SciPy's BLAS or LAPACK, whose numbers are int and its own s or d."""
@@ -84,24 +114,65 @@ cdef void *find_blas(name, arguments, module=cython_blas) except NULL:
     return PyCapsule_GetPointer(capsule, signature)
 
 
-cdef Gemm *find_gemm(real):
-    """Return sgemm or dgemm."""
-    arguments = "char *, char *, int *, int *, int *, R, R, int *, R, int *, R, R, int *"
-    return <Gemm *>find_blas(f"{real}gemm", arguments.replace("R", f"{real} *"))
+cdef Choice choices[3]
+cdef int n_choices = list_choices(choices)
+cdef const InstructionSet *chosen = NULL
 
 
-cdef Gemm *SGEMM = find_gemm("s")
-cdef Gemm *DGEMM = find_gemm("d")
+def instruction_sets():
+    """Return the names of the instruction sets that this processor has, the best first."""
+    return [choices[i].name.decode() for i in range(n_choices) if choices[i].is_here]
 
 
-cdef char *address(array, int layout=PyBUF_C_CONTIGUOUS) except? NULL:
-    """Return where an array lies, NULL for None; it must outlive the use."""
+def choose(str name):
+    """Have an instruction set used from now on."""
+    global chosen
+    for i in range(n_choices):
+        if choices[i].name.decode() == name:
+            chosen = choices[i].kernels
+
+
+choose(instruction_sets()[0])
+
+
+cdef char *address(
+    array, Py_ssize_t length, kind, Py_ssize_t item_size, int layout=PyBUF_CONTIG_RO
+) except? NULL:
+    """Return the address of an array, NULL for None; the array must outlive the use.
+
+    All arrays are checked here. An array must have `length` entries, all dimensions together, of
+    `item_size` bytes and of a `kind`: "fd" for real numbers, "ilq" for signed integers, in native
+    byte order. `layout` says that it is contiguous, and whether it is written to.
+    """
     cdef Py_buffer view
     if array is None:
         return NULL
-    PyObject_GetBuffer(array, &view, layout)
+    PyObject_GetBuffer(array, &view, layout | PyBUF_FORMAT)
+    found = view.format.decode()
+    is_valid = found in kind and view.itemsize == item_size and view.len == length * item_size
     PyBuffer_Release(&view)
+    if not is_valid:
+        raise ValueError(
+            f"expected {length} entries of {item_size} bytes of a type in {kind!r}, got "
+            f"{view.len // view.itemsize} of {view.itemsize} bytes of type {found!r}"
+        )
     return <char *>view.buf
+
+
+cdef double *doubles(array, Py_ssize_t length, int layout=PyBUF_CONTIG_RO) except? NULL:
+    return <double *>address(array, length, "fd", sizeof(double), layout)
+
+
+cdef ptrdiff_t *integers(array, Py_ssize_t length, int layout=PyBUF_CONTIG_RO) except? NULL:
+    """Return the address of an array of intp."""
+    return <ptrdiff_t *>address(array, length, "ilq", sizeof(ptrdiff_t), layout)
+
+
+cdef int check_limit(name, Py_ssize_t value, Py_ssize_t limit) except -1:
+    """Raise an error unless a number is from 0 to a limit."""
+    if not 0 <= value <= limit:
+        raise ValueError(f"{name} must be from 0 to {limit}, got {value}")
+    return 0
 
 
 cdef class Net:
@@ -117,146 +188,288 @@ cdef class Net:
         Shared, as all arrays are.
     n_rows : int
         How many rows a pass takes at most.
-    is_sparse : bool
-        Whether the rows are CSR.
+    is_by_entry : bool
+        Whether CSR rows are taken entry by entry, not made dense.
     """
 
     cdef CNet net
     cdef list kept
-    cdef bint is_sparse
+    cdef int32_t *place
+    cdef ptrdiff_t room, n_classes
 
-    def __cinit__(self, const int[::1] widths, int activation, parameters, ptrdiff_t n_rows, bint is_sparse):
+    def __cinit__(self, widths, int activation, parameters, ptrdiff_t n_rows, bint is_by_entry):
         cdef CNet *net = &self.net
+        cdef int *sizes = <int *>address(widths, len(widths), "ilq", sizeof(int))
         self.kept = [parameters]
-        self.is_sparse = is_sparse
-        if parameters.itemsize == 4:
-            net.passes, net.gemm = &passes_f32, SGEMM
-        else:
-            net.passes, net.gemm = &passes_f64, DGEMM
-        net.n_parameters = len(parameters)
-        net.n_layers = widths.shape[0] - 1
+        net.kernels = chosen.nets[parameters.itemsize == 8]
+        net.n_layers = len(widths) - 1
+        for layer in range(net.n_layers):
+            net.n_parameters += (<ptrdiff_t>sizes[layer] + 1) * sizes[layer + 1]
+        net.parameters = self.reals(parameters, net.n_parameters, PyBUF_CONTIG)
+        net.is_by_entry = is_by_entry
         net.activation = <Activation>activation
-        net.parameters = address(parameters)
+        self.room, self.n_classes = n_rows, sizes[net.n_layers]
         net.stride = (n_rows + 15) // 16 * 16
-        net.samples.n_features = widths[0]
-        net.memory = <char *>calloc(lay_out(net, &widths[0], is_sparse), 1)
-        if net.memory == NULL:
+        net.samples.n_features = sizes[0]
+        self.place = <int32_t *>malloc(net.n_parameters * sizeof(int32_t))
+        net.memory = <char *>calloc(net.kernels.lay_out(net, sizes, NULL), 1)
+        if net.memory == NULL or self.place == NULL:
             raise MemoryError(f"no room for passes over {n_rows} rows")
-        lay_out(net, &widths[0], is_sparse)
+        net.kernels.lay_out(net, sizes, self.place)
 
     def __dealloc__(self):
         free(self.net.memory)
+        free(self.place)
+
+    cdef char *reals(self, array, Py_ssize_t length, int layout=PyBUF_CONTIG_RO) except? NULL:
+        """Return the address of an array in the dtype of the parameters."""
+        return address(array, length, "fd", self.net.kernels.entry_size, layout)
+
+    cdef char *as_rows(self, array, Py_ssize_t length, int layout=PyBUF_CONTIG_RO) except? NULL:
+        """Return the address of an array in the dtype of X."""
+        cdef Py_ssize_t size = sizeof(double) if self.net.samples.is_double else sizeof(float)
+        return address(array, length, "fd", size, layout)
 
     def set_rows(self, X):
         """Compute on rows of X, dense or CSR."""
         cdef Samples *samples = &self.net.samples
         self.kept.append(X)
-        samples.n_samples = X.shape[0]
-        if self.is_sparse:
-            samples.data = address(X.data)
-            samples.indices = <const int *>address(X.indices)
-            samples.indptr = <const int *>address(X.indptr)
+        n_samples, n_features = X.shape
+        if n_features != samples.n_features:
+            raise ValueError(f"X must have {samples.n_features} columns, got {n_features}")
+        samples.is_double = X.dtype.itemsize == sizeof(double)
+        if hasattr(X, "indptr"):
+            samples.indptr = <const int *>address(X.indptr, n_samples + 1, "ilq", sizeof(int))
+            samples.indices = <const int *>address(X.indices, len(X.indices), "ilq", sizeof(int))
+            samples.data = self.as_rows(X.data, len(X.data))
+            check_limit("X.indptr", samples.indptr[n_samples], min(len(X.indices), len(X.data)))
         else:
-            samples.x = address(X, PyBUF_STRIDES)
+            samples.x = self.as_rows(X, n_samples * samples.n_features, PyBUF_STRIDES)
             samples.row_stride, samples.column_stride = X.strides
+        samples.n_samples = n_samples
 
     def set_samples(self, X, codes, weights, double weight_scale, rows):
         """Compute on samples; `rows` (n_samples,) are those in use, all if None."""
         cdef Samples *samples = &self.net.samples
         self.set_rows(X)
         self.kept += codes, weights, rows
+        samples.codes = integers(codes, samples.n_samples)
+        samples.weights = self.reals(weights, samples.n_samples)
+        samples.weight_scale = weight_scale
         if rows is not None:
             samples.n_samples = len(rows)
-            samples.rows = <const ptrdiff_t *>address(rows)
-        samples.codes = <const ptrdiff_t *>address(codes)
-        samples.weights = address(weights)
-        samples.weight_scale = weight_scale
+            samples.rows = integers(rows, len(rows))
 
-    def set_columns(self, mean, scale, center):
-        """Scale the columns; `center` is of CSR rows or None."""
+    def set_columns(self, mean, inv_scale, center):
+        """Scale the columns; `center` is of CSR rows or None. Arrays have the dtype of X."""
         cdef Samples *samples = &self.net.samples
-        self.kept += mean, scale, center
-        samples.mean, samples.scale, samples.center = address(mean), address(scale), address(center)
+        self.kept += mean, inv_scale, center
+        samples.mean = self.as_rows(mean, samples.n_features)
+        samples.inv_scale = self.as_rows(inv_scale, samples.n_features)
+        samples.center = self.as_rows(center, samples.n_features)
 
     def set_penalty(self, decay, param_scale):
         """Add a penalty; see `Penalty`."""
         self.kept += decay, param_scale
-        self.net.decay, self.net.param_scale = address(decay), address(param_scale)
+        self.net.decay = self.reals(decay, self.net.n_parameters)
+        self.net.param_scale = self.reals(param_scale, self.net.n_parameters)
 
     def on_all(self, ptrdiff_t length, gradient):
         """Return the objective, and compute its gradient unless that is None, by `length` rows."""
-        cdef void *gradient_address = address(gradient)
+        cdef char *to_gradient = self.reals(gradient, self.net.n_parameters, PyBUF_CONTIG)
         cdef double loss
+        check_limit("length", length, self.room)
         with nogil:
-            loss = self.net.passes.on_all(&self.net, length, gradient_address)
+            loss = self.net.kernels.on_all(&self.net, length, to_gradient)
         return loss
 
-    def on_rows(self, const ptrdiff_t[::1] rows, gradient):
+    def on_rows(self, rows, gradient):
         """Return the objective on rows, and compute its gradient."""
-        cdef void *gradient_address = address(gradient)
+        cdef ptrdiff_t n_rows = len(rows)
+        cdef ptrdiff_t *of_rows = integers(rows, n_rows)
+        cdef char *to_gradient = self.reals(gradient, self.net.n_parameters, PyBUF_CONTIG)
         cdef double loss
+        check_limit("len(rows)", n_rows, self.room)
         with nogil:
-            loss = self.net.passes.on_rows(&self.net, &rows[0], rows.shape[0], gradient_address)
+            loss = self.net.kernels.on_rows(&self.net, of_rows, n_rows, to_gradient)
         return loss
 
     def run_epochs(
-        self,
-        int rule,
-        tuple constants,
-        const double[:, ::1] step_sizes,
-        ptrdiff_t batch_size,
-        ptrdiff_t length,
-        double tol,
-        moments,
-        gradient,
-        ptrdiff_t[::1] order,
-        bit_generator,
-        previous,
-        best,
-        double[::1] best_loss,
-        double[::1] losses,
+        self, int rule, constants, step_sizes, ptrdiff_t batch_size, ptrdiff_t length, double tol,
+        moments, gradient, order, bit_generator, previous, best, best_loss, losses,
     ):
         """Go through epochs; return how many, fewer than asked for where they end."""
         cdef Update update
-        cdef ptrdiff_t n_epochs
+        cdef CNet *net = &self.net
+        cdef ptrdiff_t n_epochs = len(losses), size = net.n_parameters, n_updates = 1
+        cdef ptrdiff_t n_samples = net.samples.n_samples
+        cdef double *to_losses = doubles(losses, n_epochs, PyBUF_CONTIG)
         update.rule = <Rule>rule
         update.momentum, update.beta1, update.beta2, update.epsilon = constants
         update.tol = tol
-        update.step_sizes = &step_sizes[0, 0]
+        update.order = NULL
+        if order is not None:
+            check_limit("batch_size", min(batch_size, n_samples), self.room)
+            n_updates = len(range(0, n_samples, batch_size))
+            update.order = integers(order, n_samples, PyBUF_CONTIG)
+        check_limit("length", length, self.room)
+        update.step_sizes = doubles(step_sizes, n_epochs * n_updates)
         update.moments[0] = update.moments[1] = NULL
         for index, moment in enumerate(moments):
-            update.moments[index] = address(moment)
-        update.gradient = address(gradient)
-        update.order = &order[0]
+            update.moments[index] = self.reals(moment, size, PyBUF_CONTIG)
+        update.gradient = self.reals(gradient, size, PyBUF_CONTIG)
         update.bit_generator = NULL
         if bit_generator is not None:
             update.bit_generator = <BitGenerator *>PyCapsule_GetPointer(
                 bit_generator.capsule, "BitGenerator"
             )
-        update.previous, update.best = address(previous), address(best)
-        update.best_loss = &best_loss[0]
+        update.previous = self.reals(previous, size, PyBUF_CONTIG)
+        update.best = self.reals(best, size, PyBUF_CONTIG)
+        update.best_loss = doubles(best_loss, 1, PyBUF_CONTIG)
         with nogil:
-            n_epochs = self.net.passes.run_epochs(
-                &self.net, &update, step_sizes.shape[0], batch_size, length, &losses[0]
+            n_epochs = net.kernels.run_epochs(
+                net, &update, n_epochs, batch_size, length, to_losses
             )
+        if n_epochs < 0:
+            raise MemoryError("no room for the optimizer state")
         return n_epochs
 
-    def scores(self, ptrdiff_t start, out):
-        """Compute the scores of rows from `start` on, as many as `out` (n_classes, n) holds."""
-        cdef void *out_address = address(out)
-        cdef ptrdiff_t n_rows = out.shape[1]
+    def scores(self, out):
+        """Compute the scores of the first rows, as many as `out` (n_classes, n) holds."""
+        cdef ptrdiff_t n_rows
+        _, n_rows = out.shape
+        cdef char *to_out = self.reals(out, self.n_classes * n_rows, PyBUF_CONTIG)
+        check_limit("out.shape[1]", n_rows, min(self.room, self.net.samples.n_samples))
         with nogil:
-            self.net.passes.scores(&self.net, start, n_rows, out_address)
+            self.net.kernels.scores(&self.net, n_rows, to_out)
 
 
-def apply_elementary(str name, const real[::1] values, real[::1] out):
+def apply_elementary(str name, values, out):
     """Write an elementary function of each of `values` into `out`: for the tests."""
     function = ("exp", "log", "tanh", "logistic", "gaussian", "ndtr").index(name)
-    if values.shape[0]:
-        if real is float:
-            apply_elementary_f32(function, values.shape[0], &values[0], &out[0])
-        else:
-            apply_elementary_f64(function, values.shape[0], &values[0], &out[0])
+    cdef int size = values.itemsize
+    cdef ptrdiff_t n = len(values)
+    cdef char *of_values = address(values, n, "fd", size)
+    cdef char *to_out = address(out, n, "fd", size, PyBUF_CONTIG)
+    chosen.nets[size == sizeof(double)].elementary(function, n, of_values, to_out)
 
 
-include "linear.pxi"
+# The linear model, for _linear.linear_kernels.
+
+cdef Gemm *dgemm = <Gemm *>find_blas(
+    "dgemm",
+    "char *, char *, int *, int *, int *, d *, d *, int *, d *, int *, d *, d *, int *",
+)
+cdef dsyrk_t *dsyrk = <dsyrk_t *>find_blas(
+    "dsyrk", "char *, char *, int *, int *, d *, d *, int *, d *, d *, int *"
+)
+cdef dtrsv_t *dtrsv = <dtrsv_t *>find_blas(
+    "dtrsv", "char *, char *, char *, int *, d *, int *, d *, int *"
+)
+cdef dpotrf_t *dpotrf = <dpotrf_t *>find_blas(
+    "dpotrf", "char *, int *, d *, int *, int *", cython_lapack
+)
+
+
+def cross_entropy(scores, codes, weights, probabilities):
+    cdef Py_ssize_t n_classes, n_rows
+    n_classes, n_rows = scores.shape
+    cdef double *to_scores = doubles(scores, n_classes * n_rows, PyBUF_CONTIG)
+    cdef double *to_probabilities = doubles(probabilities, n_classes * n_rows, PyBUF_CONTIG)
+    cdef double *of_weights = doubles(weights, n_rows)
+    cdef ptrdiff_t *of_codes = integers(codes, n_rows)
+    cdef double value
+    with nogil:
+        value = chosen.linear.cross_entropy(to_scores, of_codes, of_weights, to_probabilities, n_classes,
+                                     n_rows)
+    return value
+
+
+def softmax(scores):
+    cdef Py_ssize_t n_classes, n_rows
+    n_classes, n_rows = scores.shape
+    cdef double *to_scores = doubles(scores, n_classes * n_rows, PyBUF_CONTIG)
+    with nogil:
+        chosen.linear.softmax(to_scores, n_classes, n_rows)
+
+
+def derivative_change(changes, probabilities, weights):
+    cdef Py_ssize_t n_classes, n_rows
+    n_classes, n_rows = changes.shape
+    cdef double *to_changes = doubles(changes, n_classes * n_rows, PyBUF_CONTIG)
+    cdef double *of_probabilities = doubles(probabilities, n_classes * n_rows)
+    cdef double *of_weights = doubles(weights, n_rows)
+    with nogil:
+        chosen.linear.derivative_change(to_changes, of_probabilities, of_weights, n_classes, n_rows)
+
+
+cdef double *hessian(array, Py_ssize_t n_classes, Py_ssize_t size, int access=0) except? NULL:
+    """Return the address of a Hessian or its factor, in Fortran order."""
+    return doubles(array, ((n_classes - 1) * size) ** 2, PyBUF_F_CONTIGUOUS | access)
+
+
+def add_penalty(H, ridge, Py_ssize_t n_classes):
+    cdef Py_ssize_t size = len(ridge)
+    cdef double *to_H = hessian(H, n_classes, size, PyBUF_WRITABLE)
+    cdef double *of_ridge = doubles(ridge, size)
+    with nogil:
+        chosen.linear.add_penalty(to_H, of_ridge, n_classes, size)
+
+
+cdef double *new_work(Py_ssize_t n_classes, Py_ssize_t size, Py_ssize_t more) except NULL:
+    """Return room for `linear_add_hessian`, and for more entries."""
+    cdef Py_ssize_t order = (n_classes - 1) * size
+    cdef Py_ssize_t n_entries = (order + size) * chosen.linear.hessian_rows(order) + order * size
+    cdef double *work = <double *> malloc((n_entries + more) * sizeof(double))
+    if work == NULL:
+        raise MemoryError
+    return work
+
+
+def add_hessian(H, Z, probabilities, weights):
+    cdef Py_ssize_t n_classes = len(probabilities), n_rows, size
+    n_rows, size = Z.shape
+    cdef double *to_H = hessian(H, n_classes, size, PyBUF_WRITABLE)
+    cdef double *of_Z = doubles(Z, n_rows * size)
+    cdef double *of_probabilities = doubles(probabilities, n_classes * n_rows)
+    cdef double *of_weights = doubles(weights, n_rows)
+    cdef double *work = new_work(n_classes, size, 0)
+    with nogil:
+        chosen.linear.add_hessian(to_H, of_Z, of_probabilities, of_weights, n_classes, n_rows, size, work,
+                           dsyrk, dgemm)
+        free(work)
+    return H
+
+
+def solve_hessian(factor, gradient, steps):
+    cdef Py_ssize_t n_classes, size
+    n_classes, size = gradient.shape
+    cdef double *of_factor = hessian(factor, n_classes, size)
+    cdef double *of_gradient = doubles(gradient, n_classes * size)
+    cdef double *to_steps = doubles(steps, n_classes * size, PyBUF_CONTIG)
+    with nogil:
+        chosen.linear.solve_hessian(of_factor, of_gradient, to_steps, n_classes, size, dtrsv)
+
+
+def newton_steps(Z, codes, weights, ridge, theta, gradient, double loss, factor, probabilities,
+                 losses, double relative, double absolute):
+    cdef Py_ssize_t n_classes = len(theta), n_rows, size, n_steps, max_steps = len(losses)
+    n_rows, size = Z.shape
+    cdef double *of_Z = doubles(Z, n_rows * size)
+    cdef ptrdiff_t *of_codes = integers(codes, n_rows)
+    cdef double *of_weights = doubles(weights, n_rows)
+    cdef double *of_ridge = doubles(ridge, size)
+    cdef double *to_theta = doubles(theta, n_classes * size, PyBUF_CONTIG)
+    cdef double *to_gradient = doubles(gradient, n_classes * size, PyBUF_CONTIG)
+    cdef double *to_factor = hessian(factor, n_classes, size, PyBUF_WRITABLE)
+    cdef double *to_probabilities = doubles(probabilities, n_classes * n_rows, PyBUF_CONTIG)
+    cdef double *to_losses = doubles(losses, max_steps, PyBUF_CONTIG)
+    cdef double *work = new_work(n_classes, size, n_classes * (n_rows + 3 * size))
+    cdef int is_current, has_factor
+    with nogil:
+        n_steps = chosen.linear.newton_steps(of_Z, of_codes, of_weights, of_ridge, to_theta, to_gradient,
+                                      &loss, to_factor, to_probabilities, to_losses, n_classes,
+                                      n_rows, size, max_steps, relative, absolute, work,
+                                      &is_current, &has_factor, dsyrk, dgemm, dtrsv, dpotrf)
+        free(work)
+    return n_steps, loss, is_current != 0, has_factor != 0

@@ -15,6 +15,10 @@ ACTIVATIONS = (ReLU, LeakyReLU, Logistic, Tanh, GELU, SiLU, Identity, type(None)
 RULES = (GradientDescent, NesterovMomentum, Adam)
 
 
+#: Sparse rows of no more columns are made dense, batch by batch.
+MAX_DENSE_COLUMNS = 256
+
+
 class CompiledKernels(Kernels):
     """Calls that release the GIL and allocate nothing; products by SciPy's BLAS."""
 
@@ -42,7 +46,7 @@ class CompiledKernels(Kernels):
             out = np.empty((network.widths[-1], n_rows), network.parameters.dtype)
         net = make_net(network, X, n_rows)
         net.set_rows(X)
-        net.scores(0, out)
+        net.scores(out)
         return out
 
     def value(self):
@@ -61,8 +65,8 @@ class CompiledKernels(Kernels):
         """See `Kernels.run_epochs`."""
         losses = np.empty(len(step_sizes))
         length = self._chunk_length()
-        if self._order is None:
-            self._order = np.empty(self.samples.n_samples if rule.takes_batches else 1, np.intp)
+        if self._order is None and rule.takes_batches:
+            self._order = np.empty(self.samples.n_samples, np.intp)
         names = "momentum", "beta1", "beta2", "epsilon"
         n_epochs = self._get_net(batch_size if rule.takes_batches else length).run_epochs(
             RULES.index(type(rule)),
@@ -99,7 +103,7 @@ class CompiledKernels(Kernels):
                 samples.X, samples.codes, samples.weights, samples.weight_scale, samples.rows
             )
             if columns is not None:
-                net.set_columns(columns.mean, columns.scale, columns.center)
+                net.set_columns(columns.mean, 1 / columns.scale, columns.center)
             net.set_penalty(self.penalty.decay, self.penalty.param_scale)
             self._net, self._n_rows = net, n_rows
         return self._net
@@ -110,4 +114,7 @@ def make_net(network, X, n_rows):
     activation = ACTIVATIONS.index(type(network.activation))
     activation = min(activation, len(ACTIVATIONS) - 2)  # without hidden layers any will do
     widths = np.array(network.widths, np.intc)
-    return Net(widths, activation, network.parameters, n_rows, not isinstance(X, np.ndarray))
+    is_by_entry = False
+    if not isinstance(X, np.ndarray):
+        is_by_entry = X.shape[1] > MAX_DENSE_COLUMNS and X.nnz < X.shape[0] * X.shape[1] / 8
+    return Net(widths, activation, network.parameters, n_rows, is_by_entry)

@@ -7,10 +7,7 @@
 
 #include <float.h>
 
-typedef void dsyrk_t(char *, char *, int *, int *, double *, double *, int *, double *, double *,
-                     int *);
-typedef void dtrsv_t(char *, char *, char *, int *, double *, int *, double *, int *);
-typedef void dpotrf_t(char *, int *, double *, int *, int *);
+#include "linear_table.h"
 
 /* Rows at once: what is known of them stays in the first cache. */
 #define ROWS 256
@@ -42,7 +39,7 @@ static ALWAYS_INLINE void find_largest(const double *scores, ptrdiff_t n_classes
  * Returns sum_i w_i CE(y_i, softmax(s_i)). Scores become its derivative, w_i (p_ki - [k = y_i]),
  * and probabilities, unless NULL, p_ki.
  */
-WIDE static double linear_cross_entropy(double *scores, const ptrdiff_t *codes,
+static double linear_cross_entropy(double *scores, const ptrdiff_t *codes,
                                         const double *weights, double *probabilities,
                                         ptrdiff_t n_classes, ptrdiff_t n_rows)
 {
@@ -104,7 +101,7 @@ WIDE static double linear_cross_entropy(double *scores, const ptrdiff_t *codes,
 }
 
 /* Scores become probabilities. */
-WIDE static void linear_softmax(double *scores, ptrdiff_t n_classes, ptrdiff_t n_rows)
+static void linear_softmax(double *scores, ptrdiff_t n_classes, ptrdiff_t n_rows)
 {
     for (ptrdiff_t start = 0; start < n_rows; start += ROWS) {
         const ptrdiff_t n = n_rows - start < ROWS ? n_rows - start : ROWS;
@@ -130,7 +127,7 @@ WIDE static void linear_softmax(double *scores, ptrdiff_t n_classes, ptrdiff_t n
 }
 
 /* Changes c of the scores become those of the derivative, w_i p_ki (c_ki - sum_m p_mi c_mi). */
-WIDE static void linear_derivative_change(double *changes, const double *probabilities,
+static void linear_derivative_change(double *changes, const double *probabilities,
                                    const double *weights, ptrdiff_t n_classes, ptrdiff_t n_rows)
 {
     for (ptrdiff_t start = 0; start < n_rows; start += ROWS) {
@@ -153,7 +150,7 @@ WIDE static void linear_derivative_change(double *changes, const double *probabi
 }
 
 /* z = r Z for n rows. */
-WIDE static void scale_rows(const double *Z, const double *r, double *RESTRICT z, ptrdiff_t n,
+static void scale_rows(const double *Z, const double *r, double *RESTRICT z, ptrdiff_t n,
                             ptrdiff_t size)
 {
     for (ptrdiff_t i = 0; i < n; i++)
@@ -162,7 +159,7 @@ WIDE static void scale_rows(const double *Z, const double *r, double *RESTRICT z
 }
 
 /* The rows R_i = [p_1i z_i, p_2i z_i, ...] of all classes but the last, as in `FullHessian`. */
-WIDE static void spread_rows(const double *RESTRICT z, const double *RESTRICT p, ptrdiff_t stride,
+static void spread_rows(const double *RESTRICT z, const double *RESTRICT p, ptrdiff_t stride,
                              double *RESTRICT R, ptrdiff_t n, ptrdiff_t n_free, ptrdiff_t size)
 {
     for (ptrdiff_t i = 0; i < n; i++)
@@ -338,5 +335,10 @@ static ptrdiff_t linear_newton_steps(const double *Z, const ptrdiff_t *codes,
     *has_factor = info == 0;
     return done;
 }
+
+static const LinearKernels linear_table = {
+    linear_cross_entropy, linear_softmax,       linear_derivative_change, linear_add_penalty,
+    linear_hessian_rows,  linear_add_hessian,   linear_solve_hessian,     linear_newton_steps,
+};
 
 #endif

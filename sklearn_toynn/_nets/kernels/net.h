@@ -1,75 +1,69 @@
-/* The data structures of the kernels: a net, the rows it computes on, an update rule. */
+/* The data of the kernels: a net, its rows and an update rule; and the table of functions.
+
+   A matrix lies in panels of one vector: `M[panel][row][lane]` holds the entry of a row and of the
+   column `panel * LANES + lane`, with LANES = VECTOR_BYTES / sizeof(REAL). This is at once the
+   operand that the products want, and the layout of activations, parameters and gradients. */
 #ifndef NET_H
 #define NET_H
 
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 
 enum Activation { RELU, LEAKY_RELU, LOGISTIC, TANH, GELU, SILU, IDENTITY };
 enum Rule { GRADIENT_DESCENT, NESTEROV_MOMENTUM, ADAM };
 
-/* BLAS's GEMM: C <- alpha op(A) op(B) + beta C, column after column. */
-typedef void Gemm(char *transa, char *transb, int *m, int *n, int *k, void *alpha, void *a,
-                  int *lda, void *b, int *ldb, void *beta, void *c, int *ldc);
-
-/* A layer; its arrays are (fan_out, stride), a row for each unit. */
+/* A layer. The weights of a hidden layer are a matrix (fan_in + 1, fan_out), with the biases as its
+   last row, as the values below it have a column of ones. Those of the last layer are (fan_out,
+   fan_in), so that padding costs nothing where there are few classes; its biases lie apart. */
 typedef struct {
-    int fan_in, fan_out, is_thin;
-    ptrdiff_t weights, biases; /* where they begin in the parameters */
-    void *values;              /* f(z); of the last layer the scores, then their exponentials */
-    void *slopes;              /* f'(z), where it does not follow from f(z) */
-    void *delta;               /* the loss's derivative by z; of the last layer it is `values` */
+    ptrdiff_t fan_in, fan_out;
+    ptrdiff_t weights, panels, rows; /* where they begin; panels, and rows of each with padding */
+    void *values;                    /* hidden: f(z), (stride, fan_out and ones) */
+    void *slopes;                    /* hidden: f'(z) where it does not follow from f(z) */
+    void *delta;                     /* hidden: the derivative of the loss with respect to z */
+    void *transposed;                /* of the weights, for products the other way */
 } Layer;
 
-/* Rows of data, dense where `x` is given, else CSR. Strides are in bytes. */
+/* Rows of data, dense where `x` is given, else CSR. Strides are in bytes. Scaled columns are
+   (x - mean) / scale; entries that CSR rows do not store are `center`. */
 typedef struct {
     ptrdiff_t n_samples, n_features;
     const char *x;
     ptrdiff_t row_stride, column_stride;
+    int is_double;
     const void *data;
     const int *indices, *indptr;
-    const ptrdiff_t *rows;           /* those in use, all where NULL */
-    const ptrdiff_t *codes;          /* of the classes */
-    const void *weights;             /* of the samples */
-    double weight_scale;             /* brings the weights in use to a mean of 1 */
-    const void *mean, *scale;        /* of the columns, NULL where they stay as they are */
-    const void *center;              /* CSR: what scaled columns that are not stored hold */
+    const ptrdiff_t *rows;  /* those in use, NULL for all */
+    const ptrdiff_t *codes; /* of the classes */
+    const void *weights;    /* of the rows, float or double as the parameters */
+    double weight_scale;    /* brings the weights in use to a mean of 1 */
+    const void *mean, *inv_scale; /* as X; NULL where columns stay as they are */
+    const void *center;           /* as X; CSR only, or NULL */
 } Samples;
 
-/* The rows that a pass is on: padded to a whole number of LANES by rows of zeros, of weight 0. */
-typedef struct {
-    ptrdiff_t n, n_padded;
-    const void *x;      /* dense: row after row */
-    ptrdiff_t x_stride; /* from row to row, in entries */
-    ptrdiff_t *rows;    /* CSR: which they are */
-    ptrdiff_t *codes;
-    void *loss_weights; /* the factors of their terms in the loss */
-} Batch;
-
-typedef struct Passes Passes;
+typedef struct Kernels Kernels;
 
 typedef struct {
-    const Passes *passes;
-    ptrdiff_t n_layers, n_parameters, n_weights;
+    const Kernels *kernels;
+    int n_layers;
+    int is_by_entry; /* CSR rows are taken entry by entry, not made dense */
     enum Activation activation;
-    Gemm *gemm;
-    char *memory; /* which holds the layers, and the arrays at the end of this list */
+    ptrdiff_t n_parameters, n_packed, n_packed_weights;
     Layer *layers;
-    void *parameters;        /* (n_parameters,) */
-    ptrdiff_t stride;        /* of the layers' arrays: the largest number of rows, padded */
-    const void *decay;       /* of weights: one, or (n_weights,) where columns are scaled */
-    const void *param_scale; /* parameters over the solver's variables, NULL where they are equal */
     Samples samples;
-    Batch batch;
-    void *rows;          /* (stride, n_features); where the first layer is thin, padded, and also */
-    void *features;      /* (n_features, stride) */
-    void *totals;        /* (stride,) */
-    void *own_scores;    /* (stride,) */
-    void *sums;          /* of a layer's deltas, by units */
-    void *first_weights; /* CSR: (n_features, fan_out) of the first layer, and its gradient */
-    void *first_gradient;
-    void *by_row;        /* CSR: (stride, fan_out) */
+    ptrdiff_t stride;         /* the most rows of a pass, padded */
+    ptrdiff_t n, n_padded;    /* the rows of the present pass */
+    ptrdiff_t *codes, *rows;  /* their classes and their places in X, (stride,) */
+    const int32_t *place;     /* (n_parameters,): where each parameter lies when packed */
+    const void *parameters;   /* IN and OUT, (n_parameters,), as NumPy has them */
+    const void *decay;        /* IN, (n_parameters,): the penalty's gradient over the weights */
+    const void *param_scale;  /* IN, (n_parameters,) or NULL: parameters over solver's variables */
+    /* packed, (n_packed,) each */
+    void *weights, *gradient, *packed_decay, *packed_scale;
+    void *inputs;                       /* (stride, n_features and ones), in panels */
+    void *scores, *score_panels;        /* (n_classes, stride) class after class; (stride, ...) */
+    void *totals, *own_scores, *loss_weights; /* (stride,) */
+    char *memory;
 } Net;
 
 /* NumPy's interface to its bit generators, numpy/random/bitgen.h: stable since NumPy 1.17. */
@@ -81,114 +75,32 @@ typedef struct {
     uint64_t (*next_raw)(void *state);
 } BitGenerator;
 
-/* How epochs change the parameters. */
+/* How epochs change the parameters. Arrays are (n_parameters,) as NumPy has them. */
 typedef struct {
     enum Rule rule;
     double beta1, beta2, epsilon; /* of Adam */
     double momentum;              /* of Nesterov's momentum */
     double tol;                   /* of gradient descent: ends where no gradient entry is larger */
-    const double *step_sizes;     /* (n_epochs, n_updates) */
-    void *moments[2];             /* the solver's memory, (n_parameters,) each */
-    void *gradient;               /* (n_parameters,) */
+    const double *step_sizes;     /* IN, (n_epochs, n_updates) */
+    void *moments[2];             /* IN and OUT */
+    void *previous, *best;        /* IN and OUT: BestWeights.previous and .parameters */
+    double *best_loss;            /* IN and OUT */
+    void *gradient;               /* OUT: the last, of gradient descent */
     ptrdiff_t *order;             /* (n_samples,): room for the order of the rows */
     BitGenerator *bit_generator;  /* shuffles them; NULL leaves them in their order */
-    void *previous, *best;        /* BestWeights.previous and .parameters */
-    double *best_loss;
 } Update;
 
-/* What is compiled for float and for double; see passes.h. */
-struct Passes {
+/* The functions of one instruction set, for float and for double; see passes.h. */
+struct Kernels {
     size_t entry_size;
+    ptrdiff_t lanes;
+    size_t (*lay_out)(Net *net, const int *widths, int32_t *place);
     double (*on_all)(Net *net, ptrdiff_t length, void *gradient);
     double (*on_rows)(Net *net, const ptrdiff_t *rows, ptrdiff_t n, void *gradient);
     ptrdiff_t (*run_epochs)(Net *net, const Update *update, ptrdiff_t n_epochs,
                             ptrdiff_t batch_size, ptrdiff_t length, double *losses);
-    void (*scores)(Net *net, ptrdiff_t start, ptrdiff_t n, void *out);
+    void (*scores)(Net *net, ptrdiff_t n, void *out);
+    void (*elementary)(int function, ptrdiff_t n, const void *x, void *out);
 };
-
-/* Give an array a place at the end of the memory, on a cache line; none while that is measured. */
-static void *take_place(const Net *net, size_t *used, ptrdiff_t n_entries, size_t entry_size)
-{
-    void *place = net->memory ? net->memory + *used : NULL;
-    *used += ((size_t)n_entries * entry_size + 63) / 64 * 64;
-    return place;
-}
-
-/* Below this, the narrower side of a layer makes its products thin; see products.h. Rows of more
-   features would take longer to transpose than that gains. */
-enum { THIN_LAYER = 64, THIN_ROWS = 64 };
-
-/* Place the layers of a net and the arrays of its passes; return how many bytes they take. */
-static size_t lay_out(Net *net, const int *widths, int is_sparse)
-{
-    const size_t size = net->passes->entry_size;
-    const ptrdiff_t stride = net->stride, n_features = widths[0], first = widths[1];
-    ptrdiff_t widest = 0, end = 0;
-    size_t used = 64 - (uintptr_t)net->memory % 64;
-    net->layers = take_place(net, &used, net->n_layers, sizeof(Layer));
-    for (ptrdiff_t l = 0; l < net->n_layers; l++) {
-        const int is_last = l == net->n_layers - 1, fan_in = widths[l], fan_out = widths[l + 1];
-        const int narrower = fan_in < fan_out ? fan_in : fan_out;
-        const int is_thin = l == 0 ? !is_sparse && fan_in <= THIN_ROWS : narrower <= THIN_LAYER;
-        const int has_slopes = net->activation == GELU || net->activation == SILU;
-        const ptrdiff_t n_entries = fan_out * stride;
-        void *values = take_place(net, &used, n_entries, size);
-        void *delta = is_last ? values : take_place(net, &used, n_entries, size);
-        void *slopes = has_slopes ? take_place(net, &used, n_entries, size) : values;
-        if (net->memory)
-            net->layers[l] = (Layer){fan_in, fan_out, is_thin, end, 0, values, slopes, delta};
-        end += (ptrdiff_t)fan_in * fan_out;
-        widest = fan_out > widest ? fan_out : widest;
-    }
-    net->n_weights = end;
-    for (ptrdiff_t l = 0; net->memory && l < net->n_layers; l++) {
-        net->layers[l].biases = end;
-        end += net->layers[l].fan_out;
-    }
-    net->totals = take_place(net, &used, stride, size);
-    net->own_scores = take_place(net, &used, stride, size);
-    net->sums = take_place(net, &used, widest, size);
-    net->batch.loss_weights = take_place(net, &used, stride, size);
-    net->batch.codes = take_place(net, &used, stride, sizeof(ptrdiff_t));
-    if (is_sparse) {
-        net->batch.rows = take_place(net, &used, stride, sizeof(ptrdiff_t));
-        net->first_weights = take_place(net, &used, n_features * first, size);
-        net->first_gradient = take_place(net, &used, n_features * first, size);
-        net->by_row = take_place(net, &used, stride * first, size);
-    } else {
-        const ptrdiff_t lanes = 64 / size, padded = (n_features + lanes - 1) / lanes * lanes;
-        net->rows = take_place(net, &used, stride * padded, size);
-        net->features = take_place(net, &used, stride * n_features, size);
-    }
-    return used;
-}
-
-/* random_interval(max) of NumPy's legacy generator: a number in [0, max] by masked rejection. */
-static ptrdiff_t draw_below(BitGenerator *generator, uint64_t max)
-{
-    uint64_t mask = max, value;
-    for (int shift = 1; shift < 64; shift *= 2)
-        mask |= mask >> shift;
-    do
-        value = max <= 0xffffffff ? generator->next_uint32(generator->state)
-                                  : generator->next_uint64(generator->state);
-    while ((value &= mask) > max);
-    return (ptrdiff_t)value;
-}
-
-/* The rows in use, shuffled as RandomState.shuffle() does unless `generator` is NULL. */
-static void draw_order(const Samples *samples, BitGenerator *generator, ptrdiff_t *order)
-{
-    const ptrdiff_t n = samples->n_samples;
-    for (ptrdiff_t i = 0; i < n; i++)
-        order[i] = samples->rows ? samples->rows[i] : i;
-    if (!generator)
-        return;
-    for (ptrdiff_t i = n - 1; i > 0; i--) {
-        const ptrdiff_t j = draw_below(generator, i), kept = order[j];
-        order[j] = order[i];
-        order[i] = kept;
-    }
-}
 
 #endif

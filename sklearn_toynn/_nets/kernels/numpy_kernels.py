@@ -33,7 +33,6 @@ class NumpyKernels(Kernels):
 
     def __init__(self, network, samples, penalty):
         super().__init__(network, samples, penalty)
-        self._weights = network.parameters[: network.n_weights]
         self._gradient_weights, self._gradient_biases = network.split(self.gradient)
         self._scratch = np.empty_like(network.parameters)
         self._spaces = {}
@@ -178,16 +177,15 @@ class NumpyKernels(Kernels):
     def _add_penalty(self):
         """Return the penalty, and complete the gradient in the solvers' variables."""
         penalty = self._penalty()
-        self.gradient[: len(self._weights)] += self._scratch[: len(self._weights)]
+        self.gradient += self._scratch
         if self.penalty.param_scale is not None:
             self.gradient *= self.penalty.param_scale
         return penalty
 
     def _penalty(self):
         """Return reg/2 ||weights||^2, and leave its gradient in `_scratch`."""
-        decayed = self._scratch[: len(self._weights)]
-        np.multiply(self._weights, self.penalty.decay, out=decayed)
-        return 0.5 * float(np.vdot(self._weights, decayed))
+        np.multiply(self.network.parameters, self.penalty.decay, out=self._scratch)
+        return 0.5 * float(np.vdot(self.network.parameters, self._scratch))
 
 
 class Workspace:

@@ -1,73 +1,110 @@
-/* The passes of a net over rows, and the updates after them; included once for each REAL.
+/* The passes over a batch: its rows, forward, loss and backward; included once for each REAL.
 
-   Activations lie by units, (fan_out, stride), a row of samples for each. Every sum runs over a
-   fixed number of lanes, which are folded in a fixed order: a net's bits depend neither on the
-   number of threads nor on where its arrays lie. */
+   With a_0 = x, z_l = W_l a_{l-1} + b_l, a_l = f(z_l) and scores s = z_L:
+
+       loss     = sum_i c_i (log sum_k exp(s_ik) - s_i,y_i)
+       delta_L  = c (softmax(s) - onehot(y))
+       dW_l     = delta_l a_{l-1}^T,  db_l = sum_i delta_l
+       delta_l  = W_{l+1}^T delta_{l+1} f'(z_l)
+
+   Every sum runs over a fixed number of lanes, which are folded in a fixed order: the bits depend
+   on neither the threads nor the addresses. */
+
+enum { NAME(SUM_LANES) = 64 / sizeof(REAL) };
 
 static ALWAYS_INLINE REAL NAME(fold)(REAL *lanes)
 {
-    for (ptrdiff_t half = LANES / 2; half > 0; half /= 2)
+    for (ptrdiff_t half = NAME(SUM_LANES) / 2; half > 0; half /= 2)
         for (ptrdiff_t l = 0; l < half; l++)
             lanes[l] += lanes[l + half];
     return lanes[0];
 }
 
-/* Add up TERM, an expression of i, over i < n. */
-#define SUM(sum, n, TERM)                                          \
-    do {                                                           \
-        REAL lanes[LANES] = {0};                                   \
-        ptrdiff_t whole = (n) - (n) % LANES;                       \
-        for (ptrdiff_t start = 0; start < whole; start += LANES)   \
-            for (ptrdiff_t l = 0; l < LANES; l++) {                \
-                const ptrdiff_t i = start + l;                     \
-                lanes[l] += TERM;                                  \
-            }                                                      \
-        for (ptrdiff_t i = whole; i < (n); i++)                    \
-            lanes[i - whole] += TERM;                              \
-        sum = NAME(fold)(lanes);                                   \
+/* Add up TERM, an expression of i, over i < n, a multiple of SUM_LANES. */
+#define SUM(sum, n, TERM)                                                 \
+    do {                                                                  \
+        REAL lanes[NAME(SUM_LANES)] = {0};                                \
+        for (ptrdiff_t start = 0; start < (n); start += NAME(SUM_LANES))  \
+            for (ptrdiff_t l = 0; l < NAME(SUM_LANES); l++) {             \
+                const ptrdiff_t i = start + l;                            \
+                lanes[l] += TERM;                                         \
+            }                                                             \
+        sum = NAME(fold)(lanes);                                          \
     } while (0)
 
-/* C <- op(A) op(B) + beta C, column after column. */
-static void NAME(multiply)(const Net *net, char transa, char transb, ptrdiff_t m, ptrdiff_t n,
-                           ptrdiff_t k, const REAL *a, ptrdiff_t lda, const REAL *b,
-                           ptrdiff_t ldb, REAL beta, REAL *c, ptrdiff_t ldc)
+static ptrdiff_t NAME(whole)(ptrdiff_t n, ptrdiff_t multiple)
 {
-    int m_ = (int)m, n_ = (int)n, k_ = (int)k, lda_ = (int)lda, ldb_ = (int)ldb, ldc_ = (int)ldc;
-    REAL alpha = 1;
-    net->gemm(&transa, &transb, &m_, &n_, &k_, &alpha, (void *)a, &lda_, (void *)b, &ldb_, &beta,
-                c, &ldc_);
+    return (n + multiple - 1) / multiple * multiple;
 }
 
-/* ------------------------------------------------------------------ rows of dense and CSR data */
+/* ------------------------------------------------------------------ the rows of a batch */
 
-/* Copy rows of dense data, `out_stride` apart. */
-static WIDE void NAME(gather)(const Samples *samples, const ptrdiff_t *order, ptrdiff_t start,
-                              ptrdiff_t n, REAL *RESTRICT out, ptrdiff_t out_stride)
-{
-    const ptrdiff_t n_features = samples->n_features, stride = samples->column_stride;
-    const REAL *RESTRICT mean = samples->mean, *RESTRICT scale = samples->scale;
-    for (ptrdiff_t i = 0; i < n; i++, out += out_stride) {
-        const char *x = samples->x + (order ? order[i] : start + i) * samples->row_stride;
-        if (stride == sizeof(REAL))
-            memcpy(out, x, n_features * sizeof(REAL));
-        else
-            for (ptrdiff_t j = 0; j < n_features; j++)
-                out[j] = *(const REAL *)(x + j * stride);
-        if (scale)
-            for (ptrdiff_t j = 0; j < n_features; j++)
-                out[j] = (out[j] - mean[j]) / scale[j];
+/* out[panel][i] <- the rows of dense X, scaled; XREAL is the type of X. */
+#define GATHER(gather, XREAL, XVEC)                                                            \
+    typedef XREAL XVEC __attribute__((vector_size(LANES * sizeof(XREAL)),                      \
+                                      aligned(sizeof(XREAL)), may_alias));                     \
+    static void NAME(gather)(const Net *net, REAL *RESTRICT out)                               \
+    {                                                                                          \
+        const Samples *samples = &net->samples;                                                \
+        const ptrdiff_t n_features = samples->n_features, stride = samples->column_stride;     \
+        const XREAL *RESTRICT mean = samples->mean, *RESTRICT inverse = samples->inv_scale;    \
+        for (ptrdiff_t i = 0; i < net->n; i++) {                                               \
+            const char *x = samples->x + net->rows[i] * samples->row_stride;                   \
+            REAL *RESTRICT lanes = out + i * LANES;                                            \
+            ptrdiff_t j = 0;                                                                   \
+            for (; stride == sizeof(XREAL) && j + LANES <= n_features; j += LANES) {           \
+                XVEC values = *(const XVEC *)(x + j * sizeof(XREAL));                          \
+                if (inverse)                                                                   \
+                    values = (values - *(const XVEC *)(mean + j)) * *(const XVEC *)(inverse + j); \
+                *(VEC *)lanes = __builtin_convertvector(values, VEC);                          \
+                lanes += net->stride * LANES;                                                  \
+            }                                                                                  \
+            for (; j < n_features; j++) {                                                      \
+                const XREAL value = *(const XREAL *)(x + j * stride);                          \
+                lanes[j % LANES] = (REAL)(inverse ? (value - mean[j]) * inverse[j] : value);   \
+                if (j % LANES == LANES - 1)                                                    \
+                    lanes += net->stride * LANES;                                              \
+            }                                                                                  \
+        }                                                                                      \
     }
+GATHER(gather_float, float, NAME(vec_of_float))
+GATHER(gather_double, double, NAME(vec_of_double))
+#undef GATHER
+
+static ALWAYS_INLINE REAL NAME(at)(const void *array, int is_double, ptrdiff_t place)
+{
+    return is_double ? (REAL)((const double *)array)[place] : (REAL)((const float *)array)[place];
 }
 
-/* The gathered rows by features; eight at a time, as a cache line of `out` is written at once. */
-static WIDE void NAME(transpose_rows)(ptrdiff_t n, ptrdiff_t n_features, const REAL *RESTRICT rows,
-                                      ptrdiff_t row_stride, REAL *RESTRICT out, ptrdiff_t stride)
+/* The stored value of a CSR entry, scaled, with what the column holds elsewhere. */
+static ALWAYS_INLINE REAL NAME(stored)(const Samples *samples, ptrdiff_t place)
 {
-    enum { BLOCK = 8 };
-    for (ptrdiff_t i = 0; i < n; i += BLOCK)
-        for (ptrdiff_t j = 0; j < n_features; j++)
-            for (ptrdiff_t k = 0; k < BLOCK; k++)
-                out[j * stride + i + k] = rows[(i + k) * row_stride + j];
+    const int j = samples->indices[place], is_double = samples->is_double;
+    if (!samples->inv_scale)
+        return NAME(at)(samples->data, is_double, place);
+    if (is_double)
+        return (REAL)((((const double *)samples->data)[place] - ((const double *)samples->mean)[j]) *
+                      ((const double *)samples->inv_scale)[j]);
+    return (REAL)((((const float *)samples->data)[place] - ((const float *)samples->mean)[j]) *
+                  ((const float *)samples->inv_scale)[j]);
+}
+
+/* out[panel][i] <- CSR rows, made dense. */
+static void NAME(scatter)(const Net *net, REAL *out)
+{
+    const Samples *samples = &net->samples;
+    const ptrdiff_t n_panels = NAME(whole)(samples->n_features, LANES) / LANES;
+    for (ptrdiff_t p = 0; p < n_panels; p++)
+        for (ptrdiff_t i = 0; i < net->n; i++)
+            for (ptrdiff_t l = 0; l < LANES && p * LANES + l < samples->n_features; l++)
+                out[(p * net->stride + i) * LANES + l] =
+                    samples->center ? NAME(at)(samples->center, samples->is_double, p * LANES + l)
+                                    : 0;
+    for (ptrdiff_t i = 0; i < net->n; i++)
+        for (int e = samples->indptr[net->rows[i]]; e < samples->indptr[net->rows[i] + 1]; e++) {
+            const int j = samples->indices[e];
+            out[(j / LANES * net->stride + i) * LANES + j % LANES] += NAME(stored)(samples, e);
+        }
 }
 
 /* Make ready the rows `order[0], ..., order[n - 1]`, or start, start + 1, ... where it is NULL.
@@ -76,257 +113,227 @@ static void NAME(load)(Net *net, const ptrdiff_t *order, ptrdiff_t start, ptrdif
                        double factor)
 {
     const Samples *samples = &net->samples;
-    Batch *batch = &net->batch;
     const REAL *weights = samples->weights;
-    REAL *loss_weights = batch->loss_weights, *rows = net->rows;
-    const ptrdiff_t n_features = samples->n_features;
-    const ptrdiff_t n_padded = WHOLE_LANES(n), n_more = n_padded - n;
+    REAL *loss_weights = net->loss_weights, *inputs = net->inputs;
     const REAL scale = (REAL)(factor * samples->weight_scale);
-    batch->n = n;
-    batch->n_padded = n_padded;
-    if (samples->codes) {
-        for (ptrdiff_t i = 0; i < n; i++) {
-            const ptrdiff_t row = order ? order[i] : start + i;
-            batch->codes[i] = samples->codes[row];
-            loss_weights[i] = weights[row] * scale;
-        }
-        memset(batch->codes + n, 0, n_more * sizeof(ptrdiff_t));
-        memset(loss_weights + n, 0, n_more * sizeof(REAL));
+    const ptrdiff_t n_padded = NAME(whole)(n, 16);
+    net->n = n;
+    net->n_padded = n_padded;
+    for (ptrdiff_t i = 0; i < n; i++)
+        net->rows[i] = order ? order[i] : start + i;
+    for (ptrdiff_t i = 0; i < n_padded; i++) {
+        const int is_row = i < n && samples->codes;
+        net->codes[i] = is_row ? samples->codes[net->rows[i]] : 0;
+        loss_weights[i] = is_row ? weights[net->rows[i]] * scale : 0;
     }
-    if (!samples->x) {
-        for (ptrdiff_t i = 0; i < n; i++)
-            batch->rows[i] = order ? order[i] : start + i;
-    } else if (net->layers[0].is_thin) {
-        const ptrdiff_t stride = WHOLE_LANES(n_features);
-        NAME(gather)(samples, order, start, n, rows, stride);
-        memset(rows + n * stride, 0, n_more * stride * sizeof(REAL));
-        NAME(transpose_rows)(n_padded, n_features, rows, stride, net->features, net->stride);
-        batch->x = rows;
-        batch->x_stride = stride;
-    } else if (!order && !samples->scale && n_more == 0 &&
-               samples->column_stride == sizeof(REAL) &&
-               samples->row_stride % sizeof(REAL) == 0 &&
-               samples->row_stride >= n_features * (ptrdiff_t)sizeof(REAL)) {
-        batch->x = samples->x + start * samples->row_stride;
-        batch->x_stride = samples->row_stride / sizeof(REAL);
-    } else {
-        NAME(gather)(samples, order, start, n, rows, n_features);
-        memset(rows + n * n_features, 0, n_more * n_features * sizeof(REAL));
-        batch->x = rows;
-        batch->x_stride = n_features;
-    }
-}
-
-/* out (n, m) <- in (m, n), whose rows are `in_stride` and `out_stride` apart. */
-static void NAME(transpose)(ptrdiff_t m, ptrdiff_t n, const REAL *RESTRICT in, ptrdiff_t in_stride,
-                            REAL *RESTRICT out, ptrdiff_t out_stride)
-{
-    enum { BLOCK = 16 };
-    for (ptrdiff_t i = 0; i < m; i += BLOCK)
-        for (ptrdiff_t j = 0; j < n; j += BLOCK)
-            for (ptrdiff_t a = i; a < m && a < i + BLOCK; a++)
-                for (ptrdiff_t b = j; b < n && b < j + BLOCK; b++)
-                    out[b * out_stride + a] = in[a * in_stride + b];
-}
-
-static ALWAYS_INLINE REAL NAME(stored_value)(const Samples *samples, ptrdiff_t place)
-{
-    const REAL value = ((const REAL *)samples->data)[place];
-    const int j = samples->indices[place];
-    if (!samples->scale)
-        return value;
-    return (value - ((const REAL *)samples->mean)[j]) / ((const REAL *)samples->scale)[j];
-}
-
-/* z (fan_out, n) <- W X^T for CSR rows. */
-static WIDE void NAME(multiply_sparse)(const Net *net, const REAL *weights, REAL *z)
-{
-    const Samples *samples = &net->samples;
-    const Batch *batch = &net->batch;
-    const ptrdiff_t units = net->layers[0].fan_out, n_features = samples->n_features;
-    const REAL *center = samples->center;
-    REAL *first = net->first_weights, *by_row = net->by_row;
-    NAME(transpose)(units, n_features, weights, n_features, first, units);
-    for (ptrdiff_t i = 0; i < batch->n; i++) {
-        REAL *RESTRICT out = by_row + i * units;
-        const ptrdiff_t row = batch->rows[i];
-        memset(out, 0, units * sizeof(REAL));
-        for (int place = samples->indptr[row]; place < samples->indptr[row + 1]; place++) {
-            const REAL value = NAME(stored_value)(samples, place);
-            const REAL *RESTRICT of_feature = first + samples->indices[place] * units;
-            for (ptrdiff_t u = 0; u < units; u++)
-                out[u] += value * of_feature[u];
-        }
-    }
-    memset(by_row + batch->n * units, 0, (batch->n_padded - batch->n) * units * sizeof(REAL));
-    NAME(transpose)(batch->n_padded, units, by_row, units, z, net->stride);
-    if (center)
-        for (ptrdiff_t u = 0; u < units; u++) {
-            REAL offset, *z_u = z + u * net->stride;
-            const REAL *w = weights + u * n_features;
-            SUM(offset, n_features, w[i] * center[i]);
-            for (ptrdiff_t i = 0; i < batch->n; i++)
-                z_u[i] += offset;
-        }
-}
-
-/* gradient (fan_out, n_features) <- delta X + beta gradient for CSR rows; `sums` are delta's. */
-static WIDE void NAME(multiply_sparse_transposed)(const Net *net, const REAL *delta,
-                                                  const REAL *sums, REAL beta, REAL *gradient)
-{
-    const Samples *samples = &net->samples;
-    const Batch *batch = &net->batch;
-    const ptrdiff_t units = net->layers[0].fan_out, n_features = samples->n_features;
-    const REAL *center = samples->center;
-    REAL *first = net->first_gradient, *by_row = net->by_row;
-    NAME(transpose)(units, batch->n, delta, net->stride, by_row, units);
-    if (beta == 0)
-        memset(first, 0, n_features * units * sizeof(REAL));
+    if (net->is_by_entry)
+        return;
+    for (ptrdiff_t p = 0; n < n_padded && p * LANES < samples->n_features; p++)
+        for (ptrdiff_t i = n; i < n_padded; i++)
+            for (ptrdiff_t l = 0; l < LANES && p * LANES + l < samples->n_features; l++)
+                inputs[(p * net->stride + i) * LANES + l] = 0;
+    if (!samples->x)
+        NAME(scatter)(net, inputs);
+    else if (samples->is_double)
+        NAME(gather_double)(net, inputs);
     else
-        NAME(transpose)(units, n_features, gradient, n_features, first, units);
-    for (ptrdiff_t i = 0; i < batch->n; i++) {
-        const REAL *RESTRICT of_row = by_row + i * units;
-        const ptrdiff_t row = batch->rows[i];
-        for (int place = samples->indptr[row]; place < samples->indptr[row + 1]; place++) {
-            const REAL value = NAME(stored_value)(samples, place);
-            REAL *RESTRICT out = first + samples->indices[place] * units;
-            for (ptrdiff_t u = 0; u < units; u++)
-                out[u] += value * of_row[u];
-        }
-    }
-    NAME(transpose)(n_features, units, first, units, gradient, n_features);
-    if (center)
-        for (ptrdiff_t u = 0; u < units; u++)
-            for (ptrdiff_t j = 0; j < n_features; j++)
-                gradient[u * n_features + j] += sums[u] * center[j];
+        NAME(gather_float)(net, inputs);
 }
 
-/* -------------------------------------------------------------------------------- activations */
+/* ------------------------------------------------------------------ activations */
 
-/* Apply EXPRESSION, of z, to all entries of rows of n. */
-#define EACH_UNIT(EXPRESSION)                            \
-    for (ptrdiff_t u = 0; u < units; u++) {              \
-        REAL *RESTRICT values = z + u * stride;          \
-        REAL *RESTRICT slope = slopes + u * stride;      \
-        const REAL bias = biases[u];                     \
-        for (ptrdiff_t i = 0; i < n; i++) {              \
-            const REAL x = values[i] + bias;             \
-            EXPRESSION;                                  \
-        }                                                \
-        (void)slope;                                     \
-    }                                                    \
-    break
-
-/* z <- f(z + b), and f' where it does not follow from f. */
-static WIDE void NAME(activate)(enum Activation activation, ptrdiff_t units, ptrdiff_t n,
-                                ptrdiff_t stride, const REAL *biases, REAL *z, REAL *slopes)
+/* values <- f(values) over n entries, and slopes <- f' where it does not follow from f. To add an
+   activation, add its two formulas here and its name to `enum Activation`. */
+static void NAME(activate)(enum Activation activation, ptrdiff_t n, REAL *RESTRICT values,
+                           REAL *RESTRICT slopes)
 {
     switch (activation) {
     case RELU:
-        EACH_UNIT(values[i] = x < 0 ? 0 : x);
+        for (ptrdiff_t i = 0; i < n; i++)
+            values[i] = values[i] < 0 ? 0 : values[i];
+        break;
     case LEAKY_RELU:
-        EACH_UNIT(values[i] = x < 0 ? x * (REAL)0.01 : x);
+        for (ptrdiff_t i = 0; i < n; i++)
+            values[i] = values[i] < 0 ? values[i] * (REAL)0.01 : values[i];
+        break;
     case LOGISTIC:
-        EACH_UNIT(values[i] = NAME(logistic)(x));
+        for (ptrdiff_t i = 0; i < n; i++)
+            values[i] = NAME(logistic)(values[i]);
+        break;
     case TANH:
-        EACH_UNIT(values[i] = NAME(tanh)(x));
-    case GELU: /* Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi) */
-        EACH_UNIT(const REAL p = NAME(ndtr)(x);
-                  slope[i] = p + x * NAME(gaussian)(x) * (REAL)0.3989422804014327;
-                  values[i] = x * p);
-    case SILU: /* 1 + (f(z) - 1) (1 - s(z)) */
-        EACH_UNIT(const REAL s = NAME(logistic)(x); values[i] = x * s;
-                  slope[i] = 1 + (x * s - 1) * (1 - s));
+        for (ptrdiff_t i = 0; i < n; i++)
+            values[i] = NAME(tanh)(values[i]);
+        break;
+    case GELU: /* z Phi(z), and Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi) */
+        for (ptrdiff_t i = 0; i < n; i++) {
+            const REAL z = values[i], p = NAME(ndtr)(z);
+            slopes[i] = p + z * NAME(gaussian)(z) * (REAL)0.3989422804014327;
+            values[i] = z * p;
+        }
+        break;
+    case SILU: /* z s(z), and 1 + (f(z) - 1) (1 - s(z)) */
+        for (ptrdiff_t i = 0; i < n; i++) {
+            const REAL z = values[i], s = NAME(logistic)(z);
+            slopes[i] = 1 + (z * s - 1) * (1 - s);
+            values[i] = z * s;
+        }
+        break;
     case IDENTITY:
-        EACH_UNIT(values[i] = x);
+        break;
     }
 }
-#undef EACH_UNIT
 
-/* delta <- delta f'(z), by units, and the sums of its rows. */
-#define EACH_UNIT(SLOPE)                                      \
-    for (ptrdiff_t u = 0; u < units; u++) {                   \
-        const REAL *RESTRICT f = values + u * stride;         \
-        const REAL *RESTRICT slope = slopes + u * stride;     \
-        REAL *RESTRICT d = delta + u * stride;                \
-        for (ptrdiff_t i = 0; i < n; i++)                     \
-            d[i] = SLOPE;                                     \
-        SUM(sums[u], n, d[i]);                                \
-        (void)f, (void)slope;                                 \
-    }                                                         \
-    break
-
-static WIDE void NAME(deactivate)(enum Activation activation, ptrdiff_t units, ptrdiff_t n,
-                                  ptrdiff_t stride, const REAL *values, const REAL *slopes,
-                                  REAL *delta, REAL *sums)
+/* delta <- delta f'(z) over n entries. */
+static void NAME(differentiate)(enum Activation activation, ptrdiff_t n,
+                                const REAL *RESTRICT values, const REAL *RESTRICT slopes,
+                                REAL *RESTRICT delta)
 {
     switch (activation) {
     case RELU:
-        EACH_UNIT(f[i] > 0 ? d[i] : 0);
+        for (ptrdiff_t i = 0; i < n; i++)
+            delta[i] = values[i] > 0 ? delta[i] : 0;
+        break;
     case LEAKY_RELU: /* at 0, as where biases begin and x is 0, the mean of both */
-        EACH_UNIT(d[i] * (f[i] > 0 ? 1 : f[i] < 0 ? (REAL)0.01 : (REAL)0.505));
+        for (ptrdiff_t i = 0; i < n; i++)
+            delta[i] *= values[i] > 0 ? 1 : values[i] < 0 ? (REAL)0.01 : (REAL)0.505;
+        break;
     case LOGISTIC:
-        EACH_UNIT(d[i] * f[i] * (1 - f[i]));
+        for (ptrdiff_t i = 0; i < n; i++)
+            delta[i] *= values[i] * (1 - values[i]);
+        break;
     case TANH:
-        EACH_UNIT(d[i] * (1 - f[i] * f[i]));
+        for (ptrdiff_t i = 0; i < n; i++)
+            delta[i] *= 1 - values[i] * values[i];
+        break;
     case GELU:
     case SILU:
-        EACH_UNIT(d[i] * slope[i]);
-    case IDENTITY:
-        EACH_UNIT(d[i]);
-    }
-}
-#undef EACH_UNIT
-
-/* ------------------------------------------------------------------------------------- passes */
-
-static WIDE void NAME(add_biases)(ptrdiff_t units, ptrdiff_t n, ptrdiff_t stride,
-                                  const REAL *biases, REAL *z)
-{
-    for (ptrdiff_t u = 0; u < units; u++)
         for (ptrdiff_t i = 0; i < n; i++)
-            z[u * stride + i] += biases[u];
-}
-
-/* The last layer's W a without its biases. */
-static void NAME(forward)(const Net *net)
-{
-    const REAL *parameters = net->parameters;
-    const Batch *batch = &net->batch;
-    const ptrdiff_t n = batch->n_padded, stride = net->stride;
-    for (ptrdiff_t l = 0; l < net->n_layers; l++) {
-        const Layer *layer = net->layers + l, *below = layer - 1;
-        const REAL *weights = parameters + layer->weights;
-        const REAL *inputs =
-            l > 0 ? below->values : layer->is_thin ? net->features : batch->x;
-        const int fan_in = layer->fan_in, fan_out = layer->fan_out;
-        if (l > 0)
-            NAME(activate)(net->activation, fan_in, n, stride, parameters + below->biases,
-                           below->values, below->slopes);
-        if (layer->is_thin)
-            NAME(multiply_thin)(fan_out, n, fan_in, weights, fan_in, 1, inputs, stride, 0,
-                                layer->values, stride);
-        else if (l > 0)
-            NAME(multiply)(net, 'N', 'N', n, fan_out, fan_in, inputs, stride, weights, fan_in, 0,
-                           layer->values, stride);
-        else if (inputs)
-            NAME(multiply)(net, 'T', 'N', n, fan_out, fan_in, inputs, batch->x_stride, weights,
-                           fan_in, 0, layer->values, stride);
-        else
-            NAME(multiply_sparse)(net, weights, layer->values);
+            delta[i] *= slopes[i];
+        break;
+    case IDENTITY:
+        break;
     }
 }
 
-/* sum_i c_i (log sum_k exp(s_ik - m_i) - (s_iy - m_i)), m_i = max_k s_ik, for scores without
-   biases. They become e_ik = exp(s_ik - m_i), and `totals` their sums. */
-static WIDE double NAME(softmax_loss)(const Net *net, const REAL *biases)
+/* ------------------------------------------------------------------ forward */
+
+/* Lanes of the last panel of hidden values that belong to no unit become 0. If another hidden layer
+   follows, the one after the last unit is 1, for its biases. */
+static void NAME(pad_values)(const Net *net, const Layer *layer)
 {
+    const ptrdiff_t used = layer->fan_out % LANES;
+    VEC kept = {0}, added = {0};
+    if (used == 0) /* the column of ones is in a panel of its own, set once */
+        return;
+    for (ptrdiff_t l = 0; l < used; l++)
+        kept[l] = 1;
+    added[used] = layer < net->layers + net->n_layers - 2;
+    VEC *rows = (VEC *)layer->values + (layer->panels - 1) * net->stride;
+    for (ptrdiff_t i = 0; i < net->n_padded; i++)
+        rows[i] = rows[i] * kept + added;
+}
+
+/* The first layer's products entry by entry. Of a hidden layer: z[panel][i] <- x_i W + b. */
+static void NAME(multiply_entries)(const Net *net, const Layer *layer, const REAL *weights,
+                                   REAL *z)
+{
+    const Samples *samples = &net->samples;
+    for (ptrdiff_t p = 0; p < layer->panels; p++) {
+        const VEC *of_panel = (const VEC *)weights + p * layer->rows;
+        VEC base = of_panel[layer->fan_in];
+        if (samples->center)
+            for (ptrdiff_t j = 0; j < layer->fan_in; j++)
+                base += NAME(at)(samples->center, samples->is_double, j) * of_panel[j];
+        for (ptrdiff_t i = 0; i < net->n; i++) {
+            VEC sum = base;
+            for (int e = samples->indptr[net->rows[i]]; e < samples->indptr[net->rows[i] + 1]; e++)
+                sum += NAME(stored)(samples, e) * of_panel[samples->indices[e]];
+            ((VEC *)z)[p * net->stride + i] = sum;
+        }
+    }
+}
+
+/* Without a hidden layer: scores[k][i] <- x_i W_k. */
+static void NAME(score_entries)(const Net *net, const Layer *layer, const REAL *weights)
+{
+    const Samples *samples = &net->samples;
+    REAL *scores = net->scores;
+    for (ptrdiff_t k = 0; k < layer->fan_out; k++) {
+        const REAL *of_class = weights + k * LANES;
+        REAL base = 0;
+        if (samples->center)
+            for (ptrdiff_t j = 0; j < layer->fan_in; j++)
+                base += NAME(at)(samples->center, samples->is_double, j) *
+                        of_class[j / LANES * layer->rows * LANES + j % LANES];
+        for (ptrdiff_t i = 0; i < net->n; i++) {
+            REAL sum = base;
+            for (int e = samples->indptr[net->rows[i]]; e < samples->indptr[net->rows[i] + 1]; e++) {
+                const int j = samples->indices[e];
+                sum += NAME(stored)(samples, e) *
+                       of_class[j / LANES * layer->rows * LANES + j % LANES];
+            }
+            scores[k * net->stride + i] = sum;
+        }
+        memset(scores + k * net->stride + net->n, 0, (net->n_padded - net->n) * sizeof(REAL));
+    }
+}
+
+/* out[panel of rows][column] <- in[panel of columns][row], a matrix in panels the other way. */
+static void NAME(transpose)(ptrdiff_t n_rows, ptrdiff_t n_columns, const REAL *in,
+                            ptrdiff_t in_panel, REAL *out, ptrdiff_t out_panel)
+{
+    for (ptrdiff_t r = 0; r < n_rows; r++) {
+        REAL *lanes = out + r / LANES * out_panel + r % LANES;
+        for (ptrdiff_t c = 0; c < n_columns; c++)
+            lanes[c * LANES] = in[c / LANES * in_panel + r * LANES + c % LANES];
+    }
+}
+
+/* The scores without their biases, class after class. */
+static void NAME(forward)(Net *net)
+{
+    const ptrdiff_t stride = net->stride, n = net->n_padded;
     const Layer *last = net->layers + net->n_layers - 1;
-    const Batch *batch = &net->batch;
-    const ptrdiff_t n = batch->n_padded, n_classes = last->fan_out, stride = net->stride;
-    const ptrdiff_t *codes = batch->codes;
-    const REAL *RESTRICT loss_weights = batch->loss_weights;
-    REAL *RESTRICT scores = last->values, *RESTRICT totals = net->totals;
+    const REAL *weights = net->weights, *below = net->inputs;
+    REAL *scores = net->scores, *panels = net->score_panels;
+    for (const Layer *layer = net->layers; layer < last; layer++, below = layer[-1].values) {
+        const NAME(Left) left = {below, LANES, 1, LANES, stride * LANES};
+        REAL *values = layer->values;
+        if (layer == net->layers && net->is_by_entry)
+            NAME(multiply_entries)(net, layer, weights + layer->weights, values);
+        else
+            NAME(multiply)(8, n, layer->panels, layer->fan_in + 1, left, 0,
+                           weights + layer->weights, layer->rows * LANES, 0, values,
+                           stride * LANES);
+        for (ptrdiff_t p = 0; p < layer->panels; p++)
+            NAME(activate)(net->activation, n * LANES, values + p * stride * LANES,
+                           (REAL *)layer->slopes + p * stride * LANES);
+        NAME(pad_values)(net, layer);
+    }
+    if (net->n_layers == 1 && net->is_by_entry) {
+        NAME(score_entries)(net, last, weights + last->weights);
+        return;
+    }
+    const ptrdiff_t n_panels = NAME(whole)(last->fan_out, LANES) / LANES;
+    const NAME(Left) left = {below, LANES, 1, LANES, stride * LANES};
+    NAME(transpose)(last->fan_out, last->fan_in, weights + last->weights, last->rows * LANES,
+                    last->transposed, last->fan_in * LANES);
+    NAME(multiply)(8, n, n_panels, last->fan_in, left, 0, last->transposed,
+                   last->fan_in * LANES, 0, panels, stride * LANES);
+    for (ptrdiff_t k = 0; k < last->fan_out; k++)
+        for (ptrdiff_t i = 0; i < n; i++)
+            scores[k * stride + i] = panels[(k / LANES * stride + i) * LANES + k % LANES];
+}
+
+/* sum_i c_i (log sum_k exp(s_ik - m_i) - (s_iy - m_i)), m_i = max_k s_ik. The scores get their
+   biases and become e_ik = exp(s_ik - m_i), and `totals` their sums. */
+static double NAME(softmax_loss)(const Net *net)
+{
+    const ptrdiff_t n = net->n_padded, stride = net->stride;
+    const ptrdiff_t n_classes = net->layers[net->n_layers - 1].fan_out;
+    const REAL *RESTRICT loss_weights = net->loss_weights;
+    const REAL *biases = (REAL *)net->weights + net->n_packed_weights;
+    REAL *RESTRICT scores = net->scores, *RESTRICT totals = net->totals;
     REAL *RESTRICT largest = net->own_scores; /* until those take its place */
     REAL loss;
     for (ptrdiff_t i = 0; i < n; i++)
@@ -345,7 +352,7 @@ static WIDE double NAME(softmax_loss)(const Net *net, const REAL *biases)
     }
     REAL *RESTRICT own_scores = largest;
     for (ptrdiff_t i = 0; i < n; i++)
-        own_scores[i] = scores[codes[i] * stride + i];
+        own_scores[i] = scores[net->codes[i] * stride + i];
     for (ptrdiff_t i = 0; i < n; i++)
         totals[i] = scores[i] = NAME(exp_nonpositive)(scores[i]);
     for (ptrdiff_t k = 1; k < n_classes; k++) {
@@ -357,15 +364,16 @@ static WIDE double NAME(softmax_loss)(const Net *net, const REAL *biases)
     return loss;
 }
 
-/* The loss's derivative by the scores, c (softmax(s) - onehot(y)), and its sums by class. */
-static WIDE void NAME(softmax_delta)(const Net *net, REAL *sums)
+/* ------------------------------------------------------------------ backward */
+
+/* The scores become c (softmax(s) - onehot(y)); their sums by class are the biases' gradient. */
+static void NAME(softmax_delta)(const Net *net, int is_added)
 {
+    const ptrdiff_t n = net->n_padded, stride = net->stride;
     const Layer *last = net->layers + net->n_layers - 1;
-    const Batch *batch = &net->batch;
-    const ptrdiff_t n = batch->n_padded, stride = net->stride;
-    const ptrdiff_t *codes = batch->codes;
-    const REAL *RESTRICT loss_weights = batch->loss_weights;
-    REAL *RESTRICT delta = last->values, *RESTRICT factors = net->totals;
+    const REAL *RESTRICT loss_weights = net->loss_weights;
+    REAL *RESTRICT delta = net->scores, *RESTRICT factors = net->totals;
+    REAL *biases = (REAL *)net->gradient + net->n_packed_weights;
     for (ptrdiff_t i = 0; i < n; i++)
         factors[i] = loss_weights[i] / factors[i];
     for (ptrdiff_t k = 0; k < last->fan_out; k++) {
@@ -374,234 +382,102 @@ static WIDE void NAME(softmax_delta)(const Net *net, REAL *sums)
             d[i] *= factors[i];
     }
     for (ptrdiff_t i = 0; i < n; i++)
-        delta[codes[i] * stride + i] -= loss_weights[i];
-    for (ptrdiff_t k = 0; k < last->fan_out; k++)
-        SUM(sums[k], n, delta[k * stride + i]);
+        delta[net->codes[i] * stride + i] -= loss_weights[i];
+    for (ptrdiff_t k = 0; k < last->fan_out; k++) {
+        REAL sum;
+        SUM(sum, n, delta[k * stride + i]);
+        biases[k] = is_added ? biases[k] + sum : sum;
+    }
 }
 
-/* The loss on the batch. */
-static double NAME(loss)(const Net *net)
-{
-    const REAL *parameters = net->parameters;
-    NAME(forward)(net);
-    return NAME(softmax_loss)(net, parameters + net->layers[net->n_layers - 1].biases);
-}
-
-/* The loss on the batch; gradient <- its gradient + beta gradient, with beta 0 or 1. */
-static double NAME(loss_and_gradient)(const Net *net, REAL beta, REAL *gradient)
-{
-    const REAL *parameters = net->parameters;
-    const Batch *batch = &net->batch;
-    const double loss = NAME(loss)(net);
-    const ptrdiff_t n = batch->n_padded, stride = net->stride;
-    for (ptrdiff_t l = net->n_layers - 1; l >= 0; l--) {
-        const Layer *layer = net->layers + l, *below = layer - 1;
-        const int fan_in = layer->fan_in, fan_out = layer->fan_out;
-        const REAL *inputs = l > 0 ? below->values : batch->x;
-        REAL *of_weights = gradient + layer->weights, *of_biases = gradient + layer->biases;
-        REAL *delta = layer->delta, *sums = net->sums;
-        if (l == net->n_layers - 1)
-            NAME(softmax_delta)(net, sums);
-        else
-            NAME(deactivate)(net->activation, fan_out, n, stride, layer->values, layer->slopes,
-                             delta, sums);
-        for (ptrdiff_t u = 0; u < fan_out; u++)
-            of_biases[u] = beta == 0 ? sums[u] : of_biases[u] + sums[u];
-        if (layer->is_thin && l == 0 && 2 * fan_in > LANES)
-            NAME(multiply_thin)(fan_out, fan_in, n, delta, stride, 1, inputs, batch->x_stride,
-                                beta, of_weights, fan_in);
-        else if (layer->is_thin)
-            NAME(multiply_thin_transposed)(fan_out, n, fan_in, delta,
-                                           l > 0 ? inputs : net->features, stride, beta,
-                                           of_weights);
-        else if (l > 0)
-            NAME(multiply)(net, 'T', 'N', fan_in, fan_out, n, inputs, stride, delta, stride,
-                           beta, of_weights, fan_in);
-        else if (inputs)
-            NAME(multiply)(net, 'N', 'N', fan_in, fan_out, n, inputs, batch->x_stride, delta,
-                           stride, beta, of_weights, fan_in);
-        else
-            NAME(multiply_sparse_transposed)(net, delta, sums, beta, of_weights);
-        if (l > 0 && layer->is_thin)
-            NAME(multiply_thin)(fan_in, n, fan_out, parameters + layer->weights, 1, fan_in, delta,
-                                stride, 0, below->delta, stride);
-        else if (l > 0)
-            NAME(multiply)(net, 'N', 'T', n, fan_in, fan_out, delta, stride,
-                           parameters + layer->weights, fan_in, 0, below->delta, stride);
-    }
-    return loss;
-}
-
-/* ------------------------------------------------------------------------ penalty and updates */
-
-/* reg/2 ||w||^2. Where `gradient` is given, the penalty's is added to it, and it is brought to the
-   solver's variables. */
-static WIDE double NAME(penalty)(const Net *net, REAL *RESTRICT gradient)
-{
-    const ptrdiff_t n_weights = net->n_weights, n_parameters = net->n_parameters;
-    const REAL *RESTRICT w = net->parameters, *RESTRICT decay = net->decay;
-    const REAL *RESTRICT scale = net->param_scale;
-    REAL sum;
-    if (!scale) {
-        const REAL reg = *decay;
-        if (gradient)
-            for (ptrdiff_t i = 0; i < n_weights; i++)
-                gradient[i] += reg * w[i];
-        SUM(sum, n_weights, w[i] * w[i]);
-        return 0.5 * reg * sum;
-    }
-    if (gradient) {
-        for (ptrdiff_t i = 0; i < n_weights; i++)
-            gradient[i] += decay[i] * w[i];
-        for (ptrdiff_t i = 0; i < n_parameters; i++)
-            gradient[i] *= scale[i];
-    }
-    SUM(sum, n_weights, decay[i] * w[i] * w[i]);
-    return 0.5 * sum;
-}
-
-/* Take a step; the formulas are in update_rules.py. Only the gradient of batches is changed. */
-static WIDE void NAME(step)(const Net *net, const Update *update, double step_size)
-{
-    const ptrdiff_t n = net->n_parameters;
-    REAL *RESTRICT w = net->parameters, *RESTRICT gradient = update->gradient;
-    REAL *RESTRICT first = update->moments[0], *RESTRICT second = update->moments[1];
-    const REAL *RESTRICT scale = net->param_scale;
-    const REAL size = (REAL)step_size;
-    switch (update->rule) {
-    case GRADIENT_DESCENT:
-        if (scale)
-            for (ptrdiff_t i = 0; i < n; i++)
-                w[i] -= scale[i] * (size * gradient[i]);
-        else
-            for (ptrdiff_t i = 0; i < n; i++)
-                w[i] -= size * gradient[i];
-        return;
-    case NESTEROV_MOMENTUM: {
-        const REAL momentum = (REAL)update->momentum;
-        for (ptrdiff_t i = 0; i < n; i++) {
-            const REAL g = size * gradient[i];
-            first[i] = momentum * first[i] - g;
-            gradient[i] = g - momentum * first[i];
-        }
-        break;
-    }
-    case ADAM: {
-        const REAL beta1 = (REAL)update->beta1, beta2 = (REAL)update->beta2;
-        const REAL epsilon = (REAL)update->epsilon;
-        for (ptrdiff_t i = 0; i < n; i++) {
-            const REAL g = gradient[i];
-            first[i] = beta1 * first[i] + g;
-            second[i] = beta2 * second[i] + g * g;
-            gradient[i] = size * first[i] / (SQRT(second[i]) + epsilon);
-        }
-        break;
-    }
-    }
-    if (scale)
-        for (ptrdiff_t i = 0; i < n; i++)
-            w[i] -= scale[i] * gradient[i];
-    else
-        for (ptrdiff_t i = 0; i < n; i++)
-            w[i] -= gradient[i];
-}
-
-/* -------------------------------------------------------------------------------- entry points */
-
-/* The objective on all rows in use, and its gradient where that is not NULL. */
-static double NAME(on_all)(Net *net, ptrdiff_t length, void *gradient)
+/* The first layer's gradient entry by entry; that of `center` is by the sums of delta. */
+static void NAME(add_entries)(const Net *net, const Layer *layer, int is_added, REAL *gradient)
 {
     const Samples *samples = &net->samples;
-    const ptrdiff_t n_samples = samples->n_samples;
-    double loss = 0;
-    for (ptrdiff_t start = 0; start < n_samples; start += length) {
-        const ptrdiff_t n = start + length < n_samples ? length : n_samples - start;
-        NAME(load)(net, samples->rows ? samples->rows + start : NULL, start, n, 1.0 / n_samples);
-        loss += gradient ? NAME(loss_and_gradient)(net, start > 0, gradient) : NAME(loss)(net);
+    if (!is_added)
+        memset(gradient, 0, layer->panels * layer->rows * LANES * sizeof(REAL));
+    for (ptrdiff_t p = 0; net->n_layers > 1 && p < layer->panels; p++) {
+        VEC *of_panel = (VEC *)gradient + p * layer->rows, sum = {0};
+        const VEC *delta = (const VEC *)layer->delta + p * net->stride;
+        for (ptrdiff_t i = 0; i < net->n; i++) {
+            sum += delta[i];
+            for (int e = samples->indptr[net->rows[i]]; e < samples->indptr[net->rows[i] + 1]; e++)
+                of_panel[samples->indices[e]] += NAME(stored)(samples, e) * delta[i];
+        }
+        for (ptrdiff_t j = 0; samples->center && j < layer->fan_in; j++)
+            of_panel[j] += NAME(at)(samples->center, samples->is_double, j) * sum;
+        of_panel[layer->fan_in] += sum;
     }
-    return loss + NAME(penalty)(net, gradient);
+    for (ptrdiff_t k = 0; net->n_layers == 1 && k < layer->fan_out; k++) {
+        REAL *of_class = gradient + k * LANES, sum = 0;
+        const REAL *delta = (const REAL *)net->scores + k * net->stride;
+        for (ptrdiff_t i = 0; i < net->n; i++) {
+            sum += delta[i];
+            for (int e = samples->indptr[net->rows[i]]; e < samples->indptr[net->rows[i] + 1]; e++) {
+                const int j = samples->indices[e];
+                of_class[j / LANES * layer->rows * LANES + j % LANES] +=
+                    NAME(stored)(samples, e) * delta[i];
+            }
+        }
+        for (ptrdiff_t j = 0; samples->center && j < layer->fan_in; j++)
+            of_class[j / LANES * layer->rows * LANES + j % LANES] +=
+                NAME(at)(samples->center, samples->is_double, j) * sum;
+    }
 }
 
-/* The objective on the rows named, and its gradient. */
-static double NAME(on_rows)(Net *net, const ptrdiff_t *rows, ptrdiff_t n, void *gradient)
+/* The loss on the rows that are loaded. */
+static double NAME(loss)(Net *net)
 {
-    NAME(load)(net, rows, 0, n, 1.0 / n);
-    const double loss = NAME(loss_and_gradient)(net, 0, gradient);
-    return loss + NAME(penalty)(net, gradient);
+    NAME(forward)(net);
+    return NAME(softmax_loss)(net);
 }
 
-/* Say whether no entry is larger than `tol` in absolute value; NaN is. */
-static WIDE int NAME(is_small)(ptrdiff_t n, const REAL *x, double tol)
+/* The same; the packed gradient is set, or added to. */
+static double NAME(loss_and_gradient)(Net *net, int is_added)
 {
-    int is_small = 1;
-    for (ptrdiff_t i = 0; i < n; i++)
-        is_small &= x[i] <= tol && x[i] >= -tol;
-    return is_small;
-}
-
-/* Go through the batches of an epoch; return the mean loss over them as they go by. */
-static double NAME(run_epoch)(Net *net, const Update *update, ptrdiff_t batch_size,
-                              const double *step_sizes)
-{
-    const ptrdiff_t n_samples = net->samples.n_samples;
-    double loss = 0;
-    draw_order(&net->samples, update->bit_generator, update->order);
-    for (ptrdiff_t start = 0; start < n_samples; start += batch_size) {
-        const ptrdiff_t n = start + batch_size < n_samples ? batch_size : n_samples - start;
-        const double on_batch = NAME(on_rows)(net, update->order + start, n, update->gradient);
-        loss += on_batch * ((double)n / n_samples);
-        NAME(step)(net, update, *step_sizes++);
+    const double loss = NAME(loss)(net);
+    const ptrdiff_t stride = net->stride, n = net->n_padded;
+    const Layer *last = net->layers + net->n_layers - 1;
+    const REAL *weights = net->weights;
+    REAL *gradient = net->gradient;
+    NAME(softmax_delta)(net, is_added);
+    for (const Layer *layer = last; layer >= net->layers; layer--) {
+        const Layer *lower = layer - 1;
+        const REAL *below = layer == net->layers ? net->inputs : lower->values;
+        REAL *of_layer = gradient + layer->weights;
+        const int is_first = layer == net->layers;
+        /* rows of the gradient: classes, or columns of the values below; terms: the samples */
+        const NAME(Left) classes = {net->scores, stride, 1, n, 0};
+        const NAME(Left) columns = {below, 1, LANES, n, 0};
+        if (is_first && net->is_by_entry)
+            NAME(add_entries)(net, layer, is_added, of_layer);
+        else if (layer == last)
+            NAME(multiply)(4, layer->rows, layer->panels, n, classes, 0, below, stride * LANES,
+                           is_added, of_layer, layer->rows * LANES);
+        else
+            NAME(multiply)(LANES < 8 ? LANES : 8, layer->rows, layer->panels, n, columns,
+                           stride * LANES, layer->delta, stride * LANES, is_added, of_layer,
+                           layer->rows * LANES);
+        if (is_first)
+            break;
+        /* delta of the values below: rows are samples, terms the units of this layer */
+        const NAME(Left) by_class = {net->scores, 1, stride, layer->fan_out, 0};
+        const NAME(Left) by_unit = {layer->delta, LANES, 1, LANES, stride * LANES};
+        if (layer == last) {
+            NAME(multiply)(8, n, lower->panels, layer->fan_out, by_class, 0,
+                           weights + layer->weights, layer->rows * LANES, 0, lower->delta,
+                           stride * LANES);
+        } else {
+            NAME(transpose)(layer->fan_in, layer->fan_out, weights + layer->weights,
+                            layer->rows * LANES, layer->transposed, layer->fan_out * LANES);
+            NAME(multiply)(8, n, lower->panels, layer->fan_out, by_unit, 0, layer->transposed,
+                           layer->fan_out * LANES, 0, lower->delta, stride * LANES);
+        }
+        for (ptrdiff_t p = 0; p < lower->panels; p++) {
+            const ptrdiff_t place = p * stride * LANES;
+            NAME(differentiate)(net->activation, n * LANES, (REAL *)lower->values + place,
+                                (REAL *)lower->slopes + place, (REAL *)lower->delta + place);
+        }
     }
     return loss;
 }
-
-/* Go through epochs; see interface.py. Between epochs, the weights before the best epoch so far
-   are kept, as BestWeights.update() keeps them. Return the number of epochs: the last is one with
-   a loss that is not finite, or with a small gradient. */
-static ptrdiff_t NAME(run_epochs)(Net *net, const Update *update, ptrdiff_t n_epochs,
-                                  ptrdiff_t batch_size, ptrdiff_t length, double *losses)
-{
-    const ptrdiff_t n_samples = net->samples.n_samples, n_parameters = net->n_parameters;
-    const int has_batches = update->rule != GRADIENT_DESCENT;
-    const ptrdiff_t n_updates = has_batches ? (n_samples + batch_size - 1) / batch_size : 1;
-    const size_t size = n_parameters * sizeof(REAL);
-    for (ptrdiff_t epoch = 0; epoch < n_epochs; epoch++) {
-        const double *step_sizes = update->step_sizes + epoch * n_updates;
-        if (has_batches) {
-            losses[epoch] = NAME(run_epoch)(net, update, batch_size, step_sizes);
-        } else {
-            losses[epoch] = NAME(on_all)(net, length, update->gradient);
-            NAME(step)(net, update, *step_sizes);
-            if (NAME(is_small)(n_parameters, update->gradient, update->tol))
-                return epoch + 1;
-        }
-        if (!isfinite(losses[epoch]) || epoch == n_epochs - 1)
-            return epoch + 1;
-        if (losses[epoch] < *update->best_loss) {
-            *update->best_loss = losses[epoch];
-            memcpy(update->best, update->previous, size);
-        }
-        memcpy(update->previous, net->parameters, size);
-    }
-    return n_epochs;
-}
-
-/* The scores (n_classes, n) of rows start, ..., start + n - 1. */
-static void NAME(scores)(Net *net, ptrdiff_t start, ptrdiff_t n, void *scores)
-{
-    REAL *out = scores;
-    const REAL *parameters = net->parameters;
-    const Layer *last = net->layers + net->n_layers - 1;
-    NAME(load)(net, NULL, start, n, 1);
-    NAME(forward)(net);
-    NAME(add_biases)(last->fan_out, net->batch.n_padded, net->stride, parameters + last->biases,
-                     last->values);
-    for (ptrdiff_t k = 0; k < last->fan_out; k++, out += n)
-        memcpy(out, (REAL *)last->values + k * net->stride, n * sizeof(REAL));
-}
-
-static const Passes NAME(passes) = {
-    sizeof(REAL), NAME(on_all), NAME(on_rows), NAME(run_epochs), NAME(scores),
-};
-
-#undef SUM
