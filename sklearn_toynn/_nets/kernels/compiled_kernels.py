@@ -77,7 +77,7 @@ class CompiledKernels(Kernels):
             tol,
             state.moments,
             self.gradient,
-            self._order,
+            self._order if rule.takes_batches else None,
             bit_generator,
             best.previous,
             best.parameters,
