@@ -2,11 +2,16 @@
 
 import re
 import sys
+import warnings
 from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import takewhile
 from traceback import walk_stack
 
 import numpy as np
+
+#: Where warnings point to, where it is not on the stack: the user's file, line and module.
+_location: ContextVar[tuple | None] = ContextVar("_location", default=None)
 
 
 @contextmanager
@@ -43,3 +48,33 @@ def user_stacklevel():
         for frame, _ in walk_stack(sys._getframe(1))
     )
     return 1 + sum(1 for _ in takewhile(inner.__contains__, packages))
+
+
+def user_location():
+    """Return the file, line and module of the user's call."""
+    if location := _location.get():
+        return location
+    depth = user_stacklevel() - 1
+    frames = [frame for frame, _ in walk_stack(sys._getframe(1))]
+    frame = frames[min(depth, len(frames) - 1)]
+    return frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__")
+
+
+@contextmanager
+def warnings_at(location):
+    """Let the package's warnings point to a location, in threads that get this context, too."""
+    token = _location.set(location)
+    try:
+        yield
+    finally:
+        _location.reset(token)
+
+
+def warn(message, category):
+    """Issue a warning that points to the user's line."""
+    if location := _location.get():
+        filename, line, module = location
+        registry = vars(sys.modules.get(module, sys)).setdefault("__warningregistry__", {})
+        warnings.warn_explicit(message, category, filename, line, module, registry)
+    else:
+        warnings.warn(message, category, stacklevel=user_stacklevel())
