@@ -5,7 +5,7 @@ import sys
 import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
-from itertools import takewhile
+from itertools import islice, takewhile
 from traceback import walk_stack
 
 import numpy as np
@@ -54,9 +54,8 @@ def user_location():
     """Return the file, line and module of the user's call."""
     if location := _location.get():
         return location
-    depth = user_stacklevel() - 1
-    frames = [frame for frame, _ in walk_stack(sys._getframe(1))]
-    frame = frames[min(depth, len(frames) - 1)]
+    beyond = user_stacklevel() - 1
+    frame = next(islice((frame for frame, _ in walk_stack(sys._getframe())), beyond, None))
     return frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__")
 
 
