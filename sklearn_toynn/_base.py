@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from copy import copy
@@ -23,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._blas import single_threaded_blas
 from ._callbacks import FitCallbacks, make_hook_kwargs
 from ._doc_links import DocLinkMixin
-from ._errors import naming, plain, user_stacklevel
+from ._errors import naming, plain, warn
 from ._nets.initializers import INITIALIZERS, draw_network, make_initializer
 from ._nets.network import Network
 from ._nets.prediction import keep_scores, log_softmax, predict_codes, predict_scores, softmax
@@ -253,11 +252,10 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
             state["_training_state"] = upgrade_states(memory) | {"fitted_parameters": fitted}
         version = state.pop("_version", "of before 0.1")
         if version != __version__:
-            warnings.warn(
+            warn(
                 f"This {type(self).__name__} was saved by sklearn-toynn {version}, and is loaded "
                 f"by {__version__}. Fit it anew where it predicts otherwise than it did.",
                 UserWarning,
-                stacklevel=user_stacklevel(),
             )
         super().__setstate__(state)
 
@@ -594,7 +592,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         if described:
             many = f"{len(described)} of {len(results)} nets, the first: "
             message = (many if self._n_nets > 1 else "") + described[0]
-            warnings.warn(message, ConvergenceWarning, stacklevel=user_stacklevel())
+            warn(message, ConvergenceWarning)
 
     def decision_function(self, X: MatrixLike) -> Floats:
         """Return the scores of the classes.

@@ -9,28 +9,24 @@ import sklearn_toynn
 PACKAGE = Path(sklearn_toynn.__file__).parent
 # from the top down: what each sub-package or module at the top, and the kernels, may import
 ARROWS = {
-    "__init__": (
-        "_cross_validated _softmax _two_layer_net _multi_layer_net _show_versions _version"
-    ),
-    "onnx": "_cross_validated _softmax _two_layer_net _multi_layer_net model_selection",
+    "__init__": "_cross_validated _softmax _net_classifiers _show_versions _version",
+    "onnx": "_cross_validated _softmax _net_classifiers model_selection",
     "_cross_validated": (
-        "model_selection _softmax _two_layer_net _hidden_layers _base _validation _callbacks "
-        "_doc_links _errors _sklearn_compat"
+        "model_selection _softmax _net_classifiers _base _validation _callbacks _doc_links "
+        "_errors _sklearn_compat"
     ),
-    "model_selection": (
-        "_softmax _base _validation _callbacks _doc_links _errors _training _sklearn_compat"
-    ),
+    "model_selection": "_softmax _base _validation _blas _doc_links _errors _sklearn_compat",
     "_softmax": "_base _linear _training _nets _sklearn_compat _to_sklearn",
-    "_two_layer_net": "_hidden_layers _sklearn_compat",
-    "_multi_layer_net": "_hidden_layers _validation _sklearn_compat",
-    "_hidden_layers": "_base _validation _nets _sklearn_compat _to_sklearn",
-    "_base": "_version _validation _callbacks _doc_links _training _nets _errors _sklearn_compat",
-    "_validation": "_training _nets _errors",
-    "_callbacks": "_sklearn_compat _training",
-    "_linear": "_training.solver _nets _columns",
+    "_net_classifiers": "_base _validation _nets _sklearn_compat _to_sklearn",
+    "_base": (
+        "_version _validation _callbacks _doc_links _training _nets _blas _errors _sklearn_compat"
+    ),
+    "_validation": "_nets _errors",
+    "_callbacks": "_sklearn_compat",
+    "_linear": "_training _nets _blas _column_statistics",
     "_training": "_nets _blas _errors",
-    "_nets": "_nets.kernels _blas _errors _columns",
-    "_nets.kernels": "_nets.activations _nets.products _nets.samples _blas",
+    "_nets": "_nets.kernels _blas _errors _column_statistics",
+    "_nets.kernels": "_nets.activations _nets.products _nets.samples _nets.update_rules",
     "datasets": "_sklearn_compat",
     "inspection": "_errors",
     "_show_versions": "_nets",
@@ -38,7 +34,7 @@ ARROWS = {
         [
             "_version",
             "_to_sklearn",
-            "_columns",
+            "_column_statistics",
             "_doc_links",
             "_errors",
             "_blas",
