@@ -20,7 +20,7 @@ class CompiledKernels(Kernels):
 
     def __init__(self, network, samples, penalty):
         super().__init__(network, samples, penalty)
-        self._net, self._n_rows, self._order = None, 0, None
+        self._net, self._n_rows = None, 0
 
     @staticmethod
     def supports(network, X):
@@ -61,8 +61,7 @@ class CompiledKernels(Kernels):
         """See `Kernels.run_epochs`."""
         losses = np.empty(len(step_sizes))
         length = self._chunk_length()
-        if self._order is None:
-            self._order = np.empty(self.samples.n_samples if rule.takes_batches else 1, np.intp)
+        order = np.empty(self.samples.n_samples if rule.takes_batches else 1, np.intp)
         names = "momentum", "beta1", "beta2", "epsilon"
         n_epochs = self._get_net(batch_size if rule.takes_batches else length).run_epochs(
             RULES.index(type(rule)),
@@ -73,7 +72,7 @@ class CompiledKernels(Kernels):
             tol,
             state.moments,
             self.gradient,
-            self._order,
+            order,
             bit_generator,
             best.previous,
             best.parameters,
