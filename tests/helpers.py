@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import sklearn
 from autograd import value_and_grad
+from autograd.scipy.special import erf, expit
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.special import erf, expit, log_softmax, logsumexp
+from scipy.special import log_softmax, logsumexp
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -18,9 +19,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
-from sklearn_toynn._nets.kernels.selection import KERNELS
-from sklearn_toynn._training.first_order import MiniBatchSolver
-from sklearn_toynn._training.solvers import SOLVERS
+from sklearn_toynn._nets.kernels.dispatch import KERNELS
+from sklearn_toynn._training.solvers import SOLVERS, MiniBatchSolver
 
 MODEL_CLASSES = [SoftmaxClassifier, TwoLayerNetClassifier]
 
@@ -135,7 +135,7 @@ def adam(memory, gradient, rate, t):
     return -rate * m / (np.sqrt(v) + 1e-8)
 
 
-LOOPS = {"sgd": nesterov, "adam": adam}
+BATCH_UPDATES = {"sgd": nesterov, "adam": adam}
 
 
 def batch_loop(X, y, w, step, *, batch_size, n_epochs, rate, reg, schedule):
@@ -183,12 +183,13 @@ def tanh_objective(X, y, reg, shapes):
     return value_and_grad(value)
 
 
+#: The activations, also for autograd.
 FORMULAS = {
-    "relu": lambda z: np.maximum(z, 0),
-    "leaky_relu": lambda z: np.where(z > 0, z, z / 100),
+    "relu": lambda z: anp.maximum(z, 0),
+    "leaky_relu": lambda z: anp.where(z > 0, z, z / 100),
     "logistic": expit,
-    "tanh": np.tanh,
-    "gelu": lambda z: z * (1 + erf(z / np.sqrt(2))) / 2,
+    "tanh": anp.tanh,
+    "gelu": lambda z: z * (1 + erf(z / anp.sqrt(2))) / 2,
     "silu": lambda z: z * expit(z),
     "identity": lambda z: z,
 }

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import (
-    LOOPS,
+    BATCH_UPDATES,
     assert_same_bits,
     batch_loop,
     ends_early,
@@ -33,7 +33,7 @@ def chunks(X, y, length=40):
 
 
 @pytest.mark.parametrize("batch_size", [1, 16, "auto"])
-@pytest.mark.parametrize("solver", LOOPS)
+@pytest.mark.parametrize("solver", BATCH_UPDATES)
 def test_partial_fit_is_the_loop_of_steps(solver, batch_size):
     # on chunks that the batches divide, the calls are one epoch of a plain loop at a constant rate
     X, y = scaled("wine")
@@ -56,7 +56,7 @@ def test_partial_fit_is_the_loop_of_steps(solver, batch_size):
         X,
         y,
         np.ones(160),
-        LOOPS[solver],
+        BATCH_UPDATES[solver],
         batch_size=length if batch_size == "auto" else batch_size,
         n_epochs=3,
         rate=0.003,

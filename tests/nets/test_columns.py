@@ -21,10 +21,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn_toynn._nets.columns import Columns
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._base import fit_stack
-from sklearn_toynn._nets.columns import Columns
 
 # for fits whose end at `max_iter` is beside the point
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import LOOPS, batch_loop, ends_early, glorot_uniform, parameters, scaled
+from helpers import BATCH_UPDATES, batch_loop, ends_early, glorot_uniform, parameters, scaled
 from numpy.testing import assert_allclose
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
@@ -58,7 +58,7 @@ SCHEDULE_FORMULAS = {"constant": lambda _: 1.0, "cosine": lambda p: (1 + np.cos(
 @pytest.mark.parametrize("schedule", SCHEDULE_FORMULAS)
 @pytest.mark.parametrize("batch_size", [1, 32, 178])
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("solver", LOOPS)
+@pytest.mark.parametrize("solver", BATCH_UPDATES)
 def test_batches_follow_a_plain_loop(solver, weighted, batch_size, schedule):
     X, y = scaled("wine")
     y = np.random.RandomState(0).permutation(y)  # no two batches with one class alone
@@ -67,7 +67,7 @@ def test_batches_follow_a_plain_loop(solver, weighted, batch_size, schedule):
         X,
         y,
         w,
-        LOOPS[solver],
+        BATCH_UPDATES[solver],
         batch_size=batch_size,
         n_epochs=6,
         rate=0.003,
