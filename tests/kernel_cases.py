@@ -6,7 +6,7 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 from autograd import value_and_grad
-from helpers import BATCH_UPDATES, FORMULAS
+from helpers import BATCH_UPDATES, FORMULAS, glorot_uniform
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
@@ -247,3 +247,22 @@ def assert_same_bits(one, other):
 def assert_close(values, desired, rtol):
     """Compare arrays up to a share of the largest entry."""
     assert_allclose(values, desired, rtol=0, atol=rtol * np.abs(desired).max())
+
+
+def train_by_plain_loop(model, X, y, w, step_sizes, batch_size):
+    """Train a net of one hidden layer as `model`, from `glorot_uniform`, in the order of the rows.
+
+    Return the curve, and flat parameters as `helpers.flat` does.
+    """
+    widths = [X.shape[1], model.hidden_size, y.max() + 1]
+    weights = [glorot_uniform(None, *pair) for pair in pairwise(widths)]
+    activation = ACTIVATIONS[model.activation]
+    network = Network.from_layers(
+        [layer.T for layer in weights], list(map(np.zeros, widths[1:])), activation
+    )
+    reference = Reference(network, Samples(X, y, w), model.reg)
+    results = reference.run_epochs(
+        network.parameters, model.solver, step_sizes, batch_size, stream=None
+    )
+    weights, biases = network.split(results["parameters"])
+    return results["losses"], flatten([layer.T for layer in weights], biases)

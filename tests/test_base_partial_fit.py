@@ -6,11 +6,11 @@ import pytest
 from helpers import (
     BATCH_UPDATES,
     assert_same_bits,
-    batch_loop,
     ends_early,
     every_batch_solver,
     every_case,
     every_class,
+    flat,
     glorot_uniform,
     parameters,
     plain_objective,
@@ -19,6 +19,7 @@ from helpers import (
     wine,
     with_entry,
 )
+from kernel_cases import train_by_plain_loop
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -52,19 +53,10 @@ def test_partial_fit_is_the_loop_of_steps(solver, batch_size):
     for _ in range(3):
         for X_chunk, y_chunk in chunks(X, y, length):
             net.partial_fit(X_chunk, y_chunk, classes=[0, 1, 2])
-    _, layers = batch_loop(
-        X,
-        y,
-        np.ones(160),
-        BATCH_UPDATES[solver],
-        batch_size=length if batch_size == "auto" else batch_size,
-        n_epochs=3,
-        rate=0.003,
-        reg=0.01,
-        schedule=lambda _: 1.0,
-    )
-    for fitted, expected in zip(parameters(net), layers[::2] + layers[1::2], strict=True):
-        assert_allclose(fitted, expected, rtol=1e-6, atol=1e-8)
+    size = length if batch_size == "auto" else batch_size
+    step_sizes = np.full((3, 160 // size), 0.003)
+    _, expected = train_by_plain_loop(net, X, y, np.ones(160), step_sizes, size)
+    assert_allclose(flat(net), expected, rtol=1e-6, atol=1e-8)
     assert net.n_iter_ == 15
     assert len(net.loss_curve_) == 15
 
