@@ -63,7 +63,8 @@ class Monitor:
     @property
     def best_iter(self):
         """The iteration of the lowest validation loss; 0 before the first."""
-        return int(np.argmin(np.nan_to_num([*self.validation_curve, np.inf], nan=np.inf)))
+        curve = [*self.validation_curve, np.inf]
+        return int(np.argmin(np.nan_to_num(curve, nan=np.inf, posinf=np.inf)))
 
     @property
     def ended_at_infinity(self):
