@@ -13,9 +13,9 @@ from helpers import (
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
+from sklearn_toynn._training.duplicate_rows import merge_equal_rows
 
 from sklearn_toynn import SoftmaxClassifier
-from sklearn_toynn._training.duplicate_rows import merge_equal_rows
 
 
 def test_equal_rows_are_merged_whatever_their_order():

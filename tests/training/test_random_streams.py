@@ -10,11 +10,49 @@ from sklearn.datasets import load_digits
 from threadpoolctl import threadpool_limits
 
 from sklearn_toynn import TwoLayerNetClassifier
+from sklearn_toynn._training.random_streams import RandomStreams, make_bit_generator
 
 # for fits whose end at `max_iter` is beside the point
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 batch_model = pytest.mark.parametrize("model", BATCH_MODELS.values(), ids=BATCH_MODELS)
+
+
+def state_of(stream):
+    _, *state = stream.get_state()
+    return np.hstack(state)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**31 - 2, 2**32 - 1])
+def test_the_generator_of_a_seed_is_that_of_random_state(seed):
+    stream, expected = np.random.RandomState(make_bit_generator(seed)), np.random.RandomState(seed)
+    assert_array_equal(state_of(stream), state_of(expected))
+    assert_array_equal(stream.standard_normal(700), expected.standard_normal(700))
+
+
+@pytest.mark.parametrize("make", [int, np.int64, np.random.RandomState])
+def test_each_use_has_a_stream_of_its_own(make):
+    """The first three seeds are of a start, batches and a split; then come two for each net."""
+    draw, end = np.random.RandomState(7).randint, np.iinfo(np.int32).max
+    first = draw(end, size=3)
+    more = [draw(end, size=2) for _ in range(2)]
+    expected = {
+        "split": [first[2]],
+        "start": [first[0], more[0][0], more[1][0]],
+        "batches": [first[1], more[0][1], more[1][1]],
+    }
+    # in whatever order they are asked for
+    for nets in ([0, 1, 2], [2, 0, 1]):
+        streams = RandomStreams(make(7))
+        for net in nets:
+            for name in ("batches", "start"):
+                stream = getattr(streams, name)(net)
+                if name == "batches":
+                    stream = np.random.RandomState(stream)
+                seeded = np.random.RandomState(expected[name][net])
+                assert_array_equal(state_of(stream), state_of(seeded))
+        seeded = np.random.RandomState(expected["split"][0])
+        assert_array_equal(state_of(streams.split()), state_of(seeded))
 
 
 @every_model
