@@ -21,8 +21,9 @@ from helpers import (
 )
 from scipy.special import log_softmax
 from sklearn.base import clone
-from sklearn.datasets import load_iris, make_moons
+from sklearn.datasets import load_iris, load_wine, make_moons
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._training.monitor import Monitor
@@ -196,9 +197,7 @@ def test_scaled_columns_are_not_to_be_scaled(model_class):
     model = model_class(solver="gd", init=0.01, max_iter=5, random_state=0)
     with pytest.warns(ConvergenceWarning, match=r"Raise max_iter or tol\.$"):
         model.fit(X, y)
-    with pytest.warns(
-        ConvergenceWarning, match=r", as StandardScaler does\.$"
-    ):
+    with pytest.warns(ConvergenceWarning, match=r", as StandardScaler does\.$"):
         model.set_params(learning_rate=1e-4).fit(30 * X, y)
 
 
@@ -412,3 +411,56 @@ def test_each_net_has_its_own(n_more):
 def test_the_reasons_are_documented(model_class, reason):
     _, attribute = model_class.__doc__.split("stop_reason_ :")
     assert f'"{reason}"' in attribute.split("loss_curve_ :")[0]
+
+
+# ---- a loss above that of zero weights, and the end of L-BFGS
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("model", [TwoLayerNetClassifier(5), SoftmaxClassifier()])
+def test_a_loss_above_weights_of_zero(solver, model):
+    X, y = load_wine(return_X_y=True)
+    model = clone(model).set_params(solver=solver, max_iter=1, init=3.0, random_state=0)
+    if solver == "lbfgs":
+        model = TwoLayerNetClassifier(5, 10.0, init=3.0, solver=solver, max_iter=1)
+    with pytest.warns(ConvergenceWarning, match="loss_ is .* above the 1.09861 .* Raise"):
+        model.fit(StandardScaler().fit_transform(X), y)
+    assert model.loss_ > np.log(3)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_one_pass_is_not_judged(solver):
+    X, y = load_wine(return_X_y=True)
+    net = TwoLayerNetClassifier(5, init=3.0, learning_rate=1e-6, solver=solver)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net.partial_fit(StandardScaler().fit_transform(X), y, classes=[0, 1, 2])
+    assert net.loss_ > np.log(3)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_loss_below_weights_of_zero(solver):
+    X, y = load_wine(return_X_y=True)
+    net = TwoLayerNetClassifier(5, solver=solver, max_iter=40, random_state=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert net.fit(X, y).loss_ < np.log(3)
+    assert not any("above the" in str(warning.message) for warning in caught)
+
+
+def test_lbfgs_that_stops_by_itself():
+    X, y = load_iris(return_X_y=True)
+    net = TwoLayerNetClassifier(20, 1e-3, solver="lbfgs", random_state=0)
+    with pytest.warns(
+        ConvergenceWarning, match=r"L-BFGS-B stopped .* 'CONVERGENCE.* largest .* was 0\.0"
+    ):
+        net.fit(X.astype(np.float32), y)
+
+
+def test_lbfgs_at_the_rounding_of_its_loss():
+    X, y = load_wine(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    net = TwoLayerNetClassifier(5, activation="tanh", solver="lbfgs", tol=0, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert net.fit(X, y).n_iter_ < 1000
