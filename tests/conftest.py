@@ -26,28 +26,28 @@ def one_blas_thread():
 
 @pytest.fixture
 def one_iteration_a_call(monkeypatch):
-    """Have Python see every epoch and every Newton step, as where a fit is watched."""
+    """Have Python see every epoch and every Newton step."""
     # not before the set-up above
     from sklearn_toynn._linear import descent  # noqa: PLC0415
-    from sklearn_toynn._training import first_order  # noqa: PLC0415
+    from sklearn_toynn._training import solvers  # noqa: PLC0415
 
-    monkeypatch.setattr(first_order, "CALL_SECONDS", 0)
+    monkeypatch.setattr(solvers, "CALL_SECONDS", 0)
     monkeypatch.setattr(descent, "MAX_ORDER_AHEAD", 0)
 
 
 @pytest.fixture
 def threads(monkeypatch):
-    """Train every stack of two nets in a thread of its own; collect the threads."""
-    from sklearn_toynn._training import stacks  # noqa: PLC0415 (not before the set-up above)
+    """Train nets in two threads; collect the names of the threads that train."""
+    # not before the set-up above
+    from sklearn_toynn._blas import single_threaded_blas  # noqa: PLC0415
+    from sklearn_toynn._training import training  # noqa: PLC0415
 
-    used, train = set(), stacks.train
+    used, train_net = set(), training.train_net
 
-    def spy(training):
+    def spy(*args, **kwargs):
         used.add(threading.current_thread().name)
-        return train(training)
+        return train_net(*args, **kwargs)
 
-    monkeypatch.setattr(stacks, "train", spy)
-    monkeypatch.setattr(stacks, "CACHE_BYTES", 1)
-    monkeypatch.setattr(stacks, "THREAD_BYTES", 1)
-    monkeypatch.setattr(stacks.single_threaded_blas, "n_threads", lambda: 2)
+    monkeypatch.setattr(training, "train_net", spy)
+    monkeypatch.setattr(single_threaded_blas, "n_threads", lambda: 2)
     return used

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import sklearn
 from autograd import value_and_grad
+from autograd.scipy.special import erf, expit
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.special import erf, expit, log_softmax, logsumexp
+from scipy.special import log_softmax, logsumexp
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -18,8 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
-from sklearn_toynn._nets.kernels.selection import KERNELS
-from sklearn_toynn._training.first_order import MiniBatchSolver
+from sklearn_toynn._nets.kernels.dispatch import KERNELS
 from sklearn_toynn._training.solvers import SOLVERS
 
 MODEL_CLASSES = [SoftmaxClassifier, TwoLayerNetClassifier]
@@ -66,7 +66,7 @@ def interrupt_kernels(monkeypatch, moment):
     """Raise KeyboardInterrupt in the call of a kernel that comes after so many."""
     calls = itertools.count()
     for kernels in KERNELS:
-        for name in ("value", "on_all", "on_batch", "run_epochs"):
+        for name in ("value", "value_and_gradient", "run_epochs"):
             method = getattr(kernels, name)
 
             def interrupted(*args, method=method):
@@ -88,7 +88,7 @@ def fit_with_convergence_warnings_alone(model, X, y):
 
 
 LOADERS = {"iris": load_iris, "wine": load_wine, "breast cancer": load_breast_cancer}
-BATCH_SOLVERS = [name for name, solver in SOLVERS.items() if issubclass(solver, MiniBatchSolver)]
+BATCH_SOLVERS = [name for name, solver in SOLVERS.items() if solver.takes_batches]
 every_batch_solver = pytest.mark.parametrize("solver", BATCH_SOLVERS)
 first_order = pytest.mark.parametrize("solver", ["gd", *BATCH_SOLVERS])
 
@@ -108,20 +108,6 @@ def glorot_uniform(rng, fan_in, fan_out):
     return np.random.RandomState(fan_out).uniform(-bound, bound, (fan_in, fan_out))
 
 
-def relu_gradient(layers, X, y, w, reg):
-    W1, b1, W2, b2 = layers
-    hidden = np.maximum(X @ W1 + b1, 0)
-    log_p = log_softmax(hidden @ W2 + b2, axis=1)
-    own = np.arange(len(y)), y
-    loss = -(w * log_p[own]).mean() + reg / 2 * ((W1**2).sum() + (W2**2).sum())
-    d2 = np.exp(log_p)
-    d2[own] -= 1
-    d2 *= w[:, None] / len(y)
-    d1 = (d2 @ W2.T) * (hidden > 0)
-    gradient = [X.T @ d1 + reg * W1, d1.sum(axis=0), hidden.T @ d2 + reg * W2, d2.sum(axis=0)]
-    return loss, gradient
-
-
 def nesterov(memory, gradient, rate, t):
     velocity = 0.7 * memory.get("v", 0) - rate * gradient
     memory["v"] = velocity
@@ -135,32 +121,7 @@ def adam(memory, gradient, rate, t):
     return -rate * m / (np.sqrt(v) + 1e-8)
 
 
-LOOPS = {"sgd": nesterov, "adam": adam}
-
-
-def batch_loop(X, y, w, step, *, batch_size, n_epochs, rate, reg, schedule):
-    """Epochs in the order of the rows; the curve is the mean over the rows as they went by."""
-    n, w = len(y), w / w.mean()
-    layers = [
-        glorot_uniform(None, X.shape[1], 6),
-        np.zeros(6),
-        glorot_uniform(None, 6, 3),
-        np.zeros(3),
-    ]
-    memories, curve, t = [{} for _ in layers], [], 0
-    for epoch in range(n_epochs):
-        curve.append(0)
-        for start in range(0, n, batch_size):
-            rows = slice(start, min(start + batch_size, n))
-            loss, gradients = relu_gradient(layers, X[rows], y[rows], w[rows], reg)
-            curve[-1] += loss * (rows.stop - rows.start) / n
-            t += 1
-            factor = schedule((epoch + start / n) / n_epochs)
-            layers = [
-                layer + step(memory, gradient, rate * factor, t)
-                for layer, memory, gradient in zip(layers, memories, gradients, strict=True)
-            ]
-    return curve, layers
+BATCH_UPDATES = {"sgd": nesterov, "adam": adam}
 
 
 def flat(net):
@@ -183,12 +144,13 @@ def tanh_objective(X, y, reg, shapes):
     return value_and_grad(value)
 
 
+#: The activations, also for autograd.
 FORMULAS = {
-    "relu": lambda z: np.maximum(z, 0),
-    "leaky_relu": lambda z: np.where(z > 0, z, z / 100),
+    "relu": lambda z: anp.maximum(z, 0),
+    "leaky_relu": lambda z: anp.where(z > 0, z, z / 100),
     "logistic": expit,
-    "tanh": np.tanh,
-    "gelu": lambda z: z * (1 + erf(z / np.sqrt(2))) / 2,
+    "tanh": anp.tanh,
+    "gelu": lambda z: z * (1 + erf(z / anp.sqrt(2))) / 2,
     "silu": lambda z: z * expit(z),
     "identity": lambda z: z,
 }

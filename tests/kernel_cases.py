@@ -1,20 +1,25 @@
-"""What the tests of the nets' kernels share: both sets, stacks, samples and comparisons."""
+"""Nets, samples and references for the tests of the kernels."""
 
 from itertools import pairwise
 
+import autograd.numpy as anp
 import numpy as np
 import pytest
+from autograd import value_and_grad
+from helpers import BATCH_UPDATES, FORMULAS, glorot_uniform
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from sklearn_toynn._nets.activations import ACTIVATIONS
-from sklearn_toynn._nets.columns import Columns
+from sklearn_toynn._nets.best_weights import BestWeights
+from sklearn_toynn._nets.column_scaling import NetColumnScaling
 from sklearn_toynn._nets.kernels.numpy_kernels import NumpyKernels
+from sklearn_toynn._nets.loss import Penalty
 from sklearn_toynn._nets.network import Network, flatten
-from sklearn_toynn._nets.penalty import Penalty
 from sklearn_toynn._nets.samples import Samples
-from sklearn_toynn._training.best_weights import BestWeights
-from sklearn_toynn._training.first_order import SGD, Adam
+from sklearn_toynn._nets.update_rules import Adam, GradientDescent, NesterovMomentum
+from sklearn_toynn._training.random_streams import make_bit_generator
+from sklearn_toynn._training.solvers import OptimizerState
 
 try:
     from sklearn_toynn._nets.kernels.compiled_kernels import CompiledKernels
@@ -31,7 +36,7 @@ both_sets = pytest.mark.parametrize(
 )
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
-# from one layer to four, of each kind of product: thin and, beyond 64, of BLAS
+# from one layer to four, of each kind of product: thin and, beyond 64, by BLAS
 WIDTHS = [
     (1, 2),
     (3, 4),
@@ -45,31 +50,39 @@ WIDTHS = [
     (3, 5, 1, 4, 2),
     (70, 66, 5, 67, 66),
 ]
-every_width = pytest.mark.parametrize("widths", WIDTHS, ids=str)
+every_net = pytest.mark.parametrize(
+    ("widths", "activation"),
+    [
+        (widths, activation)
+        for widths in WIDTHS
+        for activation in (ACTIVATIONS if len(widths) > 2 else ["tanh"])
+    ],
+)
 
-#: The rows, and whether their columns are brought to a common scale.
+#: The rows, and whether their columns are scaled.
 KINDS = ["dense", "scaled", "csr", "scaled csr"]
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
-#: Of up to five nets in a stack.
-REGS = np.array([0, 0.1, 0.3, 0.01, 0.2])
-RATES = np.array([0.02, 0.015, 0.01, 0.03, 0.005])
-MOMENTA = np.array([0.5, 0.8, 0.95, 0, 0.9])
+RULES = {"gd": GradientDescent(), "sgd": NesterovMomentum(0.7), "adam": Adam()}
+every_rule = pytest.mark.parametrize("rule_name", RULES)
 
-RULES = {"sgd": SGD, "adam": Adam}
-every_rule = pytest.mark.parametrize("rule_class", RULES.values(), ids=RULES)
+UPDATES = BATCH_UPDATES | {"gd": lambda memory, gradient, rate, t: -rate * gradient}
+
+REG = 0.1
+
+#: Of a loss or a gradient.
+RTOL = {np.float32: 2e-5, np.float64: 1e-12}
 
 
-def make_network(widths, activation="tanh", *, n_nets=2, dtype=float):
-    """Return nets whose scores have the size of 1."""
+def make_network(widths, activation="tanh", *, dtype=float):
+    """Return a net whose scores have the size of 1."""
     rng = np.random.RandomState(0)
     weights = [
-        rng.standard_normal((n_nets, fan_out, fan_in)) / np.sqrt(fan_in)
+        rng.standard_normal((fan_out, fan_in)) / np.sqrt(fan_in)
         for fan_in, fan_out in pairwise(widths)
     ]
-    biases = [rng.standard_normal((n_nets, fan_out)) / 4 for fan_out in widths[1:]]
-    if isinstance(activation, str):
-        activation = ACTIVATIONS[activation]
+    biases = [rng.standard_normal(fan_out) / 4 for fan_out in widths[1:]]
+    activation = ACTIVATIONS.get(activation, activation) if len(widths) > 2 else None
     return Network(widths, activation, flatten(weights, biases).astype(dtype))
 
 
@@ -90,14 +103,14 @@ def make_samples(widths, n_samples, kind="dense", *, dtype=float, uses_rows=Fals
         (rng.uniform(0.5, 2, n_rows) if weighted else np.ones(n_rows)).astype(dtype),
         rng.permutation(n_rows)[:n_samples] if uses_rows else None,
     )
-    return samples.with_columns(Columns.from_samples(samples)) if "scaled" in kind else samples
+    if "scaled" not in kind:
+        return samples
+    return samples.with_columns(NetColumnScaling.from_samples(samples))
 
 
-def make_kernels(kernels_class, network, samples, *, nets=None, place=np.copy):
-    """Return kernels of copies, which `place` makes, of some of the nets."""
-    nets = range(network.n_nets) if nets is None else nets
-    network = Network(network.widths, network.activation, place(network.parameters[nets]))
-    reg = REGS[nets, None].astype(network.parameters.dtype)
+def make_kernels(kernels_class, network, samples, *, reg=REG, place=np.copy):
+    """Return kernels of a copy of the net, which `place` makes."""
+    network = network.with_parameters(place(network.parameters))
     return kernels_class(network, samples, Penalty(network, samples.columns, reg))
 
 
@@ -105,73 +118,154 @@ def strided(array):
     return np.repeat(array, 2)[::2]
 
 
+# ---- references
+
+
+class Reference:
+    """The objective in float64, row by row, with its gradient by autograd."""
+
+    def __init__(self, network, samples, reg=REG):
+        self.widths = network.widths
+        names = {type(activation): name for name, activation in ACTIVATIONS.items()}
+        self.formula = FORMULAS.get(names.get(type(network.activation)))
+        X = samples.X.toarray() if sparse.issparse(samples.X) else samples.X
+        self.X, self.codes = X.astype(float), samples.codes
+        weights = network.split(np.ones_like(network.parameters, float))[0]
+        decays = [reg * layer for layer in weights]
+        if samples.columns is not None:
+            mean, scale = samples.columns.mean.astype(float), samples.columns.scale.astype(float)
+            self.X = (self.X - mean) / scale
+            decays[0] = decays[0] / scale**2
+        self.decay = np.concatenate([layer.ravel() for layer in decays])
+        self.param_scale = np.ones(len(network.parameters))
+        first = slice(0, decays[0].size)
+        if samples.columns is not None:
+            self.param_scale[first] = 1 / np.sqrt(1 + self.decay[first])
+        self.rows = np.arange(len(X)) if samples.rows is None else samples.rows
+        self.weights = samples.weights / samples.weights[self.rows].mean(dtype=float)
+        self._value_and_gradient = value_and_grad(self.value)
+
+    def scores(self, theta, rows):
+        values, start = self.X[rows], len(self.decay)
+        place = 0
+        for layer, (fan_in, fan_out) in enumerate(pairwise(self.widths)):
+            W = theta[place : place + fan_in * fan_out].reshape(fan_out, fan_in)
+            values = anp.dot(values, W.T) + theta[start : start + fan_out]
+            place, start = place + fan_in * fan_out, start + fan_out
+            if layer < len(self.widths) - 2:
+                values = self.formula(values)
+        return values
+
+    def value(self, theta, rows=None):
+        rows = self.rows if rows is None else rows
+        scores = self.scores(theta, rows)
+        peak = anp.max(scores, axis=1)
+        log_sums = anp.log(anp.sum(anp.exp(scores - peak[:, None]), axis=1)) + peak
+        losses = log_sums - scores[np.arange(len(rows)), self.codes[rows]]
+        penalty = anp.sum(self.decay * theta[: len(self.decay)] ** 2) / 2
+        return anp.sum(self.weights[rows] * losses) / len(rows) + penalty
+
+    def value_and_gradient(self, theta, rows=None):
+        """Return the objective, and its gradient with respect to the solvers' variables."""
+        value, gradient = self._value_and_gradient(theta, rows)
+        return value, gradient * self.param_scale
+
+    def run_epochs(self, theta, rule_name, step_sizes, batch_size, stream):
+        """Return what `run_epochs` below does, by plain loops."""
+        losses, memory, n_steps, update = [], {}, 0, UPDATES[rule_name]
+        best_loss, best = np.inf, theta
+        for sizes in step_sizes:
+            order = self.rows.copy()
+            if stream is not None and rule_name != "gd":
+                stream.shuffle(order)
+            before, loss = theta, 0
+            for batch, size in enumerate(sizes):
+                rows = order if rule_name == "gd" else order[batch * batch_size :][:batch_size]
+                value, gradient = self.value_and_gradient(theta, rows)
+                n_steps += 1
+                loss += value * len(rows) / len(order)
+                theta = theta + self.param_scale * update(memory, gradient, size, n_steps)
+            losses.append(loss)
+            if loss < best_loss:
+                best_loss, best = loss, before
+        return {"losses": losses, "parameters": theta, "best": best, "best loss": [best_loss]}
+
+
+def make_step_sizes(rule, samples, *, n_epochs=4, batch_size=16, rate=0.02, growth=1.0):
+    """Return step sizes (n_epochs, n_updates), each `growth` times as large as that before."""
+    n_updates = len(range(0, samples.n_samples, batch_size)) if rule.takes_batches else 1
+    return rate * growth ** np.arange(n_epochs * n_updates, dtype=float).reshape(n_epochs, -1)
+
+
 def run_epochs(
     kernels,
-    rule_class,
+    rule,
+    step_sizes,
     *,
-    nets=None,
-    n_epochs=4,
     batch_size=16,
     at_once=None,
-    rates=RATES,
-    growth=1.0,
-    momenta=MOMENTA,
+    shuffles=True,
+    tol=-1.0,
     place=np.copy,
-    n_threads=1,
 ):
     """Go through epochs, some in each call; return all that changes.
 
-    The nets' step sizes are `growth` times as large in each update, and those of `nets` among
-    `rates`, as are their momenta. `place` makes copies of what the updates change.
+    `place` makes copies of what the updates change.
     """
-    network, samples = kernels.network, kernels.samples
-    rng = np.random.RandomState(2)
-    orders = samples.draw_orders(n_epochs, rng)
-    n_batches = len(range(0, samples.n_samples, batch_size))
-    growths = growth ** np.arange(n_epochs * n_batches)[:, None]
-    nets = range(network.n_nets) if nets is None else nets
-    step_sizes = np.array((rates * growths)[:, nets], order="C")
-    momentum = momenta[nets, None]
-    rule, best = rule_class.start(network.parameters), BestWeights(network.parameters)
-    rule.slots, best.parameters, best.previous = map(
-        place, (rule.slots, best.parameters, best.previous)
-    )
-    losses = []
-    at_once = at_once or n_epochs
-    for start in range(0, n_epochs, at_once):
-        updates = slice(start * n_batches, (start + at_once) * n_batches)
-        of_call = kernels.run_epochs(
-            orders[start : start + at_once],
-            batch_size,
-            rule,
-            step_sizes[updates],
-            momentum,
-            best,
-            n_threads,
-        )
-        losses.append(of_call)
-        best.update(of_call[-1], network.parameters)  # as `TrainingRun.record`
-        if not np.isfinite(of_call[-1]).all():
+    parameters = kernels.network.parameters
+    state = OptimizerState(place(np.zeros((rule.n_moments, len(parameters)), parameters.dtype)))
+    best, bit_generator = BestWeights(parameters), make_bit_generator(2) if shuffles else None
+    best.parameters, best.previous = place(best.parameters), place(best.previous)
+    sizes = step_sizes * rule.scale(1 + np.arange(step_sizes.size)).reshape(step_sizes.shape)
+    losses, at_once = [], at_once or len(sizes)
+    for start in range(0, len(sizes), at_once):
+        asked = sizes[start : start + at_once]
+        losses += [kernels.run_epochs(rule, state, asked, batch_size, bit_generator, best, tol)]
+        best.update(losses[-1][-1], parameters)  # as the monitor does
+        if len(losses[-1]) < len(asked) or not np.isfinite(losses[-1][-1]):
             break
-    return {
+    results = {
         "losses": np.concatenate(losses),
-        "parameters": network.parameters,
-        "memory": rule.slots.swapaxes(0, 1),
-        "best losses": best.losses,
+        "parameters": parameters,
+        "moments": state.moments,
+        "best loss": best.loss,
         "best": best.parameters,
         "previous": best.previous,
     }
+    if shuffles:
+        _, key, position, *_ = np.random.RandomState(bit_generator).get_state()
+        results["stream"] = np.append(key, position)
+    return results
 
 
 def assert_same_bits(one, other):
+    assert one.keys() == other.keys()
     for name, values in other.items():
         assert_array_equal(one[name], values, err_msg=name)
 
 
 def assert_close(values, desired, rtol):
-    """Compare arrays (n_nets, ...) up to a share of each net's largest entry."""
-    for of_net, desired_of_net in zip(values, desired, strict=True):
-        assert_allclose(of_net, desired_of_net, rtol=0, atol=rtol * np.abs(desired_of_net).max())
+    """Compare arrays up to a share of the largest entry."""
+    assert_allclose(values, desired, rtol=0, atol=rtol * np.abs(desired).max())
+
+
+def train_by_plain_loop(model, X, y, w, step_sizes, batch_size):
+    """Train a net of one hidden layer as `model`, from `glorot_uniform`, in the order of the rows.
+
+    Return the curve, and flat parameters as `helpers.flat` does.
+    """
+    widths = [X.shape[1], model.hidden_size, y.max() + 1]
+    weights = [glorot_uniform(None, *pair) for pair in pairwise(widths)]
+    activation = ACTIVATIONS[model.activation]
+    network = Network.from_layers(
+        [layer.T for layer in weights], list(map(np.zeros, widths[1:])), activation
+    )
+    reference = Reference(network, Samples(X, y, w), model.reg)
+    results = reference.run_epochs(
+        network.parameters, model.solver, step_sizes, batch_size, stream=None
+    )
+    weights, biases = network.split(results["parameters"])
+    return results["losses"], flatten([layer.T for layer in weights], biases)
 
 
 def unaligned(array):

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import (
-    LOOPS,
+    BATCH_UPDATES,
     assert_same_bits,
-    batch_loop,
     ends_early,
     every_batch_solver,
     every_case,
     every_class,
+    flat,
     glorot_uniform,
     parameters,
     plain_objective,
@@ -19,9 +19,9 @@ from helpers import (
     wine,
     with_entry,
 )
+from kernel_cases import train_by_plain_loop
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from sklearn.datasets import load_digits
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 
@@ -33,11 +33,11 @@ def chunks(X, y, length=40):
 
 
 @pytest.mark.parametrize("batch_size", [1, 16, "auto"])
-@pytest.mark.parametrize("solver", LOOPS)
+@pytest.mark.parametrize("solver", BATCH_UPDATES)
 def test_partial_fit_is_the_loop_of_steps(solver, batch_size):
     # on chunks that the batches divide, the calls are one epoch of a plain loop at a constant rate
     X, y = scaled("wine")
-    X, y = X[:160], np.random.RandomState(0).permutation(y)[:160]
+    X, y = X[:160], y[:160]  # in the order of the classes, so that chunks lack some
     length = 32
     net = TwoLayerNetClassifier(
         6,
@@ -52,19 +52,10 @@ def test_partial_fit_is_the_loop_of_steps(solver, batch_size):
     for _ in range(3):
         for X_chunk, y_chunk in chunks(X, y, length):
             net.partial_fit(X_chunk, y_chunk, classes=[0, 1, 2])
-    _, layers = batch_loop(
-        X,
-        y,
-        np.ones(160),
-        LOOPS[solver],
-        batch_size=length if batch_size == "auto" else batch_size,
-        n_epochs=3,
-        rate=0.003,
-        reg=0.01,
-        schedule=lambda _: 1.0,
-    )
-    for fitted, expected in zip(parameters(net), layers[::2] + layers[1::2], strict=True):
-        assert_allclose(fitted, expected, rtol=1e-6, atol=1e-8)
+    size = length if batch_size == "auto" else batch_size
+    step_sizes = np.full((3, 160 // size), 0.003)
+    _, expected = train_by_plain_loop(net, X, y, np.ones(160), step_sizes, size)
+    assert_allclose(flat(net), expected, rtol=1e-6, atol=1e-8)
     assert net.n_iter_ == 15
     assert len(net.loss_curve_) == 15
 
@@ -98,35 +89,6 @@ def test_partial_fit_after_fit(model_class, solver):
     assert plain_objective(model, X_new, y_new) < loss
     assert (parameters(model)[0] != before[0]).any()
     assert_allclose(model.loss_, plain_objective(model, X_new, y_new), rtol=1e-10)
-
-
-@every_class
-@every_batch_solver
-def test_partial_fit_on_chunks_without_some_classes(model_class, solver):
-    X, y = scaled("iris")
-    names = np.array(["setosa", "versicolor", "virginica"])
-    # sorted by class, each chunk of 25 holds one class alone
-    model = model_class(solver=solver, learning_rate=0.01, random_state=0)
-    order = np.random.RandomState(0)
-    for _ in range(60):
-        parts = chunks(X, names[y], 25)
-        for i in order.permutation(len(parts)):
-            model.partial_fit(*parts[i], classes=names[::-1])
-    assert_array_equal(model.classes_, names)
-    assert model.score(X, names[y]) > 0.9
-
-
-@every_class
-def test_partial_fit_by_hand_over_chunks_learns_what_fit_does(model_class):
-    # what dask_ml's Incremental does: one call per block, then predictions
-    X, y = load_digits(return_X_y=True)
-    X = X / 16
-    model = model_class(solver="adam", random_state=0)
-    for _ in range(20):
-        for X_chunk, y_chunk in chunks(X[:1200], y[:1200], 150):
-            model.partial_fit(X_chunk, y_chunk, classes=np.arange(10))
-    whole = model_class(solver="adam", random_state=0).fit(X[:1200], y[:1200])
-    assert model.score(X[1200:], y[1200:]) >= whole.score(X[1200:], y[1200:]) - 0.03
 
 
 def test_partial_fit_takes_weights():

@@ -62,8 +62,9 @@ class Monitor:
 
     @property
     def best_iter(self):
-        """The iteration of the lowest validation loss."""
-        return int(np.argmin(np.nan_to_num(self.validation_curve, nan=np.inf)))
+        """The iteration of the lowest validation loss; 0 before the first."""
+        curve = [*self.validation_curve, np.inf]
+        return int(np.argmin(np.nan_to_num(curve, nan=np.inf, posinf=np.inf)))
 
     @property
     def ended_at_infinity(self):
@@ -105,11 +106,11 @@ class Monitor:
         """
         if self._verbose and self.n_iter % self._verbose == 0:
             print(f"iteration {self.n_iter}: loss {losses[0]:.6f}")  # noqa: T201
-        self.loss_curve += losses.tolist()
-        watched = losses.tolist()
+        losses = watched = losses.tolist()
         if self._validation is not None:
-            watched = [self._validation.value()]
+            watched = [self._validation.value()]  # before a curve grows, as Ctrl-C may come here
             self.validation_curve += watched
+        self.loss_curve += losses
         self._count_stalls(watched)
         self.best.update(
             watched[-1], self._network.parameters, is_of_now=self._validation is not None

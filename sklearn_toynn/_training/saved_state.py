@@ -1,7 +1,11 @@
 """The state of a training as arrays and plain values, kept in a fitted estimator.
 
-So a saved model names no class of the training.
+So a saved model names no class of the training. Version 0.2 saved objects instead; the classes
+among them that no longer exist are placeholders here, under the names of their former modules.
 """
+
+import sys
+from types import ModuleType
 
 import numpy as np
 
@@ -13,6 +17,28 @@ from .training import NetStart
 
 #: The values of `solver` by their classes in version 0.2, where these have other names.
 NAMES_IN_0_2 = {"GradientDescent": "gd", "PreconditionedLBFGS": "lbfgs"}
+
+#: The classes that a file of version 0.2 may name, by their modules. They exist no more.
+CLASSES_OF_0_2 = {
+    "_nets.columns": ["Columns"],
+    "_training.state": ["NetState"],
+    "_training.first_order": ["GradientDescent", "SGD", "Adam"],
+    "_training.lbfgs": ["LBFGS"],
+    "_linear.solvers": ["Newton", "PreconditionedLBFGS", "Auto"],
+}
+
+
+def register_classes_of_0_2():
+    """Let `pickle` and skops find the classes of `CLASSES_OF_0_2`, as plain containers."""
+    package = __name__.split(".")[0]
+    for path, names in CLASSES_OF_0_2.items():
+        module = ModuleType(f"{package}.{path}", "Placeholders for classes of version 0.2.")
+        for name in names:
+            setattr(module, name, type(name, (), {"__module__": module.__name__}))
+        sys.modules[module.__name__] = module
+
+
+register_classes_of_0_2()
 
 
 def save_states(ends):
@@ -74,7 +100,7 @@ def load_bit_generator(order):
 
 
 def upgrade_states(memory):
-    """Convert what version 0.2 saved, a list of its objects, and add the "solver" by name."""
+    """Return what version 0.2 saved, a list of objects, as arrays, with the "solver" by name."""
     nets = [vars(net) for net in memory]
     solvers = [vars(net["solver"]) for net in nets]
     columns, solver = nets[0]["columns"], type(nets[0]["solver"]).__name__

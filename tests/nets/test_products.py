@@ -20,9 +20,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn_toynn._nets.columns import Columns
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
-from sklearn_toynn._nets.columns import Columns
 from sklearn_toynn._nets.samples import Samples
 
 # for fits whose end at `max_iter` is beside the point

@@ -32,6 +32,17 @@ MODELS = {
     "softmax_cv": SoftmaxClassifierCV(2, cv=2),
     "net_cv": TwoLayerNetClassifierCV([5], 2, cv=2, n_nets=2, **QUICK),
 }
+WARM = {"max_iter": 5, "tol": 0, "batch_size": 50, "warm_start": True, "random_state": 0}
+WARM_MODELS = [
+    *(
+        SoftmaxClassifier(solver=solver, **WARM)
+        for solver in ("lbfgs", "gd", "sgd", "adam", "auto", "newton")
+    ),
+    *(
+        TwoLayerNetClassifier(5, solver=solver, activation="tanh", n_nets=2, **WARM)
+        for solver in ("adam", "sgd", "gd", "lbfgs")
+    ),
+]
 
 
 def save(folder):
@@ -45,10 +56,14 @@ def save(folder):
         expected[name] = model.predict_proba(rows)
         (folder / f"{name}.pkl").write_bytes(pickle.dumps(model))
         sio.dump(model, folder / f"{name}.skops")
-    # in the middle of a training, which is to go on
+    # models whose training continues
     model = TwoLayerNetClassifier(5, random_state=0).partial_fit(X, names, np.unique(names))
     (folder / "partial_fit.pkl").write_bytes(pickle.dumps(model))
     expected["partial_fit"] = model.partial_fit(X, names).predict_proba(rows)
+    raw = 3 * X + 1  # columns that are scaled in training
+    models = [model.fit(raw, names) for model in WARM_MODELS]
+    (folder / "warm_start.pkl").write_bytes(pickle.dumps(models))
+    expected["warm_start"] = [model.fit(raw, names).predict_proba(rows) for model in models]
     np.savez(folder / "expected.npz", **expected)
 
 

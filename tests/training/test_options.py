@@ -12,7 +12,6 @@ from helpers import (
     every_class,
     first_order,
     scaled,
-    solvers_of,
 )
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
@@ -21,8 +20,6 @@ from sklearn.datasets import load_digits
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._training.solvers import SOLVERS
 from sklearn_toynn.datasets import make_spiral
-
-# ---- learning_rate, batch_size and max_iter
 
 
 @every_class
@@ -48,21 +45,8 @@ def test_auto_learning_rate(model_class, solver):
 
 
 @ends_early
-@pytest.mark.parametrize("max_iter", [1, 2, 7])
-@every_class
-def test_max_iter(model_class, max_iter):
-    X, y = scaled("wine")
-    for solver in solvers_of(model_class):
-        model = model_class(solver=solver, max_iter=max_iter, tol=0, random_state=0).fit(X, y)
-        assert model.n_iter_ <= max_iter
-        if solver in ("gd", "sgd", "adam"):
-            assert model.n_iter_ == max_iter
-        assert len(model.loss_curve_) == model.n_iter_
-
-
-@ends_early
 @every_batch_solver
-def test_auto_batch_size_is_at_least_200_or_all(solver):
+def test_auto_batch_size_is_200_or_all(solver):
     X, y = load_digits(return_X_y=True)
     n_steps = []
     for n in (150, 200, 1797):
@@ -71,8 +55,7 @@ def test_auto_batch_size_is_at_least_200_or_all(solver):
             solver=solver, schedule=lambda p, seen=seen: seen.append(p) or 1e-3, max_iter=1
         ).fit(X[:n] / 16, y[:n])
         n_steps.append(len(seen))
-    assert n_steps[:2] == [1, 1]
-    assert 2 <= n_steps[2] <= 9
+    assert n_steps == [1, 1, 9]
 
 
 @ends_early
@@ -82,9 +65,6 @@ def test_a_batch_larger_than_the_data_is_the_data(solver):
     model = TwoLayerNetClassifier(5, solver=solver, max_iter=4, random_state=0)
     whole, larger = (clone(model).set_params(batch_size=b).fit(X, y) for b in (178, 1000))
     assert_same_bits(whole, larger)
-
-
-# ---- what "auto" stands for
 
 
 @pytest.mark.parametrize(
@@ -140,12 +120,9 @@ SMALL_OF_NETS = {
     ],
 )
 def test_small_numbers_are_the_plain_ones(model_class, name, value, capsys):
-    X, y = load_digits(return_X_y=True)
-    X, y = X[:500] / 16, y[:500]
+    X, y = scaled("wine")
     plain = value.item() if isinstance(value, np.generic) else int(value)
-    for solver in solvers_of(model_class):
-        if solver == "newton" and model_class is SoftmaxClassifier and name not in ("reg", "tol"):
-            continue  # slow, and as "auto"
+    for solver in ("sgd", "lbfgs"):
         params = {"max_iter": 4, "random_state": 0, "solver": solver, "early_stopping": True}
         one, other = (
             model_class(**(params | {name: given})).fit(X, y) for given in (value, plain)

@@ -2,19 +2,56 @@
 
 import numpy as np
 import pytest
-from helpers import BATCH_MODELS, MODELS, WHOLE_MODELS, assert_same_bits, every_model, wine
-from joblib import Parallel, delayed
+from helpers import BATCH_MODELS, WHOLE_MODELS, assert_same_bits, every_model, wine
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from threadpoolctl import threadpool_limits
 
 from sklearn_toynn import TwoLayerNetClassifier
+from sklearn_toynn._training.random_streams import RandomStreams, make_bit_generator
 
 # for fits whose end at `max_iter` is beside the point
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 batch_model = pytest.mark.parametrize("model", BATCH_MODELS.values(), ids=BATCH_MODELS)
+
+
+def state_of(stream):
+    _, *state = stream.get_state()
+    return np.hstack(state)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**31 - 2, 2**32 - 1])
+def test_the_generator_of_a_seed_is_that_of_random_state(seed):
+    stream, expected = np.random.RandomState(make_bit_generator(seed)), np.random.RandomState(seed)
+    assert_array_equal(state_of(stream), state_of(expected))
+    assert_array_equal(stream.standard_normal(700), expected.standard_normal(700))
+
+
+@pytest.mark.parametrize("make", [int, np.int64, np.random.RandomState])
+def test_each_use_has_a_stream_of_its_own(make):
+    """The first three seeds are of a start, batches and a split; then come two for each net."""
+    draw, end = np.random.RandomState(7).randint, np.iinfo(np.int32).max
+    first = draw(end, size=3)
+    more = [draw(end, size=2) for _ in range(2)]
+    expected = {
+        "split": [first[2]],
+        "start": [first[0], more[0][0], more[1][0]],
+        "batches": [first[1], more[0][1], more[1][1]],
+    }
+    # in whatever order they are asked for
+    for nets in ([0, 1, 2], [2, 0, 1]):
+        streams = RandomStreams(make(7))
+        for net in nets:
+            for name in ("batches", "start"):
+                stream = getattr(streams, name)(net)
+                if name == "batches":
+                    stream = np.random.RandomState(stream)
+                seeded = np.random.RandomState(expected[name][net])
+                assert_array_equal(state_of(stream), state_of(seeded))
+        seeded = np.random.RandomState(expected["split"][0])
+        assert_array_equal(state_of(streams.split()), state_of(seeded))
 
 
 @every_model
@@ -43,24 +80,18 @@ def test_another_random_state_other_bits(model):
     assert (one.coefs_[0] != two.coefs_[0]).any()
 
 
-def test_same_bits_in_workers_and_for_any_number_of_blas_threads():
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@every_model
+def test_same_bits_for_any_number_of_blas_threads(model, dtype):
     X, y = load_digits(return_X_y=True)
-    models = [clone(model).set_params(max_iter=3) for model in MODELS.values()]
-    for dtype in (np.float32, np.float64):
-        Z = X.astype(dtype) / 16
-        with threadpool_limits(1):
-            expected = [clone(model).fit(Z, y) for model in models]
-            scores = [model.decision_function(Z) for model in expected]
-        with threadpool_limits(2):
-            two = [clone(model).fit(Z, y) for model in models]
-            for model, score in zip(expected, scores, strict=True):
-                assert_array_equal(model.decision_function(Z), score)
-        workers = Parallel(n_jobs=2, backend="loky")(
-            delayed(clone(model).fit)(Z, y) for model in models
-        )
-        for model, other, remote in zip(expected, two, workers, strict=True):
-            assert_same_bits(other, model)
-            assert_same_bits(remote, model)
+    X = X[:900].astype(dtype) / 16
+    model = clone(model).set_params(max_iter=3)
+    with threadpool_limits(1):
+        one = clone(model).fit(X, y[:900])
+        scores = one.decision_function(X)
+    with threadpool_limits(2):
+        assert_same_bits(clone(model).fit(X, y[:900]), one)
+        assert_array_equal(one.decision_function(X), scores)
 
 
 @batch_model

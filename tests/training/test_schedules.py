@@ -15,11 +15,11 @@ from helpers import (
     split,
     wine,
 )
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from sklearn_toynn import SoftmaxClassifier
-from sklearn_toynn._training.schedules import SCHEDULES
+from sklearn_toynn._training.schedules import SCHEDULES, make_schedule
 
 # ---- schedules
 
@@ -37,9 +37,25 @@ def test_every_schedule_has_a_table():
 
 @pytest.mark.parametrize("name", TABLES)
 def test_schedule_by_its_table(name):
-    schedule = SCHEDULES[name]()
-    for progress, factor in TABLES[name].items():
-        assert schedule.factor(progress) == pytest.approx(factor, abs=1e-15)
+    progress = np.array([*TABLES[name]])
+    factors = SCHEDULES[name].factors(progress, 3)
+    assert_allclose(factors, [*TABLES[name].values()], atol=1e-15)
+    assert_array_equal(SCHEDULES[name].factors(progress[:, None], 0), factors[:, None])
+
+
+def test_plateau_divides_by_five():
+    factors = SCHEDULES["plateau"].factors(np.zeros((2, 3)), 2)
+    assert_allclose(factors, np.full((2, 3), 0.04), rtol=1e-15)
+
+
+def test_a_callable_gets_plain_numbers():
+    seen = []
+    schedule = make_schedule(lambda p: seen.append(p) or 1 - p)
+    progress = np.array([[0, 0.25], [0.5, 0.75]])
+    assert_array_equal(schedule.factors(progress, 0), 1 - progress)
+    assert [type(p) for p in seen] == [float] * 4
+    assert not schedule.ends
+    assert not schedule.watches_loss
 
 
 @every_class
@@ -103,26 +119,6 @@ def test_auto_schedule(model_class, solver):
     assert_same_bits(clone(model).fit(X, y), named.fit(X, y))
 
 
-@pytest.mark.parametrize(
-    ("losses", "exponents"),
-    [
-        # a fall by less than tol = 0.1 is none; two epochs on end without one are a plateau
-        ([5, 4, 3, 2], [0, 0, 0, 0]),
-        ([5, 5, 5, 5, 5], [0, 0, 1, 1, 2]),
-        ([5, 4.95, 4.93, 3, 3, 3], [0, 0, 1, 1, 1, 2]),
-        ([5, 5, 4, 4, 3, 3, 2], [0, 0, 0, 0, 0, 0, 0]),
-        ([5, 6, 7, 4, 8, 9], [0, 0, 1, 1, 1, 2]),
-    ],
-)
-def test_plateau_by_a_table(losses, exponents):
-    schedule, best, n_stalled = SCHEDULES["plateau"](), np.inf, 0
-    for loss, exponent in zip(losses, exponents, strict=True):
-        n_stalled = 0 if loss < best - 0.1 else n_stalled + 1
-        best = min(best, loss)
-        schedule.observe([n_stalled])
-        assert_allclose(schedule.factor(0.5), [[5.0**-exponent]], rtol=1e-12)
-
-
 @ends_early
 @pytest.mark.parametrize("validate", [False, True])
 @every_batch_solver
@@ -152,9 +148,6 @@ def test_plateau_divides_the_step_where_the_loss_stands_still(solver, validate):
     replayed.fit(X, y, **validation)
     assert replayed.n_iter_ == plateau.n_iter_
     assert_allclose(replayed.loss_curve_, plateau.loss_curve_, rtol=1e-9)
-
-
-# ---- wrong parameters
 
 
 @pytest.mark.parametrize("value", [-0.5, np.nan, np.inf])

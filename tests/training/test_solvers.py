@@ -1,28 +1,95 @@
-"""Every solver on every problem."""
+"""Every solver against plain loops, scikit-learn's MLPClassifier and independent minima."""
 
 from functools import cache
 
 import numpy as np
 import pytest
-from helpers import BATCH_SOLVERS, LOADERS, MODEL_CLASSES, flat, scaled, solvers_of, tanh_objective
+from helpers import (
+    BATCH_SOLVERS,
+    BATCH_UPDATES,
+    LOADERS,
+    MODEL_CLASSES,
+    ends_early,
+    flat,
+    glorot_uniform,
+    scaled,
+    solvers_of,
+    tanh_objective,
+)
+from kernel_cases import train_by_plain_loop
+from numpy.testing import assert_allclose
 from scipy.optimize import minimize
 from scipy.special import log_softmax
+from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 
-# ---- stopping
+# ---- mini-batches
 
 
-@pytest.mark.parametrize("tol", [1e-2, 1e-4, 1e-6])
-@pytest.mark.parametrize("name", LOADERS)
-@pytest.mark.parametrize(
-    "solver", sorted({*solvers_of(SoftmaxClassifier)} - {"gd", *BATCH_SOLVERS})
-)
-def test_the_linear_tol_is_a_gap_of_the_objective(solver, name, tol):
-    X, y = scaled(name)
-    model = SoftmaxClassifier(0.01, solver=solver, tol=tol).fit(X, y)
-    assert model.loss_ <= optimum_of(name, 0.01) * (1 + 3 * tol)
+@ends_early
+@pytest.mark.parametrize("algorithm", ["adam", "sgd"])
+@pytest.mark.parametrize("name", ["iris", "wine", "digits"])
+def test_the_steps_of_mlp(name, algorithm, monkeypatch):
+    X, y = load_digits(return_X_y=True) if name == "digits" else scaled(name)
+    X = X / 16 if name == "digits" else X
+    n, n_epochs, alpha = len(y), 60, 0.5
+
+    def same_start(self, fan_in, fan_out, dtype):
+        return glorot_uniform(None, fan_in, fan_out), np.zeros(fan_out)
+
+    monkeypatch.setattr(MLPClassifier, "_init_coef", same_start)
+    params = {
+        "solver": algorithm,
+        "batch_size": n,
+        "momentum": 0.8,
+        "max_iter": n_epochs,
+        "tol": 0,
+        "n_iter_no_change": n_epochs,
+        "shuffle": False,
+    }
+    mlp = MLPClassifier((9,), alpha=alpha, learning_rate_init=0.02, **params).fit(X, y)
+    net = TwoLayerNetClassifier(
+        9, alpha / n, learning_rate=0.02, schedule="constant", init=glorot_uniform, **params
+    ).fit(X, y)
+    assert_allclose(net.loss_curve_, mlp.loss_curve_, rtol=1e-7)
+    assert_allclose(net.predict_proba(X), mlp.predict_proba(X), rtol=1e-5, atol=1e-9)
+
+
+SCHEDULE_FORMULAS = {"constant": np.ones_like, "cosine": lambda p: (1 + np.cos(np.pi * p)) / 2}
+
+
+@ends_early
+@pytest.mark.parametrize("schedule", SCHEDULE_FORMULAS)
+@pytest.mark.parametrize("batch_size", [1, 32, 178])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("solver", BATCH_UPDATES)
+def test_batches_follow_a_plain_loop(solver, weighted, batch_size, schedule):
+    X, y = scaled("wine")
+    y = np.random.RandomState(0).permutation(y)  # no two batches with one class alone
+    w = np.random.RandomState(1).uniform(0.2, 3, len(y)) if weighted else np.ones(len(y))
+    n_epochs = 2 if batch_size == 1 else 6
+    net = TwoLayerNetClassifier(
+        6,
+        0.01,
+        solver=solver,
+        learning_rate=0.003,
+        schedule=schedule,
+        momentum=0.7,
+        batch_size=batch_size,
+        max_iter=n_epochs,
+        tol=0,
+        init=glorot_uniform,
+        shuffle=False,
+    ).fit(X, y, sample_weight=w)
+    starts = np.arange(0, len(y), batch_size) / len(y)
+    progress = (np.arange(n_epochs)[:, None] + starts) / n_epochs
+    step_sizes = 0.003 * SCHEDULE_FORMULAS[schedule](progress)
+    curve, parameters = train_by_plain_loop(net, X, y, w, step_sizes, batch_size)
+    assert_allclose(net.loss_curve_, curve, rtol=1e-9)
+    assert_allclose(flat(net), parameters, rtol=1e-6, atol=1e-8)
 
 
 # ---- every solver on every problem
@@ -61,6 +128,17 @@ def optimum_of(name, reg):
     raise AssertionError("Newton's method did not converge")
 
 
+@pytest.mark.parametrize("tol", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize("name", LOADERS)
+@pytest.mark.parametrize(
+    "solver", sorted({*solvers_of(SoftmaxClassifier)} - {"gd", *BATCH_SOLVERS})
+)
+def test_the_linear_tol_is_a_gap_of_the_objective(solver, name, tol):
+    X, y = scaled(name)
+    model = SoftmaxClassifier(0.01, solver=solver, tol=tol).fit(X, y)
+    assert model.loss_ <= optimum_of(name, 0.01) * (1 + tol)
+
+
 CONVEX = {"iris": 0.01, "wine": 0.05, "breast cancer": 0.1}
 TINY_NETS = {"iris": 0.02, "wine": 0.03}
 PROBLEMS = [
@@ -95,9 +173,6 @@ def test_every_solver_on_every_problem(solver, kind, name, reg):
         value = tanh_objective(X, y, reg, [W.shape for W in model.coefs_])
         optimum = minimize(value, flat(model), jac=True, method="BFGS").fun
     assert optimum * (1 - 1e-9) <= model.loss_ <= optimum * (1 + GAPS.get(solver, 1e-5))
-
-
-# ---- a stack of nets
 
 
 def test_baseline_beside_the_linear_optimum():

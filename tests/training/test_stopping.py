@@ -1,10 +1,14 @@
-"""When training ends, and what is said of it."""
+"""When training ends, why, and the warnings about a bad end."""
 
+import re
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from helpers import (
+    BATCH_SOLVERS,
+    LINEAR_SOLVERS,
     LOADERS,
     ends_early,
     every_batch_solver,
@@ -17,11 +21,17 @@ from helpers import (
 )
 from scipy.special import log_softmax
 from sklearn.base import clone
-from sklearn.datasets import make_moons
+from sklearn.datasets import load_iris, load_wine, make_moons
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn._training.monitor import Monitor
 from sklearn_toynn._training.schedules import SCHEDULES
+from sklearn_toynn._training.solvers import SOLVERS
+from sklearn_toynn._training.stopping import STOP_REASONS, StoppingPolicy
+
+FIRST_ORDER = ["gd", *BATCH_SOLVERS]
 
 # ---- stopping
 
@@ -187,7 +197,7 @@ def test_scaled_columns_are_not_to_be_scaled(model_class):
     model = model_class(solver="gd", init=0.01, max_iter=5, random_state=0)
     with pytest.warns(ConvergenceWarning, match=r"Raise max_iter or tol\.$"):
         model.fit(X, y)
-    with pytest.warns(ConvergenceWarning, match=r"common scale, as StandardScaler does\.$"):
+    with pytest.warns(ConvergenceWarning, match=r", as StandardScaler does\.$"):
         model.set_params(learning_rate=1e-4).fit(30 * X, y)
 
 
@@ -199,3 +209,258 @@ def test_a_loss_that_rises_again_is_told():
         model.fit(X, y)
     assert model.loss_curve_[-1] > 1.01 * min(model.loss_curve_)
     assert len(caught) == 1
+
+
+# ---- reasons
+
+
+X, y = load_iris(return_X_y=True)
+
+
+def net(**params):
+    return TwoLayerNetClassifier(**{"hidden_size": 5, "random_state": 0, **params})
+
+
+def softmax(**params):
+    return SoftmaxClassifier(random_state=0, **params)
+
+
+MODELS = [
+    *(pytest.param(net, solver, id=f"net-{solver}") for solver in SOLVERS),
+    *(pytest.param(softmax, solver, id=f"softmax-{solver}") for solver in SOLVERS),
+    *(pytest.param(softmax, solver, id=f"softmax-{solver}") for solver in LINEAR_SOLVERS),
+]
+
+
+def make_policy(**kwargs):
+    defaults = {
+        "schedule": SCHEDULES["constant"],
+        "tol": 0.1,
+        "n_iter_no_change": 3,
+        "max_iter": 20,
+        "stall_reason": "validation",
+        "limit_reason": "max_iter",
+        "watches_gradient": True,
+        "max_iter_is_intended": False,
+    }
+    return StoppingPolicy(**(defaults | kwargs))
+
+
+@pytest.mark.parametrize(("is_finite", "n_stalled", "largest", "asks", "n_iter", "expected"), [
+    (True, 0, 1.0, False, 5, None),
+    (False, 9, 0.0, True, 20, "diverged"),
+    (True, 3, 0.0, True, 20, "validation"),
+    (True, 2, 0.1, True, 20, "tol"),
+    (True, 2, 0.2, True, 20, "callback"),
+    (True, 2, None, False, 20, "max_iter"),
+    (True, 2, 0.2, False, 20, "max_iter"),
+    (True, 2, 0.2, False, 19, None),
+])  # fmt: skip
+def test_the_first_reason_that_holds(is_finite, n_stalled, largest, asks, n_iter, expected):
+    reason = make_policy().find_reason(
+        is_finite=is_finite,
+        n_stalled=n_stalled,
+        largest_gradient_entry=largest,
+        callback_asks=asks,
+        n_iter=n_iter,
+    )
+    assert reason == expected
+
+
+def test_without_a_reason_to_stall_nothing_stalls():
+    policy = make_policy(stall_reason=None)
+    state = {"is_finite": True, "largest_gradient_entry": None, "callback_asks": False}
+    assert policy.find_reason(**state, n_stalled=100, n_iter=19) is None
+
+
+BATCHES = {"stops_on_loss": True, "stops_on_gradient": False, "runs_all": True}
+DESCENT = {"stops_on_loss": False, "stops_on_gradient": True, "runs_all": True}
+LBFGS = {"stops_on_loss": False, "stops_on_gradient": True, "runs_all": False}
+
+
+@pytest.mark.parametrize(("solver", "schedule", "tol", "one_pass", "validates", "expected"), [
+    (BATCHES, "constant", 0.1, False, False, ("tol", "max_iter", False)),
+    (BATCHES, "constant", 0, False, False, (None, "max_iter", False)),
+    (BATCHES, "constant", 0, False, True, ("validation", "max_iter", False)),
+    (BATCHES, "cosine", 0.1, False, False, (None, "schedule", False)),
+    (BATCHES, "cosine", 0.1, False, True, ("validation", "schedule", False)),
+    (BATCHES, "constant", 0.1, True, False, (None, "partial_fit", False)),
+    (DESCENT, "constant", 0.1, False, False, (None, "max_iter", True)),
+    (DESCENT, "constant", 0, False, False, (None, "max_iter", False)),
+    (DESCENT, "constant", 0, False, True, ("validation", "max_iter", True)),
+    (LBFGS, "constant", 0, False, False, (None, "max_iter", True)),
+])  # fmt: skip
+def test_the_policy_of_a_training(solver, schedule, tol, one_pass, validates, expected):
+    options = SimpleNamespace(tol=tol, n_iter_no_change=3, max_iter=20, is_one_pass=one_pass)
+    policy = StoppingPolicy.make(options, SCHEDULES[schedule], validates=validates, **solver)
+    assert (policy.stall_reason, policy.limit_reason, policy.watches_gradient) == expected
+    assert policy.max_iter_is_intended == (tol == 0)
+
+
+@ends_early
+@pytest.mark.parametrize(("make", "solver"), MODELS)
+def test_tol(make, solver):
+    model = make(solver=solver, tol=0.1, schedule="constant", max_iter=500).fit(X, y)
+    assert model.n_iter_ < 500
+    assert model.stop_reason_ == "tol"
+
+
+@ends_early
+@pytest.mark.parametrize("schedule", ["auto", *SCHEDULES])
+@pytest.mark.parametrize(("make", "solver"), MODELS)
+def test_at_max_iter(make, solver, schedule):
+    model = make(solver=solver, tol=0, schedule=schedule, max_iter=2).fit(X, y)
+    assert model.n_iter_ == 2
+    ends = schedule == "cosine" or (schedule == "auto" and solver in BATCH_SOLVERS)
+    follows = solver in FIRST_ORDER
+    assert model.stop_reason_ == ("schedule" if ends and follows else "max_iter")
+
+
+@ends_early
+@pytest.mark.parametrize(("max_iter", "expected"), [(300, "validation"), (3, "schedule")])
+@pytest.mark.parametrize("solver", BATCH_SOLVERS)
+@pytest.mark.parametrize("make", [net, softmax])
+def test_a_validation_set_beside_a_schedule(make, solver, max_iter, expected):
+    model = make(solver=solver, early_stopping=True, tol=1e-2, max_iter=max_iter).fit(X, y)
+    assert (model.n_iter_ < max_iter) == (expected == "validation")
+    assert model.stop_reason_ == expected
+
+
+@ends_early
+@pytest.mark.parametrize(("make", "solver"), MODELS)
+def test_validation(make, solver):
+    params = {"tol": 1e-9, "schedule": "constant", "max_iter": 3000, "n_iter_no_change": 2}
+    rng = np.random.RandomState(0)
+    codes = rng.permutation(y)  # labels that nothing can be learnt about
+    model = make(solver=solver, reg=0, **params).fit(X, codes, X_val=X, y_val=rng.permutation(y))
+    assert model.stop_reason_ == "validation"
+
+
+def test_precision():
+    model = net(solver="lbfgs", tol=0, max_iter=10_000, activation="tanh", reg=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X.astype(np.float32), y)
+    assert model.n_iter_ < 10_000
+    assert model.stop_reason_ == "precision"
+
+
+@pytest.mark.parametrize("solver", LINEAR_SOLVERS)
+def test_precision_of_float32_weights_far_from_zero(solver):
+    model = softmax(solver=solver, reg=1e-6)
+    with pytest.warns(ConvergenceWarning, match="float64"):
+        model.fit((X + 1e6).astype(np.float32), y)
+    assert model.gap_ > 1e-5
+    assert model.stop_reason_ == "precision"
+
+
+@pytest.mark.parametrize("solver", FIRST_ORDER)
+@pytest.mark.parametrize("make", [net, softmax])
+def test_diverged(make, solver):
+    model = make(solver=solver, learning_rate=1e200)
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        model.fit(X, y)
+    assert model.stop_reason_ == "diverged"
+
+
+@pytest.mark.usefixtures("one_iteration_a_call")
+@ends_early
+@pytest.mark.parametrize(("make", "solver"), MODELS)
+def test_interrupted(make, solver, monkeypatch):
+    record = Monitor.record
+
+    def interrupted(monitor, *args):
+        record(monitor, *args)
+        if monitor.n_iter == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Monitor, "record", interrupted)
+    model = make(solver=solver, tol=0, max_iter=50)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert model.n_iter_ == 2
+    assert model.stop_reason_ == "interrupted"
+
+
+@pytest.mark.parametrize("solver", BATCH_SOLVERS)
+@pytest.mark.parametrize("make", [net, softmax])
+def test_partial_fit(make, solver):
+    model = make(solver=solver)
+    model.partial_fit(X, y, classes=[0, 1, 2])
+    assert model.stop_reason_ == "partial_fit"
+    assert model.fit(X, y).stop_reason_ == "schedule"
+    assert model.partial_fit(X, y).stop_reason_ == "partial_fit"
+
+
+@pytest.mark.parametrize("n_more", [0, 5])  # with none, the first net ends by both at once
+def test_each_net_has_its_own(n_more):
+    params = {"reg": 1e-3, "solver": "gd", "tol": 0.02, "activation": "tanh", "random_state": 7}
+    alone = net(**params, max_iter=1000).fit(X, y)
+    model = net(**params, max_iter=alone.n_iter_ + n_more, n_nets=4)
+    with pytest.warns(ConvergenceWarning, match="of 4 nets") as caught:
+        model.fit(X, y)
+    assert model.stop_reason_.shape == (4,)
+    assert set(model.stop_reason_) == {"tol", "max_iter"}
+    assert model.stop_reason_[0] == alone.stop_reason_ == "tol"
+    (largest,) = re.findall("gradient was ([0-9.]+), above", str(caught[0].message))
+    assert 0.02 < float(largest) < 0.1
+
+
+@pytest.mark.parametrize("reason", STOP_REASONS)
+@pytest.mark.parametrize("model_class", [SoftmaxClassifier, TwoLayerNetClassifier])
+def test_the_reasons_are_documented(model_class, reason):
+    _, attribute = model_class.__doc__.split("stop_reason_ :")
+    assert f'"{reason}"' in attribute.split("loss_curve_ :")[0]
+
+
+# ---- a loss above that of zero weights, and the end of L-BFGS
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("model", [TwoLayerNetClassifier(5), SoftmaxClassifier()])
+def test_a_loss_above_weights_of_zero(solver, model):
+    X, y = load_wine(return_X_y=True)
+    model = clone(model).set_params(solver=solver, max_iter=1, init=3.0, random_state=0)
+    if solver == "lbfgs":
+        model = TwoLayerNetClassifier(5, 10.0, init=3.0, solver=solver, max_iter=1)
+    with pytest.warns(ConvergenceWarning, match="loss_ is .* above the 1.09861 .* Raise"):
+        model.fit(StandardScaler().fit_transform(X), y)
+    assert model.loss_ > np.log(3)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_one_pass_is_not_judged(solver):
+    X, y = load_wine(return_X_y=True)
+    net = TwoLayerNetClassifier(5, init=3.0, learning_rate=1e-6, solver=solver)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net.partial_fit(StandardScaler().fit_transform(X), y, classes=[0, 1, 2])
+    assert net.loss_ > np.log(3)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_loss_below_weights_of_zero(solver):
+    X, y = load_wine(return_X_y=True)
+    net = TwoLayerNetClassifier(5, solver=solver, max_iter=40, random_state=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert net.fit(X, y).loss_ < np.log(3)
+    assert not any("above the" in str(warning.message) for warning in caught)
+
+
+def test_lbfgs_that_stops_by_itself():
+    X, y = load_iris(return_X_y=True)
+    net = TwoLayerNetClassifier(20, 1e-3, solver="lbfgs", random_state=0)
+    with pytest.warns(
+        ConvergenceWarning, match=r"L-BFGS-B stopped .* 'CONVERGENCE.* largest .* was 0\.0"
+    ):
+        net.fit(X.astype(np.float32), y)
+
+
+def test_lbfgs_at_the_rounding_of_its_loss():
+    X, y = load_wine(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    net = TwoLayerNetClassifier(5, activation="tanh", solver="lbfgs", tol=0, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert net.fit(X, y).n_iter_ < 1000

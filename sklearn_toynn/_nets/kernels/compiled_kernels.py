@@ -24,7 +24,7 @@ class CompiledKernels(Kernels):
 
     def __init__(self, network, samples, penalty):
         super().__init__(network, samples, penalty)
-        self._net, self._n_rows, self._order = None, 0, None
+        self._net, self._n_rows = None, 0
 
     @staticmethod
     def supports(network, X):
@@ -65,8 +65,7 @@ class CompiledKernels(Kernels):
         """See `Kernels.run_epochs`."""
         losses = np.empty(len(step_sizes))
         length = self._chunk_length()
-        if self._order is None and rule.takes_batches:
-            self._order = np.empty(self.samples.n_samples, np.intp)
+        order = np.empty(self.samples.n_samples, np.intp) if rule.takes_batches else None
         names = "momentum", "beta1", "beta2", "epsilon"
         n_epochs = self._get_net(batch_size if rule.takes_batches else length).run_epochs(
             RULES.index(type(rule)),
@@ -77,7 +76,7 @@ class CompiledKernels(Kernels):
             tol,
             state.moments,
             self.gradient,
-            self._order if rule.takes_batches else None,
+            order,
             bit_generator,
             best.previous,
             best.parameters,

@@ -1,4 +1,4 @@
-"""Runs that diverge, or whose objective is never finite."""
+"""Trainings that diverge, or whose objective is never finite."""
 
 import warnings
 
@@ -20,6 +20,52 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn._training.divergence import recover
+
+# ---- recover
+
+
+def loss_at(parameters):
+    return float(parameters[0])
+
+
+@pytest.mark.parametrize(
+    ("end", "best", "start", "kept", "has_diverged"),
+    [
+        (0.5, 0.4, 3.0, 0.5, False),  # below zero weights: kept, even if not the best
+        (5.0, 4.0, 9.0, 4.0, True),
+        (5.0, 4.999, 9.0, 5.0, False),  # hardly above the best
+        (5.0, 4.0, 3.0, 3.0, True),
+        (np.inf, 4.0, 9.0, 4.0, True),
+        (np.nan, np.nan, 2.0, 2.0, True),
+        (np.nan, np.nan, np.inf, np.inf, True),
+    ],
+)
+def test_recover(end, best, start, kept, has_diverged):
+    parameters, fallbacks = np.array([end]), [np.array([best]), np.array([start])]
+    loss, diverged = recover(parameters, end, fallbacks, loss_at, None, np.log(3))
+    assert diverged == has_diverged
+    assert loss == loss_at(parameters) == kept
+
+
+@pytest.mark.parametrize(
+    ("watched_end", "watched_start", "kept", "has_diverged"),
+    [
+        (1.0, 0.9, 5.0, True),  # the watched loss is below that of zero weights
+        (2.0, 3.0, 5.0, True),
+        (3.0, 2.0, 4.0, True),
+        (np.nan, 2.0, 4.0, True),
+    ],
+)
+def test_recover_by_a_validation_set(watched_end, watched_start, kept, has_diverged):
+    parameters, start = np.array([5.0]), np.array([4.0])
+    watched = {5.0: watched_end, 4.0: watched_start}
+    loss, diverged = recover(
+        parameters, 5.0, [start], loss_at, lambda at: watched[at[0]], np.log(3)
+    )
+    assert (parameters[0], diverged) == (kept, has_diverged)
+    assert loss == kept
+
 
 # ---- divergence
 
@@ -40,7 +86,7 @@ def test_a_step_size_of_a_million(model_class, solver, dtype):
     model = model_class(solver=solver, learning_rate=1e6, random_state=0)
     start = start_of(model, X, y)
     with pytest.warns(
-        ConvergenceWarning, match=r"(?s)diverged.*Lower learning_rate \(it was 1e\+06\)\."
+        ConvergenceWarning, match=r"(?s)diverged.*Lower learning_rate \(now 1e\+06\)\."
     ):
         model.fit(X, y)
     assert is_finite(model)
@@ -59,7 +105,7 @@ def test_a_step_size_of_a_million_with_a_validation_set(model_class, solver, dty
     model = model_class(solver=solver, learning_rate=1e6, early_stopping=True, random_state=0)
     start = start_of(model, X, y)
     with pytest.warns(
-        ConvergenceWarning, match=r"(?s)diverged.*Lower learning_rate \(it was 1e\+06\)\."
+        ConvergenceWarning, match=r"(?s)diverged.*Lower learning_rate \(now 1e\+06\)\."
     ):
         model.fit(X, y)
     assert is_finite(model)

@@ -22,7 +22,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._nets.activations import ACTIVATIONS, Tanh
-from sklearn_toynn._nets.kernels import selection
+from sklearn_toynn._nets.kernels import dispatch
 from sklearn_toynn._nets.kernels.numpy_kernels import NumpyKernels
 
 EXTENSION = "sklearn_toynn._nets.kernels._compiled"
@@ -43,31 +43,31 @@ def not_built(monkeypatch):
     ("asked", "selected"), [("", "compiled"), ("compiled", "compiled"), ("numpy", "numpy")]
 )
 def test_where_the_extension_is_built(asked, selected):
-    assert selection.select(asked) == selected
+    assert dispatch.select(asked) == selected
 
 
 @pytest.mark.usefixtures("not_built")
 @pytest.mark.parametrize("asked", ["", "numpy"])
 def test_numpy_runs_where_the_extension_is_not_built(asked):
-    assert selection.select(asked) == "numpy"
+    assert dispatch.select(asked) == "numpy"
 
 
 @pytest.mark.usefixtures("not_built")
 def test_the_compiled_kernels_can_not_be_had_where_they_are_not_built():
     with pytest.raises(ImportError, match="SKLEARN_TOYNN_KERNELS asks for .* compiler"):
-        selection.select("compiled")
+        dispatch.select("compiled")
 
 
 @pytest.mark.parametrize("asked", ["Compiled", "jax", " "])
 def test_anything_else_names_the_variable_and_what_would_do(asked):
     message = f"SKLEARN_TOYNN_KERNELS is '{asked}'.* 'numpy' or 'compiled', or unset or empty"
     with pytest.raises(ValueError, match=message):
-        selection.select(asked)
+        dispatch.select(asked)
 
 
 def test_numpy_does_not_import_the_extension(monkeypatch):
     monkeypatch.delitem(sys.modules, EXTENSION, raising=False)
-    selection.select("numpy")
+    dispatch.select("numpy")
     assert EXTENSION not in sys.modules
 
 
@@ -81,7 +81,7 @@ class TanhWithoutTwin(Tanh):
 @pytest.fixture
 def both(monkeypatch):
     """Have both sets, whatever was asked for."""
-    monkeypatch.setattr(selection, "KERNELS", [CompiledKernels, NumpyKernels])
+    monkeypatch.setattr(dispatch, "KERNELS", [CompiledKernels, NumpyKernels])
 
 
 @needs_compiled
@@ -89,9 +89,9 @@ def both(monkeypatch):
 def test_the_compiled_kernels_come_first():
     widths = (3, 5, 2)
     rows = make_samples(widths, 20).X
-    assert selection.choose_kernels(make_network(widths), rows) is CompiledKernels
+    assert dispatch.choose_kernels(make_network(widths), rows) is CompiledKernels
     network = make_network(widths, TanhWithoutTwin())
-    assert selection.choose_kernels(network, rows) is NumpyKernels
+    assert dispatch.choose_kernels(network, rows) is NumpyKernels
 
 
 @ends_early
@@ -107,7 +107,7 @@ def test_a_new_activation_runs_on_numpy_by_itself(monkeypatch, solver):
     params = {"solver": solver, "max_iter": 10, "random_state": 0}
     model = TwoLayerNetClassifier(activation="new", **params).fit(X, y)
     probabilities = model.predict_proba(X)
-    monkeypatch.setattr(selection, "KERNELS", [NumpyKernels])
+    monkeypatch.setattr(dispatch, "KERNELS", [NumpyKernels])
     expected = TwoLayerNetClassifier(activation="tanh", **params).fit(X, y)
     assert_same_bits(model, expected)
     assert_array_equal(model.loss_curve_, expected.loss_curve_)
@@ -128,7 +128,7 @@ def test_csr_rows_of_any_make_are_fitted(model_class, solver, monkeypatch):
     gaps.data, gaps.indices = strided(rows.data), strided(rows.indices)
     model = model_class(solver=solver, max_iter=10, random_state=0)
     probabilities = [model.fit(other, y).predict_proba(other) for other in (rows, long, gaps)]
-    monkeypatch.setattr(selection, "KERNELS", [NumpyKernels])
+    monkeypatch.setattr(dispatch, "KERNELS", [NumpyKernels])
     expected = model.fit(rows, y).predict_proba(rows)
     for of_other in probabilities:
         assert_allclose(of_other, expected, rtol=1e-6)
@@ -139,12 +139,12 @@ def test_csr_rows_of_any_make_are_fitted(model_class, solver, monkeypatch):
 FIT_AND_PREDICT = """
 import pickle, sys
 from sklearn.datasets import load_iris
-from sklearn_toynn._nets.kernels import selection
+from sklearn_toynn._nets.kernels import dispatch
 X, y = load_iris(return_X_y=True)
 models = pickle.load(sys.stdin.buffer)
 predictions = [model.predict_proba(X) for model in models]
 fitted = [model.fit(X, y) for model in models]
-pickle.dump((selection.selected, predictions, fitted), sys.stdout.buffer)
+pickle.dump((dispatch.selected, predictions, fitted), sys.stdout.buffer)
 """
 
 
@@ -160,10 +160,10 @@ def test_models_fitted_with_one_set_predict_with_the_other():
     ]
     sent = pickle.dumps(models)
     assert b"kernels" not in sent.lower()
-    (other,) = set(selection.CHOICES) - {selection.selected}
+    (other,) = set(dispatch.CHOICES) - {dispatch.selected}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", FIT_AND_PREDICT],
-        env=os.environ | {selection.VARIABLE: other},
+        env=os.environ | {dispatch.VARIABLE: other},
         input=sent,
         capture_output=True,
         check=True,

@@ -1,0 +1,68 @@
+"""Equal rows as one row of their joint weight."""
+
+import numpy as np
+import pytest
+from helpers import assert_same_bits, blind_model, ends_early
+from numpy.testing import assert_array_equal
+from scipy import sparse
+
+from sklearn_toynn import TwoLayerNetClassifier
+from sklearn_toynn._nets.equal_rows import merge_equal_rows
+
+rng = np.random.RandomState(0)
+X, codes = rng.randint(3, size=(200, 3)).astype(float), rng.randint(2, size=200)
+weights = rng.randint(1, 4, size=200).astype(float)
+
+
+@pytest.mark.parametrize("container", [np.array, sparse.csr_array])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rows", [None, np.flatnonzero(rng.randint(2, size=200))])
+def test_joint_weights(container, dtype, rows):
+    used = np.arange(200) if rows is None else rows
+    merged, joint = merge_equal_rows(container(X.astype(dtype)), codes, weights.copy(), rows)
+    contents = np.column_stack([X, codes])
+    groups, expected = np.unique(contents[used], axis=0, return_inverse=True)
+    order = np.lexsort(contents[merged].T[::-1])
+    assert_array_equal(contents[merged][order], groups)
+    assert_array_equal(joint[merged][order], np.bincount(expected.ravel(), weights[used]))
+    firsts = [used[(contents[used] == row).all(axis=1)][0] for row in contents[merged]]
+    assert_array_equal(merged, firsts)
+
+
+@pytest.mark.parametrize("container", [np.array, sparse.csr_array])
+def test_the_order_of_the_rows_does_not_matter(container):
+    merged, joint = merge_equal_rows(container(X), codes, weights.copy(), None)
+    for seed in range(3):
+        order = np.random.RandomState(seed).permutation(200)
+        other, others = merge_equal_rows(container(X[order]), codes[order], weights[order], None)
+        assert_array_equal(X[order][other], X[merged])
+        assert_array_equal(codes[order][other], codes[merged])
+        assert_array_equal(others[other], joint[merged])
+    repeated = np.repeat(np.arange(200), weights.astype(int))
+    other, others = merge_equal_rows(
+        container(X[repeated]), codes[repeated], np.ones(len(repeated)), None
+    )
+    assert_array_equal(X[repeated][other], X[merged])
+    assert_array_equal(others[other], joint[merged])
+
+
+def test_rows_that_differ_stay_apart():
+    rows = np.array([[0.0, 1], [1, 0], [0, 0], [-0.0, 0], [0, 1]])
+    for container in (np.array, sparse.csr_array):
+        merged, joint = merge_equal_rows(
+            container(rows), np.array([0, 0, 0, 0, 1]), np.ones(5), None
+        )
+        assert len(merged) >= 4
+        assert joint[merged].sum() == 5
+        assert {0, 1, 4} <= set(merged)
+
+
+@ends_early
+@pytest.mark.parametrize("container", [np.array, sparse.csr_array])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_weighted_and_repeated_rows_give_the_same_bits(activation, container):
+    model = blind_model(TwoLayerNetClassifier, "lbfgs", activation=activation)
+    other = blind_model(TwoLayerNetClassifier, "lbfgs", activation=activation)
+    repeated = np.random.RandomState(1).permutation(np.repeat(np.arange(200), weights.astype(int)))
+    model.fit(container(X), codes, weights)
+    assert_same_bits(other.fit(container(X[repeated]), codes[repeated]), model)

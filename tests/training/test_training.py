@@ -1,0 +1,381 @@
+"""Trainings of one net and of several: best weights, threads and Ctrl-C."""
+
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import weakref
+from itertools import count
+
+import numpy as np
+import pytest
+from helpers import (
+    STALLS,
+    assert_same_bits,
+    ends_early,
+    ensemble,
+    every_case,
+    every_class,
+    fit_with_convergence_warnings_alone,
+    interrupt_kernels,
+    is_finite,
+    plain_objective,
+    solvers_of,
+    split,
+    wine,
+)
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import log_loss
+from threadpoolctl import threadpool_limits
+
+from sklearn_toynn import TwoLayerNetClassifier
+from sklearn_toynn._training import training
+from sklearn_toynn._training.monitor import Monitor
+from sklearn_toynn._training.random_streams import RandomStreams
+from sklearn_toynn._training.solvers import SOLVERS
+
+X, y = wine()
+
+# ---- the best weights
+
+
+@ends_early
+@pytest.mark.parametrize("weighted", [False, True])
+@every_case
+def test_the_best_weights_are_returned(model_class, solver, weighted):
+    X, X_val, y, y_val = split()
+    w = np.random.RandomState(0).uniform(0.2, 3, len(y_val)) if weighted else None
+    model = model_class(solver=solver, reg=0.0, max_iter=40, random_state=0)
+    model.fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=w)
+    curve = model.validation_loss_curve_
+    assert len(curve) == len(model.loss_curve_) == model.n_iter_
+    assert type(model.best_iter_) is int
+    assert model.best_iter_ == np.argmin(curve)
+    loss = log_loss(y_val, model.predict_proba(X_val), sample_weight=w)
+    assert_allclose(loss, min(curve), rtol=1e-10)
+    assert_allclose(model.loss_, plain_objective(model, X, y), rtol=1e-10)
+
+
+def test_best_weights_are_those_of_a_fit_that_ends_there():
+    X, X_val, y, y_val = split()
+    y = np.where(np.arange(len(y)) % 5, y, 0)  # wrong labels, which the net learns in the end
+    model = TwoLayerNetClassifier(
+        20,
+        0.0,
+        schedule="constant",
+        learning_rate=0.02,
+        batch_size=20,
+        max_iter=500,
+        n_iter_no_change=20,
+        random_state=0,
+    ).fit(X, y, X_val=X_val, y_val=y_val)
+    assert 0 < model.best_iter_ < model.n_iter_ - 1
+    shorter = clone(model).set_params(max_iter=model.best_iter_ + 1)
+    with pytest.warns(ConvergenceWarning, match="max_iter"):
+        shorter.fit(X, y)
+    assert_same_bits(model, shorter)
+
+
+# ---- several nets
+
+
+def train_alone(model, net):
+    """Train one net of several by itself, from the streams that are its own."""
+    streams = RandomStreams(model.random_state)
+    problem = model._validate(
+        (X, y, None), split_streams=streams if model.early_stopping else None
+    )
+    starts, options = model._start(problem, streams), model._resolve_options(problem)
+    (result,), _ = training.train_nets([starts[net]], options, problem.samples, problem.validation)
+    return result
+
+
+@ends_early
+@pytest.mark.parametrize("params", [{}, STALLS, {"batch_size": 30}], ids=str)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_each_of_several_nets_is_trained_by_itself(threads, monkeypatch, solver, params):
+    model = ensemble(**{"n_nets": 4, "solver": solver, **params})
+    train_net, both = training.train_net, threading.Barrier(2)
+
+    def train_in_pairs(*args, **kwargs):
+        both.wait(60)  # a busy machine might leave all nets to one thread
+        return train_net(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "train_net", train_in_pairs)
+        together = clone(model).fit(X, y)
+    assert len(threads) == 2
+    threads.clear()
+    monkeypatch.undo()
+    with threadpool_limits(1):
+        in_turn = clone(model).fit(X, y)
+    assert_same_bits(in_turn, together)
+    assert in_turn.loss_curves_ == together.loss_curves_
+    assert_same_bits_of_net(together, 0, clone(model).set_params(n_nets=1).fit(X, y))
+    for net in range(4):
+        alone = train_alone(model, net)
+        assert_array_equal(together.coefs_[0][net], alone.network.weights[0].T)
+        assert_array_equal(together.intercepts_[1][net], alone.network.biases[1])
+        assert together.loss_curves_[net] == alone.loss_curve
+        assert together.stop_reason_[net] == alone.stop_reason
+    if params is STALLS:
+        assert len({len(curve) for curve in together.loss_curves_}) > 1
+
+
+def assert_same_bits_of_net(model, net, alone):
+    for layer, own in zip(
+        model.coefs_ + model.intercepts_, alone.coefs_ + alone.intercepts_, strict=True
+    ):
+        assert_array_equal(layer[net], own)
+
+
+@ends_early
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_each_net_draws_its_own_start_and_batches(solver):
+    model = ensemble(n_nets=3, solver=solver, batch_size=20).fit(X, y)
+    assert len(np.unique(model.coefs_[0][:, 0, 0])) == 3
+    # from one start, only the batches differ
+    model.set_params(init=lambda rng, m, k: np.eye(m, k)).fit(X, y)
+    assert len({curve[0] for curve in model.loss_curves_}) == 3
+    model.set_params(shuffle=False).fit(X, y)
+    assert len({curve[-1] for curve in model.loss_curves_}) == 1
+
+
+@ends_early
+def test_threads_are_as_many_as_threadpoolctl_allows(monkeypatch):
+    used = []
+    call = training.call_in_threads
+    monkeypatch.setattr(
+        training, "call_in_threads", lambda *args: used.append(args[2]) or call(*args)
+    )
+    model = ensemble(n_nets=4)
+    with threadpool_limits(1):
+        model.fit(X, y)
+    assert used == []
+    with threadpool_limits(2):
+        model.fit(X, y)
+    assert used == [2]
+
+
+@pytest.mark.usefixtures("threads")
+@ends_early
+def test_an_error_in_a_thread_ends_the_others():
+    calls = iter(range(10**9))
+
+    def schedule(progress):
+        return -1.0 if next(calls) == 20 else 1.0
+
+    model = ensemble(n_nets=8, schedule=schedule, max_iter=10**6, tol=0)
+    with pytest.raises(ValueError, match="schedule must return a finite factor"):
+        model.fit(X, y)
+    assert not hasattr(model, "classes_")
+
+
+@ends_early
+def test_the_arrays_of_a_training_go_with_it(monkeypatch):
+    alive, references = [], []
+
+    class Watched(training.NetTraining):
+        def __init__(self, *args):
+            alive.append(sum(reference() is not None for reference in references))
+            references.append(weakref.ref(self))
+            super().__init__(*args)
+
+    monkeypatch.setattr(training, "NetTraining", Watched)
+    with threadpool_limits(1):
+        ensemble(n_nets=3).fit(X, y)
+    assert alive == [0, 0, 0]
+
+
+# ---- Ctrl-C
+
+
+CHILD = """
+import sys
+import numpy as np
+from sklearn.datasets import make_classification
+from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+
+X, y = make_classification(60_000, 50, n_informative=20, n_classes=8, random_state=0)
+X /= X.std(axis=0)
+model_class, solvers = eval(sys.argv[1]), sys.argv[2].split(",")
+for solver in solvers:
+    for validation in ({}, {"X_val": X[:1000], "y_val": y[:1000]}):
+        model = model_class(solver=solver, max_iter=100_000, tol=0, n_iter_no_change=100_000,
+                            reg=0.0, verbose=1, random_state=0)
+        try:
+            model.fit(X, y, **validation)
+            print("finished: fit ended before the signal came")
+        except KeyboardInterrupt:
+            arrays = ([model.coef_, model.intercept_] if model_class is SoftmaxClassifier
+                      else model.coefs_ + model.intercepts_)
+            assert all(np.isfinite(a).all() for a in arrays), "weights are not finite"
+            assert np.isfinite(model.loss_), model.loss_
+            assert 0 < model.n_iter_ == len(model.loss_curve_), model.n_iter_
+            if validation:
+                assert model.best_iter_ == np.argmin(model.validation_loss_curve_)
+            assert model.predict(X).shape == y.shape
+            print("caught", flush=True)
+"""
+
+
+@every_class
+def test_ctrl_c_leaves_a_fitted_estimator(model_class):
+    solvers = solvers_of(model_class)
+    arguments = [textwrap.dedent(CHILD), model_class.__name__, ",".join(solvers)]
+    child = subprocess.Popen(
+        [sys.executable, "-u", "-c", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        n_caught, waiting = 0, True
+        for line in child.stdout:
+            if waiting and line.startswith("iteration 2"):
+                child.send_signal(signal.SIGINT)
+                waiting = False  # one signal per fit
+            elif line.startswith(("caught", "finished")):
+                assert line.strip() == "caught"
+                n_caught, waiting = n_caught + 1, True
+        assert child.wait(60) == 0, child.stderr.read()
+        assert n_caught == 2 * len(solvers)
+    finally:
+        child.kill()
+        child.communicate()
+
+
+@every_case
+def test_ctrl_c_at_any_moment_of_training(model_class, solver, monkeypatch):
+    for moment in (0, 1, 2, 5, 9):
+        model = model_class(
+            reg=1e-3, solver=solver, max_iter=20, tol=0, batch_size=60, random_state=0
+        )
+        interrupt_kernels(monkeypatch, moment)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, y, X_val=X, y_val=y)
+        monkeypatch.undo()
+        assert is_finite(model)
+        assert len(model.loss_curve_) == len(model.validation_loss_curve_) == model.n_iter_
+        assert model.predict(X).shape == y.shape
+
+
+@pytest.mark.parametrize("moment", [0, 1])
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_ctrl_c_in_partial_fit(solver, moment, monkeypatch):
+    model = TwoLayerNetClassifier(solver=solver, random_state=0)
+    model.partial_fit(X, y, classes=[0, 1, 2])
+    model.set_params(batch_size=20)
+    interrupt_kernels(monkeypatch, moment)
+    with pytest.raises(KeyboardInterrupt):
+        model.partial_fit(X, y)
+    monkeypatch.undo()
+    assert is_finite(model)
+    model.partial_fit(X, y)
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+@every_case
+def test_fitting_again_after_ctrl_c(model_class, solver, monkeypatch):
+    model = model_class(solver=solver, max_iter=3, random_state=0)
+    expected = clone(model)
+    fit_with_convergence_warnings_alone(expected, X, y)
+    interrupt_call(monkeypatch, Monitor, "record", 1)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    monkeypatch.undo()
+    fit_with_convergence_warnings_alone(model, X, y)
+    assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+
+
+def interrupt_call(monkeypatch, owner, name, number):
+    """Have the call of that number of a function raise KeyboardInterrupt, once."""
+    function, numbers = getattr(owner, name), count(1)
+
+    def interrupted(*args, **kwargs):
+        if next(numbers) == number:
+            raise KeyboardInterrupt
+        return function(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, interrupted)
+
+
+@ends_early
+@pytest.mark.usefixtures("one_iteration_a_call")
+class TestCtrlCWithSeveralNets:
+    """Those that had not begun are left as an earlier fit had them, or are missing."""
+
+    @pytest.fixture(autouse=True)
+    def one_thread(self):
+        with threadpool_limits(1):
+            yield
+
+    @pytest.mark.parametrize(("iteration", "n_begun"), [(1, 1), (8, 1), (9, 2), (17, 3)])
+    def test_in_an_iteration(self, monkeypatch, iteration, n_begun):
+        model = ensemble(n_nets=3)
+        expected = clone(model).fit(X, y)
+        interrupt_call(monkeypatch, Monitor, "record", iteration)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, y)
+        assert model.coefs_[0].shape == (n_begun, 13, 5)
+        assert_array_equal(model.coefs_[0][:-1], expected.coefs_[0][: n_begun - 1])
+        assert model.stop_reason_[-1] == "interrupted"
+        assert [len(curve) for curve in model.loss_curves_] == [8] * (n_begun - 1) + [
+            (iteration - 1) % 8
+        ]
+
+    @pytest.mark.parametrize("n_begun", [0, 1, 2])
+    def test_while_one_is_set_up(self, monkeypatch, n_begun):
+        model = ensemble(n_nets=3).fit(X[::2], y[::2])
+        before, expected = clone(model).fit(X[::2], y[::2]), clone(model).fit(X, y)
+        interrupt_call(monkeypatch, training, "NetTraining", n_begun + 1)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, y)
+        if n_begun == 0:
+            assert_same_bits(model, before)
+        else:
+            assert_array_equal(model.coefs_[0], expected.coefs_[0][:n_begun])
+
+    @pytest.mark.parametrize("method", ["fit", "partial_fit"])
+    def test_fitted_nets_that_had_not_begun(self, monkeypatch, method):
+        model = ensemble(n_nets=3, batch_size=50, warm_start=True)
+        go_on = getattr(model.fit(X, y), method)
+        before = model.coefs_[0].copy()
+        epochs = {"fit": 8, "partial_fit": 1}[method]
+        interrupt_call(monkeypatch, Monitor, "record", epochs + 1)
+        with pytest.raises(KeyboardInterrupt):
+            go_on(X, y)
+        monkeypatch.undo()
+        changed = (model.coefs_[0] != before).any(axis=(1, 2))
+        assert not changed[2]
+        assert changed[0]
+        go_on(X, y)
+        assert model.coefs_[0].shape == (3, 13, 5)
+
+
+@ends_early
+@pytest.mark.usefixtures("threads")
+def test_ctrl_c_while_threads_train(monkeypatch):
+    all_are_there, here = threading.Barrier(3), threading.local()
+
+    def schedule(progress):
+        if progress > 0.001 and not hasattr(here, "has_begun"):
+            here.has_begun = True
+            all_are_there.wait(60)
+        return 1.0
+
+    def interrupted(futures, return_when):
+        all_are_there.wait(60)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "wait", interrupted)
+    model = ensemble(n_nets=8, schedule=schedule, max_iter=10**6, tol=0)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert model.coefs_[0].shape == (2, 13, 5)  # those that had begun
+    assert model.stop_reason_.tolist() == ["interrupted"] * 2
+    assert 1 < model.n_iter_ < 10**6
+    assert model.score(X, y) > 0.5
