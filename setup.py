@@ -23,8 +23,12 @@ X86_64 = {
     "kernels_avx2": (32, ["-mavx2", "-mfma"]),
     "kernels_avx512": (
         64,
-        [*["-mavx512" + name for name in ("f", "dq", "bw", "vl", "cd")], "-mavx2", "-mfma",
-         "-mprefer-vector-width=512"],
+        [
+            *["-mavx512" + name for name in ("f", "dq", "bw", "vl", "cd")],
+            "-mavx2",
+            "-mfma",
+            "-mprefer-vector-width=512",
+        ],
     ),
 }
 OTHERS = {"kernels_baseline": (16, [])}

@@ -268,7 +268,7 @@ class Recorder:
         return context.task_id == self.stop_at
 
 
-LINEAR_SOLVERS = {"auto", "lbfgs", "newton"}
+LINEAR_SOLVERS = sorted(set(solvers_of(SoftmaxClassifier)) - set(BATCH_SOLVERS) - {"gd"})
 batch_cases = pytest.mark.parametrize(
     ("model_class", "solver"), [case for case in CASES if case[1] in {"adam", "sgd"}]
 )

@@ -9,10 +9,10 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from sklearn_toynn._nets.kernels.selection import KERNELS
 
 import sklearn_toynn
 from sklearn_toynn import datasets, inspection, model_selection
-from sklearn_toynn._nets.kernels.selection import KERNELS
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLES = sorted((DOCS / "examples").glob("plot_*.py"))

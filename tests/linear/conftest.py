@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-
 from sklearn_toynn._linear.objective import LinearObjective
 
 

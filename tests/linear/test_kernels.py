@@ -8,10 +8,10 @@ from numpy.testing import assert_allclose
 from scipy.special import log_softmax, softmax
 from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn_toynn._linear.kernels import NumpyKernels
 
 from sklearn_toynn import SoftmaxClassifier
 from sklearn_toynn._linear import descent
-from sklearn_toynn._linear.kernels import NumpyKernels
 
 try:
     from sklearn_toynn._linear.compiled_kernels import CompiledKernels

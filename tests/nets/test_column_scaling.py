@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.datasets import (
     load_breast_cancer,
     load_digits,
+    load_iris,
     load_wine,
     make_classification,
 )
@@ -21,7 +22,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_toynn import TwoLayerNetClassifier
+from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._nets.column_scaling import (
     NetColumnScaling,
     are_scaled_alike,
@@ -313,7 +314,6 @@ class TestEnd:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert net.fit(X, y).n_iter_ < 1000
-
 
 
 def draw_hard_problem(seed):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import ends_early, every_case, scaled, wine
+from helpers import ends_early, every_case, scaled, solvers_of, wine
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
@@ -120,7 +120,7 @@ def test_weights_of_zero_are_refused_with_a_hidden_layer(init, dtype):
 @ends_early
 def test_weights_of_zero_are_a_start_where_they_do_not_matter():
     X, y = wine()
-    for solver in SoftmaxClassifier._solvers:  # the linear model
+    for solver in solvers_of(SoftmaxClassifier):
         zero = SoftmaxClassifier(solver=solver, init=0.0, random_state=0).fit(X, y)
         assert zero.score(X, y) > 0.98
     net = TwoLayerNetClassifier(5, max_iter=50, tol=0, warm_start=True, random_state=0)

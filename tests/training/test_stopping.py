@@ -423,7 +423,7 @@ def test_a_loss_above_weights_of_zero(solver, model):
     model = clone(model).set_params(solver=solver, max_iter=1, init=3.0, random_state=0)
     if solver == "lbfgs":
         model = TwoLayerNetClassifier(5, 10.0, init=3.0, solver=solver, max_iter=1)
-    with pytest.warns(ConvergenceWarning, match="loss_ is .* above the 1.09861 .* Raise"):
+    with pytest.warns(ConvergenceWarning, match=r"worse .* \(1\.09861\)\. Lower reg"):
         model.fit(StandardScaler().fit_transform(X), y)
     assert model.loss_ > np.log(3)
 

@@ -37,7 +37,7 @@ from sklearn_toynn._training.solvers import OptimizerState
 from sklearn_toynn.datasets import make_spiral
 
 if CompiledKernels:
-    from sklearn_toynn._nets.kernels._compiled import Stack
+    from sklearn_toynn._nets.kernels._compiled import Net
 
     from sklearn_toynn._nets.kernels import compiled_kernels
 
@@ -218,28 +218,28 @@ def test_the_arrays_of_each_call_are_checked(dtype, kind, monkeypatch):
 
     class Spy:
         def __init__(self, *args):
-            self._stack = Stack(*args)
-            calls.append((Stack, args))
+            self._net = Net(*args)
+            calls.append((Net, args))
 
         def __getattr__(self, name):
-            method = getattr(self._stack, name)
+            method = getattr(self._net, name)
             if not callable(method):
                 return method
             return lambda *args: calls.append((method, args)) or method(*args)
 
-    monkeypatch.setattr(compiled_kernels, "Stack", Spy)
+    monkeypatch.setattr(compiled_kernels, "Net", Spy)
     network, samples = (
         make_network(widths, dtype=dtype),
         make_samples(widths, 20, kind, dtype=dtype),
     )
     kernels = make_kernels(CompiledKernels, network, samples)
-    kernels.on_all()
-    kernels.on_batch(np.arange(7))
-    run_epochs(kernels, RULES["adam"])
+    kernels.value_and_gradient()
+    kernels.batch_value_and_gradient(np.arange(7))
+    run_epochs(kernels, RULES["adam"], make_step_sizes(RULES["adam"], samples))
     CompiledKernels.scores(network, samples.X)
     names = {call.__name__ for call, _ in calls}
     assert names >= {
-        "Stack",
+        "Net",
         "set_rows",
         "set_samples",
         "on_all",
@@ -272,15 +272,9 @@ def test_numbers_of_rows_are_checked():
     widths = (3, 5, 2)
     network, samples = make_network(widths), make_samples(widths, 20)
     for call, message in [
-        (lambda kernels: kernels._get_stack(5).on_all(6, None, np.zeros(2)), "length .* 6"),
-        (
-            lambda kernels: kernels._get_stack(5).on_rows(
-                np.arange(6), kernels.gradient, np.zeros(2)
-            ),
-            "rows.* 6",
-        ),
-        (lambda kernels: kernels._get_stack(5).scores(16, np.zeros((2, 2, 5))), "start .* 16"),
-        (lambda kernels: kernels._get_stack(5).scores(0, np.zeros((2, 2, 6))), "out.* 6"),
+        (lambda kernels: kernels._get_net(5).on_all(6, None), "length .* 6"),
+        (lambda kernels: kernels._get_net(5).on_rows(np.arange(6), kernels.gradient), "rows.* 6"),
+        (lambda kernels: kernels._get_net(5).scores(np.zeros((2, 6))), "out.* 6"),
     ]:
         with pytest.raises(ValueError, match=message):
             call(make_kernels(CompiledKernels, network, samples))
