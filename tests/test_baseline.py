@@ -146,7 +146,7 @@ def test_the_objective_is_that_of_mlp_lbfgs(activation, name, alpha):
 @pytest.mark.parametrize("alpha", [1e-4, 0.1, 10.0])
 @pytest.mark.parametrize("name", ["iris", "wine"])
 @pytest.mark.parametrize("activation", ["relu", "tanh", "logistic"])
-@pytest.mark.filterwarnings("ignore:L-BFGS-B stopped by itself")  # at a kink of ReLU
+@pytest.mark.filterwarnings("ignore:L-BFGS-B stopped")  # at a kink of ReLU
 def test_mlp_sees_our_loss_in_our_weights(activation, name, alpha):
     # Adam on the full batch notes the loss before its step: give it our weights and look
     X, y = load_scaled(name)

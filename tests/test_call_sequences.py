@@ -212,7 +212,7 @@ class Session:
 
     def set(self, argument):
         name, value = argument
-        is_known = name != "solver" or value in self.model._solvers
+        is_known = name != "solver" or value in solvers_of(type(self.model))
         if name in self.model.get_params() and is_known:
             self.model.set_params(**{name: value})
         return False

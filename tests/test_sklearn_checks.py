@@ -22,7 +22,7 @@ ESTIMATORS = [
     MultiLayerNetClassifier((10, 5)),
     SoftmaxClassifierCV(regs=2, cv=2),
     TwoLayerNetClassifierCV(regs=2, cv=2, n_nets=2, max_iter=5),
-    *(SoftmaxClassifier(solver=solver) for solver in SoftmaxClassifier._solvers),
+    *(SoftmaxClassifier(solver=solver) for solver in solvers_of(SoftmaxClassifier)),
     *(TwoLayerNetClassifier(solver=solver) for solver in SOLVERS),
 ]
 #: How many checks scikit-learn has for such an estimator, by its version: whole, or its beginning.

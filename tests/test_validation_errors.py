@@ -215,7 +215,7 @@ def test_sparse_entries_out_of_bounds(format, spoil):  # noqa: A002
     model = SoftmaxClassifier(solver="sgd", max_iter=2, random_state=0)
     search = FusedGridSearchCV(model, {"reg": [0.1, 1]}, cv=2, error_score="raise")
     for estimator in (
-        *(SoftmaxClassifier(solver=solver) for solver in SoftmaxClassifier._solvers),
+        *(SoftmaxClassifier(solver=solver) for solver in solvers_of(SoftmaxClassifier)),
         SoftmaxClassifierCV(regs=[0.1], cv=2),
         TwoLayerNetClassifier(5),
         TwoLayerNetClassifierCV(regs=[0.1], cv=2),
