@@ -447,7 +447,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         """Return the callbacks of the fit; None without any."""
         if not has_callbacks(self):
             return None
-        self._forget_run()
+        self._forget_run(keeps_state=self.warm_start)  # from which this fit continues
         task_name = "epoch" if self._solver_class.takes_batches else "iteration"
         hook_kwargs = make_hook_kwargs(self, X, y, sample_weight)
         make_attributes = partial(self._attributes_of, problem, earlier)
@@ -535,16 +535,12 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
     def _get_widths(self, problem):
         return [problem.n_features, *self._hidden_sizes, len(problem.classes)]
 
-    def _forget_run(self):
+    def _forget_run(self, *, keeps_state=False):
         """Drop the attributes of an earlier fit that the next may not set."""
-        for name in (
-            "loss_curves_",
-            "validation_loss_curve_",
-            "best_iter_",
-            "gap_",
-            "_training_state",
-        ):
+        for name in ("loss_curves_", "validation_loss_curve_", "best_iter_", "gap_"):
             vars(self).pop(name, None)
+        if not keeps_state:
+            vars(self).pop("_training_state", None)
 
     def _get_earlier(self, goes_on):
         """Return the curves to go on from, if any: losses, validation losses, and each net's."""

@@ -301,7 +301,7 @@ def assert_checks(call, *args, any_length=(), any_layout=()):
         if place not in any_layout:
             flags = array.flags
             if array.ndim == 1:
-                others += [strided(array)] * (array.size > 1)
+                others += [strided(array)] * (len(array) > 1)
             elif not (flags.c_contiguous and flags.f_contiguous):
                 others.append(array.copy(order="F" if flags.c_contiguous else "C"))
         if not np.array_equal(outcome[place], array, equal_nan=True):

@@ -56,9 +56,9 @@ def test_fifty_and_fifty_are_a_hundred(model_class, solver, dtype):
 @every_class
 def test_n_iter_counts_a_call_and_max_iter_is_warned_of(model_class, solver):
     X, y = scaled("wine")
-    model = model_class(solver=solver, schedule="constant", warm_start=True, random_state=0)
-    if solver not in solvers_of(type(model)):
+    if solver not in solvers_of(model_class):
         return
+    model = model_class(solver=solver, schedule="constant", warm_start=True, random_state=0)
     for n_iter, reg in [(2, 1e-3), (3, 1e-6)]:
         model.set_params(max_iter=n_iter, reg=reg)
         with pytest.warns(ConvergenceWarning, match=f"max_iter={n_iter} "):

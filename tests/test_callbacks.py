@@ -2,7 +2,6 @@
 
 import pickle
 import warnings
-import weakref
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import SoftmaxClassifier, SoftmaxClassifierCV, TwoLayerNetClassifier
-from sklearn_toynn._training import stacks
+from sklearn_toynn._training.training import NetTraining
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
 if HAS_CALLBACKS:
@@ -145,17 +144,22 @@ class TestFittedEstimator:
         assert_same_model(recorder.models[-1], model)
 
     @ends_early
-    @pytest.mark.parametrize(("solver", "n_shown"), [("adam", {3}), ("lbfgs", {1, 2, 3})])
-    def test_it_has_all_nets_that_have_begun(self, solver, n_shown):
+    @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+    def test_it_has_the_nets_that_have_begun(self, solver):
         recorder = Recorder()
-        model = make_model(TwoLayerNetClassifier, solver, n_nets=3).set_callbacks(recorder)
-        model.fit(X, y)
-        assert {len(shown.coefs_[0]) for shown in recorder.models} == n_shown
+        model = make_model(TwoLayerNetClassifier, solver, n_nets=3, max_iter=2, tol=0)
+        model.set_callbacks(recorder).fit(X, y)
+        assert [len(seen.coefs_[0]) for seen in recorder.models] == [1, 1, 2, 2, 3, 3]
+        for seen in recorder.models[1::2]:
+            n_nets = len(seen.coefs_[0])
+            assert seen.stop_reason_[:-1].tolist() == [model.stop_reason_[0]] * (n_nets - 1)
+            for layer, own in zip(seen.coefs_, model.coefs_, strict=True):
+                assert_array_equal(layer, own[:n_nets])
         assert_same_model(recorder.models[-1], model)
 
     @ends_early
     @pytest.mark.parametrize("solver", ["adam", "sgd"])
-    def test_nets_that_go_on_from_different_steps_come_in_their_order(self, solver):
+    def test_nets_go_on_from_steps_of_their_own(self, solver):
         recorder = Recorder()
         params = {"schedule": "constant", "max_iter": 100, "tol": 1e-2, "n_iter_no_change": 3}
         model = make_model(
@@ -167,27 +171,6 @@ class TestFittedEstimator:
         model.set_callbacks(recorder).fit(X, y)
         assert_same_model(model, plain)
         assert_same_model(recorder.models[-1], model)
-
-    @ends_early
-    @pytest.mark.parametrize("n_nets", [1, 3])
-    def test_the_buffers_of_a_training_go_when_it_is_done(self, n_nets, monkeypatch):
-        alive, references, make_run = [], [], stacks.TrainingRun.from_nets
-
-        def spy(*args, **kwargs):
-            alive.append(sum(reference() is not None for reference in references))
-            training = make_run(*args, **kwargs)
-            references.append(weakref.ref(training))
-            return training
-
-        class Last(Recorder):
-            def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-                self.alive = sum(reference() is not None for reference in references)
-
-        monkeypatch.setattr(stacks.TrainingRun, "from_nets", spy)
-        model = make_model(TwoLayerNetClassifier, "lbfgs", n_nets=n_nets)
-        model.set_callbacks(Recorder(), last := Last()).fit(X, y)
-        assert alive == [0] * n_nets
-        assert last.alive == 0
 
     def test_it_keeps_nothing_of_an_earlier_fit(self):
         recorder = Recorder()
@@ -218,24 +201,31 @@ class TestFittedEstimator:
         plain = make_model(TwoLayerNetClassifier, "adam").fit(X, y)
         assert_same_model(clone(plain).set_callbacks(Vandal()).fit(X, y), plain)
 
-    def test_it_is_made_where_it_is_looked_at(self, monkeypatch):
-        looked_at, made, snapshot = [], [], stacks.TrainingRun.snapshot
+    @pytest.mark.parametrize(("takes", "n_made"), [(True, 12), (False, 0)])
+    def test_it_is_made_for_callbacks_that_take_it(self, monkeypatch, takes, n_made):
+        made, result = [], NetTraining.result
 
-        class Rarely(Recorder):
+        class Blind(Recorder):
+            def on_fit_task_begin(self, estimator, context):
+                pass
+
+            def on_fit_task_end(self, estimator, context):
+                self.calls.append("end")
+
+        class Seeing(Blind):
             def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-                if context.task_name == "epoch" and context.task_id % 4 == 3:
-                    looked_at.append(fitted_estimator.score(X, y))
+                self.calls.append("end")
 
-        monkeypatch.setattr(
-            stacks.TrainingRun, "snapshot", lambda run: made.append(1) or snapshot(run)
-        )
-        model = make_model(TwoLayerNetClassifier, "adam", max_iter=12)
-        # also where an earlier fit has left attributes of its own
-        for _ in range(2):
-            looked_at.clear(), made.clear()
-            model.set_callbacks(Rarely()).fit(X, y)
-            assert len(looked_at) == len(made) == 3
-        assert looked_at[0] < looked_at[-1] == model.score(X, y)
+        def spy(training):
+            made.append(1)
+            return result(training)
+
+        monkeypatch.setattr(NetTraining, "result", spy)
+        recorder = Seeing() if takes else Blind()
+        model = make_model(TwoLayerNetClassifier, "adam", max_iter=12).set_callbacks(recorder)
+        model.fit(X, y)
+        assert recorder.calls.count("end") == 13
+        assert len(made) == n_made + 1  # and that of the fit itself
 
     @ends_early
     def test_it_goes_on_under_warm_start_as_the_model_would(self):
@@ -268,26 +258,28 @@ class TestStopping:
             shorter = clone(model).set_callbacks().set_params(max_iter=3).fit(X, y)
         assert_same_model(model, shorter)
 
-    @pytest.mark.parametrize(("solver", "n_left"), [("adam", 3), ("lbfgs", 1)])
     @ends_early
-    def test_several_nets_stop_together(self, solver, n_left, monkeypatch):
-        monkeypatch.setattr(stacks, "CACHE_BYTES", 1)
-        recorder = Recorder(stop_at=2)
-        model = make_model(TwoLayerNetClassifier, solver, n_nets=3).set_callbacks(recorder)
-        model.fit(X, y)
-        assert model.n_iter_ == 3
-        # those of a solver that trains one at a time had not begun
-        assert model.coefs_[0].shape == (n_left, 13, 5)
-        assert model.stop_reason_.tolist() == ["callback"] * n_left
-        assert_same_model(recorder.models[-1], model)
+    @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+    @pytest.mark.parametrize("warm_start", [False, True])
+    def test_it_stops_all_nets(self, solver, warm_start):
+        """Those that had not begun are left out, or stay as they were."""
+        model = make_model(TwoLayerNetClassifier, solver, n_nets=3, warm_start=warm_start)
+        before = model.fit(X, y).coefs_[0].copy()
+        calls = []
 
-    @ends_early
-    def test_fitted_nets_that_had_not_begun_stay_as_they_were(self):
-        model = make_model(TwoLayerNetClassifier, "lbfgs", n_nets=3, warm_start=True).fit(X, y)
-        before = model.coefs_[0].copy()
-        model.set_callbacks(Recorder(stop_at=2)).fit(X, y)
-        assert_array_equal((model.coefs_[0] != before).any(axis=(1, 2)), [1, 0, 0])
-        assert model.stop_reason_.tolist() == ["callback"] * 3
+        class Second(Recorder):
+            def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+                calls.append(context.task_name)
+                return len(calls) == 10  # in the second net
+
+        model.set_callbacks(Second()).fit(X[::-1], y[::-1])
+        if warm_start:
+            assert_array_equal((model.coefs_[0] != before).any(axis=(1, 2)), [1, 1, 0])
+            assert model.stop_reason_[1:].tolist() == ["callback"] * 2
+        else:
+            assert model.coefs_[0].shape == (2, 13, 5)
+            assert model.stop_reason_[1] == "callback"
+        assert model.stop_reason_[0] != "callback"
 
     def test_one_of_several_is_enough(self):
         one, other = Recorder(), Recorder(stop_at=1)

@@ -5,6 +5,7 @@ from unittest import SkipTest
 
 import pytest
 import sklearn
+from helpers import solvers_of
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 

@@ -7,7 +7,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from helpers import ends_early, every_class, wine, with_entry
+from helpers import ends_early, every_class, solvers_of, wine, with_entry
 from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.base import clone

@@ -26,14 +26,20 @@ def merge_equal_rows(X, codes, weights, rows):
     weights : ndarray of shape (n_rows,)
         With the joint weights in the places of `rows`.
     """
-    rows = np.arange(len(codes)) if rows is None else rows
-    digests = np.empty((len(rows), 2), np.uint64)
-    for place, row in enumerate(rows):
+    n_rows = len(codes) if rows is None else len(rows)
+    digests = np.empty((n_rows, 2), np.uint64)
+    for place, row in enumerate(range(n_rows) if rows is None else rows):
         digest = blake2b(_contents(X, row), digest_size=16, salt=codes[row].tobytes())
         digests[place] = np.frombuffer(digest.digest(), np.uint64)
-    _, first, group = np.unique(digests, axis=0, return_index=True, return_inverse=True)
-    weights[rows[first]] = np.bincount(group.ravel(), weights[rows])
-    return rows[first], weights
+    order, is_first = np.lexsort(digests.T), np.zeros(n_rows, bool)  # equal rows in their order
+    is_first[0] = True
+    for part in digests.T:
+        is_first[1:] |= np.diff(part[order]) != 0
+    del digests, part
+    rows = order if rows is None else rows[order]
+    starts = np.flatnonzero(is_first)
+    weights[rows[starts]] = np.add.reduceat(weights[rows], starts)
+    return rows[starts], weights
 
 
 def _contents(X, row):

@@ -6,7 +6,7 @@ first-order solver, write an update rule and enter it in `SOLVERS`.
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import ClassVar
 
@@ -21,9 +21,12 @@ from .stopping import StoppingPolicy
 CALL_SECONDS = 0.01
 
 
-@dataclass(frozen=True)
+@dataclass
 class OptimizerState:
-    """The memory of a solver from step to step."""
+    """The memory of a solver from step to step.
+
+    A step changes it before the monitor looks at the training, and returns it.
+    """
 
     #: Of shape (n_moments, n_parameters), changed in place.
     moments: np.ndarray
@@ -149,11 +152,8 @@ class FirstOrderSolver(Solver):
             monitor.best,
             policy.tol if policy.watches_gradient else -1.0,
         )
-        state = replace(
-            state,
-            n_steps=state.n_steps + len(losses) * len(starts),
-            epoch_seconds=(perf_counter() - start) / len(losses),
-        )
+        state.n_steps += len(losses) * len(starts)
+        state.epoch_seconds = (perf_counter() - start) / len(losses)
         largest = objective.largest_gradient_entry() if policy.watches_gradient else None
         monitor.record(losses, largest)
         return state
@@ -263,7 +263,8 @@ class LBFGSSolver(Solver):
             network.parameters[...] = accepted * scale
         if monitor.n_iter == 0:
             monitor.record(np.array([loss]))
-        return replace(state, result=result)
+        state.result = result
+        return state
 
     def is_done(self, state):
         """Return "precision": SciPy found no lower loss."""

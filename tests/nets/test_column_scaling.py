@@ -1,6 +1,5 @@
 """The scaling of columns: its rule, the change of variables, and nets on raw columns."""
 
-import re
 import warnings
 from functools import cache
 
@@ -244,76 +243,6 @@ class TestStart:
         net = TwoLayerNetClassifier(20, solver=solver, max_iter=30, random_state=0).fit(X, y)
         assert net.loss_curve_[0] < 4
         assert net.score(X, y) > 0.95
-
-
-class TestEnd:
-    """No end without a word where it is a bad one."""
-
-    @every_solver
-    @pytest.mark.parametrize("model", [TwoLayerNetClassifier(5), SoftmaxClassifier()])
-    def test_above_weights_of_zero(self, solver, model):
-        X, y = load("wine")
-        model = clone(model).set_params(solver=solver, max_iter=1, init=3.0, random_state=0)
-        if solver == "lbfgs":
-            model = TwoLayerNetClassifier(5, 10.0, init=3.0, solver=solver, max_iter=1)
-        with pytest.warns(ConvergenceWarning, match=r"worse .* \(1\.09861\)\. Lower reg"):
-            model.fit(StandardScaler().fit_transform(X), y)
-        assert model.loss_ > np.log(3)
-
-    @pytest.mark.parametrize("schedule", ["cosine", "constant"])
-    @every_solver
-    def test_a_large_penalty_is_named_first(self, solver, schedule):
-        X, y = load("wine")
-        reg = 1e300 if solver == "lbfgs" else 1e10
-        net = TwoLayerNetClassifier(5, reg, solver=solver, schedule=schedule, random_state=0)
-        with pytest.warns(ConvergenceWarning, match="") as caught:
-            net.fit(StandardScaler().fit_transform(X), y)
-        (warning,) = caught
-        advice = re.search("(Lower|Raise|raise) .*", str(warning.message))[0]
-        assert advice.startswith(f"Lower reg (now {reg:.3g})")
-        assert ("learning_rate" in advice) == (solver != "lbfgs")
-
-    def test_no_penalty_is_not_to_be_lowered(self):
-        X, y = load("wine")
-        net = TwoLayerNetClassifier(5, 0, init=30.0, solver="lbfgs", max_iter=1, random_state=0)
-        with pytest.warns(
-            ConvergenceWarning, match=r"probabilities \(1\.09861\)\. Raise max_iter"
-        ):
-            net.fit(StandardScaler().fit_transform(X), y)
-
-    @pytest.mark.parametrize("solver", ["adam", "sgd"])
-    def test_one_pass_is_not_judged(self, solver):
-        X, y = load("wine")
-        net = TwoLayerNetClassifier(5, init=3.0, learning_rate=1e-6, solver=solver)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            net.partial_fit(StandardScaler().fit_transform(X), y, classes=[0, 1, 2])
-        assert net.loss_ > np.log(3)
-
-    @every_solver
-    def test_below_weights_of_zero(self, solver):
-        X, y = load("wine")
-        net = TwoLayerNetClassifier(5, solver=solver, max_iter=40, random_state=0)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            assert net.fit(X, y).loss_ < np.log(3)
-        assert not any("equal probabilities" in str(warning.message) for warning in caught)
-
-    def test_lbfgs_that_stops_by_itself(self):
-        X, y = load_iris(return_X_y=True)
-        net = TwoLayerNetClassifier(20, 1e-3, solver="lbfgs", random_state=0)
-        with pytest.warns(
-            ConvergenceWarning, match=r"L-BFGS-B stopped .* 'CONVERGENCE.* largest .* was 0\.0"
-        ):
-            net.fit(X.astype(np.float32), y)
-
-    def test_lbfgs_at_the_rounding_of_its_loss(self):
-        X, y = load("wine")
-        X = StandardScaler().fit_transform(X)
-        net = TwoLayerNetClassifier(5, activation="tanh", solver="lbfgs", tol=0, random_state=0)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            assert net.fit(X, y).n_iter_ < 1000
 
 
 def draw_hard_problem(seed):

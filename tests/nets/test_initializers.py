@@ -120,7 +120,7 @@ def test_weights_of_zero_are_refused_with_a_hidden_layer(init, dtype):
 @ends_early
 def test_weights_of_zero_are_a_start_where_they_do_not_matter():
     X, y = wine()
-    for solver in solvers_of(SoftmaxClassifier):
+    for solver in solvers_of(SoftmaxClassifier):  # the linear model
         zero = SoftmaxClassifier(solver=solver, init=0.0, random_state=0).fit(X, y)
         assert zero.score(X, y) > 0.98
     net = TwoLayerNetClassifier(5, max_iter=50, tol=0, warm_start=True, random_state=0)

@@ -163,25 +163,6 @@ class TestLikeDense:
         else:
             assert_same_fit(model, dense)
 
-    @pytest.mark.parametrize("activation", ["relu", "tanh"])
-    def test_equal_rows_are_merged(self, activation):
-        rows, counts = sparse.csr_array(X), weights.astype(int)
-        model = blind_model(TwoLayerNetClassifier, "lbfgs", activation=activation)
-        weighted = model.fit(rows, y, weights)
-        repeated = np.random.RandomState(1).permutation(np.repeat(np.arange(len(y)), counts))
-        other = blind_model(TwoLayerNetClassifier, "lbfgs", activation=activation)
-        other.fit(rows[repeated], y[repeated])
-        for array, desired in zip(parameters(weighted), parameters(other), strict=True):
-            assert_array_equal(array, desired)
-
-    @every_case
-    def test_init_auto_trains(self, model_class, solver):
-        params = {"init": "auto", "max_iter": 40, "activation": "relu", "hidden_size": 30}
-        if model_class is SoftmaxClassifier:
-            params = {"init": "auto", "max_iter": 40}
-        model = blind_model(model_class, solver, **params).fit(sparse.csr_array(X), y)
-        assert model.score(sparse.csr_array(X_val), y_val) > 0.85
-
 
 class TestCommonScale:
     """Under init="auto" columns are brought to a common scale by one rule for both containers."""
@@ -309,11 +290,13 @@ class TestInput:
         rows = sparse.csr_array(X)
         long = rows.copy()
         long.indices, long.indptr = long.indices.astype(np.int64), long.indptr.astype(np.int64)
-        for solver in ("adam", "auto"):
-            model = blind_model(SoftmaxClassifier, solver).fit(long, y)
-            # on NumPy's kernels
-            short = blind_model(SoftmaxClassifier, solver).fit(rows, y)
-            assert_allclose(model.coef_, short.coef_, rtol=1e-9, atol=1e-12)
+        for model_class, solver in [
+            (SoftmaxClassifier, "auto"),
+            (SoftmaxClassifier, "adam"),
+            (TwoLayerNetClassifier, "sgd"),
+        ]:
+            model, expected = (blind_model(model_class, solver).fit(x, y) for x in (long, rows))
+            assert_same_fit(model, expected, 1e-9)  # NumPy's kernels take what C's do not
 
     @every_case
     def test_nan_is_refused(self, model_class, solver):
@@ -328,6 +311,67 @@ class TestInput:
         empty = sparse.csr_array((3, X.shape[1]))
         assert_allclose(model.predict_proba(empty), model.predict_proba(np.zeros((3, X.shape[1]))))
         assert model.predict(rows[[0]]).shape == (1,)
+
+
+class TestDuplicates:
+    """Entries of the same place add up, as in the bag of words of SciPy's csr_matrix."""
+
+    @pytest.fixture
+    def words(self):
+        """The csr_matrix docstring's loop over documents, made longer."""
+        rng = np.random.RandomState(0)
+        indptr, indices, data, vocabulary, y = [0], [], [], {}, []
+        for _ in range(90):
+            topic = rng.randint(3)
+            for word in rng.randint(6, size=12) + 3 * topic:
+                indices.append(vocabulary.setdefault(int(word), len(vocabulary)))
+                data.append(1)
+            indptr.append(len(indices))
+            y.append(topic)
+        rows = sparse.csr_matrix((data, indices, indptr), dtype=int)
+        assert not rows.has_canonical_format
+        return rows, np.array(y)
+
+    @every_case
+    def test_same_as_dense(self, model_class, solver, words):
+        rows, y = words
+        before = [array.copy() for array in (rows.data, rows.indices, rows.indptr)]
+        model = blind_model(model_class, solver, init="auto", max_iter=6)
+        if model_class is SoftmaxClassifier and solver in LINEAR_SOLVERS:
+            model.set_params(tol=1e-10, max_iter=500, reg=0.1)
+            dense = clone(model).fit(rows.toarray(), y)
+            model.fit(rows, y)
+        else:
+            dense = clone(model).fit(rows.toarray(), y, X_val=rows.toarray()[::2], y_val=y[::2])
+            model.fit(rows, y, X_val=rows[::2], y_val=y[::2])
+        assert_allclose(model.loss_, dense.loss_, rtol=1e-7)
+        assert_allclose(model.predict_proba(rows), dense.predict_proba(rows.toarray()), atol=1e-5)
+        for array, was in zip((rows.data, rows.indices, rows.indptr), before, strict=True):
+            assert_array_equal(array, was)
+
+    @batch_cases
+    def test_partial_fit(self, model_class, solver, words):
+        rows, y = words
+        model, dense = blind_model(model_class, solver), blind_model(model_class, solver)
+        model.partial_fit(rows, y, classes=[0, 1, 2])
+        assert_same_fit(model, dense.partial_fit(rows.toarray(), y, classes=[0, 1, 2]))
+
+    @every_case
+    def test_those_of_compressed_columns(self, model_class, solver, words):
+        columns, y = words[0].tocsc(), words[1]
+        arrays = 9.0 * columns.data, columns.indices, columns.indptr
+        rows = sparse.csc_array(arrays, shape=columns.shape)
+        model = blind_model(model_class, solver, init="auto", max_iter=6)
+        if model_class is SoftmaxClassifier and solver in LINEAR_SOLVERS:
+            model.set_params(tol=1e-10, max_iter=500, reg=0.1)
+        dense = clone(model).fit(rows.toarray(), y)
+        assert_allclose(model.fit(rows, y).loss_, dense.loss_, rtol=1e-7)
+
+    @pytest.mark.parametrize("container", [sparse.csr_array, sparse.csc_array])
+    def test_a_sum_beyond_the_range_is_refused(self, container):
+        rows = container(([1e308, 1e308, 1.0], [0, 0, 1], [0, 2, 3]), shape=(2, 2))
+        with pytest.raises(ValueError, match="infinity"):
+            SoftmaxClassifier().fit(rows, [0, 1])
 
 
 class TestMemory:

@@ -428,6 +428,27 @@ def test_a_loss_above_weights_of_zero(solver, model):
     assert model.loss_ > np.log(3)
 
 
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_large_penalty_is_named_first(solver, schedule):
+    X, y = load_wine(return_X_y=True)
+    reg = 1e300 if solver == "lbfgs" else 1e10
+    net = TwoLayerNetClassifier(5, reg, solver=solver, schedule=schedule, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="equal probabilities") as caught:
+        net.fit(StandardScaler().fit_transform(X), y)
+    (warning,) = caught
+    advice = re.search("(Lower|Raise|raise) .*", str(warning.message))[0]
+    assert advice.startswith(f"Lower reg (now {reg:.3g})")
+    assert ("learning_rate" in advice) == (solver != "lbfgs")
+
+
+def test_no_penalty_is_not_to_be_lowered():
+    X, y = load_wine(return_X_y=True)
+    net = TwoLayerNetClassifier(5, 0, init=30.0, solver="lbfgs", max_iter=1, random_state=0)
+    with pytest.warns(ConvergenceWarning, match=r"probabilities \(1\.09861\)\. Raise max_iter"):
+        net.fit(StandardScaler().fit_transform(X), y)
+
+
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_one_pass_is_not_judged(solver):
     X, y = load_wine(return_X_y=True)
@@ -445,7 +466,7 @@ def test_a_loss_below_weights_of_zero(solver):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         assert net.fit(X, y).loss_ < np.log(3)
-    assert not any("above the" in str(warning.message) for warning in caught)
+    assert not any("equal probabilities" in str(warning.message) for warning in caught)
 
 
 def test_lbfgs_that_stops_by_itself():

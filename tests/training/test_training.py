@@ -291,6 +291,26 @@ def test_fitting_again_after_ctrl_c(model_class, solver, monkeypatch):
     assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
 
 
+@ends_early
+@pytest.mark.usefixtures("one_iteration_a_call")
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_ctrl_c_and_a_warm_start_are_one_training(solver, monkeypatch):
+    params = {"solver": solver, "schedule": "constant", "tol": 0, "batch_size": 50, "max_iter": 8}
+    whole = ensemble(n_nets=1, **params).fit(X, y)
+    model, record = ensemble(n_nets=1, warm_start=True, **params), Monitor.record
+
+    def interrupted(monitor, *args):
+        record(monitor, *args)
+        if monitor.n_iter == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Monitor, "record", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    monkeypatch.undo()
+    assert_same_bits(model.set_params(max_iter=5).fit(X, y), whole)
+
+
 def interrupt_call(monkeypatch, owner, name, number):
     """Have the call of that number of a function raise KeyboardInterrupt, once."""
     function, numbers = getattr(owner, name), count(1)

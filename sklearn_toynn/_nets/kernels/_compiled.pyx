@@ -308,12 +308,12 @@ cdef class Net:
         update.momentum, update.beta1, update.beta2, update.epsilon = constants
         update.tol = tol
         update.order = NULL
-        if order is not None:
+        if order is None:
+            check_limit("length", length, self.room)
+        else:
             check_limit("batch_size", min(batch_size, n_samples), self.room)
             n_updates = len(range(0, n_samples, batch_size))
             update.order = integers(order, n_samples, PyBUF_CONTIG)
-        else:
-            check_limit("length", length, self.room)
         update.step_sizes = doubles(step_sizes, n_epochs * n_updates)
         update.moments[0] = update.moments[1] = NULL
         for index, moment in enumerate(moments):
