@@ -2,12 +2,12 @@
 
 import math
 from abc import abstractmethod
-from functools import cached_property
 from time import perf_counter
 from typing import ClassVar
 
 import numpy as np
 
+from .._cached_property import cached_property
 from .solver import Solver
 
 #: How long the epochs of a call take: Ctrl-C is heard between the calls.

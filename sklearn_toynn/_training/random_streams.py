@@ -1,11 +1,12 @@
 """The random streams of a fit."""
 
-from functools import cached_property
 from numbers import Integral
 
 import numpy as np
 from numpy.random.bit_generator import ISeedSequence
 from sklearn.utils import check_random_state
+
+from .._cached_property import cached_property
 
 
 class NoEntropy(ISeedSequence):

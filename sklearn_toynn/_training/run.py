@@ -3,13 +3,13 @@
 import math
 from copy import deepcopy
 from dataclasses import replace
-from functools import cached_property
 from itertools import compress
 from threading import Event
 
 import numpy as np
 
 from .._blas import single_threaded_blas
+from .._cached_property import cached_property
 from .._nets.columns import Columns, are_scaled_alike, change_columns
 from .._nets.network import Network
 from .._nets.objective import Objective

@@ -1,10 +1,11 @@
 """What a set of kernels must do."""
 
 from abc import ABC, abstractmethod
-from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
+
+from ..._cached_property import cached_property
 
 
 class Kernels(ABC):

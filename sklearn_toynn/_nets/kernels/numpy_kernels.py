@@ -1,9 +1,8 @@
 """The reference: a stack's passes in NumPy, for whatever there is no compiled twin of."""
 
-from functools import cached_property
-
 import numpy as np
 
+from ..._cached_property import cached_property
 from ..products import multiply, multiply_transposed
 from ..samples import chunk_length
 from .kernels import Kernels
