@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from copy import copy
@@ -22,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._callbacks import FitCallbacks, make_hook_kwargs
 from ._doc_links import DocLinkMixin
-from ._errors import naming, plain, user_stacklevel
+from ._errors import naming, plain, warn
 from ._nets.activations import ACTIVATIONS
 from ._nets.initializers import INITIALIZERS, make_initializer
 from ._nets.network import Network, flatten
@@ -354,11 +353,10 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
             state["_training_state"] = upgrade_states(memory) | {"fitted_parameters": fitted}
         version = state.pop("_version", "of before 0.1")
         if version != __version__:
-            warnings.warn(
+            warn(
                 f"This {type(self).__name__} was saved by sklearn-toynn {version}, and is loaded "
                 f"by {__version__}. Fit it anew where it predicts otherwise than it did.",
                 UserWarning,
-                stacklevel=user_stacklevel(),
             )
         super().__setstate__(state)
 
@@ -687,7 +685,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         if described:
             many = f"{len(described)} of {len(results)} nets, the first: "
             message = (many if self._n_nets > 1 else "") + described[0]
-            warnings.warn(message, ConvergenceWarning, stacklevel=user_stacklevel())
+            warn(message, ConvergenceWarning)
 
     def decision_function(self, X: MatrixLike) -> Floats:
         """Return the scores of the classes.

@@ -5,10 +5,14 @@ import re
 import sys
 import warnings
 from contextlib import contextmanager
-from itertools import takewhile
+from contextvars import ContextVar
+from itertools import islice, takewhile
 from traceback import walk_stack
 
 import numpy as np
+
+#: Where warnings point to if the stack does not tell: the user's file, line and module.
+_location: ContextVar[tuple | None] = ContextVar("_location", default=None)
 
 
 @contextmanager
@@ -48,6 +52,35 @@ def user_stacklevel():
     n_inner = sum(1 for _ in takewhile(inner.__contains__, packages))
     workers = {"multiprocessing", "threading", "concurrent"}
     return 1 if workers & set(packages[n_inner : n_inner + 1]) else 1 + n_inner
+
+
+def user_location():
+    """Return the file, line and module of the user's call."""
+    if location := _location.get():
+        return location
+    beyond = user_stacklevel() - 1
+    frame = next(islice((frame for frame, _ in walk_stack(sys._getframe())), beyond, None))
+    return frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__")
+
+
+@contextmanager
+def warnings_at(location):
+    """Let the package's warnings point to a location, in threads that get this context, too."""
+    token = _location.set(location)
+    try:
+        yield
+    finally:
+        _location.reset(token)
+
+
+def warn(message, category):
+    """Issue a warning that points to the user's line."""
+    if location := _location.get():
+        filename, line, module = location
+        registry = vars(sys.modules.get(module, sys)).setdefault("__warningregistry__", {})
+        warnings.warn_explicit(message, category, filename, line, module, registry)
+    else:
+        warnings.warn(message, category, stacklevel=user_stacklevel())
 
 
 def call_in_worker(parent_id, function, *args):

@@ -7,27 +7,18 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from copy import copy
-from inspect import getattr_static, signature
+from inspect import getattr_static, signature, unwrap
+from types import FunctionType
 from typing import Any, Self
 
-from sklearn import get_config
 from sklearn.base import _fit_context
-from sklearn.metrics._scorer import _MultimetricScorer
-from sklearn.model_selection._validation import _fit_and_score
-from sklearn.model_selection._validation import (
-    _insert_error_scores as insert_error_scores,
-)
-from sklearn.model_selection._validation import (
-    _score as score_with,
-)
-from sklearn.model_selection._validation import (
-    _warn_or_raise_about_fit_failures as report_fit_failures,
-)
+from sklearn.metrics._scorer import _MultimetricScorer, _PassthroughScorer, _Scorer
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.model_selection._validation import _score as score_with
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _available_if, _param_validation
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils._param_validation import validate_params as _validate_params
-from sklearn.utils._user_interface import _print_elapsed_time
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _check_method_params as check_method_params
@@ -112,25 +103,48 @@ __all__ = [
     "callback_context",
     "check_method_params",
     "check_parameters",
-    "fit_and_score",
+    "count_predictions",
     "fit_before_last",
     "fit_context",
     "has_callbacks",
-    "insert_error_scores",
-    "is_multimetric",
     "propagated_callbacks",
-    "report_fit_failures",
+    "rebind",
     "safe_split",
     "score_with",
+    "search_fit",
     "stock_pipeline",
-    "timed_last_step",
     "validate_params",
 ]
 
 
-def is_multimetric(scorer):
-    """Say whether a scorer is one of several metrics by name, its `_scorers`."""
-    return isinstance(scorer, _MultimetricScorer)
+#: `fit` of `GridSearchCV`, without the decorator that checks the parameters.
+search_fit = unwrap(BaseSearchCV.fit)
+
+
+def rebind(function, **names):
+    """Return a function of scikit-learn with other values for some of its module's names."""
+    bound = FunctionType(
+        function.__code__,
+        {**function.__globals__, **names},
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    bound.__kwdefaults__ = function.__kwdefaults__
+    return bound
+
+
+def count_predictions(scorer):
+    """Return for how many predictions a scorer may ask, or None if it may do anything else.
+
+    Scorers by name and from `make_scorer` only ask for predictions.
+    """
+    if isinstance(scorer, FoldScorer):
+        scorer = scorer._scorer
+    is_multimetric = isinstance(scorer, _MultimetricScorer)
+    scorers = scorer._scorers.values() if is_multimetric else [scorer]
+    is_known = all(isinstance(one, _Scorer | _PassthroughScorer) for one in scorers)
+    return len(scorers) if is_known else None
 
 
 class FoldScorer:
@@ -236,11 +250,8 @@ def propagated_callbacks(context, estimator):
     return context.propagate_callback_context(estimator)
 
 
-def fit_and_score(estimator, X, y, *, caller, context, **how):
-    """Return what `GridSearchCV` keeps of a fit, `how` as it is asked for there."""
-    if not isinstance(context, NoCallbacks):
-        how |= {"caller": caller, "callback_ctx": context}
-    return _fit_and_score(estimator, X, y, **how)
+#: The module and name of imbalanced-learn's pipeline, which is not imported for this.
+STOCK_PIPELINE_OF_IMBLEARN = ("imblearn.pipeline", "Pipeline")
 
 
 def stock_pipeline(estimator):
@@ -275,31 +286,10 @@ def fit_before_last(pipeline, X, y, params):
     X, y : array-like
         The rows and labels that the last step gets: transformed, and resampled where a step of
         imbalanced-learn does so.
-    params : dict
-        The fit parameters that the last step gets.
     """
     check_parameters(pipeline)
-    stock = stock_pipeline(pipeline)
-    # None before 1.10, ("X_val",) from then on
-    default = signature(stock).parameters["transform_input"].default
-    is_set = pipeline.transform_input not in (None, default)
-    if is_set and not get_config()["enable_metadata_routing"]:
-        raise ValueError("transform_input needs enable_metadata_routing=True, got False.")
     routed = pipeline._check_method_params(method="fit", props=params)
     has_context = "callback_ctx" in signature(pipeline._fit).parameters  # from 1.9 on
     kwargs = {"callback_ctx": NoCallbacks()} if has_context else {}
     fitted = pipeline._fit(X, y, routed, raw_params=params, **kwargs)
-    X, y = (fitted, y) if stock is Pipeline else fitted
-    for_last = pipeline._get_metadata_for_step(
-        step_idx=len(pipeline) - 1,
-        step_params=routed[pipeline.steps[-1][0]],
-        all_params=params,
-    )
-    return X, y, for_last["fit"]
-
-
-def timed_last_step(pipeline):
-    """Return a block after which a verbose pipeline, or None, prints the time of its last step."""
-    if pipeline is None:
-        return nullcontext()
-    return _print_elapsed_time("Pipeline", pipeline._log_message(len(pipeline) - 1))
+    return (fitted, y) if stock_pipeline(pipeline) is Pipeline else fitted

@@ -1,72 +1,72 @@
-"""Searches over hyperparameters that train their candidates together.
+"""Searches over hyperparameters that share preprocessing and train in threads.
 
-`FusedSearchMixin.fit` says what a search does. Those of its candidates (`Candidate`) that share
-something are sorted into tasks by what that is (`make_tasks`). A task on one split is
-`Evaluation.run`: it fits the steps before the last once (`PipelinePrefix`), trains the last steps
-stack by stack, scores them, and returns results as `GridSearchCV` has them. All others, and what
-turns out to be none to share, goes through scikit-learn's own `_fit_and_score`.
+`GridSearchCV.fit` is in charge. It hands the fits of all candidates on all splits to `FitRunner`,
+which takes the place of joblib's `Parallel`. The runner groups the fits of this package's nets
+that have a split and the steps before the net in common (`sharing_key`), prepares each group
+once (`SharedSplit`), and runs each fit by scikit-learn's own `_fit_and_score`, in a pool of
+threads (`call_in_threads`). All other fits go to `Parallel`, as in `GridSearchCV`.
 """
 
 from __future__ import annotations
 
-import os
-import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from itertools import product
+import ctypes
+import math
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from copy import deepcopy
+from functools import partial
+from numbers import Number
+from threading import get_ident
 from typing import Any, Self
 
-from joblib import effective_n_jobs
+import joblib
+import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import clone, is_classifier
-from sklearn.model_selection import (
-    GridSearchCV,
-    ParameterGrid,
-    ParameterSampler,
-    RandomizedSearchCV,
-    check_cv,
-)
-from sklearn.utils import indexable
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn import get_config, set_config
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.utils import parallel
 
-from .._callbacks import make_hook_kwargs
+from .._base import NetClassifier
+from .._blas import single_threaded_blas
 from .._doc_links import DocLinkMixin
-from .._errors import call_in_worker, repeat_warnings
+from .._errors import user_location, warnings_at
 from .._sklearn_compat import (
-    callback_context,
     check_method_params,
+    count_predictions,
+    fit_before_last,
     fit_context,
     has_callbacks,
-    insert_error_scores,
-    is_multimetric,
-    propagated_callbacks,
-    report_fit_failures,
+    rebind,
+    safe_split,
+    score_with,
+    search_fit,
+    stock_pipeline,
 )
+from .._softmax import SoftmaxClassifier
 from .._typing import MatrixLike
 from .._validation import check_sparse
-from ._candidates import Candidate, has_callbacks_within, make_tasks
-from ._evaluation import Evaluation
-from ._pipeline_prefix import without_none
+
+#: The methods that take a net from its clone to its score.
+METHODS = (
+    "__getstate__ __setstate__ __sklearn_clone__ get_params set_params fit score predict "
+    "predict_proba predict_log_proba decision_function"
+)
+
+#: The solvers that draw batches.
+BATCH_SOLVERS = ("adam", "sgd")
+
+#: Fits for each thread that are prepared before any begins, so that few threads are idle at the
+#: end. Preprocessing does not run beside them, as they limit the threads of the BLAS.
+FITS_PER_THREAD = 4
 
 
-class FusedSearchMixin(DocLinkMixin, ABC):
-    """`fit` of a search whose candidates are trained in stacks."""
+class FusedSearchMixin(DocLinkMixin):
+    """`fit` of a search that shares preprocessing and trains in threads."""
 
-    # of the search that it is mixed into
-    estimator: Any
-    cv: Any
-    scoring: Any
-    refit: Any
-    error_score: Any
-    _get_scorers: Callable[..., Any]
-    _get_routed_params_for_fit: Callable[..., Any]
-    _format_results: Callable[..., Any]
-    _check_refit_for_multimetric: Callable[..., Any]
-    _select_best_index: Callable[..., Any]
-
-    @abstractmethod
-    def _make_settings(self):
-        """Return the settings to try, in the order of `cv_results_`."""
+    n_jobs: Any
+    pre_dispatch: Any
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: MatrixLike, y: ArrayLike | None = None, **params: Any) -> Self:
@@ -76,183 +76,33 @@ class FusedSearchMixin(DocLinkMixin, ABC):
         ----------
         X : array-like of shape (n_samples, n_features)
             The data.
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,), default=None
             The labels.
         **params : dict of str -> object
-            What goes on to the estimator, the scorer and the splitter, as in `GridSearchCV`.
+            Parameters for the estimator, the scorer and the splitter, as in `GridSearchCV`.
 
         Returns
         -------
         self : estimator
             The fitted search.
         """
-        scorer, refit_metric = self._get_scorers()
         for name, value in {"X": X, **params}.items():
             check_sparse(value, name)  # before scikit-learn converts it
-        X, y = indexable(X, y)
-        params = check_method_params(X, params=params)
-        routed = self._get_routed_params_for_fit(params)
-        hook_kwargs = make_hook_kwargs(self, X, y, params.get("sample_weight"))
-        context = callback_context(
-            self,
-            max_subtasks=1 + (self.refit is not False),
-            is_watched=has_callbacks_within(self.estimator),
-        )
-        context.call_on_fit_task_begin(**hook_kwargs)
-        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        self.n_splits_ = cv.get_n_splits(X, y, **routed.splitter.split)
-        settings = self._make_settings()
-        search_context = context.subcontext(
-            task_name="search",
-            max_subtasks=len(settings) * self.n_splits_,
-            sequential_subtasks=False,
-        )
-        search_context.call_on_fit_task_begin(estimator=self)
-        settings = list(settings)
-        results = self._evaluate(X, y, settings, cv, scorer, routed, search_context)
-        report_fit_failures(results, self.error_score)
-        if callable(self.scoring):
-            insert_error_scores(results, self.error_score)
-        self.cv_results_ = self._format_results(settings, self.n_splits_, results)
-        search_context.call_on_fit_task_end(estimator=self)
-        self.multimetric_ = isinstance(results[0]["test_scores"], dict)
-        if callable(self.scoring) and self.multimetric_:
-            self._check_refit_for_multimetric(results[0]["test_scores"])
-            refit_metric = self.refit
-        self.scorer_ = scorer._scorers if is_multimetric(scorer) else scorer
-        if self.refit or not self.multimetric_:
-            self.best_index_ = self._select_best_index(self.refit, refit_metric, self.cv_results_)
-            self.best_params_ = settings[self.best_index_]
-            if not callable(self.refit):
-                self.best_score_ = self.cv_results_[f"mean_test_{refit_metric}"][self.best_index_]
-        if self.refit:
-            self._refit(hook_kwargs, routed.estimator.fit, context)
-        context.call_on_fit_task_end(**hook_kwargs)
-        return self
-
-    def _evaluate(self, X, y, settings, cv, scorer, routed, context):
-        """Return the results, candidate by candidate, split by split."""
-        splits = list(cv.split(X, y, **routed.splitter.split))
-        if len(splits) != self.n_splits_:
-            raise ValueError(
-                "cv.split and cv.get_n_splits return inconsistent results. "
-                f"Expected {self.n_splits_} splits, got {len(splits)}"
-            )
-        if self.verbose > 0:
-            print(  # noqa: T201
-                f"Fitting {len(splits)} folds for each of {len(settings)} candidates, "
-                f"totalling {len(splits) * len(settings)} fits"
-            )
-        if not (settings and splits):
-            raise ValueError(
-                "No fits were performed. Was the CV iterator empty? Were there no candidates?"
-            )
-        estimator, fit_params = clone(self.estimator), routed.estimator.fit
-        candidates = [
-            Candidate(index, setting, estimator, has_fit_params=bool(fit_params))
-            for index, setting in enumerate(settings)
-        ]
-        is_watched, in_order = has_callbacks(self), effective_n_jobs(self.n_jobs) == 1
-        shareable = [
-            candidate
-            for candidate in ([] if has_callbacks_within(estimator) else candidates)
-            if candidate.is_shareable(
-                in_order=in_order, is_watched=is_watched, scores_train=self.return_train_score
-            )
-        ]
-        evaluation = Evaluation(
-            scoring=self.scoring,
-            scorer=scorer,
-            fit_params=fit_params,
-            score_params=routed.scorer.score,
-            return_train_score=self.return_train_score,
-            error_score=self.error_score,
-            verbose=self.verbose,
-            n_candidates=len(settings),
-            n_splits=self.n_splits_,
-            in_order=in_order,
-            caller=self if is_watched else None,
-        )
-        # all before the first task, as workers get copies of the tree
-        contexts = [
-            [
-                context.subcontext(
-                    task_name="candidate-split-evaluation",
-                    task_id=candidate.index * len(splits) + index,
-                )
-                for index in range(len(splits))
-            ]
-            for candidate in candidates
-        ]
-        with Parallel(n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch) as parallel:
-            outputs = parallel(
-                delayed(call_in_worker)(
-                    os.getpid(),
-                    evaluation.run,
-                    X,
-                    y,
-                    stacks,
-                    [[contexts[one.index][index] for one in stack] for stack in stacks],
-                    index,
-                    *split,
-                )
-                for (index, split), stacks in product(
-                    enumerate(splits), make_tasks(shareable, len(splits), self.n_jobs)
-                )
-            )
-            outputs = repeat_warnings(outputs)
-            results = {place: result for output in outputs for place, result in output.items()}
-            # in the order in which `GridSearchCV` draws from NumPy's global stream
-            rest = [
-                (candidate, index)
-                for candidate, index in product(candidates, range(len(splits)))
-                if (candidate.index, index) not in results
-            ]
-            outputs = parallel(
-                delayed(call_in_worker)(
-                    os.getpid(),
-                    evaluation.run_alone,
-                    X,
-                    y,
-                    candidate,
-                    contexts[candidate.index][index],
-                    index,
-                    *splits[index],
-                )
-                for candidate, index in rest
-            )
-            outputs = repeat_warnings(outputs)
-        for (candidate, index), result in zip(rest, outputs, strict=True):
-            results[candidate.index, index] = result
-        return [results[place] for place in sorted(results)]
-
-    def _refit(self, hook_kwargs, fit_params, context):
-        """Fit the best candidate to all rows, and call the callbacks."""
-        self.best_estimator_ = clone(self.estimator).set_params(
-            **clone(self.best_params_, safe=False)
-        )
-        context = context.subcontext(task_name="refit-with-best-params")
-        with propagated_callbacks(context, self.best_estimator_):
-            context.call_on_fit_task_begin(**hook_kwargs)
-            start = time.time()
-            self.best_estimator_.fit(
-                *without_none(hook_kwargs["X"], hook_kwargs["y"]), **fit_params
-            )
-            self.refit_time_ = time.time() - start
-        if hasattr(self.best_estimator_, "feature_names_in_"):
-            self.feature_names_in_ = self.best_estimator_.feature_names_in_
-        context.call_on_fit_task_end(**hook_kwargs)
+        names = {"Parallel": partial(FitRunner, self), "delayed": joblib.delayed}
+        return rebind(search_fit, **names)(self, X, y, **params)
 
 
 class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
-    """`GridSearchCV` that trains its candidates together; every value but the times is equal.
+    """`GridSearchCV` that shares preprocessing and trains nets in threads.
 
-    Candidates that differ in `reg`, `learning_rate` or `momentum` alone are trained
-    as one stack on each fold, where the solver is "gd", "sgd" or "adam". What can't share a
-    stack, such as another hidden size, is split into stacks; what can't be stacked at all, such
-    as another estimator at the end of a pipeline, is fitted by itself. The steps of a pipeline
-    before the last are fitted once per fold and distinct setting of theirs (with more than
-    one job, per task).
+    Every value but the times equals that of :class:`~sklearn.model_selection.GridSearchCV`, bit
+    for bit. Each candidate is its own fit. The search saves time in three ways:
+
+    - The steps of a pipeline before the net are fitted once for each fold and each distinct
+      setting of these steps. If the scorers come by name or from
+      :func:`~sklearn.metrics.make_scorer`, the test rows are transformed once, too.
+    - The rows are split once for each fold.
+    - Candidates train in threads, which share the rows. Nothing is pickled.
 
     Parameters and attributes are those of :class:`~sklearn.model_selection.GridSearchCV`.
 
@@ -262,20 +112,31 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
 
     Notes
     -----
-    Set `random_state`. A net whose `random_state` is None draws from NumPy's global stream. With
-    one job such candidates, and those behind a step whose fit draws from it, are fitted one by
-    one in `GridSearchCV`'s order, so that after ``np.random.seed`` they are equal too, and take
-    as long. With more jobs there is no order, `GridSearchCV` gives what it gives, and they are
-    trained together. What a scorer draws from the global stream is left out of account.
+    **n_jobs.** With ``n_jobs=None`` or 1, nets train in as many threads as the BLAS may use, by
+    default one for each core. :func:`threadpoolctl.threadpool_limits` lowers the number.
+    ``n_jobs=k`` uses k threads instead. It is rarely faster, as one job already uses all cores.
+    The preprocessing runs in the calling thread. If it takes most of the time, use processes:
+    ``with joblib.parallel_config("loky", n_jobs=4): search.fit(X, y)``. A backend that
+    :func:`joblib.parallel_config` sets, such as "dask" or "ray", gets one task for each fold and
+    distinct preprocessing, or more if there are more jobs. Each task prepares its own rows.
 
-    Candidates share the steps of any pipeline of scikit-learn or imbalanced-learn, and of a
-    subclass that overrides no method. Samplers resample once per fold.
+    **What is shared.** Candidates share the steps of any pipeline of scikit-learn or
+    imbalanced-learn whose last step is a net of this package, and of its subclasses that override
+    no method. All other candidates run by `GridSearchCV`'s own code, without sharing, and in
+    processes if ``n_jobs`` is above 1. Those are candidates with callbacks or of a search with
+    callbacks, candidates that set `steps` or `memory` of a pipeline, and candidates behind a step
+    whose fit fails.
 
-    Nothing is shared where that could change a result. `GridSearchCV`'s own code fits candidates
-    one by one if they are of a subclass of a pipeline or net that overrides a method, have
-    callbacks, or follow a step whose fit fails. Scorers that are callables, and several scorers at
-    a time, get a copy of the pipeline's steps and rows of their own for each candidate, so that
-    they, and steps that write to their rows, change no other's score.
+    **random_state.** Set it. A net with ``random_state=None`` draws from NumPy's global stream.
+    With one job, such nets, nets with a callable as `init` or `schedule`, and nets behind a step
+    that draws from this stream are fitted one by one in `GridSearchCV`'s order. After
+    ``np.random.seed`` they have its results, and take as long.
+
+    **Callables as scorers.** With one job, a callable as `scoring` runs in the calling thread, and
+    so do the candidates. With more jobs, they run in processes. Each candidate gets copies of the
+    rows and of the fitted steps. The same holds for pipelines with metadata routing.
+
+    Times in `cv_results_` leave out what candidates share.
 
     Examples
     --------
@@ -289,22 +150,336 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     True
     """
 
-    def _make_settings(self):
-        return ParameterGrid(self.param_grid)
-
 
 class FusedRandomizedSearchCV(FusedSearchMixin, RandomizedSearchCV):
-    """`RandomizedSearchCV` that trains its candidates together, as `FusedGridSearchCV` does.
+    """`RandomizedSearchCV` that shares preprocessing and trains nets in threads.
 
-    Parameters and attributes are those of
-    :class:`~sklearn.model_selection.RandomizedSearchCV`.
+    See `FusedGridSearchCV` for what it shares and what to expect of `n_jobs`. Parameters and
+    attributes are those of :class:`~sklearn.model_selection.RandomizedSearchCV`.
 
     See Also
     --------
     FusedGridSearchCV : The same for a grid of settings.
     """
 
-    def _make_settings(self):
-        return ParameterSampler(
-            self.param_distributions, self.n_iter, random_state=self.random_state
+
+class FitRunner:
+    """Runs the fits of a search, in the place of joblib's `Parallel`.
+
+    Parameters
+    ----------
+    search : FusedSearchMixin
+        The search.
+    n_jobs, pre_dispatch
+        As in `Parallel`.
+    """
+
+    def __init__(self, search, n_jobs, pre_dispatch):
+        self._is_watched = has_callbacks(search)
+        self._parallel_kwargs = {"n_jobs": n_jobs, "pre_dispatch": pre_dispatch}
+        self._n_jobs = joblib.effective_n_jobs(n_jobs)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        pass
+
+    def __call__(self, calls):
+        """Return the results of calls (function, args, kwargs) of `_fit_and_score`."""
+        calls = list(calls)
+        results = self._run_groups(self._make_groups(calls))
+        rest = [place for place in range(len(calls)) if place not in results]
+        unshared = parallel.Parallel(**self._parallel_kwargs)(
+            parallel.delayed(function)(*args, **kwargs)
+            for function, args, kwargs in map(calls.__getitem__, rest)
         )
+        results.update(zip(rest, unshared, strict=True))
+        return [results[place] for place in range(len(calls))]
+
+    def _make_groups(self, calls):
+        """Return dicts of calls by their places, each of one split and the same preprocessing."""
+        groups = {}
+        for place, (_, (estimator, *_), kwargs) in enumerate([] if self._is_watched else calls):
+            if place == 0:
+                first = estimator  # all others are clones
+            key = sharing_key(
+                first,
+                kwargs["parameters"],
+                has_fit_params=bool(kwargs["fit_params"]),
+                in_order=self._n_jobs == 1,
+            )
+            if key is not None:
+                groups.setdefault((kwargs["split_progress"], key), {})[place] = calls[place]
+        return list(groups.values())
+
+    def _run_groups(self, groups):
+        """Return the results of the fits that could share something, by their places."""
+        if not groups:
+            return {}
+        _, (estimator, *_), kwargs = next(iter(groups[0].values()))
+        n_predictions = count_predictions(kwargs["scorer"])
+        is_routed = kwargs["score_params"] or get_config()["enable_metadata_routing"]
+        if stock_pipeline(estimator) and is_routed:
+            n_predictions = None  # the steps may get metadata
+        run = partial(run_groups, n_predictions=n_predictions, location=user_location())
+        if self._n_jobs == 1:
+            return run(groups, in_order=True)
+        # what runs in threads may write to nothing
+        prefer = "processes" if n_predictions is None else "threads"
+        backend, _ = joblib.parallel.get_active_backend(prefer=prefer)
+        if isinstance(backend, joblib.parallel.ThreadingBackend) and n_predictions is not None:
+            return run(groups, n_threads=self._n_jobs)
+        n_parts = math.ceil(self._n_jobs / len(groups))
+        parts = [
+            dict(part)
+            for group in groups
+            for first in range(n_parts)
+            if (part := list(group.items())[first::n_parts])
+        ]
+        # workers that are threads of this process get one thread each
+        with single_threaded_blas:
+            outputs = parallel.Parallel(prefer=prefer, **self._parallel_kwargs)(
+                parallel.delayed(run)([part]) for part in parts
+            )
+        return {place: result for output in outputs for place, result in output.items()}
+
+
+def sharing_key(estimator, setting, *, has_fit_params, in_order):
+    """Return what candidates that share the preprocessing have in common, or None.
+
+    A candidate whose fit draws from NumPy's global stream shares nothing if it must run
+    `in_order`. With fit parameters, the steps before the last depend on what the last asks for.
+    """
+    last_step, before, last = estimator, {}, setting
+    if stock_pipeline(estimator):
+        if not {"steps", "memory"}.isdisjoint(setting):
+            return None
+        name, default = estimator.steps[-1]
+        last_step = setting.get(name, default)
+        begin = f"{name}__"
+        last = {k.removeprefix(begin): v for k, v in setting.items() if k.startswith(begin)}
+        before = {k: v for k, v in setting.items() if k != name and not k.startswith(begin)}
+    if (
+        not uses_stock_methods(last_step)
+        or (in_order and needs_order(last_step, last))
+        or any(map(has_callbacks_within, [estimator, *setting.values()]))
+    ):
+        return None
+    return id(last_step) if has_fit_params else None, freeze(before)
+
+
+def uses_stock_methods(step):
+    """Return whether an estimator is fitted and scored by this package's own methods."""
+    return isinstance(step, NetClassifier) and all(
+        getattr(type(step), name) is getattr(NetClassifier, name) for name in METHODS.split()
+    )
+
+
+def needs_order(net, params):
+    """Return whether a fit of a net with these parameters may draw from NumPy's global stream."""
+
+    def get(name):
+        return params.get(name, getattr(net, name))  # a subclass may have fewer parameters
+
+    if callable(get("init")) or callable(get("schedule")):
+        return True
+    starts_at_zero = isinstance(net, SoftmaxClassifier) and str(get("init")) == "auto"
+    has_batches = str(get("solver")) in BATCH_SOLVERS
+    draws = has_batches or not starts_at_zero or get("early_stopping") is not False
+    return draws and get("random_state") is None
+
+
+def has_callbacks_within(value):
+    """Return whether a value is an estimator with callbacks, or one that contains such."""
+    parts = value.get_params().values() if isinstance(value, BaseEstimator) else ()
+    return any(map(has_callbacks, [value, *parts]))
+
+
+def freeze(parameters):
+    """Return a key that parameters have in common only if an estimator cannot tell them apart."""
+    return tuple(
+        (name, type(value), repr(value) if isinstance(value, Number | str) else id(value))
+        for name, value in sorted(parameters.items())
+    )
+
+
+def run_groups(groups, *, n_predictions, location, in_order=False, n_threads=None):
+    """Return the results of calls by their places, without those that can share nothing.
+
+    Parameters
+    ----------
+    groups : list of dict of int to call
+        The calls of `_fit_and_score` that share a split and the preprocessing.
+    n_predictions : int or None
+        The number of predictions that the scorer asks a fitted model for. None if it may do
+        something else with the model or the rows.
+    location : tuple
+        Where warnings point to.
+    in_order : bool, default=False
+        Whether `GridSearchCV` draws from NumPy's global stream in an order that must be kept.
+    n_threads : int, default=None
+        None stands for as many as the BLAS may use.
+    """
+    if n_threads is None:
+        n_threads = single_threaded_blas.n_threads()
+    n_threads = 1 if n_predictions is None else n_threads
+    results, ready = {}, {}
+    with warnings_at(location):
+        for number, group in enumerate(groups, 1):
+            shared = prepare(next(iter(group.values())), n_predictions, in_order=in_order)
+            if shared is not None:
+                ready |= {
+                    place: partial(shared.fit_and_score, *call) for place, call in group.items()
+                }
+            if number == len(groups) or len(ready) >= FITS_PER_THREAD * n_threads:
+                outputs = call_in_threads(list(ready.values()), n_threads)
+                results.update(zip(ready, outputs, strict=True))
+                ready = {}
+    return results
+
+
+def prepare(call, n_predictions, *, in_order):
+    """Return the `SharedSplit` of a group with this call, or None.
+
+    Candidates run by themselves if the preprocessing fails, so that each fails by itself, or if
+    it draws from NumPy's global stream, which is then set back.
+    """
+    stream = np.random.get_state() if in_order else ()
+    try:
+        shared = SharedSplit(n_predictions, *call[1], **call[2])
+    except Exception:
+        shared = None
+    if in_order and not all(map(np.array_equal, stream, np.random.get_state())):
+        np.random.set_state(stream)
+        shared = None
+    return shared
+
+
+class SharedSplit:
+    """One split of the rows, and the steps before the last as fitted to it, for many candidates.
+
+    If `n_predictions` is None, each candidate gets copies. The other parameters are the arguments
+    of `_fit_and_score` for one of the candidates. Raises an exception if they cannot share.
+    """
+
+    def __init__(self, n_predictions, estimator, X, y, *, train, test, **kwargs):
+        model = clone(estimator).set_params(**clone(kwargs["parameters"], safe=False))
+        train, test = np.asarray(train), np.asarray(test)
+        self._rows = {
+            "test": safe_split(model, X, y, test, train),
+            "train": safe_split(model, X, y, train),
+        }
+        self._gives_copies = n_predictions is None
+        self._has_steps = bool(stock_pipeline(model)) and len(model) > 1
+        self._inputs = {}
+        if not self._has_steps:
+            return
+        fit_params = check_method_params(X, params=kwargs["fit_params"], indices=train)
+        self._fit_rows = fit_before_last(model, *self._rows["train"], fit_params)
+        self._steps = [step for _, step in model.steps[:-1] if step not in (None, "passthrough")]
+        if self._gives_copies:
+            deepcopy(self._steps)
+            return
+        model.steps[-1] = (model.steps[-1][0], "passthrough")
+        for name in self._rows if kwargs["return_train_score"] else ["test"]:
+            rows = deepcopy(self._rows[name][0])  # which a step may write to
+            self._inputs[name] = model.transform(rows)
+            if n_predictions > 1:
+                first = joblib.hash(self._inputs[name])
+                if joblib.hash(model.transform(rows)) != first:
+                    raise ValueError("A step transforms the same rows differently each time.")
+
+    def fit_and_score(self, function, args, kwargs):
+        """Return the result of a call of `_fit_and_score`."""
+        estimator = args[0]
+        if self._has_steps:
+            steps = deepcopy(self._steps) if self._gives_copies else self._steps
+            estimator.memory = FittedSteps(steps, *self._fit_rows, estimator.memory)
+        shared = {"_safe_split": self._split, "_score": self._score, "print": print_line}
+        return rebind(function, **shared)(*args, **kwargs)
+
+    def _split(self, estimator, X, y, indices, train_indices=None):  # noqa: ARG002
+        """Return X and y of the training rows or, with `train_indices`, of the test rows."""
+        rows = self._rows["train" if train_indices is None else "test"]
+        return deepcopy(rows) if self._gives_copies else rows
+
+    def _score(self, model, X, *args):
+        """Return the score of a fitted model."""
+        if self._has_steps:
+            if isinstance(model.memory, FittedSteps):
+                model.memory = model.memory.memory
+            if not self._gives_copies:
+                name = "test" if X is self._rows["test"][0] else "train"
+                model, X = model.steps[-1][1], self._inputs[name]
+        return score_with(model, X, *args)
+
+
+class FittedSteps:
+    """A `memory` of a pipeline for one fit, in which the steps before the last are fitted already.
+
+    Parameters
+    ----------
+    steps : list of estimator
+        The fitted steps.
+    X, y : array-like
+        The rows for the last step.
+    memory : object
+        The pipeline's own `memory`. Copies and pickles of the pipeline have it.
+    """
+
+    location = None  # a pipeline does not clone its steps then
+
+    def __init__(self, steps, X, y, memory):
+        self._steps, self._X, self._y = iter(steps), X, y
+        self.memory = memory
+
+    def cache(self, function, **kwargs):  # noqa: ARG002
+        """Return a function that returns the next fitted step in the place of fitting it."""
+        return self._get_next
+
+    def _get_next(self, *args, **kwargs):  # noqa: ARG002
+        step = next(self._steps)
+        # a sampler of imbalanced-learn gives new labels, too
+        return (self._X, self._y, step) if hasattr(step, "fit_resample") else (self._X, step)
+
+    def __reduce__(self):
+        return deepcopy, (self.memory,)
+
+
+def print_line(text):
+    """Print a line at once, as threads print at the same time."""
+    sys.stdout.write(f"{text}\n")
+
+
+def call_in_threads(calls, n_threads):
+    """Return what each call without arguments returns.
+
+    The threads have the context and the configuration of this one. On Ctrl-C, or if a call
+    fails, calls that run are interrupted, and the others do not begin.
+    """
+    if min(n_threads, len(calls)) <= 1:
+        return [call() for call in calls]
+    running = set()
+
+    def run(context, call):
+        running.add(get_ident())
+        try:
+            return context.run(call)
+        finally:
+            running.discard(get_ident())
+
+    set_own_config = partial(set_config, **get_config())
+    with (
+        single_threaded_blas,
+        ThreadPoolExecutor(min(n_threads, len(calls)), initializer=set_own_config) as pool,
+    ):
+        try:
+            futures = [pool.submit(run, copy_context(), call) for call in calls]
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for thread in tuple(running):
+                interrupt = ctypes.py_object(KeyboardInterrupt)
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), interrupt)
+            raise

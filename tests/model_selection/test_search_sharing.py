@@ -40,11 +40,10 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._base import NetClassifier
 from sklearn_toynn._nets.kernels.selection import KERNELS
-from sklearn_toynn._training import stacks
 from sklearn_toynn.model_selection import (
     FusedGridSearchCV,
     FusedRandomizedSearchCV,
-    _pipeline_prefix,
+
 )
 
 # for fits whose end at `max_iter` is beside the point
