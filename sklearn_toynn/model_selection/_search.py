@@ -12,7 +12,7 @@ from __future__ import annotations
 import ctypes
 import math
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from copy import deepcopy
 from functools import partial
@@ -476,6 +476,9 @@ def call_in_threads(calls, n_threads):
     ):
         try:
             futures = [pool.submit(run, copy_context(), call) for call in calls]
+            for future in futures:
+                while wait([future], timeout=0.1).not_done:
+                    pass  # Windows does not interrupt a wait without an end
             return [future.result() for future in futures]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -2,8 +2,12 @@
 
 import pickle
 import re
+import signal
+import time
+import warnings
+from inspect import getsourcelines
 from io import BytesIO
-from threading import Lock
+from threading import Barrier, Lock, Timer, active_count, get_ident
 from typing import ClassVar
 
 import numpy as np
@@ -29,21 +33,22 @@ from scipy.stats import loguniform, randint
 from sklearn import config_context, get_config
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.exceptions import FitFailedWarning
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.feature_selection import SelectKBest, mutual_info_classif
 from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, ShuffleSplit
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._base import NetClassifier
-from sklearn_toynn._nets.kernels.selection import KERNELS
+from sklearn_toynn._blas import single_threaded_blas
 from sklearn_toynn.model_selection import (
     FusedGridSearchCV,
     FusedRandomizedSearchCV,
-
+    _search,
 )
 
 # for fits whose end at `max_iter` is beside the point
@@ -293,7 +298,7 @@ def calls():
         ({"net__reg": REGS, "net__hidden_size": [2, 3]}, 1),
         ({"net__reg": REGS, "net__solver": ["adam", "lbfgs"]}, 1),
         ({"scaler__with_mean": [True, False], "net__reg": REGS}, 2),
-        ({"net": [net(), SoftmaxClassifier(), GaussianNB()]}, 1),
+        ({"net": [net(), SoftmaxClassifier()]}, 1),
     ],
 )
 def test_preprocessing_is_fitted_once_per_fold_and_setting(calls, grid, n_settings, n_jobs):
@@ -374,83 +379,129 @@ def test_pipelines_with_stock_methods_are_shared(calls):
 
 
 @pytest.fixture
-def stack_widths(monkeypatch):
-    """Collect how many estimators are fitted together, call by call."""
-    widths, original = [], _pipeline_prefix.fit_stack
-    monkeypatch.setattr(
-        _pipeline_prefix,
-        "fit_stack",
-        lambda steps, *args, **kwargs: (
-            widths.append(len(steps)) or original(steps, *args, **kwargs)
-        ),
-    )
-    return widths
+def shared_fits(monkeypatch):
+    """Collect the settings of the candidates that share something, fit by fit."""
+    settings, original = [], _search.SharedSplit.fit_and_score
+
+    def fit_and_score(self, function, args, kwargs):
+        settings.append(kwargs["parameters"])
+        return original(self, function, args, kwargs)
+
+    monkeypatch.setattr(_search.SharedSplit, "fit_and_score", fit_and_score)
+    return settings
+
+
+UNSEEDED = net(random_state=None)
 
 
 @pytest.mark.parametrize(
-    ("grid", "expected"),
+    ("model", "grid", "n_shared", "n_shared_in_two_jobs"),
     [
-        ({"reg": REGS, "learning_rate": [0.1, 0.2]}, [6]),
-        ({"reg": REGS, "hidden_size": [2, 3]}, [3, 3]),
-        ({"reg": REGS, "hidden_size": np.array([2, 3])}, [3, 3]),
-        ({"reg": REGS, "solver": ["adam", "lbfgs"]}, [3]),
-        ({"reg": REGS, "random_state": [0, 1]}, [3, 3]),
-        ({"hidden_size": [2, 3]}, []),
-        ([{"reg": REGS}, {"reg": [0.5]}, {"momentum": [0.5], "hidden_size": [4]}], [4]),
+        (net(), {"reg": REGS, "hidden_size": [2, 3]}, 6, 6),
+        (net(), {"reg": REGS, "solver": ["adam", "lbfgs"]}, 6, 6),
+        (UNSEEDED, {"reg": REGS}, 0, 3),
+        (UNSEEDED, {"random_state": [0, None]}, 1, 2),
+        (net(), {"init": [lambda rng, m, n: rng.uniform(size=(m, n)), "he"]}, 1, 2),
+        (net(), {"schedule": [lambda progress: 1 - progress / 2, "cosine"]}, 1, 2),
+        (SoftmaxClassifier(), {"solver": ["newton", "gd", "adam"]}, 2, 3),
+        (SoftmaxClassifier(early_stopping=True), {"reg": REGS}, 0, 3),
+        (Pipeline([("pca", PCA(2)), ("net", net())]), {"net__reg": REGS}, 3, 3),
+        (pipeline(), {"net": [GaussianNB(), net(), pipeline(), "passthrough"]}, 1, 1),
+        (pipeline(), {"memory": [None], "net__reg": REGS}, 0, 0),
+        (pipeline(), {"steps": [[("net", net())]]}, 0, 0),
+        (GaussianNB(), {"var_smoothing": [1e-9, 1]}, 0, 0),
     ],
+    ids=describe,
 )
-def test_stacks(stack_widths, grid, expected):
-    FusedGridSearchCV(net(), grid, cv=2, refit=False).fit(X, y)
-    assert sorted(stack_widths) == sorted(2 * expected)
+def test_which_candidates_share(shared_fits, model, grid, n_shared, n_shared_in_two_jobs):
+    args = {"cv": 2, "refit": False, "scoring": "accuracy"}
+    if "passthrough" in grid.get("net", []):
+        args["error_score"] = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        FusedGridSearchCV(model, grid, **args).fit(X, y)
+        assert len(shared_fits) == 2 * n_shared
+        with parallel_backend("threading", n_jobs=2):
+            FusedGridSearchCV(model, grid, **args).fit(X, y)
+    assert len(shared_fits) == 2 * (n_shared + n_shared_in_two_jobs)
 
 
-def test_steps_that_might_draw_but_do_not_are_shared(stack_widths):
-    model = Pipeline([("pca", PCA(2)), ("net", net())])
-    FusedGridSearchCV(model, {"net__reg": REGS}, cv=2, refit=False).fit(X, y)
-    FusedGridSearchCV(
-        SoftmaxClassifier(solver="gd", max_iter=4), {"reg": REGS}, cv=2, refit=False
-    ).fit(X, y)
-    assert stack_widths == [3, 3, 3, 3]
-
-
-def test_with_more_jobs_the_global_stream_has_no_order_and_nets_share_a_stack(stack_widths):
-    with parallel_backend("threading", n_jobs=2):
-        FusedGridSearchCV(net(random_state=None), {"reg": np.logspace(-4, 0, 8)}, cv=2).fit(X, y)
-    assert stack_widths == [4, 4, 4, 4]
-
-
-def test_drawn_settings_share_a_stack(stack_widths):
-    space = {"reg": loguniform(1e-5, 1), "hidden_size": randint(3, 4)}
-    FusedRandomizedSearchCV(net(), space, n_iter=6, cv=2, random_state=0).fit(X, y)
-    assert stack_widths == [6, 6]
+# --- threads -----------------------------------------------------------------------------
 
 
 @pytest.fixture
-def trained_widths(monkeypatch):
-    """Collect how many nets are trained together, stack by stack."""
-    widths, train = [], stacks.train
-    monkeypatch.setattr(stacks, "train", lambda t: widths.append(t.n_nets) or train(t))
-    return widths
+def fits(monkeypatch):
+    """Collect the thread, configuration and error handling of each fit of a net.
+
+    `fits.together`, if set, is a number of fits that must run at the same time.
+    """
+
+    class Fits(list):
+        together = None
+
+    fits, original = Fits(), NetClassifier.fit
+
+    def fit(self, *args, **kwargs):
+        if fits.together is not None:
+            fits.together.wait()
+        fits.append((get_ident(), get_config()["assume_finite"], np.geterr()["under"]))
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(NetClassifier, "fit", fit)
+    return fits
 
 
-@pytest.mark.parametrize("n_threads", [1, 3])
-def test_stacks_are_cut_to_the_cache_and_to_the_threads(trained_widths, monkeypatch, n_threads):
-    model, grid = net(hidden_size=64), {"reg": np.logspace(-5, 0, 40)}
-    expected = GridSearchCV(model, grid, cv=2).fit(X, y)
-    trained_widths.clear()
-    n_parameters = 5 * 64 + 65 * 3
-    # compiled, the nets of a stack share the arrays of a pass
-    n_entries = 3 * n_parameters
-    if not KERNELS[0].takes_epochs:
-        n_entries = 3 * model.batch_size * (64 + 3) + 7 * n_parameters
-    monkeypatch.setattr(stacks, "CACHE_BYTES", 8 * 8 * n_entries - 1)
-    monkeypatch.setattr(stacks, "THREAD_BYTES", 1)
-    monkeypatch.setattr(stacks.single_threaded_blas, "n_threads", lambda: n_threads)
-    assert_same(FusedGridSearchCV(model, grid, cv=2).fit(X, y), expected)
-    # 7 fit the cache: 6 stacks, a multiple of the number of threads
-    assert max(trained_widths) <= 7
-    assert sum(trained_widths) == 2 * 40 + 1
-    assert len(trained_widths) == 2 * 6 + 1
+@pytest.mark.parametrize(
+    ("n_jobs", "n_blas_threads", "n_threads"), [(None, 3, 3), (1, 1, 1), (3, 1, 3), (3, 2, 3)]
+)
+@pytest.mark.parametrize("scoring", [None, ["accuracy", "neg_log_loss"]])
+def test_number_of_threads(monkeypatch, fits, n_jobs, n_blas_threads, n_threads, scoring):
+    monkeypatch.setattr(single_threaded_blas, "n_threads", lambda: n_blas_threads)
+    args = {"cv": 2, "n_jobs": n_jobs, "scoring": scoring, "refit": False}
+    fits.together = Barrier(n_threads, timeout=60)
+    with config_context(assume_finite=True), np.errstate(under="raise"):
+        FusedGridSearchCV(pipeline(), {"net__reg": REGS}, **args).fit(X, y)
+    threads, *settings = zip(*fits, strict=True)
+    assert len(set(threads)) == n_threads
+    assert [set(values) for values in settings] == [{True}, {"raise"}]
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_own_scorers_and_limited_searches_run_in_the_calling_thread(fits, limit):
+    with threadpool_limits(limit, user_api="blas"):
+        search = FusedGridSearchCV(net(), {"reg": REGS}, cv=2)
+        search.set_params(scoring=one_score if limit > 1 else None).fit(X, y)
+    assert {thread for thread, *_ in fits} == {get_ident()}
+
+
+def test_warnings_of_threads_point_at_the_line_that_called(monkeypatch):
+    monkeypatch.setattr(single_threaded_blas, "n_threads", lambda: 2)
+    search = FusedGridSearchCV(net(tol=0, max_iter=2), {"learning_rate": [1e12, 1e11]}, cv=2)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        search.set_params(n_jobs=2, refit=False).fit(X, y)
+    assert len(caught) == 4
+    here = getsourcelines(test_warnings_of_threads_point_at_the_line_that_called)[1] + 5
+    assert {(w.filename, w.lineno, w.category) for w in caught} == {
+        (__file__, here, ConvergenceWarning)
+    }
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs POSIX signals")
+def test_interrupt_ends_fits_in_threads(monkeypatch):
+    monkeypatch.setattr(single_threaded_blas, "n_threads", lambda: 2)
+    n_threads = active_count()
+    limits = [library["num_threads"] for library in threadpool_info()]
+    search = FusedGridSearchCV(net(max_iter=10**8, tol=0), {"reg": np.logspace(-4, 0, 9)}, cv=3)
+    timer = Timer(0.5, signal.pthread_kill, [get_ident(), signal.SIGINT])
+    start = time.perf_counter()
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X, y)
+    assert time.perf_counter() - start < 20
+    timer.join()
+    assert active_count() == n_threads
+    assert [library["num_threads"] for library in threadpool_info()] == limits
 
 
 # --- what others get to see --------------------------------------------------------------
@@ -506,11 +557,9 @@ def test_cache_of_a_pipeline_is_that_of_its_own_fit(calls, tmp_path):
 
 
 @pytest.mark.parametrize("in_grid", [False, True])
-def test_verbose_pipeline_prints_its_steps(capsys, in_grid):
+def test_verbose_pipeline_prints_what_it_fits(capsys, in_grid):
     grid = {"net__reg": REGS} | ({"verbose": [True]} if in_grid else {})
     FusedGridSearchCV(pipeline(verbose=not in_grid), grid, cv=2, refit=False).fit(X, y)
-    lines = capsys.readouterr().out.splitlines()
-    assert [re.sub(r"\.+|, total.*", "", line) for line in lines] == 2 * [
-        f"[Pipeline]  (step {k} of 2) Processing {name}"
-        for k, name in enumerate(("scaler", "net"), start=1)
-    ]
+    lines = [re.sub(r"\.+|, total.*", "", line) for line in capsys.readouterr().out.splitlines()]
+    step = "[Pipeline]  (step {} of 2) Processing {}".format
+    assert sorted(lines) == 2 * [step(1, "scaler")] + 6 * [step(2, "net")]
