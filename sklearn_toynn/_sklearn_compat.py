@@ -235,12 +235,9 @@ def has_callbacks(estimator):
     return bool(getattr(estimator, "_skl_callbacks", []))
 
 
-def callback_context(estimator, max_subtasks, *, is_watched=False):
-    """Return the context of an estimator's `fit`, for its callbacks.
-
-    Where it `is_watched`, estimators within it have callbacks, that see where they are.
-    """
-    if not (is_watched or has_callbacks(estimator)):
+def callback_context(estimator, max_subtasks):
+    """Return the context of an estimator's `fit`, for its callbacks."""
+    if not has_callbacks(estimator):
         return NoCallbacks()
     return estimator._init_callback_context(max_subtasks=max_subtasks)
 

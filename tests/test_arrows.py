@@ -17,9 +17,7 @@ ARROWS = {
         "model_selection _softmax _two_layer_net _hidden_layers _base _validation _callbacks "
         "_doc_links _errors _sklearn_compat"
     ),
-    "model_selection": (
-        "_softmax _base _validation _callbacks _doc_links _errors _training _sklearn_compat"
-    ),
+    "model_selection": "_softmax _base _validation _blas _doc_links _errors _sklearn_compat",
     "_softmax": "_base _linear _training _nets _sklearn_compat _to_sklearn",
     "_two_layer_net": "_hidden_layers _sklearn_compat",
     "_multi_layer_net": "_hidden_layers _validation _sklearn_compat",

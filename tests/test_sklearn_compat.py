@@ -1,6 +1,6 @@
 """Says by name which private part of scikit-learn a release has moved.
 
-All of them are used in `_sklearn_compat.py`, or inherited from scikit-learn's searches.
+All of them are used in `_sklearn_compat.py`.
 """
 
 import inspect
@@ -8,12 +8,16 @@ import re
 from importlib import import_module
 from pathlib import Path
 
+import joblib
+import numpy as np
 import pytest
 import sklearn
 from helpers import HAS_CALLBACKS
 from sklearn.base import BaseEstimator
-from sklearn.metrics import get_scorer
-from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.metrics import f1_score, make_scorer
+from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.model_selection._validation import _fit_and_score
 from sklearn.pipeline import Pipeline
 
 import sklearn_toynn
@@ -22,38 +26,14 @@ from sklearn_toynn import SoftmaxClassifier, _sklearn_compat
 # module, name -> how it is called here: positional arguments, and names of keywords
 FUNCTIONS = {
     ("sklearn.base", "_fit_context"): ([], ["prefer_skip_nested_validation"]),
-    ("sklearn.model_selection._validation", "_fit_and_score"): (
-        ["estimator", "X", "y"],
-        [
-            "scorer",
-            "train",
-            "test",
-            "verbose",
-            "parameters",
-            "fit_params",
-            "score_params",
-            "return_train_score",
-            "return_times",
-            "error_score",
-            "split_progress",
-            "candidate_progress",
-            *(["caller", "callback_ctx"] if HAS_CALLBACKS else []),
-        ],
-    ),
-    ("sklearn.model_selection._validation", "_insert_error_scores"): (["results", "error"], []),
     ("sklearn.model_selection._validation", "_score"): (
         ["estimator", "X", "y", "scorer", "score_params", "error_score"],
-        [],
-    ),
-    ("sklearn.model_selection._validation", "_warn_or_raise_about_fit_failures"): (
-        ["results", "error_score"],
         [],
     ),
     ("sklearn.utils._param_validation", "validate_params"): (
         ["constraints"],
         ["prefer_skip_nested_validation"],
     ),
-    ("sklearn.utils._user_interface", "_print_elapsed_time"): (["source", "message"], []),
     ("sklearn.utils.metaestimators", "_safe_split"): (
         ["estimator", "X", "y", "indices", "train_indices"],
         [],
@@ -62,20 +42,19 @@ FUNCTIONS = {
 }
 CLASSES = [
     ("sklearn.metrics._scorer", "_MultimetricScorer"),
+    ("sklearn.metrics._scorer", "_PassthroughScorer"),
+    ("sklearn.metrics._scorer", "_Scorer"),
     ("sklearn.utils._param_validation", "Interval"),
     ("sklearn.utils._param_validation", "StrOptions"),
 ]
 PIPELINE_METHODS = {
     "_check_method_params": (0, ["method", "props"]),
     "_fit": (3, ["raw_params", *(["callback_ctx"] if HAS_CALLBACKS else [])]),
-    "_get_metadata_for_step": (0, ["step_idx", "step_params", "all_params"]),
-    "_log_message": (1, []),
 }
-SEARCH_METHODS = {
-    "_get_scorers": 0,
-    "_get_routed_params_for_fit": 1,
-    "_check_refit_for_multimetric": 1,
-    "_format_results": 3,
+# function -> the names of its module that it looks up as it runs, and that a search replaces
+REPLACED_NAMES = {
+    BaseSearchCV.fit: ["Parallel", "delayed"],
+    _fit_and_score: ["_safe_split", "_score", "print"],
 }
 
 
@@ -112,36 +91,65 @@ def test_method_of_pipelines(name):
     check_call(method, f"Pipeline.{name}", 1 + n_positional, keywords)
 
 
-@pytest.mark.parametrize("search_class", [GridSearchCV, RandomizedSearchCV])
-@pytest.mark.parametrize("name", SEARCH_METHODS)
-def test_method_of_searches(search_class, name):
-    method = getattr(search_class, name, None)
-    assert method is not None, f"{search_class.__name__}.{name} is gone"
-    check_call(method, f"{search_class.__name__}.{name}", 1 + SEARCH_METHODS[name])
+@pytest.mark.parametrize("function", REPLACED_NAMES)
+def test_names_that_are_replaced(function):
+    used, codes = set(), [inspect.unwrap(function).__code__]
+    while codes:
+        code = codes.pop()
+        used.update(code.co_names)
+        codes += filter(inspect.iscode, code.co_consts)
+    assert used.issuperset(REPLACED_NAMES[function]), f"scikit-learn {sklearn.__version__}"
 
 
-def test_select_best_index_of_searches():
-    select = getattr(GridSearchCV, "_select_best_index", None)
-    assert select is not None, "GridSearchCV._select_best_index is gone"
-    check_call(select, "GridSearchCV._select_best_index", 3)
+def test_searches_call_what_is_replaced():
+    class Runner:
+        def __init__(self, n_jobs, pre_dispatch):
+            self.arguments = n_jobs, pre_dispatch
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exc_info):
+            pass
+
+        def __call__(self, calls):
+            self.calls = list(calls)
+            raise InterruptedError
+
+    search, runners = GridSearchCV(SoftmaxClassifier(), {"reg": [0.1]}, n_jobs=3, cv=2), []
+    fit = _sklearn_compat.rebind(
+        _sklearn_compat.search_fit,
+        Parallel=lambda **kwargs: runners.append(Runner(**kwargs)) or runners[0],
+        delayed=joblib.delayed,
+    )
+    X, y = np.eye(4), [0, 1, 0, 1]
+    with pytest.raises(InterruptedError):
+        fit(search, X, y)
+    assert runners[0].arguments == (3, "2*n_jobs")
+    (function, (estimator, *rows), kwargs), _ = runners[0].calls
+    assert function is _fit_and_score
+    assert isinstance(estimator, SoftmaxClassifier)
+    assert rows == [X, y]
+    assert kwargs["split_progress"] == (0, 2)
+    assert {"scorer", "train", "test", "parameters", "fit_params", "score_params"} <= set(kwargs)
+    assert "return_train_score" in kwargs
 
 
-def test_scorers_and_routed_parameters():
-    search = GridSearchCV(SoftmaxClassifier(), {}, scoring=["accuracy"], refit="accuracy")
-    scorer, refit_metric = search._get_scorers()
-    assert refit_metric == "accuracy"
-    assert _sklearn_compat.is_multimetric(scorer)
-    assert list(scorer._scorers) == ["accuracy"]
-    assert not _sklearn_compat.is_multimetric(search.get_params()["scoring"])
-    routed = search._get_routed_params_for_fit({"groups": None})
-    assert routed.estimator.fit == {}
-    assert routed.scorer.score == {}
-    assert routed.splitter.split == {"groups": None}
-
-
-def test_attributes_of_scorers():
-    for name in ("_score_func", "_kwargs", "_response_method"):
-        assert hasattr(get_scorer("f1"), name), f"scorers have no {name} any more"
+@pytest.mark.parametrize(
+    ("scoring", "count"),
+    [
+        (None, 1),
+        ("accuracy", 1),
+        (["accuracy", "neg_log_loss"], 2),
+        (make_scorer(f1_score, average="macro"), 1),
+        (max, None),
+        ({"a": "accuracy", "b": max}, None),
+    ],
+)
+def test_number_of_predictions_of_a_scorer(scoring, count):
+    search = GridSearchCV(SoftmaxClassifier(), {}, scoring=scoring, refit=False)
+    scorer, _ = search._get_scorers()
+    assert _sklearn_compat.count_predictions(scorer) == count
 
 
 def test_parameters_are_checked_as_before_fit():

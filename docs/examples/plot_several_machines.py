@@ -44,8 +44,8 @@ for search_class in (GridSearchCV, FusedGridSearchCV):
 assert all(np.array_equal(result, results[0]) for result in results)
 
 # %%
-# A fused search trains the penalties of a width together, so that there is less to hand out; a
-# plain one gains more from the second worker, and is still behind.
+# A fused search hands out whole folds, so the second worker helps less. A plain search hands out
+# single fits.
 
 fig, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")
 bars = ax.barh(list(seconds), list(seconds.values()))

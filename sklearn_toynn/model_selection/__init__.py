@@ -1,4 +1,4 @@
-"""Searches over hyperparameters that train their candidates together."""
+"""Searches over hyperparameters that share preprocessing and train in threads."""
 
 from ._one_standard_error import one_standard_error
 from ._search import FusedGridSearchCV, FusedRandomizedSearchCV
