@@ -356,8 +356,7 @@ class TestProgressBar:
             nets = [line for line in lines if "TwoLayerNetClassifier - fit" in line]
             if all("100%" in line for line in nets):
                 break
-        # two stacks per fold, or four candidates
-        assert len(nets) == (4 if search_class is FusedGridSearchCV else 8) + 1
+        assert len(nets) == 2 * 4 + 1
         assert all("100%" in line for line in nets)
         assert "refit-with-best-params" in "".join(lines)
         plain = GridSearchCV(net, grid, cv=2).fit(X, y)
