@@ -1,5 +1,6 @@
 """Errors that name the argument, and warnings that point at the user's line."""
 
+import os
 import re
 import sys
 import warnings
@@ -10,7 +11,7 @@ from traceback import walk_stack
 
 import numpy as np
 
-#: Where warnings point to, where it is not on the stack: the user's file, line and module.
+#: Where warnings point to if the stack does not tell: the user's file, line and module.
 _location: ContextVar[tuple | None] = ContextVar("_location", default=None)
 
 
@@ -80,3 +81,20 @@ def warn(message, category):
         warnings.warn_explicit(message, category, filename, line, module, registry)
     else:
         warnings.warn(message, category, stacklevel=user_stacklevel())
+
+
+def call_in_worker(parent_id, function, *args):
+    """Return what a function returns, and the warnings that its parent process is to repeat."""
+    if os.getpid() == parent_id:
+        return function(*args), []
+    with warnings.catch_warnings(record=True) as caught:
+        result = function(*args)
+    return result, [warning.message for warning in caught]
+
+
+def repeat_warnings(outputs):
+    """Return the results of calls by `call_in_worker`; their warnings point at the user's line."""
+    for _, messages in outputs:
+        for message in messages:
+            warnings.warn(message, stacklevel=user_stacklevel())
+    return [result for result, _ in outputs]

@@ -23,7 +23,7 @@ ARROWS = {
     ),
     "_validation": "_nets _errors",
     "_callbacks": "_sklearn_compat",
-    "_linear": "_training _nets _blas _column_statistics",
+    "_linear": "_training _nets _blas _cached_property _column_statistics",
     "_training": "_nets _blas _errors",
     "_nets": "_nets.kernels _blas _errors _column_statistics",
     "_nets.kernels": "_nets.activations _nets.products _nets.samples _nets.update_rules",
@@ -34,6 +34,7 @@ ARROWS = {
         [
             "_version",
             "_to_sklearn",
+            "_cached_property",
             "_column_statistics",
             "_doc_links",
             "_errors",

@@ -1,5 +1,8 @@
 """Several fits and predictions at once: the same bits, and BLAS's threads as before."""
 
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -76,3 +79,67 @@ def test_fits_by_joblib(backend, digits):
     for one, other in zip(fitted, expected, strict=True):
         assert_same_bits(one, other)
     assert blas_threads() == before
+
+
+FORKS = """
+import os, signal, sys, threading, time, warnings
+
+warnings.simplefilter("ignore")
+from sklearn.datasets import load_iris
+from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+
+X, y = load_iris(return_X_y=True)
+is_over = threading.Event()
+
+
+def make():
+    return {model}
+
+
+def fit_on():
+    while not is_over.is_set():
+        make().fit(X, y)
+
+
+threads = [threading.Thread(target=fit_on, daemon=True) for _ in range(2)]
+for thread in threads:
+    thread.start()
+children = []
+for _ in range(40):
+    child = os.fork()
+    if not child:
+        make().fit(X, y)
+        os._exit(0)
+    children.append(child)
+    time.sleep(0.005)
+is_over.set()
+for thread in threads:
+    thread.join()
+deadline, left = time.monotonic() + 60, set(children)
+while left and time.monotonic() < deadline:
+    left -= {{child for child in left if os.waitpid(child, os.WNOHANG)[0]}}
+    time.sleep(0.01)
+for child in left:
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+sys.exit(f"{{len(left)}} of 40 children hang" if left else 0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.parametrize(
+    "model",
+    [
+        "SoftmaxClassifier()",
+        "TwoLayerNetClassifier(4, max_iter=5, random_state=0)",
+        "TwoLayerNetClassifier(4, n_nets=4, max_iter=5, random_state=0)",
+    ],
+)
+@pytest.mark.slow
+def test_a_child_fits_that_was_forked_while_threads_fit(model):
+    # with random_state=None, NumPy's own lock of its global generator may hang the child
+    script = FORKS.format(model=model)
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert run.returncode == 0, run.stderr

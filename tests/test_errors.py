@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fused_searches import one_score
 from helpers import every_class, wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
@@ -25,7 +26,7 @@ from sklearn_toynn import (
 from sklearn_toynn.inspection import HiddenUnitsDisplay
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
-in_processes = partial(FusedGridSearchCV, param_grid={"reg": [1]}, n_jobs=2, refit=False)
+in_two_jobs = partial(FusedGridSearchCV, param_grid={"reg": [1]}, n_jobs=2, refit=False)
 WAYS_TO_FIT = {
     "fit": lambda model, X, y: model.fit(X, y),
     "partial_fit": lambda model, X, y: model.partial_fit(X, y, classes=[0, 1, 2]),
@@ -36,7 +37,8 @@ WAYS_TO_FIT = {
     ),
     "pipeline": lambda model, X, y: make_pipeline(StandardScaler(), model).fit(X, y),
     "search": lambda model, X, y: GridSearchCV(model, {"reg": [0.1]}, cv=2).fit(X, y),
-    "processes": lambda model, X, y: in_processes(model).fit(X, y),
+    "threads": lambda model, X, y: in_two_jobs(model).fit(X, y),
+    "processes": lambda model, X, y: in_two_jobs(model, scoring=one_score).fit(X, y),
     "fused search": lambda model, X, y: FusedGridSearchCV(model, {"reg": [0, 1]}, cv=2).fit(X, y),
 }
 

@@ -1,10 +1,9 @@
 """The objective of softmax regression in standardized columns, for the linear solvers."""
 
-from functools import cached_property
-
 import numpy as np
 import scipy.sparse as sp
 
+from .._cached_property import cached_property
 from .line_search import ROUNDING
 from .linear_kernels import kernels
 from .rows import make_rows

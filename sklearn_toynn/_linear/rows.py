@@ -6,10 +6,11 @@ in float32 the rounding of a Hessian hides what its small eigenvalues say.
 """
 
 from abc import ABC, abstractmethod
-from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
+
+from .._cached_property import cached_property
 
 #: Entries of a chunk of rows that stays in the cache, and how many rows that may be.
 DENSE_CHUNK_ELEMENTS = 2**18

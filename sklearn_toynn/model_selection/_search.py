@@ -7,8 +7,11 @@ once (`SharedSplit`), and runs each fit by scikit-learn's own `_fit_and_score`, 
 threads (`call_in_threads`). All other fits go to `Parallel`, as in `GridSearchCV`.
 """
 
+from __future__ import annotations
+
 import ctypes
 import math
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
@@ -29,7 +32,7 @@ from sklearn.utils import parallel
 from .._base import NetClassifier
 from .._blas import single_threaded_blas
 from .._doc_links import DocLinkMixin
-from .._errors import user_location, warnings_at
+from .._errors import call_in_worker, repeat_warnings, user_location, warnings_at
 from .._sklearn_compat import (
     check_method_params,
     count_predictions,
@@ -188,12 +191,19 @@ class FitRunner:
         calls = list(calls)
         results = self._run_groups(self._make_groups(calls))
         rest = [place for place in range(len(calls)) if place not in results]
-        unshared = parallel.Parallel(**self._parallel_kwargs)(
-            parallel.delayed(function)(*args, **kwargs)
+        unshared = self._run_in_parallel(
+            partial(function, *args, **kwargs)
             for function, args, kwargs in map(calls.__getitem__, rest)
         )
         results.update(zip(rest, unshared, strict=True))
         return [results[place] for place in range(len(calls))]
+
+    def _run_in_parallel(self, calls, **kwargs):
+        """Return what calls without arguments return under joblib."""
+        outputs = parallel.Parallel(**self._parallel_kwargs, **kwargs)(
+            parallel.delayed(call_in_worker)(os.getpid(), call) for call in calls
+        )
+        return repeat_warnings(outputs)
 
     def _make_groups(self, calls):
         """Return dicts of calls by their places, each of one split and the same preprocessing."""
@@ -223,7 +233,7 @@ class FitRunner:
         run = partial(run_groups, n_predictions=n_predictions, location=user_location())
         if self._n_jobs == 1:
             return run(groups, in_order=True)
-        # what runs in threads may write to nothing
+        # a scorer that does more than to ask for predictions may write to what threads share
         prefer = "processes" if n_predictions is None else "threads"
         backend, _ = joblib.parallel.get_active_backend(prefer=prefer)
         if isinstance(backend, joblib.parallel.ThreadingBackend) and n_predictions is not None:
@@ -237,8 +247,8 @@ class FitRunner:
         ]
         # workers that are threads of this process get one thread each
         with single_threaded_blas:
-            outputs = parallel.Parallel(prefer=prefer, **self._parallel_kwargs)(
-                parallel.delayed(run)([part]) for part in parts
+            outputs = self._run_in_parallel(
+                (partial(run, [part]) for part in parts), prefer=prefer
             )
         return {place: result for output in outputs for place, result in output.items()}
 
