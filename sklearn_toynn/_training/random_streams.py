@@ -6,8 +6,6 @@ import numpy as np
 from numpy.random.bit_generator import ISeedSequence
 from sklearn.utils import check_random_state
 
-from .._cached_property import cached_property
-
 
 class NoEntropy(ISeedSequence):
     """The seed of a generator that is seeded again right away."""

@@ -13,7 +13,6 @@ from sklearn.base import clone
 from sklearn.datasets import (
     load_breast_cancer,
     load_digits,
-    load_iris,
     load_wine,
     make_classification,
 )
@@ -21,7 +20,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn import TwoLayerNetClassifier
 from sklearn_toynn._nets.column_scaling import (
     NetColumnScaling,
     are_scaled_alike,
