@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from helpers import ends_early, every_case, scaled, solvers_of, wine
-from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone
+from helpers import ends_early, every_case, solvers_of, wine
+from numpy.testing import assert_allclose
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import (
@@ -13,10 +12,9 @@ from sklearn_toynn import (
     TwoLayerNetClassifier,
     TwoLayerNetClassifierCV,
 )
+from sklearn_toynn._training.random_streams import RandomStreams
 from sklearn_toynn._training.solvers import SOLVERS
 from sklearn_toynn.model_selection import FusedGridSearchCV
-
-# ---- initial weights
 
 
 @ends_early
@@ -31,49 +29,31 @@ from sklearn_toynn.model_selection import FusedGridSearchCV
         ("auto", "tanh", (np.sqrt(2 / 500), np.sqrt(2 / 350))),
     ],
 )
-def test_initial_weights(init, activation, stds):
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_initial_weights(solver, init, activation, stds):
+    """They are drawn layer by layer from a stream of their own, whatever the solver."""
     rng = np.random.RandomState(0)
     X, y = StandardScaler().fit_transform(rng.standard_normal((100, 200))), np.arange(100) % 50
-    # a step too short to change a number leaves the start
+    draws, starts = RandomStreams(7).start(0), []
+
+    class Stop(Exception):
+        pass
+
+    def train_nets(nets, *args):
+        starts.extend(nets)
+        raise Stop
+
     net = TwoLayerNetClassifier(
-        300, 0.0, activation=activation, solver="gd", learning_rate=1e-300, max_iter=1, init=init
+        300, activation=activation, solver=solver, init=init, random_state=7
     )
-    first, other = (clone(net).set_params(random_state=i).fit(X, y) for i in range(2))
-    for W, std in zip(first.coefs_, stds, strict=True):
-        tolerance = 4 / np.sqrt(2 * W.size)  # four standard errors
-        assert W.std() == pytest.approx(std, rel=tolerance)
-        assert abs(W.mean()) < 4 * std / np.sqrt(W.size)
-        assert (abs(W) > 2 * std).mean() == pytest.approx(0.0455, abs=0.01)  # as in a normal one
-    for b in first.intercepts_:
-        assert_allclose(b, 0, atol=1e-290)
-    # layers, units and seeds are independent
-    W1, W2 = first.coefs_
-    n = W2.size
-    for a, b in (
-        (W1.ravel()[:n], W2.ravel()),
-        (W1.ravel()[1:], W1.ravel()[:-1]),
-        (W1.T.ravel()[1:], W1.T.ravel()[:-1]),
-        (W1.ravel(), other.coefs_[0].ravel()),
-        (W2.ravel(), other.coefs_[1].ravel()),
-    ):
-        assert abs(np.corrcoef(a, b)[0, 1]) < 4 / np.sqrt(len(a))
-
-
-@ends_early
-def test_initial_weights_do_not_depend_on_the_solver():
-    X, y = scaled("wine")
-    starts = [
-        TwoLayerNetClassifier(
-            7, 0.0, solver=solver, learning_rate=1e-300, max_iter=1, init="he", random_state=0
-        ).fit(X, y)
-        for solver in ("gd", "sgd", "adam")
-    ]
-    for other in starts[1:]:
-        for W, first in zip(other.coefs_, starts[0].coefs_, strict=True):
-            assert_array_equal(W, first)
-
-
-# ---- wrong parameters
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sklearn_toynn._base.train_nets", train_nets)
+        with pytest.raises(Stop):
+            net.fit(X, y)
+    (start,) = starts
+    for W, b, std in zip(start.network.weights, start.network.biases, stds, strict=True):
+        assert_allclose(W.T, std * draws.standard_normal(W.T.shape), rtol=1e-12)
+        assert not b.any()
 
 
 @pytest.mark.parametrize(
@@ -126,9 +106,6 @@ def test_weights_of_zero_are_a_start_where_they_do_not_matter():
     net = TwoLayerNetClassifier(5, max_iter=50, tol=0, warm_start=True, random_state=0)
     net.fit(X, y).set_params(init=0.0).fit(X, y)  # goes on from the fitted weights
     assert net.score(X, y) > 0.98
-
-
-# ---- no NaN without a word
 
 
 @pytest.mark.parametrize(

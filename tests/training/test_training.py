@@ -199,7 +199,7 @@ import numpy as np
 from sklearn.datasets import make_classification
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 
-X, y = make_classification(60_000, 50, n_informative=20, n_classes=8, random_state=0)
+X, y = make_classification(30_000, 40, n_informative=20, n_classes=8, random_state=0)
 X /= X.std(axis=0)
 model_class, solvers = eval(sys.argv[1]), sys.argv[2].split(",")
 for solver in solvers:
