@@ -46,9 +46,9 @@ SHARED_DOCS = {
         of rows. `partial_fit` counts all rows seen so far. Choose this parameter first, as
         `TwoLayerNetClassifierCV` does.
     n_nets : int, default=1
-        How many nets to train, each from initial weights of its own and to its own end, and to
-        average in probability. They see the same batches and are trained together, in threads
-        where that pays.
+        How many nets to train and to average in probability. Each is trained by itself, with
+        initial weights and batches of its own, and in as many threads as BLAS may use. The first
+        is that of ``n_nets=1``.
     activation : {"relu", "leaky_relu", "logistic", "tanh", "gelu", "silu", "identity"}
         "relu" by default.
         The f of the hidden units: max(z, 0); max(z, z / 100); 1 / (1 + exp(-z)); tanh(z);

@@ -34,23 +34,9 @@ def test_initial_weights(solver, init, activation, stds):
     """They are drawn layer by layer from a stream of their own, whatever the solver."""
     rng = np.random.RandomState(0)
     X, y = StandardScaler().fit_transform(rng.standard_normal((100, 200))), np.arange(100) % 50
-    draws, starts = RandomStreams(7).start(0), []
-
-    class Stop(Exception):
-        pass
-
-    def train_nets(nets, *args):
-        starts.extend(nets)
-        raise Stop
-
-    net = TwoLayerNetClassifier(
-        300, activation=activation, solver=solver, init=init, random_state=7
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sklearn_toynn._base.train_nets", train_nets)
-        with pytest.raises(Stop):
-            net.fit(X, y)
-    (start,) = starts
+    draws = RandomStreams(7).start(0)
+    net = TwoLayerNetClassifier(300, activation=activation, solver=solver, init=init)
+    (start,) = net._start(net._validate((X, y, None)), RandomStreams(7))
     for W, b, std in zip(start.network.weights, start.network.biases, stds, strict=True):
         assert_allclose(W.T, std * draws.standard_normal(W.T.shape), rtol=1e-12)
         assert not b.any()
