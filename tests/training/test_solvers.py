@@ -34,7 +34,8 @@ from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 @pytest.mark.parametrize("name", ["iris", "wine", "digits"])
 def test_the_steps_of_mlp(name, algorithm, monkeypatch):
     X, y = load_digits(return_X_y=True) if name == "digits" else scaled(name)
-    X = X / 16 if name == "digits" else X
+    if name == "digits":
+        X, y = X[:500] / 16, y[:500]
     n, n_epochs, alpha = len(y), 60, 0.5
 
     def same_start(self, fan_in, fan_out, dtype):

@@ -11,17 +11,16 @@ from itertools import count
 import numpy as np
 import pytest
 from helpers import (
+    LINEAR_SOLVERS,
     STALLS,
     assert_same_bits,
     ends_early,
     ensemble,
     every_case,
-    every_class,
     fit_with_convergence_warnings_alone,
     interrupt_kernels,
     is_finite,
     plain_objective,
-    solvers_of,
     split,
     wine,
 )
@@ -31,7 +30,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits
 
-from sklearn_toynn import TwoLayerNetClassifier
+from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._training import training
 from sklearn_toynn._training.monitor import Monitor
 from sklearn_toynn._training.random_streams import RandomStreams
@@ -199,9 +198,10 @@ import numpy as np
 from sklearn.datasets import make_classification
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 
-X, y = make_classification(30_000, 40, n_informative=20, n_classes=8, random_state=0)
-X /= X.std(axis=0)
 model_class, solvers = eval(sys.argv[1]), sys.argv[2].split(",")
+n_samples = int(sys.argv[3])
+X, y = make_classification(n_samples, 50, n_informative=20, n_classes=8, random_state=0)
+X /= X.std(axis=0)
 for solver in solvers:
     for validation in ({}, {"X_val": X[:1000], "y_val": y[:1000]}):
         model = model_class(solver=solver, max_iter=100_000, tol=0, n_iter_no_change=100_000,
@@ -222,10 +222,16 @@ for solver in solvers:
 """
 
 
-@every_class
-def test_ctrl_c_leaves_a_fitted_estimator(model_class):
-    solvers = solvers_of(model_class)
-    arguments = [textwrap.dedent(CHILD), model_class.__name__, ",".join(solvers)]
+@pytest.mark.parametrize(
+    ("model_class", "solvers", "n_samples"),
+    [
+        # so many rows that the linear solvers do not end before the signal comes
+        (SoftmaxClassifier, LINEAR_SOLVERS, 60_000),
+        (TwoLayerNetClassifier, sorted(SOLVERS), 10_000),
+    ],
+)
+def test_ctrl_c_leaves_a_fitted_estimator(model_class, solvers, n_samples):
+    arguments = [textwrap.dedent(CHILD), model_class.__name__, ",".join(solvers), str(n_samples)]
     child = subprocess.Popen(
         [sys.executable, "-u", "-c", *arguments],
         stdout=subprocess.PIPE,
