@@ -59,11 +59,14 @@ static ptrdiff_t NAME(whole)(ptrdiff_t n, ptrdiff_t multiple)
                 *(VEC *)lanes = __builtin_convertvector(values, VEC);                          \
                 lanes += net->stride * LANES;                                                  \
             }                                                                                  \
-            for (; j < n_features; j++) {                                                      \
-                const XREAL value = *(const XREAL *)(x + j * stride);                          \
-                lanes[j % LANES] = (REAL)(inverse ? (value - mean[j]) * inverse[j] : value);   \
-                if (j % LANES == LANES - 1)                                                    \
-                    lanes += net->stride * LANES;                                              \
+            while (j < n_features) {                                                           \
+                const ptrdiff_t n = n_features - j < LANES ? n_features - j : LANES;           \
+                for (ptrdiff_t l = 0; l < n; l++) {                                            \
+                    const XREAL value = *(const XREAL *)(x + (j + l) * stride);                \
+                    lanes[l] = (REAL)(inverse ? (value - mean[j + l]) * inverse[j + l] : value); \
+                }                                                                              \
+                lanes += net->stride * LANES;                                                  \
+                j += n;                                                                        \
             }                                                                                  \
         }                                                                                      \
     }
@@ -121,11 +124,12 @@ static void NAME(load)(Net *net, const ptrdiff_t *order, ptrdiff_t start, ptrdif
     net->n_padded = n_padded;
     for (ptrdiff_t i = 0; i < n; i++)
         net->rows[i] = order ? order[i] : start + i;
-    for (ptrdiff_t i = 0; i < n_padded; i++) {
-        const int is_row = i < n && samples->codes;
-        net->codes[i] = is_row ? samples->codes[net->rows[i]] : 0;
-        loss_weights[i] = is_row ? weights[net->rows[i]] * scale : 0;
+    for (ptrdiff_t i = 0; samples->codes && i < n; i++) {
+        net->codes[i] = samples->codes[net->rows[i]];
+        loss_weights[i] = weights[net->rows[i]] * scale;
     }
+    for (ptrdiff_t i = n; i < n_padded; i++)
+        net->codes[i] = loss_weights[i] = 0;
     if (net->is_by_entry)
         return;
     for (ptrdiff_t p = 0; n < n_padded && p * LANES < samples->n_features; p++)
