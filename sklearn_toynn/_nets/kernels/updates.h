@@ -194,28 +194,25 @@ static void NAME(descend)(const Net *net, double step_size)
         w[i] -= (net->param_scale ? scale[i] : 1) * (size * gradient[i]);
 }
 
-/* random_interval(max) of NumPy's legacy generator: a number in [0, max] by masked rejection. */
-static ptrdiff_t NAME(draw)(BitGenerator *generator, uint64_t max)
-{
-    uint64_t mask = max, value;
-    for (int shift = 1; shift < 64; shift *= 2)
-        mask |= mask >> shift;
-    do
-        value = max <= 0xffffffff ? generator->next_uint32(generator->state)
-                                  : generator->next_uint64(generator->state);
-    while ((value &= mask) > max);
-    return (ptrdiff_t)value;
-}
-
-/* The rows in use, shuffled as RandomState.shuffle() does unless there is no generator. */
+/* The rows in use, shuffled as RandomState.shuffle() does unless there is no generator: each place
+   is swapped with one drawn from those up to it, by masked rejection. */
 static void NAME(draw_order)(const Samples *samples, const Update *update)
 {
     const ptrdiff_t n = samples->n_samples;
     ptrdiff_t *order = update->order;
+    const BitGenerator *generator = update->bit_generator;
     for (ptrdiff_t i = 0; i < n; i++)
         order[i] = samples->rows ? samples->rows[i] : i;
-    for (ptrdiff_t i = n - 1; update->bit_generator && i > 0; i--) {
-        const ptrdiff_t j = NAME(draw)(update->bit_generator, i), kept = order[j];
+    uint64_t mask = UINT64_MAX; /* the bits of i */
+    for (ptrdiff_t i = n - 1; generator && i > 0; i--) {
+        uint64_t j;
+        while (mask >> 1 >= (uint64_t)i)
+            mask >>= 1;
+        do
+            j = mask & (mask <= 0xffffffff ? generator->next_uint32(generator->state)
+                                           : generator->next_uint64(generator->state));
+        while (j > (uint64_t)i);
+        const ptrdiff_t kept = order[j];
         order[j] = order[i];
         order[i] = kept;
     }
