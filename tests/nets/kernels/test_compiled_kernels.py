@@ -41,7 +41,7 @@ if CompiledKernels:
 
     from sklearn_toynn._nets.kernels import compiled_kernels
 
-pytestmark = needs_compiled
+pytestmark = [needs_compiled, pytest.mark.usefixtures("each_instruction_set")]
 
 
 # ---- up to rounding, what NumPy's kernels compute
