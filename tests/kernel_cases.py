@@ -13,7 +13,6 @@ from scipy import sparse
 from sklearn_toynn._nets.activations import ACTIVATIONS
 from sklearn_toynn._nets.best_weights import BestWeights
 from sklearn_toynn._nets.column_scaling import NetColumnScaling
-from sklearn_toynn._nets.kernels.numpy_kernels import NumpyKernels
 from sklearn_toynn._nets.loss import Penalty
 from sklearn_toynn._nets.network import Network, flatten
 from sklearn_toynn._nets.samples import Samples
