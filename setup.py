@@ -55,7 +55,8 @@ class BuildKernels(build_ext):
 
     def replace_msvc(self):
         """Compile with clang-cl, as MSVC has no vectors."""
-        self.compiler.initialize(self.plat_name)
+        if not self.compiler.initialized:
+            self.compiler.initialize(self.plat_name)
         self.compiler.cc = shutil.which("clang-cl")
         if self.compiler.cc is None:
             raise CompileError("On Windows, the kernels need clang-cl, which comes with LLVM.")
