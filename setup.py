@@ -54,7 +54,7 @@ class BuildKernels(build_ext):
         super().build_extension(ext)
 
     def replace_msvc(self):
-        """Compile with clang-cl, as MSVC has no vectors."""
+        """Compile with clang-cl: MSVC has no vectors."""
         if not self.compiler.initialized:
             self.compiler.initialize(self.plat_name)
         self.compiler.cc = shutil.which("clang-cl")

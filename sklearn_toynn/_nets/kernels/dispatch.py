@@ -49,7 +49,7 @@ selected = select(os.environ.get(VARIABLE, ""))
 #: The sets, in order of preference.
 KERNELS: list[type[Kernels]] = [NumpyKernels]
 #: Of the compiled kernels, where they run.
-instruction_set = None
+instruction_set: str | None = None
 if selected == "compiled":
     from ._compiled import choose, instruction_sets
     from .compiled_kernels import CompiledKernels
