@@ -92,29 +92,6 @@ def test_tol_of_zero_runs_all_iterations(model_class, solver, schedule):
     assert model.n_iter_ < 40
 
 
-@every_class
-@every_batch_solver
-@pytest.mark.parametrize("schedule", ["constant", "inverse", lambda _: 1.0])
-def test_warns_at_max_iter_while_the_loss_falls(model_class, solver, schedule):
-    model = model_class(
-        solver=solver, learning_rate=1e-3, schedule=schedule, max_iter=5, random_state=0
-    )
-    with pytest.warns(ConvergenceWarning, match=r"max_iter=5 .*tol"):
-        model.fit(*scaled("wine"))
-    assert model.n_iter_ == 5
-
-
-@every_class
-@every_batch_solver
-def test_the_warning_does_not_advise_what_is_so_already(model_class, solver):
-    X, X_val, y, y_val = split()
-    model = model_class(solver=solver, schedule="cosine", max_iter=3, random_state=0)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        model.fit(X, y, X_val=X_val, y_val=y_val)
-    assert not [w for w in caught if "schedule='cosine'" in str(w.message)]
-
-
 def largest_gradient_entry(model, X, y):
     """By the formula for softmax, row-major."""
     scores = X @ model.coef_.T + model.intercept_
@@ -251,12 +228,6 @@ def test_the_first_reason_that_holds(is_finite, n_stalled, largest, asks, n_iter
     assert reason == expected
 
 
-def test_without_a_reason_to_stall_nothing_stalls():
-    policy = make_policy(stall_reason=None)
-    state = {"is_finite": True, "largest_gradient_entry": None, "callback_asks": False}
-    assert policy.find_reason(**state, n_stalled=100, n_iter=19) is None
-
-
 BATCHES = {"stops_on_loss": True, "stops_on_gradient": False, "runs_all": True}
 DESCENT = {"stops_on_loss": False, "stops_on_gradient": True, "runs_all": True}
 LBFGS = {"stops_on_loss": False, "stops_on_gradient": True, "runs_all": False}
@@ -290,26 +261,6 @@ def test_at_max_iter(make, solver, schedule):
     ends = schedule == "cosine" or (schedule == "auto" and solver in BATCH_SOLVERS)
     follows = solver in FIRST_ORDER
     assert model.stop_reason_ == ("schedule" if ends and follows else "max_iter")
-
-
-@ends_early
-@pytest.mark.parametrize(("max_iter", "expected"), [(300, "validation"), (3, "schedule")])
-@pytest.mark.parametrize("solver", BATCH_SOLVERS)
-@pytest.mark.parametrize("make", [net, softmax])
-def test_a_validation_set_beside_a_schedule(make, solver, max_iter, expected):
-    model = make(solver=solver, early_stopping=True, tol=1e-2, max_iter=max_iter).fit(X, y)
-    assert (model.n_iter_ < max_iter) == (expected == "validation")
-    assert model.stop_reason_ == expected
-
-
-@ends_early
-@pytest.mark.parametrize(("make", "solver"), MODELS)
-def test_validation(make, solver):
-    params = {"tol": 1e-9, "schedule": "constant", "max_iter": 3000, "n_iter_no_change": 2}
-    rng = np.random.RandomState(0)
-    codes = rng.permutation(y)  # labels that nothing can be learnt about
-    model = make(solver=solver, reg=0, **params).fit(X, codes, X_val=X, y_val=rng.permutation(y))
-    assert model.stop_reason_ == "validation"
 
 
 def test_precision():
