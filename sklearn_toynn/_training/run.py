@@ -166,6 +166,29 @@ class TrainingRun:
         """Return the loss of a net that still trains, before its last iteration."""
         return self._histories[net].loss_curve[-1]
 
+    def describe_fall(self, net):
+        """Say that the loss of a net still fell when the schedule ended; return None if not.
+
+        It falls if the last tenth of the sum of step sizes brings more than 5 % of the total
+        fall (half of the average) and of log K / 2, where log K is the loss of zero weights. A
+        net whose loss is at most log K / 2 has learned something; there is no warning.
+        """
+        curve = self._histories[net].loss_curve
+        if self.watches_validation or len(curve) < 2:
+            return None
+        middles = (np.arange(len(curve)) + 0.5) / len(curve)
+        steps = np.cumsum([self.schedule.factor(progress) for progress in middles])
+        place = min(int(np.searchsorted(steps, 0.9 * steps[-1])), len(curve) - 2)
+        log_k = math.log(self.objective.network.widths[-1])
+        fall, total = curve[place] - curve[-1], curve[0] - curve[-1]
+        if fall <= 0.05 * max(total, log_k / 2) or curve[-1] <= log_k / 2:
+            return None
+        return (
+            f"The loss was still falling when the schedule ended: from {curve[place]:.3g} after "
+            f"{place + 1} to {curve[-1]:.3g} after {len(curve)} epochs. Raise max_iter "
+            f"(now {self.options.max_iter})."
+        )
+
     def close(self, reason):
         """Let go the nets that still train, with the weights that they have now."""
         if self.n_nets:

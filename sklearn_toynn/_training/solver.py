@@ -75,8 +75,10 @@ class Solver(ABC):
         reason : str
             One of `STOP_REASONS`.
         """
-        if reason != "max_iter" or run.options.tol == 0:
+        if reason not in ("max_iter", "schedule") or run.options.tol == 0:
             return reason, None
+        if reason == "schedule":
+            return reason, run.describe_fall(net)
         if not run.policy.watches_gradient:
             return reason, run.policy.describe_progress()
         largest = run.objective.largest_gradient_entries()[net]

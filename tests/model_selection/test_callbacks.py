@@ -179,6 +179,7 @@ class TestTaskTreeOfSearches:
 
 @needs_callbacks
 class TestFusedSearch:
+    @ends_early
     def test_a_stack_shows_its_epochs(self):
         recorder = Propagated()
         net = make_model(TwoLayerNetClassifier, "adam")
