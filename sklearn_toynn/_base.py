@@ -315,8 +315,9 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         Warns
         -----
         ConvergenceWarning
-            If training diverged, if it ended at `max_iter` before its stopping rule did (no
-            warning with ``tol=0``), or if the loss of "gd" has risen again.
+            If training diverged, if it ended at `max_iter` before its stopping rule did, if the
+            loss was high and still falling at the end of the cosine schedule (neither with
+            ``tol=0``), or if the loss of "gd" has risen again.
         """
         with restored_on_error(self):
             streams = RandomStreams(self.random_state)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from helpers import assert_same_bits, docstring_entries, needs_callbacks, scaled
+from helpers import assert_same_bits, docstring_entries, ends_early, needs_callbacks, scaled
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
@@ -230,6 +230,7 @@ def test_wrong_parameters_are_named(cv_class, params, message):
     assert_array_equal(model.predict_proba(X), before)
 
 
+@ends_early
 @pytest.mark.parametrize("size", [4, np.int64(4)])
 def test_one_width_as_a_number(size):
     one, listed = (make(TwoLayerNetClassifierCV, hidden_sizes=sizes) for sizes in (size, [4]))
@@ -250,6 +251,7 @@ def test_a_fold_without_weight_is_named(cv_class, scoring, use):
         model.fit(X, y, weights)
 
 
+@ends_early
 @every_cv_class
 def test_a_fold_without_weight_may_be_scored_without(cv_class):
     weights = np.ones(len(y))

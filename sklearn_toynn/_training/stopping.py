@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from .schedules import Schedule
 
 #: The values of `stop_reason_`.
@@ -114,6 +116,25 @@ class StoppingPolicy:
             f"of the gradient was {largest_entry:.3g}, above tol={self.tol:.3g}. Raise max_iter "
             f"or tol{scaling_advice}."
         )
+
+
+def describe_fall(curve, step_sizes, log_n_classes, max_iter):
+    """Return the warning that the loss still fell when the schedule ended, or None.
+
+    It falls if the last tenth of the sum of step sizes brings more than 5 % of the total fall
+    (half of the average) and of log K / 2, where log K is the loss of zero weights. A net whose
+    loss is at most log K / 2 has learned something; there is no warning.
+    """
+    steps = np.cumsum(step_sizes)
+    place = min(int(np.searchsorted(steps, 0.9 * steps[-1])), len(curve) - 2)
+    fall, total = curve[place] - curve[-1], curve[0] - curve[-1]
+    if fall <= 0.05 * max(total, log_n_classes / 2) or curve[-1] <= log_n_classes / 2:
+        return None
+    return (
+        f"The loss was still falling when the schedule ended: from {curve[place]:.3g} after "
+        f"{place + 1} to {curve[-1]:.3g} after {len(curve)} epochs. Raise max_iter "
+        f"(now {max_iter})."
+    )
 
 
 def describe_large_loss(loss, n_classes, reg, *, has_learning_rate, scaling_advice=""):

@@ -21,11 +21,11 @@ from helpers import (
 )
 from scipy.special import log_softmax
 from sklearn.base import clone
-from sklearn.datasets import load_iris, load_wine, make_moons
+from sklearn.datasets import load_digits, load_iris, load_wine, make_moons
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import StandardScaler, scale
 
-from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn import MultiLayerNetClassifier, SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._training.schedules import SCHEDULES
 from sklearn_toynn._training.solvers import SOLVERS
 from sklearn_toynn._training.stopping import STOP_REASONS, StoppingPolicy
@@ -70,12 +70,36 @@ def test_stops_where_the_objective_stands_still(
 @every_batch_solver
 def test_cosine_runs_to_max_iter_without_a_warning(model_class, solver):
     X, y = scaled("iris")
-    model = model_class(solver=solver, tol=1.0, n_iter_no_change=1, max_iter=33, random_state=0)
-    assert model.fit(X, y).n_iter_ == 33
+    model = model_class(solver=solver, tol=1.0, n_iter_no_change=1, max_iter=133, random_state=0)
+    assert model.fit(X, y).n_iter_ == 133
     # from a start at the minimum, too, where nothing improves
     model.set_params(warm_start=True)
-    assert model.fit(X, y).fit(X, y).n_iter_ == 33
-    assert len(model.loss_curve_) == 3 * 33
+    assert model.fit(X, y).fit(X, y).n_iter_ == 133
+    assert len(model.loss_curve_) == 3 * 133
+
+
+@pytest.mark.parametrize("max_iter", [2, 5, 10, 30])
+@every_batch_solver
+def test_cosine_warns_if_the_loss_still_falls(solver, max_iter):
+    X, y = load_iris(return_X_y=True)
+    model = TwoLayerNetClassifier(8, solver=solver, max_iter=max_iter, random_state=0)
+    with pytest.warns(ConvergenceWarning, match=f"still falling .*max_iter .now {max_iter}"):
+        model.set_params(learning_rate=0.01).fit(X, y)
+    assert model.score(X, y) < 0.7
+    if model.loss_ < np.log(3):  # else there is another warning
+        model.set_params(tol=0).fit(X, y)
+        model.set_params(tol=1e-5).fit(X, y, X_val=X, y_val=y)
+
+
+@pytest.mark.parametrize("scale", [scale, np.asarray])
+@pytest.mark.parametrize("load", [*LOADERS.values(), load_digits])
+@pytest.mark.parametrize(
+    "model_class", [SoftmaxClassifier, TwoLayerNetClassifier, MultiLayerNetClassifier]
+)
+def test_defaults_do_not_warn(model_class, load, scale):
+    X, y = load(return_X_y=True)
+    for solver in BATCH_SOLVERS:
+        model_class(solver=solver, random_state=0).fit(scale(X), y)
 
 
 @every_class
