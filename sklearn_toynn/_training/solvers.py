@@ -191,7 +191,6 @@ class MiniBatchSolver(FirstOrderSolver):
         """Return 4500 / sqrt(n_samples) epochs, within [20, 240]: more steps for more rows."""
         return min(max(round(4500 / math.sqrt(n_samples)), 20), 240)
 
-
     def warn_of_end(self, objective, state, monitor, get_scaling_advice):
         """Also warn if the loss was high and still falling when the schedule ended."""
         if monitor.reason != "schedule":
