@@ -174,6 +174,7 @@ class TestFittedEstimator:
         assert_same_model(model, plain)
         assert_same_model(recorder.models[-1], model)
 
+    @ends_early
     def test_it_keeps_nothing_of_an_earlier_fit(self):
         recorder = Recorder()
         model = make_model(SoftmaxClassifier, "adam", early_stopping=True).fit(X, y)
