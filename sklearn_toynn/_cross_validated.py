@@ -480,8 +480,7 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     """`TwoLayerNetClassifier` whose penalty and width are chosen by cross-validation.
 
     The answer to "would a small net do better, how wide, and how strongly regularised?" in a line.
-    The candidates are single nets, trained together; the chosen one is fitted to all rows with
-    `n_nets`. It is the `TwoLayerNetClassifier` that `GridSearchCV` over the same values and folds
+    The candidates are single nets. The chosen one is fitted to all rows with `n_nets`. It is the `TwoLayerNetClassifier` that `GridSearchCV` over the same values and folds
     would choose.
 
     Parameters
@@ -501,7 +500,7 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
         a parameter `labels` gets all classes, so a test fold may lack some of them, and the last
         of two classes is the positive one.
     n_jobs : int, default=None
-        The number of jobs of the search. One trains its candidates in threads.
+        The number of jobs of the search. One job trains the candidates in threads.
     refit : bool or callable, default=True
         Whether to fit the chosen one to all rows. A callable gets `cv_results_` and returns which
         index it chooses, as `model_selection.one_standard_error` does.

@@ -1,7 +1,7 @@
 """The update rules of the first-order solvers.
 
 To add a rule, write a subclass of `UpdateRule`, enter it in `SOLVERS` of `_training.solvers`, and
-in C in `step` of kernels/passes.h.
+in C in `update` and `step` of kernels/updates.h.
 """
 
 import math
