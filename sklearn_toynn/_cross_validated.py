@@ -480,8 +480,8 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     """`TwoLayerNetClassifier` whose penalty and width are chosen by cross-validation.
 
     The answer to "would a small net do better, how wide, and how strongly regularised?" in a line.
-    The candidates are single nets. The chosen one is fitted to all rows with `n_nets`. It is the `TwoLayerNetClassifier` that `GridSearchCV` over the same values and folds
-    would choose.
+    The candidates are single nets. The chosen one is fitted to all rows with `n_nets`. It is the
+    `TwoLayerNetClassifier` that `GridSearchCV` over the same values and folds would choose.
 
     Parameters
     ----------
