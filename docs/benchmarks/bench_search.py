@@ -1,4 +1,4 @@
-"""An ordinary search beside `MLPClassifier`'s, and the effect of its parameters, n_jobs and float32.
+"""An ordinary search beside `MLPClassifier`'s, and the effect of parameters, n_jobs and float32.
 
     python docs/benchmarks/bench_search.py [ordinary] [parameters] [jobs] [--rounds 1]
 
