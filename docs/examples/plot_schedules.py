@@ -20,7 +20,7 @@ X = X / 16
 # %%
 # Four by name, one of one's own
 # ------------------------------
-# A callable gets p, from 0 to 1, and returns the factor. This one warms up and then falls linearly.
+# A callable gets p, from 0 to 1, and returns the factor. This one warms up, then falls linearly.
 # ("plateau" has no such formula: it divides the step by 5 when the loss no longer falls.)
 
 
