@@ -1,8 +1,7 @@
 """The compiled kernels, and the tests and docs of the sdist: what no table can say."""
 
 import os
-import platform
-import sysconfig
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.sdist import sdist
+from setuptools.errors import CompileError
 
 KERNELS = Path("sklearn_toynn", "_nets", "kernels")
 # nothing that takes NaN and infinity for granted: divergence is found by them
@@ -17,21 +17,14 @@ FLAGS = [  # GCC's and Clang's
     *["-O3", "-std=gnu99", "-g0", "-fno-math-errno", "-fno-trapping-math"],
     *["-ffp-contract=fast", "-fopenmp-simd"],  # fused multiply-add, and sums in vectors
 ]
-#: The tables of kernels: the bytes of a vector, and flags, for x86-64 and elsewhere.
-X86_64 = {
-    "kernels_baseline": (16, []),
-    "kernels_avx2": (32, ["-mavx2", "-mfma"]),
-    "kernels_avx512": (
-        64,
-        [
-            *["-mavx512" + name for name in ("f", "dq", "bw", "vl", "cd")],
-            "-mavx2",
-            "-mfma",
-            "-mprefer-vector-width=512",
-        ],
-    ),
+#: The tables of kernels: the bytes of a vector, and flags. Those of AVX are for x86-64.
+BASELINE = {"kernels_baseline": (16, [])}
+AVX2 = ["-mavx2", "-mfma"]
+AVX512 = [*("-mavx512" + part for part in ("f", "dq", "bw", "vl", "cd")), *AVX2]
+AVX = {
+    "kernels_avx512": (64, [*AVX512, "-mprefer-vector-width=512"]),
+    "kernels_avx2": (32, AVX2),
 }
-OTHERS = {"kernels_baseline": (16, [])}
 # in the manner of a MANIFEST.in
 SDIST = ["graft docs", "graft tests", "include CITATION.cff", "global-exclude *.pyc *.png"]
 
@@ -47,30 +40,42 @@ class BuildKernels(build_ext):
         super().run()
 
     def build_extension(self, ext):
-        sets = X86_64 if platform.machine().lower() in ("x86_64", "amd64") else OTHERS
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            jobs = [pool.submit(self.compile_kernels, *item) for item in sets.items()]
-            jobs.append(pool.submit(self.compile_module, ext))
+        if self.compiler.compiler_type == "msvc":
+            self.replace_msvc()
+        has_avx = self.plat_name.endswith(("x86_64", "amd64"))
+        with ThreadPoolExecutor() as pool:
+            jobs = [pool.submit(self.compile_module, ext, has_avx)]
+            for table, (size, flags) in (AVX | BASELINE if has_avx else BASELINE).items():
+                macros = [("KERNELS", table), ("VECTOR_BYTES", str(size))]
+                arguments = KERNELS / "kernels.c", table, FLAGS + flags, macros
+                jobs.append(pool.submit(self.compile, *arguments))
             ext.extra_objects = [name for job in jobs for name in job.result()]
         ext.sources = []
         super().build_extension(ext)
 
-    def compile_kernels(self, table, vector):
-        size, flags = vector
-        macros = [("KERNELS", table), ("VECTOR_BYTES", str(size))]
-        return self.compile(KERNELS / "kernels.c", table, FLAGS + flags, macros)
+    def replace_msvc(self):
+        """Compile with clang-cl, as MSVC has no vectors."""
+        if not self.compiler.initialized:
+            self.compiler.initialize(self.plat_name)
+        self.compiler.cc = shutil.which("clang-cl")
+        if self.compiler.cc is None:
+            raise CompileError("On Windows, the kernels need clang-cl, which comes with LLVM.")
 
-    def compile_module(self, ext):
+    def compile_module(self, ext, has_avx):
         (module,) = cythonize(ext, build_dir=self.build_temp, quiet=True)
-        return self.compile(module.sources[0], "module", ["-O1", *FLAGS[1:]], [])
+        macros = [("HAS_AVX", "1")] if has_avx else []
+        return self.compile(module.sources[0], "module", ["-O1", *FLAGS[1:]], macros)
 
     def compile(self, source, folder, flags, macros):
         """Compile a file into a folder of its own; return the names of its objects."""
+        flags = [*flags, *os.environ.get("CFLAGS", "").split()]  # the user's come last
+        if self.compiler.compiler_type == "msvc":
+            flags = ["/clang:" + flag for flag in flags]
         return self.compiler.compile(
             [str(source)],
             str(Path(self.build_temp, folder)),
             macros=macros,
-            include_dirs=[str(KERNELS), sysconfig.get_path("include")],
+            include_dirs=[str(KERNELS)],
             extra_preargs=flags,
         )
 
@@ -87,7 +92,6 @@ class SourceDistribution(sdist):
 kernels = Extension(
     "sklearn_toynn._nets.kernels._compiled",
     [str(KERNELS / "_compiled.pyx")],
-    include_dirs=[str(KERNELS)],
     depends=sorted(map(str, [*KERNELS.glob("*.h"), *KERNELS.glob("*.c")])),
     # without a compiler NumPy's kernels serve, unless the compiled ones are asked for
     optional=os.environ.get("SKLEARN_TOYNN_KERNELS") != "compiled",

@@ -20,6 +20,11 @@ def show_versions() -> None:
     compiled one where it was built, unless the environment variable ``SKLEARN_TOYNN_KERNELS`` was
     ``numpy`` when the package was imported.
 
+    With the compiled kernels, a second line says which instruction set they use:
+    ``instruction set: avx512``, ``avx2`` or ``sse2`` on x86-64, ``neon`` on 64-bit Arm,
+    ``baseline`` elsewhere. It is the best that the processor has, unless the environment variable
+    ``SKLEARN_TOYNN_INSTRUCTION_SET`` named another one when the package was imported.
+
     Examples
     --------
     >>> from sklearn_toynn import show_versions
@@ -32,10 +37,13 @@ def show_versions() -> None:
     }
     versions = {name: import_module(name).__version__ for name in MODULES}
     blas = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    kernels = f"kernels: {dispatch.selected}"
+    if dispatch.instruction_set is not None:
+        kernels += f"\ninstruction set: {dispatch.instruction_set}"
     parts = [
         _section("System", system),
         _section("Python dependencies", versions),
-        f"kernels: {dispatch.selected}",
+        kernels,
         *(_section("BLAS", library) for library in blas),
     ]
     print("\n\n".join(parts))  # noqa: T201

@@ -13,7 +13,6 @@ from scipy import sparse
 from sklearn_toynn._nets.activations import ACTIVATIONS
 from sklearn_toynn._nets.best_weights import BestWeights
 from sklearn_toynn._nets.column_scaling import NetColumnScaling
-from sklearn_toynn._nets.kernels.numpy_kernels import NumpyKernels
 from sklearn_toynn._nets.loss import Penalty
 from sklearn_toynn._nets.network import Network, flatten
 from sklearn_toynn._nets.samples import Samples
@@ -22,18 +21,19 @@ from sklearn_toynn._training.random_streams import make_bit_generator
 from sklearn_toynn._training.solvers import OptimizerState
 
 try:
+    from sklearn_toynn._nets.kernels import _compiled
     from sklearn_toynn._nets.kernels.compiled_kernels import CompiledKernels
 except ImportError:
     CompiledKernels = None
 
+#: The instruction sets of this processor that the compiled kernels know.
+INSTRUCTION_SETS = _compiled.instruction_sets() if CompiledKernels else []
+
 needs_compiled = pytest.mark.skipif(
     CompiledKernels is None, reason="the compiled kernels are not built"
 )
-both_sets = pytest.mark.parametrize(
-    "kernels_class",
-    [NumpyKernels, pytest.param(CompiledKernels, marks=needs_compiled)],
-    ids=["numpy", "compiled"],
-)
+#: NumPy's kernels, and the compiled ones on each instruction set; see conftest.py.
+both_sets = pytest.mark.parametrize("kernels_class", ["numpy", *INSTRUCTION_SETS], indirect=True)
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 # from one layer to four, of each kind of product: thin and, beyond 64, by BLAS

@@ -125,11 +125,13 @@ def instruction_sets():
 
 
 def choose(str name):
-    """Have an instruction set used from now on."""
+    """Use one of these instruction sets for all nets that are made from now on."""
     global chosen
     for i in range(n_choices):
-        if choices[i].name.decode() == name:
+        if choices[i].is_here and choices[i].name.decode() == name:
             chosen = choices[i].kernels
+            return
+    raise ValueError(f"name must be one of {instruction_sets()}, got {name!r}")
 
 
 choose(instruction_sets()[0])

@@ -16,20 +16,37 @@ typedef struct {
     int is_here;
 } Choice;
 
-#if defined(__x86_64__)
+#ifdef HAS_AVX /* defined by setup.py, which compiles these */
+#include <cpuid.h>
+
 extern const InstructionSet kernels_baseline, kernels_avx2, kernels_avx512;
+
+/* The instruction sets by CPUID, and XCR0, which says whose registers the system saves. They are
+   those of CPUID in volume 2A of Intel's manual; __builtin_cpu_supports would need a library of
+   Clang's on Windows. */
+static inline void find_avx(int *has_avx2, int *has_avx512)
+{
+    const unsigned fma = 1u << 12, osxsave = 1u << 27, avx2 = 1u << 5;
+    /* F, DQ, CD, BW and VL */
+    const unsigned avx512 = 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31;
+    unsigned a, b, c, d, saved, high;
+    *has_avx2 = *has_avx512 = 0;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || ~c & (fma | osxsave))
+        return;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
+        return;
+    __asm__("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
+    *has_avx2 = b & avx2 && (saved & 0x6) == 0x6;
+    *has_avx512 = *has_avx2 && (b & avx512) == avx512 && (saved & 0xe6) == 0xe6;
+}
 
 /* The best first; returns their number. */
 static inline int list_choices(Choice choices[3])
 {
-    __builtin_cpu_init();
-    choices[0] = (Choice){"avx512", &kernels_avx512,
-                          __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-                              __builtin_cpu_supports("avx512bw") &&
-                              __builtin_cpu_supports("avx512vl") &&
-                              __builtin_cpu_supports("avx512cd")};
-    choices[1] = (Choice){"avx2", &kernels_avx2,
-                          __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")};
+    int has_avx2, has_avx512;
+    find_avx(&has_avx2, &has_avx512);
+    choices[0] = (Choice){"avx512", &kernels_avx512, has_avx512};
+    choices[1] = (Choice){"avx2", &kernels_avx2, has_avx2};
     choices[2] = (Choice){"sse2", &kernels_baseline, 1};
     return 3;
 }
@@ -38,7 +55,12 @@ extern const InstructionSet kernels_baseline;
 
 static inline int list_choices(Choice choices[3])
 {
-    choices[0] = (Choice){"baseline", &kernels_baseline, 1};
+#ifdef __aarch64__
+    const char *name = "neon";
+#else
+    const char *name = "baseline";
+#endif
+    choices[0] = (Choice){name, &kernels_baseline, 1};
     return 1;
 }
 #endif

@@ -8,6 +8,7 @@ from .numpy_kernels import NumpyKernels
 
 VARIABLE = "SKLEARN_TOYNN_KERNELS"
 CHOICES = ("numpy", "compiled")
+SET_VARIABLE = "SKLEARN_TOYNN_INSTRUCTION_SET"
 
 
 def select(asked):
@@ -32,14 +33,30 @@ def select(asked):
     return "compiled"
 
 
+def select_instruction_set(asked, available):
+    """Return the instruction set that was asked for, or the first of those available."""
+    if asked and asked not in available:
+        raise ValueError(
+            f"The environment variable {SET_VARIABLE} is {asked!r}. The compiled kernels have "
+            f"{', '.join(map(repr, available))} on this processor. Leave the variable unset or "
+            f"empty for {available[0]!r}."
+        )
+    return asked or available[0]
+
+
 selected = select(os.environ.get(VARIABLE, ""))
 
 #: The sets, in order of preference.
 KERNELS: list[type[Kernels]] = [NumpyKernels]
+#: Of the compiled kernels, where they run.
+instruction_set = None
 if selected == "compiled":
+    from ._compiled import choose, instruction_sets
     from .compiled_kernels import CompiledKernels
 
     KERNELS.insert(0, CompiledKernels)
+    instruction_set = select_instruction_set(os.environ.get(SET_VARIABLE, ""), instruction_sets())
+    choose(instruction_set)
 
 
 def choose_kernels(network, X):

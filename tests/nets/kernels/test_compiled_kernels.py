@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 from kernel_cases import (
+    RTOL,
     RULES,
     CompiledKernels,
     assert_checks,
@@ -41,7 +42,7 @@ if CompiledKernels:
 
     from sklearn_toynn._nets.kernels import compiled_kernels
 
-pytestmark = needs_compiled
+pytestmark = [needs_compiled, pytest.mark.usefixtures("each_instruction_set")]
 
 
 # ---- up to rounding, what NumPy's kernels compute
@@ -75,6 +76,59 @@ def test_sets_agree_on_200_iterations_of_the_spiral(monkeypatch, activation, sol
     assert_allclose(compiled.loss_curve_, by_numpy.loss_curve_, rtol=1e-9)
     assert_allclose(compiled.loss_, by_numpy.loss_, rtol=1e-9)
     assert_allclose(compiled.predict_proba(X), by_numpy.predict_proba(X), atol=1e-7)
+
+
+@every_kind
+@both_dtypes
+def test_sets_agree_on_any_shape(dtype, kind, monkeypatch):
+    """Each number of columns, units, classes and rows leaves other parts of vectors and tiles."""
+    rng, rtol = np.random.RandomState(0), RTOL[dtype]
+    for trial in range(40):
+        widths = tuple(map(int, rng.randint(1, 71, rng.randint(2, 5))))
+        widths = (*widths[:-1], widths[-1] + 1)
+        n_samples, activation = rng.randint(2, 71), rng.choice(list(ACTIVATIONS))
+        samples = make_samples(widths, n_samples, kind, dtype=dtype, uses_rows=trial % 2 == 0)
+        if "csr" in kind and trial % 4 < 2:  # few enough entries for products entry by entry
+            monkeypatch.setattr(compiled_kernels, "MAX_DENSE_COLUMNS", 0)
+            samples.X.data[rng.uniform(size=samples.X.nnz) < 0.9] = 0
+            samples.X.eliminate_zeros()
+        network = make_network(widths, activation, dtype=dtype)
+        batch = rng.permutation(len(samples.codes))[: rng.randint(1, n_samples + 1)]
+        rule_name, batch_size = rng.choice(["gd", "sgd"]), rng.randint(1, 71)
+        rule = RULES[rule_name]
+        results = []
+        for kernels_class in (NumpyKernels, CompiledKernels):
+            kernels = make_kernels(kernels_class, network, samples)
+            of_one = [kernels.batch_value_and_gradient(batch), kernels.gradient.copy()]
+            of_one += [kernels.value_and_gradient(), kernels.gradient.copy(), kernels.value()]
+            of_one += [kernels.scores(network, samples.X)]
+            sizes = make_step_sizes(rule, samples, n_epochs=2, batch_size=batch_size, rate=1e-3)
+            changed = run_epochs(kernels, rule, sizes, batch_size=batch_size)
+            results.append([*of_one, changed["losses"], changed["parameters"]])
+        for compiled, by_numpy in zip(results[1], results[0], strict=True):
+            assert_close(compiled, by_numpy, 10 * rtol)
+
+
+@pytest.mark.slow
+@both_dtypes
+@pytest.mark.parametrize("rule_name", ["sgd", "adam"])
+def test_moments_without_gradients_do_not_slow_down(rule_name, dtype):
+    """Dead units leave moments that decay, to numbers that are slow unless they become 0."""
+    widths, rule, n_epochs = (64, 64, 2), RULES[rule_name], 500
+    network, samples = make_network(widths, "relu", dtype=dtype), make_samples(widths, 1)
+    samples = Samples(samples.X.astype(dtype), samples.codes, samples.weights.astype(dtype))
+    network.biases[0][...] = -1000
+    kernels, best = make_kernels(CompiledKernels, network, samples, reg=0.0), None
+    parameters, moments = kernels.network.parameters, np.ones((2, len(network.parameters)), dtype)
+    state, best = OptimizerState(moments[: rule.n_moments]), BestWeights(parameters)
+    sizes, seconds = np.full((n_epochs, 1), 1e-6), []
+    for _ in range(100_000 // n_epochs):
+        start = time.perf_counter()
+        kernels.run_epochs(rule, state, sizes, 1, None, best, -1.0)
+        seconds.append(time.perf_counter() - start)
+    assert not moments[0][: 64 * 64].any()
+    assert min(seconds[-20:]) < 3 * min(seconds[:20])
+    assert np.finfo(dtype).smallest_subnormal * dtype(1) > 0  # as before, outside
 
 
 # ---- the same bits, wherever arrays lie
@@ -159,12 +213,46 @@ def layouts(X, path):
     }
 
 
+@pytest.mark.parametrize("kind", ["dense", "csr"])
+@pytest.mark.parametrize("dtypes", [(np.float32, np.float64), (np.float64, np.float32)])
+def test_rows_of_the_other_dtype_are_converted(dtypes, kind):
+    dtype, dtype_of_X = dtypes
+    widths = (37, 20, 3)
+    network = make_network(widths, dtype=dtype)
+    X, codes, weights = (
+        getattr(make_samples(widths, 48, kind, dtype=np.float32), name)
+        for name in ("X", "codes", "weights")
+    )
+    weights = weights.astype(dtype)
+    of_other, expected = (
+        compute_all(network, Samples(X.astype(each), codes, weights))
+        for each in (dtype_of_X, dtype)
+    )
+    assert_same_bits(of_other, expected)
+
+
+def test_strides_may_be_as_large_as_memory(tmp_path):
+    """The file has holes, and takes no room."""
+    widths = (3, 5, 2)
+    network, samples = make_network(widths), make_samples(widths, 4)
+    expected = compute_all(network, samples)
+    length = 2**28 + 2**10  # more than 2^31 bytes
+    for shape, far in [((4, length), np.s_[:, :3]), ((3, length), np.s_[:, :4])]:
+        X = np.memmap(tmp_path / "X", float, "w+", shape=shape)[far]
+        X = X if len(X) == 4 else X.T
+        X[...] = samples.X
+        assert max(X.strides) > 2**31
+        moved = Samples(X, samples.codes, samples.weights, None, samples.columns)
+        assert_same_bits(compute_all(network, moved), expected)
+
+
 def compute_all(network, samples, place=np.copy):
     """Return all that is computed, in arrays that `place` makes where it changes."""
     kernels = make_kernels(CompiledKernels, network, samples, place=place)
     kernels.gradient = place(kernels.gradient)
     results = {"loss": kernels.value_and_gradient(), "gradient": kernels.gradient.copy()}
-    results |= {"batch": kernels.batch_value_and_gradient(np.arange(5, 30))}
+    batch = np.arange(samples.n_samples)[5:30] if samples.n_samples > 5 else np.array([2, 1])
+    results |= {"batch": kernels.batch_value_and_gradient(batch)}
     results |= {"of batch": kernels.gradient.copy(), "value": kernels.value()}
     results |= {"scores": kernels.scores(kernels.network, samples.X)}
     for name, rule in RULES.items():

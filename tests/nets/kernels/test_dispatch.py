@@ -25,6 +25,9 @@ from sklearn_toynn._nets.activations import ACTIVATIONS, Tanh
 from sklearn_toynn._nets.kernels import dispatch
 from sklearn_toynn._nets.kernels.numpy_kernels import NumpyKernels
 
+if CompiledKernels:
+    from sklearn_toynn._nets.kernels import _compiled
+
 EXTENSION = "sklearn_toynn._nets.kernels._compiled"
 
 
@@ -69,6 +72,27 @@ def test_numpy_does_not_import_the_extension(monkeypatch):
     monkeypatch.delitem(sys.modules, EXTENSION, raising=False)
     dispatch.select("numpy")
     assert EXTENSION not in sys.modules
+
+
+# ---- instruction sets
+
+
+def test_the_best_instruction_set_unless_another_is_asked_for():
+    assert dispatch.select_instruction_set("", ["avx2", "sse2"]) == "avx2"
+    assert dispatch.select_instruction_set("sse2", ["avx2", "sse2"]) == "sse2"
+
+
+@pytest.mark.parametrize("asked", ["avx512", "AVX2", " "])
+def test_other_instruction_sets_name_the_variable_and_what_would_do(asked):
+    message = f"SKLEARN_TOYNN_INSTRUCTION_SET is '{asked}'.* 'avx2', 'sse2' on .* for 'avx2'"
+    with pytest.raises(ValueError, match=message):
+        dispatch.select_instruction_set(asked, ["avx2", "sse2"])
+
+
+@needs_compiled
+def test_only_sets_of_this_processor_are_chosen():
+    with pytest.raises(ValueError, match="got 'avx10'"):
+        _compiled.choose("avx10")
 
 
 # ---- what there is no twin of

@@ -8,6 +8,7 @@ from scipy import special
 _compiled = pytest.importorskip(
     "sklearn_toynn._nets.kernels._compiled", reason="the compiled kernels are not built"
 )
+pytestmark = pytest.mark.usefixtures("each_instruction_set")
 
 # in units in the last place
 BOUNDS = {"exp": 1.1, "log": 1.1, "tanh": 3, "logistic": 3, "gaussian": 1.2, "ndtr": 7}
