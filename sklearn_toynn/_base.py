@@ -21,7 +21,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._blas import single_threaded_blas
 from ._callbacks import FitCallbacks, make_hook_kwargs
-from ._doc_links import DocLinkMixin
 from ._errors import naming, plain, warn
 from ._nets.initializers import INITIALIZERS, draw_network, make_initializer
 from ._nets.network import Network
@@ -144,7 +143,7 @@ def continue_curves(curves, results, n_before):
     ]
 
 
-class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
+class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     """A classifier whose scores are those of a net; see its subclasses."""
 
     #: The solvers that train a net, by the values of `solver`.

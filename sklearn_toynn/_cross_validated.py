@@ -27,7 +27,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._base import NetClassifier, restored_on_error, store_parameters
 from ._callbacks import make_hook_kwargs
-from ._doc_links import DocLinkMixin
 from ._errors import plain
 from ._net_classifiers import HiddenLayersClassifier, TwoLayerNetClassifier
 from ._sklearn_compat import (
@@ -93,9 +92,7 @@ def check_fold_weights(splits, score_params, sample_weight, n_samples):
                 )
 
 
-class CrossValidatedClassifier(
-    DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC
-):
+class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     """A plain estimator whose penalty is chosen by cross-validation; see its subclasses."""
 
     classes_: Labels
