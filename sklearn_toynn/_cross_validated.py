@@ -38,7 +38,6 @@ from ._sklearn_compat import (
     available_if,
     callback_context,
     fit_context,
-    propagated_callbacks,
 )
 from ._softmax import SoftmaxClassifier
 from ._typing import (
@@ -344,7 +343,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         context = context.subcontext(task_name="search")
         with (
             config_context(enable_metadata_routing=True),
-            propagated_callbacks(context, search),
+            context.propagate_callback_context(search),
             warnings.catch_warnings(),
         ):
             # a candidate that does not do well is one that is not chosen
@@ -395,7 +394,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         """
         interrupt = None
         context = context.subcontext(task_name="refit-with-best-params")
-        with propagated_callbacks(context, plain):
+        with context.propagate_callback_context(plain):
             try:
                 plain.fit(X, y, sample_weight)
             except KeyboardInterrupt as error:

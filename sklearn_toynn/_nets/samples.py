@@ -14,15 +14,10 @@ MIN_LENGTH, MAX_LENGTH = 128, 4096
 
 
 def chunk_length(widths):
-    """Return how many rows a pass takes at once: by the layer widths, never by the stack's."""
+    """Return how many rows a pass takes at once, by the layer widths."""
     n_features, *units = widths
     length = min(LAYER_ENTRIES // max(units), ROW_ENTRIES // n_features)
     return 2 ** int(math.log2(min(max(length, MIN_LENGTH), MAX_LENGTH)))
-
-
-def row_chunk_length(n_features):
-    """Return how many rows of X are copied at once."""
-    return chunk_length([n_features, 1])
 
 
 class Samples:
