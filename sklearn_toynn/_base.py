@@ -21,7 +21,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._blas import single_threaded_blas
 from ._callbacks import FitCallbacks, make_hook_kwargs
-from ._doc_links import DocLinkMixin
 from ._errors import naming, plain, warn
 from ._nets.initializers import INITIALIZERS, draw_network, make_initializer
 from ._nets.network import Network
@@ -144,8 +143,76 @@ def continue_curves(curves, results, n_before):
     ]
 
 
-class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
-    """A classifier whose scores are those of a net; see its subclasses."""
+class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
+    """A classifier whose scores are those of a net; see its subclasses.
+
+    Its docstring has the entries that all subclasses share.
+
+    Parameters
+    ----------
+    learning_rate : float or "auto", default="auto"
+        The size of the first step, a float > 0. "auto" is 0.5 for "gd", 0.1 for "sgd" and 0.01 for
+        "adam".
+    schedule : {"constant", "inverse", "cosine", "plateau"}, callable or "auto", default="auto"
+        The factor on the learning rate, by the progress p in [0, 1], the share of `max_iter`
+        that is done:
+
+        - "constant": 1;
+        - "inverse": 1 / (1 + 9 p);
+        - "cosine": (1 + cos(pi p)) / 2;
+        - "plateau": 5^-k, where k counts the times that the loss that is watched went 2
+          epochs on end without an improvement by `tol`;
+        - a callable: its value at p, a float >= 0;
+        - "auto": "cosine" for "sgd" and "adam", "constant" for "gd" and in `partial_fit`.
+    momentum : float, default=0.9
+        Nesterov's momentum in [0, 1), for "sgd" alone.
+    batch_size : int or "auto", default="auto"
+        The rows per step of "sgd" and "adam"; "auto" is 200, or all if they are fewer.
+    max_iter : int or "auto", default="auto"
+        The most epochs of "sgd" and "adam", or iterations of the others. "auto" is
+        4500 / sqrt(n_samples) epochs, at least 20 and at most 240, or 1000 iterations. With
+        ``tol=0`` they are meant as a number of steps, and their end is not warned of.
+    n_iter_no_change : int, default=10
+        See `tol`.
+    early_stopping : bool, default=False
+        Whether to set rows aside, stratified by class, as a validation set. Each class keeps at
+        least one row to train on. Not needed if `fit` gets a validation set.
+    validation_fraction : float, default=0.1
+        The share of the rows to set aside, in (0, 1).
+    class_weight : dict, "balanced" or None, default=None
+        A factor on the weights of the rows of each class, by label. "balanced" gives every
+        class the same total weight.
+    init : {"auto", "he", "lecun", "glorot"}, float or callable, default="auto"
+        The initial weights; the biases start at 0.
+
+        - "he": N(0, 2 / fan_in);
+        - "lecun": N(0, 1 / fan_in);
+        - "glorot": N(0, 2 / (fan_in + fan_out));
+        - a float: N(0, init^2); with hidden units it must be > 0;
+        - a callable `(rng, fan_in, fan_out)` that returns an array (fan_in, fan_out), with
+          `rng` a `RandomState`;
+    shuffle : bool, default=True
+        Whether "sgd" and "adam" draw the batches anew in every epoch.
+    random_state : int, RandomState instance or None, default=None
+        Determines initial weights, batches and the validation split, each by a stream of its
+        own. The same int gives the same bits.
+    warm_start : bool, default=False
+        Whether `fit` continues from the weights as they are now, instead of new initial weights.
+        The curves then continue from call to call; `n_iter_` counts the iterations of the last.
+    verbose : int, default=0
+        Print the loss of every `verbose`-th iteration; 0 for silence.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    reg_ : float
+        The penalty that was used: `reg`, or what "auto" stood for.
+    n_features_in_ : int
+        The number of columns of X.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, where X had names, all of them strings.
+    """
 
     #: The solvers that train a net, by the values of `solver`.
     _net_solvers: ClassVar[dict] = SOLVERS

@@ -27,7 +27,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._base import NetClassifier, restored_on_error, store_parameters
 from ._callbacks import make_hook_kwargs
-from ._doc_links import DocLinkMixin
+from ._docstrings import takes_entries
 from ._errors import plain
 from ._net_classifiers import HiddenLayersClassifier, TwoLayerNetClassifier
 from ._sklearn_compat import (
@@ -38,7 +38,6 @@ from ._sklearn_compat import (
     available_if,
     callback_context,
     fit_context,
-    propagated_callbacks,
 )
 from ._softmax import SoftmaxClassifier
 from ._typing import (
@@ -93,10 +92,57 @@ def check_fold_weights(splits, score_params, sample_weight, n_samples):
                 )
 
 
-class CrossValidatedClassifier(
-    DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC
-):
-    """A plain estimator whose penalty is chosen by cross-validation; see its subclasses."""
+class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
+    """A plain estimator whose penalty is chosen by cross-validation; see its subclasses.
+
+    Its docstring has the entries that they share.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable or None, default=5
+        The folds. An int gives the number of stratified folds of shuffled rows; None stands for 5.
+        `random_state` seeds the shuffling, and None uses a fixed seed. `GridSearchCV(cv=5)` does
+        not shuffle. A splitter or an iterable of splits is used as given.
+    scoring : str, callable or None, default="neg_log_loss"
+        As in `GridSearchCV`; None stands for accuracy. As in `LogisticRegressionCV`, a metric with
+        a parameter `labels` gets all classes, so a test fold may lack some of them, and the last
+        of two classes is the positive one.
+    n_jobs : int, default=None
+        The number of jobs of the search. As in `FusedGridSearchCV`, one job trains the candidates
+        in threads.
+    refit : bool or callable, default=True
+        Whether to fit the chosen one to all rows. A callable gets `cv_results_` and returns which
+        index it chooses, as `model_selection.one_standard_error` does.
+    random_state : int, RandomState instance or None, default=None
+        Determines the folds and what the plain estimator draws. All candidates and the refit
+        share one seed, which is drawn if this is not an int.
+    verbose : int, default=0
+        Print the loss of every `verbose`-th iteration of the refit, and the chosen values if one
+        is at an edge of what was tried; 0 for silence.
+
+    Attributes
+    ----------
+    reg_ : float
+        The chosen penalty.
+    regs_ : ndarray of shape (n_regs,)
+        The penalties that were tried.
+    cv_results_ : dict of str -> ndarray
+        `GridSearchCV`'s, with the parameters of the plain estimator.
+    best_index_ : int
+        The index of the chosen candidate there.
+    best_params_ : dict
+        Its parameters.
+    best_score_ : float
+        Its mean score over the folds.
+    edges_ : tuple of str
+        The parameters whose chosen value is the smallest or largest that was tried. A better one
+        may lie beyond it.
+    n_splits_ : int
+        The number of folds.
+    best_estimator_ : estimator
+        The plain estimator, refitted. Its fitted attributes, such as `n_iter_` and `loss_curve_`,
+        are set here, too.
+    """
 
     classes_: Labels
     n_features_in_: int
@@ -297,7 +343,7 @@ class CrossValidatedClassifier(
         context = context.subcontext(task_name="search")
         with (
             config_context(enable_metadata_routing=True),
-            propagated_callbacks(context, search),
+            context.propagate_callback_context(search),
             warnings.catch_warnings(),
         ):
             # a candidate that does not do well is one that is not chosen
@@ -348,7 +394,7 @@ class CrossValidatedClassifier(
         """
         interrupt = None
         context = context.subcontext(task_name="refit-with-best-params")
-        with propagated_callbacks(context, plain):
+        with context.propagate_callback_context(plain):
             try:
                 plain.fit(X, y, sample_weight)
             except KeyboardInterrupt as error:
@@ -368,6 +414,7 @@ class CrossValidatedClassifier(
     to_sklearn = of_refitted(NetClassifier.to_sklearn)
 
 
+@takes_entries(SoftmaxClassifier, CrossValidatedClassifier)
 class SoftmaxClassifierCV(CrossValidatedClassifier):
     """`SoftmaxClassifier` whose penalty is chosen by cross-validation.
 
@@ -380,48 +427,15 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
         The penalties to try. An int stands for that many values between 0.03 / m and 300 / m,
         evenly spaced on a log scale, where m is that of `SoftmaxClassifier`'s ``reg="auto"`` for
         all rows given to `fit`. All folds try the same values.
-    cv : int, splitter, iterable or None, default=5
-        The folds. An int gives the number of stratified folds of shuffled rows; None stands for 5.
-        `random_state` seeds the shuffling, and None uses a fixed seed. `GridSearchCV(cv=5)` does
-        not shuffle. A splitter or an iterable of splits is used as given.
-    scoring : str, callable or None, default="neg_log_loss"
-        As in `GridSearchCV`; None stands for accuracy. As in `LogisticRegressionCV`, a metric with
-        a parameter `labels` gets all classes, so a test fold may lack some of them, and the last
-        of two classes is the positive one.
-    n_jobs : int, default=None
-        The number of jobs of the search.
-    refit : bool or callable, default=True
-        Whether to fit the chosen one to all rows. A callable gets `cv_results_` and returns which
-        index it chooses, as `model_selection.one_standard_error` does.
-    solver, learning_rate, schedule, momentum, batch_size, max_iter, tol, n_iter_no_change, \
-early_stopping, validation_fraction, class_weight, init, shuffle, random_state, \
-verbose : object
-        Those of `SoftmaxClassifier`, with its defaults. Without an int for `random_state`, all
-        candidates and the refit share one that is drawn.
+    {cv, scoring, n_jobs, refit}
+    {solver, learning_rate, schedule, momentum, batch_size, max_iter, tol, n_iter_no_change,
+    early_stopping, validation_fraction, class_weight, init, shuffle, random_state, verbose}
 
     Attributes
     ----------
-    reg_ : float
-        The chosen penalty.
-    regs_ : ndarray of shape (n_regs,)
-        The penalties that were tried.
-    cv_results_ : dict of str -> ndarray
-        `GridSearchCV`'s, with the parameters of the plain estimator.
-    best_index_ : int
-        The place of the chosen candidate there.
-    best_params_ : dict
-        Its setting.
-    best_score_ : float
-        Its mean score over the folds.
-    edges_ : tuple of str
-        The parameters whose chosen value is the least or the largest that was tried: beyond it may
-        lie a better one.
-    n_splits_ : int
-        The number of folds.
-    best_estimator_ : estimator
-        The plain estimator, refitted. Its attributes are set here, too: `classes_`, `n_iter_`,
-        `loss_`, `loss_curve_`, `stop_reason_`, `coef_`, `intercept_`, `gap_`
-        and what else it has.
+    {classes_, n_features_in_, feature_names_in_}
+    {reg_, regs_, cv_results_, best_index_, best_params_, best_score_, edges_, n_splits_,
+    best_estimator_}
 
     See Also
     --------
@@ -476,6 +490,7 @@ verbose : object
         return {}
 
 
+@takes_entries(TwoLayerNetClassifier, CrossValidatedClassifier)
 class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     """`TwoLayerNetClassifier` whose penalty and width are chosen by cross-validation.
 
@@ -491,52 +506,20 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
         The penalties to try. An int stands for that many values between 0.3 / m and 100 / m,
         evenly spaced on a log scale, where m is that of `TwoLayerNetClassifier`'s ``reg="auto"``
         for all rows given to `fit`. All folds try the same values.
-    cv : int, splitter, iterable or None, default=5
-        The folds. An int gives the number of stratified folds of shuffled rows; None stands for 5.
-        `random_state` seeds the shuffling, and None uses a fixed seed. `GridSearchCV(cv=5)` does
-        not shuffle. A splitter or an iterable of splits is used as given.
-    scoring : str, callable or None, default="neg_log_loss"
-        As in `GridSearchCV`; None stands for accuracy. As in `LogisticRegressionCV`, a metric with
-        a parameter `labels` gets all classes, so a test fold may lack some of them, and the last
-        of two classes is the positive one.
-    n_jobs : int, default=None
-        The number of jobs of the search. One job trains the candidates in threads.
-    refit : bool or callable, default=True
-        Whether to fit the chosen one to all rows. A callable gets `cv_results_` and returns which
-        index it chooses, as `model_selection.one_standard_error` does.
+    {cv, scoring, n_jobs, refit}
     n_nets : int, default=8
         How many nets the refit averages.
-    activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol, \
-n_iter_no_change, early_stopping, validation_fraction, class_weight, init, shuffle, random_state, \
-verbose : object
-        Those of `TwoLayerNetClassifier`, with its defaults. Without an int for `random_state`, all
-        candidates and the refit share one that is drawn.
+    {activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
+    n_iter_no_change, early_stopping, validation_fraction, class_weight, init, shuffle,
+    random_state, verbose}
 
     Attributes
     ----------
-    reg_ : float
-        The chosen penalty.
+    {classes_, n_features_in_, feature_names_in_}
     hidden_size_ : int
         The chosen width.
-    regs_ : ndarray of shape (n_regs,)
-        The penalties that were tried.
-    cv_results_ : dict of str -> ndarray
-        `GridSearchCV`'s, with the parameters of the plain estimator.
-    best_index_ : int
-        The place of the chosen candidate there.
-    best_params_ : dict
-        Its setting.
-    best_score_ : float
-        Its mean score over the folds.
-    edges_ : tuple of str
-        The parameters whose chosen value is the least or the largest that was tried: beyond it may
-        lie a better one.
-    n_splits_ : int
-        The number of folds.
-    best_estimator_ : estimator
-        The plain estimator, refitted. Its attributes are set here, too: `classes_`, `n_iter_`,
-        `loss_`, `loss_curve_`, `stop_reason_`, `coefs_`, `intercepts_`
-        and what else it has.
+    {reg_, regs_, cv_results_, best_index_, best_params_, best_score_, edges_, n_splits_,
+    best_estimator_}
 
     See Also
     --------

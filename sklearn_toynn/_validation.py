@@ -87,24 +87,10 @@ def validate_problem(
 ):
     """Check the arguments of `fit` or `partial_fit` and return them as a `Problem`.
 
-    Parameters
-    ----------
-    estimator : estimator
-        Gets `n_features_in_` and `feature_names_in_` where `reset` is true.
-    data : tuple of (X, y, sample_weight)
-        As in `fit`.
-    class_weight, validation_fraction
-        The estimator's parameters of these names.
-    merges_equal_rows : bool
-        Whether equal rows become one of their joint weight.
-    validation_data : tuple of (X_val, y_val, sample_weight_val)
-        As in `fit`.
-    split_streams : RandomStreams, default=None
-        If given, rows are set aside to validate on, unless there is validation data.
-    classes : ndarray of shape (n_classes,), default=None
-        The labels, where they are known before y.
-    reset : bool
-        Whether X may have other columns than before.
+    `data` and `validation_data` are X, y and weights. With `merges_equal_rows`, equal rows become
+    one of their joint weight. With `split_streams` and no validation data, rows are set aside to
+    validate on. `classes` are the labels, where they are known before y. With `reset`, X may have
+    other columns than before.
     """
     X, y, sample_weight = data
     X = canonical(X, "X")
@@ -161,7 +147,7 @@ def validate_problem(
     sums = sum_weights(weights if rows is None else weights[rows], exponent)
     if rows_val is not None:
         for part in (rows, rows_val):  # one may be too light for the dtype beside the other
-            weights[part] = scale_to_one(weights[part])
+            weights[part] = np.ldexp(weights[part], -np.frexp(weights[part].max())[1])
     if merges_equal_rows:
         rows, weights = merge_equal_rows(X, codes, weights, rows)
     weights = weights.astype(X.dtype, copy=False)
@@ -316,12 +302,6 @@ def canonical(X, name):
         if not all(part.flags.aligned for part in parts):
             X = X.copy()
     return X
-
-
-def scale_to_one(weights):
-    """Return weights by the power of 2 that brings the largest into [1/2, 1)."""
-    _, exponent = np.frexp(weights.max())
-    return np.ldexp(weights, -exponent)
 
 
 def weigh_rows(weights, codes, class_weights):

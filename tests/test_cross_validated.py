@@ -131,9 +131,15 @@ def test_it_has_the_parameters_of_the_plain_one(cv_class, plain_class):
 @pytest.mark.parametrize("section", ["Parameters", "Attributes"])
 def test_what_is_shared_is_documented_alike(section):
     linear, net = (docstring_entries(cv_class, section) for cv_class in PAIRS)
-    assert linear.keys() & net.keys() > set()
-    for name in (linear.keys() & net.keys()) - {"regs", "n_jobs", "best_estimator_"}:
-        assert linear[name] == net[name], name
+    for cv_class, plain_class in PAIRS.items():
+        own, plain = (docstring_entries(c, section) for c in (cv_class, plain_class))
+        of_plain = own.keys() & plain.keys() - {"n_nets", "random_state", "verbose", "reg_"}
+        assert {name: own[name] for name in of_plain} == {name: plain[name] for name in of_plain}
+        if section == "Parameters":
+            assert list(own) == list(inspect.signature(cv_class).parameters)
+    shared = linear.keys() & net.keys() - of_plain - {"regs"}
+    assert len(shared) > 5
+    assert {name: linear[name] for name in shared} == {name: net[name] for name in shared}
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])

@@ -20,11 +20,6 @@ def chunk_length(widths):
     return 2 ** int(math.log2(min(max(length, MIN_LENGTH), MAX_LENGTH)))
 
 
-def row_chunk_length(n_features):
-    """Return how many rows of X are copied at once."""
-    return chunk_length([n_features, 1])
-
-
 class Samples:
     """Rows of X with class codes and weights; X is shared, never copied.
 

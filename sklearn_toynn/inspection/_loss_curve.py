@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike
 from ._drawing import import_pyplot, last_step, make_ax
 
 
+@dataclass(kw_only=True, repr=False, eq=False)
 class LossCurveDisplay:
     """The course of a training: the objective, the validation loss, and where it ended.
 
@@ -56,22 +58,12 @@ class LossCurveDisplay:
     >>> _ = LossCurveDisplay.from_estimator(net, name="again", ax=display.ax_)
     """
 
-    def __init__(
-        self,
-        *,
-        loss_curve: ArrayLike,
-        loss_curves: Sequence[Sequence[float]] | None = None,
-        validation_loss_curve: ArrayLike | None = None,
-        best_iter: Any = None,
-        stop_reason: str | None = None,
-        name: str | None = None,
-    ) -> None:
-        self.loss_curve = loss_curve
-        self.loss_curves = loss_curves
-        self.validation_loss_curve = validation_loss_curve
-        self.best_iter = best_iter
-        self.stop_reason = stop_reason
-        self.name = name
+    loss_curve: ArrayLike
+    loss_curves: Sequence[Sequence[float]] | None = None
+    validation_loss_curve: ArrayLike | None = None
+    best_iter: Any = None
+    stop_reason: str | None = None
+    name: str | None = None
 
     @classmethod
     def from_estimator(

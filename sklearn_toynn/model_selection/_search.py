@@ -31,7 +31,6 @@ from sklearn.utils import parallel
 
 from .._base import NetClassifier
 from .._blas import single_threaded_blas
-from .._doc_links import DocLinkMixin
 from .._errors import call_in_worker, repeat_warnings, user_location, warnings_at
 from .._sklearn_compat import (
     check_method_params,
@@ -63,7 +62,7 @@ BATCH_SOLVERS = ("adam", "sgd")
 FITS_PER_THREAD = 4
 
 
-class FusedSearchMixin(DocLinkMixin):
+class FusedSearchMixin:
     """`fit` of a search that shares preprocessing and trains in threads."""
 
     n_jobs: Any
