@@ -42,7 +42,7 @@ cdef extern from "dispatch.h" nogil:
         const Kernels *kernels
         int n_layers, is_by_entry
         Activation activation
-        ptrdiff_t n_parameters, stride
+        ptrdiff_t n_parameters, n_packed, stride
         Samples samples
         const void *parameters
         const void *decay
@@ -201,6 +201,7 @@ cdef class Net:
 
     def __cinit__(self, widths, int activation, parameters, ptrdiff_t n_rows, bint is_by_entry):
         cdef CNet *net = &self.net
+        cdef size_t n_bytes
         cdef int *sizes = <int *>address(widths, len(widths), "ilq", sizeof(int))
         self.kept = [parameters]
         net.kernels = chosen.nets[parameters.itemsize == 8]
@@ -213,8 +214,10 @@ cdef class Net:
         self.room, self.n_classes = n_rows, sizes[net.n_layers]
         net.stride = (n_rows + 15) // 16 * 16
         net.samples.n_features = sizes[0]
+        n_bytes = net.kernels.lay_out(net, sizes, NULL)
+        check_limit("the number of packed parameters", net.n_packed, 2**31 - 1)
         self.place = <int32_t *>malloc(net.n_parameters * sizeof(int32_t))
-        net.memory = <char *>calloc(net.kernels.lay_out(net, sizes, NULL), 1)
+        net.memory = <char *>calloc(n_bytes, 1)
         if net.memory == NULL or self.place == NULL:
             raise MemoryError(f"no room for passes over {n_rows} rows")
         net.kernels.lay_out(net, sizes, self.place)

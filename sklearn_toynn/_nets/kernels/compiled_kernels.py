@@ -1,5 +1,7 @@
 """The objective of a net and its gradient in C; several epochs in one call."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from ..activations import GELU, Identity, LeakyReLU, Logistic, ReLU, SiLU, Tanh
@@ -28,7 +30,7 @@ class CompiledKernels(Kernels):
 
     @staticmethod
     def supports(network, X):
-        """Say whether C knows the activation and takes the rows as they lie."""
+        """Say whether C knows the activation, and takes the rows as they lie and the weights."""
         if isinstance(X, np.ndarray):
             fits = X.flags.aligned
         else:
@@ -36,6 +38,8 @@ class CompiledKernels(Kernels):
             fits = X.indices.dtype == X.indptr.dtype == np.intc and all(
                 each.c_contiguous and each.aligned for each in flags
             )
+        # places of parameters are 32-bit; padding adds at most 15 to each width
+        fits &= sum((n + 15) * (m + 15) for n, m in pairwise(network.widths)) < 2**31
         return fits and type(network.activation) in ACTIVATIONS
 
     @staticmethod

@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -289,6 +290,17 @@ def test_supported_are_dense_rows_and_csr_with_the_indices_of_c():
             other = csr.copy()
             setattr(other, name, change(getattr(csr, name)))
             assert not CompiledKernels.supports(network, other)
+
+
+def test_nets_too_large_for_32_bit_places_go_to_numpy(tmp_path):
+    for widths in ([2**20, 2**11, 2], [2**28, 1, 2], [2, 2**14, 2**17, 3]):
+        network = SimpleNamespace(widths=widths, activation=ACTIVATIONS["relu"])
+        assert not CompiledKernels.supports(network, np.zeros((1, 1)))
+    widths = np.array([2**20, 2**11, 2], np.intc)
+    n_parameters = (2**20 + 1) * 2**11 + (2**11 + 1) * 2
+    parameters = np.memmap(tmp_path / "parameters", np.float32, "w+", shape=n_parameters)
+    with pytest.raises(ValueError, match="packed parameters must be .* 2147483647"):
+        Net(widths, 0, parameters, 1, False)
 
 
 def as_long(array):
