@@ -58,17 +58,16 @@ PRIVATE_ATTRIBUTES = ("_total_weight", "_effective_size", "_fitted_activation", 
 
 
 @contextmanager
-def restored_on_error(*estimators):
-    """Give estimators their attributes back where the block fails."""
-    before = [dict(vars(estimator)) for estimator in estimators]
+def restored_on_error(estimator):
+    """Give an estimator its attributes back where the block fails."""
+    now = vars(estimator)
+    before = dict(now)
     try:
         yield
     except BaseException:
-        for estimator, attributes in zip(estimators, before, strict=True):
-            now = vars(estimator)
-            kept = {name: now[name] for name in CALLBACK_STATE if name in now}
-            now.clear()
-            now.update(attributes | kept)
+        kept = {name: now[name] for name in CALLBACK_STATE if name in now}
+        now.clear()
+        now.update(before | kept)
         raise
 
 

@@ -26,16 +26,9 @@ def softmax(scores):
 
 
 class ScoreSpace:
-    """The scores of a chunk of rows, in arrays that are reused.
+    """The scores of a chunk of `n_rows` rows, in arrays that are reused.
 
     Fresh memory for each chunk would take longer than the products.
-
-    Parameters
-    ----------
-    networks : list of Network
-        The nets.
-    n_rows : int
-        The number of rows of a chunk.
     """
 
     def __init__(self, networks, n_rows):
@@ -121,17 +114,7 @@ def chunk_scores(X, networks):
 
 @single_threaded_blas
 def predict_scores(X, networks, transform):
-    """Return `transform` of the scores of X, (n_samples, n_classes), chunk by chunk.
-
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n_samples, n_features)
-        The data; its chunks are cast to the dtype of the parameters.
-    networks : list of Network
-        The nets.
-    transform : callable
-        One of the functions above.
-    """
+    """Return scores of X, changed by one of the functions above: (n_samples, n_classes)."""
     result = np.empty((X.shape[0], networks[0].widths[-1]), networks[0].parameters.dtype)
     for part, scores in chunk_scores(X, networks):
         transform(scores)
