@@ -320,7 +320,7 @@ def sum_weights(weights, exponent):
 
 
 def make_validation(estimator, data, X, classes, class_weight, class_weights):
-    """Return validation data as `Samples` in the dtype and the container of X; None without any."""
+    """Return validation data as `Samples`, in the dtype and container of X; None without any."""
     X_val, y_val, weights = data
     if (X_val is None) != (y_val is None):
         given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
