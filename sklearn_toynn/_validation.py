@@ -94,7 +94,7 @@ def validate_problem(
     """
     X, y, sample_weight = data
     X = canonical(X, "X")
-    is_checked = are_labels(y) and is_plain(X) and len(y) == len(X)
+    is_checked = has_label_dtype(y) and is_plain(X) and len(y) == len(X)
     X, y = validate_data(
         estimator,
         X,
@@ -104,7 +104,7 @@ def validate_problem(
         reset=reset,
         skip_check_array=is_checked,
     )
-    if not are_labels(y):
+    if not has_label_dtype(y):
         check_one_type(y, "y")
         with naming("y"):
             check_classification_targets(y)
@@ -195,12 +195,12 @@ def check_one_type(labels, name):
         )
 
 
-def are_labels(y):
+def has_label_dtype(y):
     """Say whether y holds labels without a look at each."""
     return type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuSU"
 
 
-def refuse_times(X, name):
+def reject_dates(X, name):
     """Refuse dates and durations, which NumPy converts to numbers by a unit of their own."""
     if hasattr(X, "columns") and hasattr(X, "dtypes"):  # pandas and Polars
         dtypes = X.dtypes
@@ -269,7 +269,7 @@ def canonical(X, name):
     may lie at addresses that are not aligned. Compiled code must not read those, and NumPy uses
     other loops for them, with other rounding.
     """
-    refuse_times(X, name)
+    reject_dates(X, name)
     if isinstance(X, np.ndarray) and not X.flags.aligned:
         return X.copy(order="K")
     if not sparse.issparse(X):

@@ -25,7 +25,7 @@ def softmax(scores):
     scores /= np.add.reduce(scores, axis=0)
 
 
-class ScoreSpace:
+class ScoreBuffers:
     """The scores of a chunk of `n_rows` rows, in arrays that are reused.
 
     Fresh memory for each chunk would take longer than the products.
@@ -103,12 +103,12 @@ def predict_hidden_values(X, network):
 
 
 def chunk_scores(X, networks):
-    """Yield slices of the rows of X, and their scores as of `ScoreSpace`."""
+    """Yield slices of the rows of X, and their scores as of `ScoreBuffers`."""
     spaces = {}
     for part, rows in row_chunks(X, networks[0]):
         n_rows = rows.shape[0]
         if n_rows not in spaces:
-            spaces[n_rows] = ScoreSpace(networks, n_rows)
+            spaces[n_rows] = ScoreBuffers(networks, n_rows)
         yield part, spaces[n_rows].scores(rows)
 
 
