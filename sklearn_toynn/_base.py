@@ -58,17 +58,16 @@ PRIVATE_ATTRIBUTES = ("_total_weight", "_effective_size", "_fitted_activation", 
 
 
 @contextmanager
-def restored_on_error(*estimators):
-    """Give estimators their attributes back where the block fails."""
-    before = [dict(vars(estimator)) for estimator in estimators]
+def restored_on_error(estimator):
+    """Give an estimator its attributes back where the block fails."""
+    now = vars(estimator)
+    before = dict(now)
     try:
         yield
     except BaseException:
-        for estimator, attributes in zip(estimators, before, strict=True):
-            now = vars(estimator)
-            kept = {name: now[name] for name in CALLBACK_STATE if name in now}
-            now.clear()
-            now.update(attributes | kept)
+        kept = {name: now[name] for name in CALLBACK_STATE if name in now}
+        now.clear()
+        now.update(before | kept)
         raise
 
 
@@ -105,7 +104,7 @@ def check_one_pass(estimator):
             )
 
 
-def known_classes(estimator, classes):
+def resolve_classes(estimator, classes):
     """Return the sorted classes for `partial_fit`, from its argument or the calls before."""
     fitted = getattr(estimator, "classes_", None)
     if classes is None:
@@ -394,7 +393,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
                 split_streams=streams if self.early_stopping else None,
             )
             continues = self.warm_start and hasattr(self, "classes_")
-            earlier = self._get_earlier(self.warm_start)
+            earlier = self._get_earlier_curves(self.warm_start)
             callbacks = self._make_callbacks(problem, earlier, X, y, sample_weight)
             options = self._resolve_options(problem)
             results, interrupt = self._train(
@@ -447,18 +446,19 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         check_one_pass(self)
         with restored_on_error(self):
             streams = RandomStreams(self.random_state)
-            goes_on = hasattr(self, "classes_")
+            continues = hasattr(self, "classes_")
             problem = self._validate(
-                (X, y, sample_weight), classes=known_classes(self, classes), reset=not goes_on
+                (X, y, sample_weight), classes=resolve_classes(self, classes), reset=not continues
             )
-            if goes_on:
+            if continues:
                 problem = problem.with_earlier_rows(  # none if the weights were set by hand
                     vars(self).get("_total_weight", 0.0), vars(self).get("_effective_size", 1.0)
                 )
             options = self._resolve_options(problem, is_one_pass=True)
-            results, interrupt = self._train(problem, options, streams, None, continues=goes_on)
-            n_before = vars(self).get("n_iter_", 0) if goes_on else 0
-            self._set_fitted(problem, results, self._get_earlier(goes_on), keeps_state=True)
+            results, interrupt = self._train(problem, options, streams, None, continues=continues)
+            n_before = vars(self).get("n_iter_", 0) if continues else 0
+            earlier = self._get_earlier_curves(continues)
+            self._set_fitted(problem, results, earlier, keeps_state=True)
             self.n_iter_ += n_before
         if interrupt is not None:
             raise interrupt
@@ -515,7 +515,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         """Return the callbacks of the fit; None without any."""
         if not has_callbacks(self):
             return None
-        self._forget_run(keeps_state=self.warm_start)  # from which this fit continues
+        # a warm start continues from the state
+        self._drop_optional_attributes(keeps_state=self.warm_start)
         task_name = "epoch" if self._solver_class.takes_batches else "iteration"
         hook_kwargs = make_hook_kwargs(self, X, y, sample_weight)
         make_attributes = partial(self._attributes_of, problem, earlier)
@@ -603,18 +604,18 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     def _get_widths(self, problem):
         return [problem.n_features, *self._hidden_sizes, len(problem.classes)]
 
-    def _forget_run(self, *, keeps_state=False):
+    def _drop_optional_attributes(self, *, keeps_state=False):
         """Drop the attributes of an earlier fit that the next may not set."""
         for name in ("loss_curves_", "validation_loss_curve_", "best_iter_", "gap_"):
             vars(self).pop(name, None)
         if not keeps_state:
             vars(self).pop("_training_state", None)
 
-    def _get_earlier(self, goes_on):
+    def _get_earlier_curves(self, continues):
         """Return the curves to go on from, if any: losses, validation losses, and each net's."""
         names = ("loss_curve_", "validation_loss_curve_", "loss_curves_")
         # none where the weights were set by hand
-        return [vars(self).get(name, []) if goes_on else [] for name in names]
+        return [vars(self).get(name, []) if continues else [] for name in names]
 
     def _set_fitted(self, problem, results, earlier, *, keeps_state):
         """Set the fitted attributes, and warn of what went wrong in training.
@@ -622,8 +623,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         There is a result for each net, or None for one that had not begun. `earlier` are the
         curves that theirs continue.
         """
-        loss_curve, validation_curve, own_curves = earlier
-        of_all, n_before = results, len(loss_curve)
+        loss_curve, validation_curve, net_curves = earlier
+        all_results, n_before = results, len(loss_curve)
         results = list(filter(None, results))
         self.classes_ = problem.classes
         self.reg_ = self._resolve_reg(problem)
@@ -636,9 +637,9 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         self.loss_curve_ = loss_curve + mean_curve([result.loss_curve for result in results])
         reasons = [result.stop_reason for result in results]
         self.stop_reason_ = reasons[0] if self._n_nets == 1 else np.array(reasons)
-        self._forget_run()
+        self._drop_optional_attributes()
         if self._n_nets > 1:
-            self.loss_curves_ = continue_curves(own_curves, of_all, n_before)
+            self.loss_curves_ = continue_curves(net_curves, all_results, n_before)
         if problem.validation is not None:
             curve = mean_curve([result.validation_curve for result in results])
             unwatched = [np.nan] * (n_before - len(validation_curve))

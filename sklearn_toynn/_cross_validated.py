@@ -18,11 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.utils import check_random_state
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    process_routing,
-)
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import NetClassifier, restored_on_error, store_parameters
@@ -66,7 +62,7 @@ def is_refitted(estimator):
     return True
 
 
-def of_refitted(method: F) -> F:
+def delegate_to_best(method: F) -> F:
     """Return a method of the plain estimator as one of the estimator that has refitted it."""
 
     @wraps(method)
@@ -160,10 +156,10 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     _plain_class: ClassVar[type]
 
     #: The range of the default `regs`, times the m of `Problem.divide_by_rows`.
-    _range_of_regs: ClassVar[tuple]
+    _reg_range: ClassVar[tuple]
 
     #: In what candidates differ from the estimator that is refitted.
-    _of_candidates: ClassVar[dict] = {"verbose": 0}
+    _candidate_params: ClassVar[dict] = {"verbose": 0}
 
     _own_constraints: ClassVar[dict] = {
         "regs": [Interval(Integral, 1, None, closed="left"), "array-like"],
@@ -210,11 +206,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self,
-        X: MatrixLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        **params: Any,
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
     ) -> Self:
         """Choose by cross-validation, and refit to all rows.
 
@@ -263,7 +255,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
                 splits, routed.scorer.score, sample_weight, len(problem.samples.codes)
             )
             search = FusedGridSearchCV(
-                clone(plain).set_params(**self._of_candidates),
+                clone(plain).set_params(**self._candidate_params),
                 self._make_grid() | {"reg": regs.tolist()},
                 scoring=scorer,
                 n_jobs=self.n_jobs,
@@ -293,7 +285,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     def _resolve_regs(self, problem):
         """Return the penalties to try, (n_regs,)."""
         if isinstance(self.regs, Integral):
-            regs = np.geomspace(*self._range_of_regs, self.regs)
+            regs = np.geomspace(*self._reg_range, self.regs)
             return problem.divide_by_rows(regs, f"regs={self.regs}", "give regs as a list")
         try:
             regs = np.array(np.nan) if has_bools(self.regs) else np.asarray(self.regs, dtype=float)
@@ -407,11 +399,11 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
                 setattr(self, name, value)
         return interrupt
 
-    decision_function = of_refitted(NetClassifier.decision_function)
-    predict = of_refitted(NetClassifier.predict)
-    predict_proba = of_refitted(NetClassifier.predict_proba)
-    predict_log_proba = of_refitted(NetClassifier.predict_log_proba)
-    to_sklearn = of_refitted(NetClassifier.to_sklearn)
+    decision_function = delegate_to_best(NetClassifier.decision_function)
+    predict = delegate_to_best(NetClassifier.predict)
+    predict_proba = delegate_to_best(NetClassifier.predict_proba)
+    predict_log_proba = delegate_to_best(NetClassifier.predict_log_proba)
+    to_sklearn = delegate_to_best(NetClassifier.to_sklearn)
 
 
 @takes_entries(SoftmaxClassifier, CrossValidatedClassifier)
@@ -458,7 +450,7 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
     best_estimator_: SoftmaxClassifier
 
     _plain_class = SoftmaxClassifier
-    _range_of_regs = 0.03, 300
+    _reg_range = 0.03, 300
 
     def __init__(
         self,
@@ -546,8 +538,8 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     best_estimator_: TwoLayerNetClassifier
 
     _plain_class = TwoLayerNetClassifier
-    _range_of_regs = 0.3, 100
-    _of_candidates: ClassVar[dict] = {"n_nets": 1, "verbose": 0}
+    _reg_range = 0.3, 100
+    _candidate_params: ClassVar[dict] = {"n_nets": 1, "verbose": 0}
     _own_constraints: ClassVar[dict] = {
         "hidden_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
         **CrossValidatedClassifier._own_constraints,
@@ -582,7 +574,7 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     ) -> None:
         store_parameters(self, locals())
 
-    hidden_values = of_refitted(HiddenLayersClassifier.hidden_values)
+    hidden_values = delegate_to_best(HiddenLayersClassifier.hidden_values)
 
     def _make_grid(self):
         return {"hidden_size": list(check_sizes(self.hidden_sizes, "hidden_sizes"))}

@@ -43,18 +43,9 @@ class StoppingPolicy:
     def make(cls, options, schedule, *, stops_on_loss, stops_on_gradient, runs_all, validates):
         """Return the policy of a training.
 
-        Parameters
-        ----------
-        options : TrainingOptions
-            The options.
-        schedule : Schedule
-            The schedule that the solver follows.
-        stops_on_loss, stops_on_gradient : bool
-            What the solver's stopping rule watches, without a validation set.
-        runs_all : bool
-            Whether the solver runs all iterations with ``tol=0``.
-        validates : bool
-            Whether there is a validation set.
+        `stops_on_loss` and `stops_on_gradient` say what the solver's stopping rule watches, unless
+        training `validates`. `runs_all` says whether the solver runs all iterations with
+        ``tol=0``.
         """
         runs_all = runs_all and options.tol == 0
         stall_reason, limit_reason = None, "schedule" if schedule.ends else "max_iter"
@@ -78,18 +69,8 @@ class StoppingPolicy:
     def find_reason(self, *, is_finite, n_stalled, largest_gradient_entry, callback_asks, n_iter):
         """Return why training ends after an iteration, or None.
 
-        Parameters
-        ----------
-        is_finite : bool
-            Whether the losses are.
-        n_stalled : int
-            The iterations since the watched loss last fell by `tol`.
-        largest_gradient_entry : float or None
-            Of the gradient of the objective before the iteration; None if it is not watched.
-        callback_asks : bool
-            Whether a callback asks to stop.
-        n_iter : int
-            The iterations so far.
+        The watched loss fell by `tol` for the last time `n_stalled` iterations ago. The gradient
+        is that before the iteration; its largest entry is None if it is not watched.
         """
         if not is_finite:
             return "diverged"

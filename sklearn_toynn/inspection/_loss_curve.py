@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from ._drawing import import_pyplot, last_step, make_ax
 class LossCurveDisplay:
     """The course of a training: the objective, the validation loss, and where it ended.
 
-    It is best made by :meth:`from_estimator`.
+    Create it with :meth:`from_estimator`.
 
     Parameters
     ----------
@@ -143,14 +144,11 @@ class LossCurveDisplay:
         (line,) = ax.plot(self.loss_curve, **{"label": label, **(line_kwargs or {})})
         self.lines_ = [line]
         if self.loss_curves is not None:
-            longest = max(len(curve) for curve in self.loss_curves)
-            table = np.full((len(self.loss_curves), longest), np.nan)
-            for row, curve in zip(table, self.loss_curves, strict=True):
-                row[: len(curve)] = curve
+            table = np.array([*zip_longest(*self.loss_curves, fillvalue=np.nan)])
             ax.fill_between(
-                np.arange(longest),
-                np.nanmin(table, axis=0),
-                np.nanmax(table, axis=0),
+                np.arange(len(table)),
+                np.nanmin(table, axis=1),
+                np.nanmax(table, axis=1),
                 color=line.get_color(),
                 alpha=0.2,
                 linewidth=0,
