@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 from sklearn_toynn import __version__
-from sklearn_toynn._doc_links import SITE
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -105,7 +104,6 @@ jupyterlite_build_command_options = {"piplite-wheels": str(build_wheel(WHEELS))}
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn-toynn"
-html_baseurl = SITE
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False

@@ -16,11 +16,5 @@ __all__ = [
 ]
 
 # a saved model names no module that may move
-for _class in (
-    MultiLayerNetClassifier,
-    SoftmaxClassifier,
-    SoftmaxClassifierCV,
-    TwoLayerNetClassifier,
-    TwoLayerNetClassifierCV,
-):
-    _class.__module__ = __name__
+for _name in __all__:
+    globals()[_name].__module__ = __name__

@@ -21,7 +21,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._blas import single_threaded_blas
 from ._callbacks import FitCallbacks, make_hook_kwargs
-from ._doc_links import DocLinkMixin
 from ._errors import naming, plain, warn
 from ._nets.initializers import INITIALIZERS, draw_network, make_initializer
 from ._nets.network import Network
@@ -59,17 +58,16 @@ PRIVATE_ATTRIBUTES = ("_total_weight", "_effective_size", "_fitted_activation", 
 
 
 @contextmanager
-def restored_on_error(*estimators):
-    """Give estimators their attributes back where the block fails."""
-    before = [dict(vars(estimator)) for estimator in estimators]
+def restored_on_error(estimator):
+    """Give an estimator its attributes back where the block fails."""
+    now = vars(estimator)
+    before = dict(now)
     try:
         yield
     except BaseException:
-        for estimator, attributes in zip(estimators, before, strict=True):
-            now = vars(estimator)
-            kept = {name: now[name] for name in CALLBACK_STATE if name in now}
-            now.clear()
-            now.update(attributes | kept)
+        kept = {name: now[name] for name in CALLBACK_STATE if name in now}
+        now.clear()
+        now.update(before | kept)
         raise
 
 
@@ -106,7 +104,7 @@ def check_one_pass(estimator):
             )
 
 
-def known_classes(estimator, classes):
+def resolve_classes(estimator, classes):
     """Return the sorted classes for `partial_fit`, from its argument or the calls before."""
     fitted = getattr(estimator, "classes_", None)
     if classes is None:
@@ -144,8 +142,76 @@ def continue_curves(curves, results, n_before):
     ]
 
 
-class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
-    """A classifier whose scores are those of a net; see its subclasses."""
+class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
+    """A classifier whose scores are those of a net; see its subclasses.
+
+    Its docstring has the entries that all subclasses share.
+
+    Parameters
+    ----------
+    learning_rate : float or "auto", default="auto"
+        The size of the first step, a float > 0. "auto" is 0.5 for "gd", 0.1 for "sgd" and 0.01 for
+        "adam".
+    schedule : {"constant", "inverse", "cosine", "plateau"}, callable or "auto", default="auto"
+        The factor on the learning rate, by the progress p in [0, 1], the share of `max_iter`
+        that is done:
+
+        - "constant": 1;
+        - "inverse": 1 / (1 + 9 p);
+        - "cosine": (1 + cos(pi p)) / 2;
+        - "plateau": 5^-k, where k counts the times that the loss that is watched went 2
+          epochs on end without an improvement by `tol`;
+        - a callable: its value at p, a float >= 0;
+        - "auto": "cosine" for "sgd" and "adam", "constant" for "gd" and in `partial_fit`.
+    momentum : float, default=0.9
+        Nesterov's momentum in [0, 1), for "sgd" alone.
+    batch_size : int or "auto", default="auto"
+        The rows per step of "sgd" and "adam"; "auto" is 200, or all if they are fewer.
+    max_iter : int or "auto", default="auto"
+        The most epochs of "sgd" and "adam", or iterations of the others. "auto" is
+        4500 / sqrt(n_samples) epochs, at least 20 and at most 240, or 1000 iterations. With
+        ``tol=0`` they are meant as a number of steps, and their end is not warned of.
+    n_iter_no_change : int, default=10
+        See `tol`.
+    early_stopping : bool, default=False
+        Whether to set rows aside, stratified by class, as a validation set. Each class keeps at
+        least one row to train on. Not needed if `fit` gets a validation set.
+    validation_fraction : float, default=0.1
+        The share of the rows to set aside, in (0, 1).
+    class_weight : dict, "balanced" or None, default=None
+        A factor on the weights of the rows of each class, by label. "balanced" gives every
+        class the same total weight.
+    init : {"auto", "he", "lecun", "glorot"}, float or callable, default="auto"
+        The initial weights; the biases start at 0.
+
+        - "he": N(0, 2 / fan_in);
+        - "lecun": N(0, 1 / fan_in);
+        - "glorot": N(0, 2 / (fan_in + fan_out));
+        - a float: N(0, init^2); with hidden units it must be > 0;
+        - a callable `(rng, fan_in, fan_out)` that returns an array (fan_in, fan_out), with
+          `rng` a `RandomState`;
+    shuffle : bool, default=True
+        Whether "sgd" and "adam" draw the batches anew in every epoch.
+    random_state : int, RandomState instance or None, default=None
+        Determines initial weights, batches and the validation split, each by a stream of its
+        own. The same int gives the same bits.
+    warm_start : bool, default=False
+        Whether `fit` continues from the weights as they are now, instead of new initial weights.
+        The curves then continue from call to call; `n_iter_` counts the iterations of the last.
+    verbose : int, default=0
+        Print the loss of every `verbose`-th iteration; 0 for silence.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    reg_ : float
+        The penalty that was used: `reg`, or what "auto" stood for.
+    n_features_in_ : int
+        The number of columns of X.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, where X had names, all of them strings.
+    """
 
     #: The solvers that train a net, by the values of `solver`.
     _net_solvers: ClassVar[dict] = SOLVERS
@@ -315,8 +381,9 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         Warns
         -----
         ConvergenceWarning
-            If training diverged, if it ended at `max_iter` before its stopping rule did (no
-            warning with ``tol=0``), or if the loss of "gd" has risen again.
+            If training diverged, if it ended at `max_iter` before its stopping rule did, if the
+            loss was high and still falling at the end of the cosine schedule (neither with
+            ``tol=0``), or if the loss of "gd" has risen again.
         """
         with restored_on_error(self):
             streams = RandomStreams(self.random_state)
@@ -326,7 +393,7 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
                 split_streams=streams if self.early_stopping else None,
             )
             continues = self.warm_start and hasattr(self, "classes_")
-            earlier = self._get_earlier(self.warm_start)
+            earlier = self._get_earlier_curves(self.warm_start)
             callbacks = self._make_callbacks(problem, earlier, X, y, sample_weight)
             options = self._resolve_options(problem)
             results, interrupt = self._train(
@@ -379,18 +446,19 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         check_one_pass(self)
         with restored_on_error(self):
             streams = RandomStreams(self.random_state)
-            goes_on = hasattr(self, "classes_")
+            continues = hasattr(self, "classes_")
             problem = self._validate(
-                (X, y, sample_weight), classes=known_classes(self, classes), reset=not goes_on
+                (X, y, sample_weight), classes=resolve_classes(self, classes), reset=not continues
             )
-            if goes_on:
+            if continues:
                 problem = problem.with_earlier_rows(  # none if the weights were set by hand
                     vars(self).get("_total_weight", 0.0), vars(self).get("_effective_size", 1.0)
                 )
             options = self._resolve_options(problem, is_one_pass=True)
-            results, interrupt = self._train(problem, options, streams, None, continues=goes_on)
-            n_before = vars(self).get("n_iter_", 0) if goes_on else 0
-            self._set_fitted(problem, results, self._get_earlier(goes_on), keeps_state=True)
+            results, interrupt = self._train(problem, options, streams, None, continues=continues)
+            n_before = vars(self).get("n_iter_", 0) if continues else 0
+            earlier = self._get_earlier_curves(continues)
+            self._set_fitted(problem, results, earlier, keeps_state=True)
             self.n_iter_ += n_before
         if interrupt is not None:
             raise interrupt
@@ -447,7 +515,8 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         """Return the callbacks of the fit; None without any."""
         if not has_callbacks(self):
             return None
-        self._forget_run(keeps_state=self.warm_start)  # from which this fit continues
+        # a warm start continues from the state
+        self._drop_optional_attributes(keeps_state=self.warm_start)
         task_name = "epoch" if self._solver_class.takes_batches else "iteration"
         hook_kwargs = make_hook_kwargs(self, X, y, sample_weight)
         make_attributes = partial(self._attributes_of, problem, earlier)
@@ -535,18 +604,18 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
     def _get_widths(self, problem):
         return [problem.n_features, *self._hidden_sizes, len(problem.classes)]
 
-    def _forget_run(self, *, keeps_state=False):
+    def _drop_optional_attributes(self, *, keeps_state=False):
         """Drop the attributes of an earlier fit that the next may not set."""
         for name in ("loss_curves_", "validation_loss_curve_", "best_iter_", "gap_"):
             vars(self).pop(name, None)
         if not keeps_state:
             vars(self).pop("_training_state", None)
 
-    def _get_earlier(self, goes_on):
+    def _get_earlier_curves(self, continues):
         """Return the curves to go on from, if any: losses, validation losses, and each net's."""
         names = ("loss_curve_", "validation_loss_curve_", "loss_curves_")
         # none where the weights were set by hand
-        return [vars(self).get(name, []) if goes_on else [] for name in names]
+        return [vars(self).get(name, []) if continues else [] for name in names]
 
     def _set_fitted(self, problem, results, earlier, *, keeps_state):
         """Set the fitted attributes, and warn of what went wrong in training.
@@ -554,8 +623,8 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         There is a result for each net, or None for one that had not begun. `earlier` are the
         curves that theirs continue.
         """
-        loss_curve, validation_curve, own_curves = earlier
-        of_all, n_before = results, len(loss_curve)
+        loss_curve, validation_curve, net_curves = earlier
+        all_results, n_before = results, len(loss_curve)
         results = list(filter(None, results))
         self.classes_ = problem.classes
         self.reg_ = self._resolve_reg(problem)
@@ -568,9 +637,9 @@ class NetClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEst
         self.loss_curve_ = loss_curve + mean_curve([result.loss_curve for result in results])
         reasons = [result.stop_reason for result in results]
         self.stop_reason_ = reasons[0] if self._n_nets == 1 else np.array(reasons)
-        self._forget_run()
+        self._drop_optional_attributes()
         if self._n_nets > 1:
-            self.loss_curves_ = continue_curves(own_curves, of_all, n_before)
+            self.loss_curves_ = continue_curves(net_curves, all_results, n_before)
         if problem.validation is not None:
             curve = mean_curve([result.validation_curve for result in results])
             unwatched = [np.nan] * (n_before - len(validation_curve))

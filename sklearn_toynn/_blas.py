@@ -13,19 +13,13 @@ from threading import Lock, local
 from threadpoolctl import ThreadpoolController
 
 
-class _OfThread(local):
-    """What each thread knows of itself."""
-
-    n_uses = 0
-
-
 class _SingleThreadedBLAS(ContextDecorator):
     """A context, counted by reference, in which every BLAS runs at one thread."""
 
     def __init__(self):
         self._lock = Lock()
         self._n_uses = 0  # by all threads
-        self._here = _OfThread()
+        self._here = local()  # what each thread knows of itself: `n_uses`
         self._libraries = None  # looked for once, which takes 3 ms
         self._n_threads_before = []
 
@@ -58,14 +52,14 @@ class _SingleThreadedBLAS(ContextDecorator):
         )
 
     def _begin_in_child(self):
-        was_used, self._n_uses = self._n_uses > 0, self._here.n_uses
+        was_used, self._n_uses = self._n_uses > 0, getattr(self._here, "n_uses", 0)
         if was_used and self._n_uses == 0:
             self._limit(self._n_threads_before)
         self._lock.release()
 
     def _count(self, change):
         self._n_uses += change
-        self._here.n_uses += change
+        self._here.n_uses = getattr(self._here, "n_uses", 0) + change
 
     def _get_libraries(self):
         if self._libraries is None:

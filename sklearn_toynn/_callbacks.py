@@ -14,15 +14,9 @@ def make_hook_kwargs(estimator, X, y, sample_weight):
 class FitCallbacks:
     """The callbacks of an estimator during its fit.
 
-    Parameters
-    ----------
-    hook_kwargs : dict
-        The arguments of the hooks; see `make_hook_kwargs`.
-    task_name : str
-        The name of an iteration: "epoch" or "iteration".
-    make_attributes : callable
-        Returns the fitted attributes for a list of the outcomes of the nets, None for those that
-        have not begun.
+    `hook_kwargs` are the arguments of the hooks, see `make_hook_kwargs`, and `task_name` is the
+    name of an iteration. `make_attributes` returns the fitted attributes for a list of the results
+    of the nets, None for those that have not begun.
     """
 
     def __init__(self, hook_kwargs, task_name, make_attributes):
@@ -31,18 +25,10 @@ class FitCallbacks:
         self._context = self._observer = None
 
     def observe(self, n_nets, max_iter, results, net):
-        """Return a function that makes the observer of a training.
+        """Return a function that makes the observer of the training of the k-th net, k = `net`.
 
-        Parameters
-        ----------
-        n_nets : int
-            The number of trainings, one after another.
-        max_iter : int
-            The most iterations of each.
-        results : list of TrainingResult or None
-            The outcomes of all, None for those not yet trained.
-        net : int
-            The place of this one.
+        `results` are those of all nets, None for those not yet trained; `max_iter` is the most
+        iterations of each.
         """
         if self._context is None:
             estimator = self._hook_kwargs["estimator"]
@@ -73,17 +59,8 @@ class FitCallbacks:
 class CallbackObserver:
     """Calls the callbacks at the begin and the end of each iteration.
 
-    Parameters
-    ----------
-    context : CallbackContext
-        That of the fit.
-    task_name : str
-        The name of an iteration.
-    hook_kwargs : dict
-        The arguments of the hooks.
-    make_attributes : callable
-        Returns the fitted attributes as if the fit ended now. scikit-learn calls it only for
-        callbacks that take a `fitted_estimator`.
+    `context` is that of the fit. `make_attributes` returns the fitted attributes as if the fit
+    ended now. scikit-learn calls it only for callbacks that take a `fitted_estimator`.
     """
 
     def __init__(self, context, task_name, hook_kwargs, make_attributes):

@@ -13,15 +13,9 @@ MEASURED_ELEMENTS = 2**17
 class ColumnScaling(ABC):
     """The change of variables to z = (x - mean) / scale, column by column.
 
-    A layer W, b on x is the layer V, c on z with V = W * scale and c = b + W mean. An objective
-    stays as it is: what was a penalty reg on W_j^2 is one of ridge_j = reg / scale_j^2 on V_j^2.
-
-    Parameters
-    ----------
-    mean, scale : ndarray of shape (n_features,)
-        Need not be exact: the objective is the same in any such variables.
-    inv_scale : ndarray of shape (n_features,)
-        1 / scale, or 0 in columns that are to be 0.
+    A layer W, b on x is the layer V, c on z with V = W * scale and c = b + W mean. The objective
+    does not change: a penalty reg on W_j^2 becomes ridge_j = reg / scale_j^2 on V_j^2. So mean and
+    scale need not be exact. `inv_scale` is 1 / scale, or 0 in columns that are to be 0.
     """
 
     def __init__(self, mean, scale, inv_scale):
@@ -69,28 +63,13 @@ class ColumnStatistics(NamedTuple):
 
 @np.errstate(over="ignore", invalid="ignore")
 def measure_columns(X, weights, rows=None, *, with_largest=False):
-    """Return the `ColumnStatistics` of weighted rows.
+    """Return the `ColumnStatistics` of weighted rows, all if `rows` is None.
 
-    One rule for dense and sparse says which columns are constant: those whose values in use are
-    all equal. Their mean is exactly that value and their deviation exactly 0; that of any other
-    column is not lost beside a large mean, nor to the range of the squares.
-
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n_samples, n_features)
-        Only read, chunk by chunk; CSR in canonical form.
-    weights : ndarray of shape (n_samples,)
-        At least 0, not all of them 0, and of any sum. Rows of weight 0 play no part.
-    rows : ndarray of int, default=None
-        The rows in use, all if None.
-    with_largest : bool, default=False
-        Whether to find the largest deviations, too; without them one pass over dense X is enough
-        as a rule.
-
-    Returns
-    -------
-    ColumnStatistics
-        Arrays of shape (n_features,).
+    The same rule holds for dense and sparse X, CSR in canonical form: a column is constant if all
+    its values in use are equal. Then its mean is exactly that value and its deviation exactly 0.
+    The deviation of any other column is lost neither beside a large mean nor to the range of the
+    squares. Only the ratios of the weights matter, and rows of weight 0 play no part. Without
+    `with_largest`, one pass over dense X is enough as a rule.
     """
     weights, rows = _rows_in_use(weights, rows)
     if sparse.issparse(X):

@@ -18,16 +18,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.utils import check_random_state
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    process_routing,
-)
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import NetClassifier, restored_on_error, store_parameters
 from ._callbacks import make_hook_kwargs
-from ._doc_links import DocLinkMixin
+from ._docstrings import takes_entries
 from ._errors import plain
 from ._net_classifiers import HiddenLayersClassifier, TwoLayerNetClassifier
 from ._sklearn_compat import (
@@ -38,7 +34,6 @@ from ._sklearn_compat import (
     available_if,
     callback_context,
     fit_context,
-    propagated_callbacks,
 )
 from ._softmax import SoftmaxClassifier
 from ._typing import (
@@ -67,7 +62,7 @@ def is_refitted(estimator):
     return True
 
 
-def of_refitted(method: F) -> F:
+def delegate_to_best(method: F) -> F:
     """Return a method of the plain estimator as one of the estimator that has refitted it."""
 
     @wraps(method)
@@ -93,10 +88,57 @@ def check_fold_weights(splits, score_params, sample_weight, n_samples):
                 )
 
 
-class CrossValidatedClassifier(
-    DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC
-):
-    """A plain estimator whose penalty is chosen by cross-validation; see its subclasses."""
+class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
+    """A plain estimator whose penalty is chosen by cross-validation; see its subclasses.
+
+    Its docstring has the entries that they share.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable or None, default=5
+        The folds. An int gives the number of stratified folds of shuffled rows; None stands for 5.
+        `random_state` seeds the shuffling, and None uses a fixed seed. `GridSearchCV(cv=5)` does
+        not shuffle. A splitter or an iterable of splits is used as given.
+    scoring : str, callable or None, default="neg_log_loss"
+        As in `GridSearchCV`; None stands for accuracy. As in `LogisticRegressionCV`, a metric with
+        a parameter `labels` gets all classes, so a test fold may lack some of them, and the last
+        of two classes is the positive one.
+    n_jobs : int, default=None
+        The number of jobs of the search. As in `FusedGridSearchCV`, one job trains the candidates
+        in threads.
+    refit : bool or callable, default=True
+        Whether to fit the chosen one to all rows. A callable gets `cv_results_` and returns which
+        index it chooses, as `model_selection.one_standard_error` does.
+    random_state : int, RandomState instance or None, default=None
+        Determines the folds and what the plain estimator draws. All candidates and the refit
+        share one seed, which is drawn if this is not an int.
+    verbose : int, default=0
+        Print the loss of every `verbose`-th iteration of the refit, and the chosen values if one
+        is at an edge of what was tried; 0 for silence.
+
+    Attributes
+    ----------
+    reg_ : float
+        The chosen penalty.
+    regs_ : ndarray of shape (n_regs,)
+        The penalties that were tried.
+    cv_results_ : dict of str -> ndarray
+        `GridSearchCV`'s, with the parameters of the plain estimator.
+    best_index_ : int
+        The index of the chosen candidate there.
+    best_params_ : dict
+        Its parameters.
+    best_score_ : float
+        Its mean score over the folds.
+    edges_ : tuple of str
+        The parameters whose chosen value is the smallest or largest that was tried. A better one
+        may lie beyond it.
+    n_splits_ : int
+        The number of folds.
+    best_estimator_ : estimator
+        The plain estimator, refitted. Its fitted attributes, such as `n_iter_` and `loss_curve_`,
+        are set here, too.
+    """
 
     classes_: Labels
     n_features_in_: int
@@ -114,10 +156,10 @@ class CrossValidatedClassifier(
     _plain_class: ClassVar[type]
 
     #: The range of the default `regs`, times the m of `Problem.divide_by_rows`.
-    _range_of_regs: ClassVar[tuple]
+    _reg_range: ClassVar[tuple]
 
     #: In what candidates differ from the estimator that is refitted.
-    _of_candidates: ClassVar[dict] = {"verbose": 0}
+    _candidate_params: ClassVar[dict] = {"verbose": 0}
 
     _own_constraints: ClassVar[dict] = {
         "regs": [Interval(Integral, 1, None, closed="left"), "array-like"],
@@ -164,11 +206,7 @@ class CrossValidatedClassifier(
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self,
-        X: MatrixLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        **params: Any,
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
     ) -> Self:
         """Choose by cross-validation, and refit to all rows.
 
@@ -217,7 +255,7 @@ class CrossValidatedClassifier(
                 splits, routed.scorer.score, sample_weight, len(problem.samples.codes)
             )
             search = FusedGridSearchCV(
-                clone(plain).set_params(**self._of_candidates),
+                clone(plain).set_params(**self._candidate_params),
                 self._make_grid() | {"reg": regs.tolist()},
                 scoring=scorer,
                 n_jobs=self.n_jobs,
@@ -247,7 +285,7 @@ class CrossValidatedClassifier(
     def _resolve_regs(self, problem):
         """Return the penalties to try, (n_regs,)."""
         if isinstance(self.regs, Integral):
-            regs = np.geomspace(*self._range_of_regs, self.regs)
+            regs = np.geomspace(*self._reg_range, self.regs)
             return problem.divide_by_rows(regs, f"regs={self.regs}", "give regs as a list")
         try:
             regs = np.array(np.nan) if has_bools(self.regs) else np.asarray(self.regs, dtype=float)
@@ -297,7 +335,7 @@ class CrossValidatedClassifier(
         context = context.subcontext(task_name="search")
         with (
             config_context(enable_metadata_routing=True),
-            propagated_callbacks(context, search),
+            context.propagate_callback_context(search),
             warnings.catch_warnings(),
         ):
             # a candidate that does not do well is one that is not chosen
@@ -348,7 +386,7 @@ class CrossValidatedClassifier(
         """
         interrupt = None
         context = context.subcontext(task_name="refit-with-best-params")
-        with propagated_callbacks(context, plain):
+        with context.propagate_callback_context(plain):
             try:
                 plain.fit(X, y, sample_weight)
             except KeyboardInterrupt as error:
@@ -361,13 +399,14 @@ class CrossValidatedClassifier(
                 setattr(self, name, value)
         return interrupt
 
-    decision_function = of_refitted(NetClassifier.decision_function)
-    predict = of_refitted(NetClassifier.predict)
-    predict_proba = of_refitted(NetClassifier.predict_proba)
-    predict_log_proba = of_refitted(NetClassifier.predict_log_proba)
-    to_sklearn = of_refitted(NetClassifier.to_sklearn)
+    decision_function = delegate_to_best(NetClassifier.decision_function)
+    predict = delegate_to_best(NetClassifier.predict)
+    predict_proba = delegate_to_best(NetClassifier.predict_proba)
+    predict_log_proba = delegate_to_best(NetClassifier.predict_log_proba)
+    to_sklearn = delegate_to_best(NetClassifier.to_sklearn)
 
 
+@takes_entries(SoftmaxClassifier, CrossValidatedClassifier)
 class SoftmaxClassifierCV(CrossValidatedClassifier):
     """`SoftmaxClassifier` whose penalty is chosen by cross-validation.
 
@@ -380,48 +419,15 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
         The penalties to try. An int stands for that many values between 0.03 / m and 300 / m,
         evenly spaced on a log scale, where m is that of `SoftmaxClassifier`'s ``reg="auto"`` for
         all rows given to `fit`. All folds try the same values.
-    cv : int, splitter, iterable or None, default=5
-        The folds. An int gives the number of stratified folds of shuffled rows; None stands for 5.
-        `random_state` seeds the shuffling, and None uses a fixed seed. `GridSearchCV(cv=5)` does
-        not shuffle. A splitter or an iterable of splits is used as given.
-    scoring : str, callable or None, default="neg_log_loss"
-        As in `GridSearchCV`; None stands for accuracy. As in `LogisticRegressionCV`, a metric with
-        a parameter `labels` gets all classes, so a test fold may lack some of them, and the last
-        of two classes is the positive one.
-    n_jobs : int, default=None
-        The number of jobs of the search.
-    refit : bool or callable, default=True
-        Whether to fit the chosen one to all rows. A callable gets `cv_results_` and returns which
-        index it chooses, as `model_selection.one_standard_error` does.
-    solver, learning_rate, schedule, momentum, batch_size, max_iter, tol, n_iter_no_change, \
-early_stopping, validation_fraction, class_weight, init, shuffle, random_state, \
-verbose : object
-        Those of `SoftmaxClassifier`, with its defaults. Without an int for `random_state`, all
-        candidates and the refit share one that is drawn.
+    {cv, scoring, n_jobs, refit}
+    {solver, learning_rate, schedule, momentum, batch_size, max_iter, tol, n_iter_no_change,
+    early_stopping, validation_fraction, class_weight, init, shuffle, random_state, verbose}
 
     Attributes
     ----------
-    reg_ : float
-        The chosen penalty.
-    regs_ : ndarray of shape (n_regs,)
-        The penalties that were tried.
-    cv_results_ : dict of str -> ndarray
-        `GridSearchCV`'s, with the parameters of the plain estimator.
-    best_index_ : int
-        The place of the chosen candidate there.
-    best_params_ : dict
-        Its setting.
-    best_score_ : float
-        Its mean score over the folds.
-    edges_ : tuple of str
-        The parameters whose chosen value is the least or the largest that was tried: beyond it may
-        lie a better one.
-    n_splits_ : int
-        The number of folds.
-    best_estimator_ : estimator
-        The plain estimator, refitted. Its attributes are set here, too: `classes_`, `n_iter_`,
-        `loss_`, `loss_curve_`, `stop_reason_`, `coef_`, `intercept_`, `gap_`
-        and what else it has.
+    {classes_, n_features_in_, feature_names_in_}
+    {reg_, regs_, cv_results_, best_index_, best_params_, best_score_, edges_, n_splits_,
+    best_estimator_}
 
     See Also
     --------
@@ -444,7 +450,7 @@ verbose : object
     best_estimator_: SoftmaxClassifier
 
     _plain_class = SoftmaxClassifier
-    _range_of_regs = 0.03, 300
+    _reg_range = 0.03, 300
 
     def __init__(
         self,
@@ -476,13 +482,13 @@ verbose : object
         return {}
 
 
+@takes_entries(TwoLayerNetClassifier, CrossValidatedClassifier)
 class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     """`TwoLayerNetClassifier` whose penalty and width are chosen by cross-validation.
 
     The answer to "would a small net do better, how wide, and how strongly regularised?" in a line.
-    The candidates are single nets, trained together; the chosen one is fitted to all rows with
-    `n_nets`. It is the `TwoLayerNetClassifier` that `GridSearchCV` over the same values and folds
-    would choose.
+    The candidates are single nets. The chosen one is fitted to all rows with `n_nets`. It is the
+    `TwoLayerNetClassifier` that `GridSearchCV` over the same values and folds would choose.
 
     Parameters
     ----------
@@ -492,52 +498,20 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
         The penalties to try. An int stands for that many values between 0.3 / m and 100 / m,
         evenly spaced on a log scale, where m is that of `TwoLayerNetClassifier`'s ``reg="auto"``
         for all rows given to `fit`. All folds try the same values.
-    cv : int, splitter, iterable or None, default=5
-        The folds. An int gives the number of stratified folds of shuffled rows; None stands for 5.
-        `random_state` seeds the shuffling, and None uses a fixed seed. `GridSearchCV(cv=5)` does
-        not shuffle. A splitter or an iterable of splits is used as given.
-    scoring : str, callable or None, default="neg_log_loss"
-        As in `GridSearchCV`; None stands for accuracy. As in `LogisticRegressionCV`, a metric with
-        a parameter `labels` gets all classes, so a test fold may lack some of them, and the last
-        of two classes is the positive one.
-    n_jobs : int, default=None
-        The number of jobs of the search. One trains its candidates in threads.
-    refit : bool or callable, default=True
-        Whether to fit the chosen one to all rows. A callable gets `cv_results_` and returns which
-        index it chooses, as `model_selection.one_standard_error` does.
+    {cv, scoring, n_jobs, refit}
     n_nets : int, default=8
         How many nets the refit averages.
-    activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol, \
-n_iter_no_change, early_stopping, validation_fraction, class_weight, init, shuffle, random_state, \
-verbose : object
-        Those of `TwoLayerNetClassifier`, with its defaults. Without an int for `random_state`, all
-        candidates and the refit share one that is drawn.
+    {activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
+    n_iter_no_change, early_stopping, validation_fraction, class_weight, init, shuffle,
+    random_state, verbose}
 
     Attributes
     ----------
-    reg_ : float
-        The chosen penalty.
+    {classes_, n_features_in_, feature_names_in_}
     hidden_size_ : int
         The chosen width.
-    regs_ : ndarray of shape (n_regs,)
-        The penalties that were tried.
-    cv_results_ : dict of str -> ndarray
-        `GridSearchCV`'s, with the parameters of the plain estimator.
-    best_index_ : int
-        The place of the chosen candidate there.
-    best_params_ : dict
-        Its setting.
-    best_score_ : float
-        Its mean score over the folds.
-    edges_ : tuple of str
-        The parameters whose chosen value is the least or the largest that was tried: beyond it may
-        lie a better one.
-    n_splits_ : int
-        The number of folds.
-    best_estimator_ : estimator
-        The plain estimator, refitted. Its attributes are set here, too: `classes_`, `n_iter_`,
-        `loss_`, `loss_curve_`, `stop_reason_`, `coefs_`, `intercepts_`
-        and what else it has.
+    {reg_, regs_, cv_results_, best_index_, best_params_, best_score_, edges_, n_splits_,
+    best_estimator_}
 
     See Also
     --------
@@ -564,8 +538,8 @@ verbose : object
     best_estimator_: TwoLayerNetClassifier
 
     _plain_class = TwoLayerNetClassifier
-    _range_of_regs = 0.3, 100
-    _of_candidates: ClassVar[dict] = {"n_nets": 1, "verbose": 0}
+    _reg_range = 0.3, 100
+    _candidate_params: ClassVar[dict] = {"n_nets": 1, "verbose": 0}
     _own_constraints: ClassVar[dict] = {
         "hidden_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
         **CrossValidatedClassifier._own_constraints,
@@ -600,7 +574,7 @@ verbose : object
     ) -> None:
         store_parameters(self, locals())
 
-    hidden_values = of_refitted(HiddenLayersClassifier.hidden_values)
+    hidden_values = delegate_to_best(HiddenLayersClassifier.hidden_values)
 
     def _make_grid(self):
         return {"hidden_size": list(check_sizes(self.hidden_sizes, "hidden_sizes"))}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import NetClassifier, store_parameters
+from ._docstrings import takes_entries
 from ._nets.activations import ACTIVATIONS
 from ._nets.initializers import INITIALIZERS
 from ._nets.network import Network
@@ -29,22 +30,24 @@ from ._typing import (
 )
 from ._validation import check_sizes, validate_rows
 
-#: The parts of the docstrings that both classes share, by their placeholders.
-SHARED_DOCS = {
-    "objective": r"""
-    where f is the activation, CE the cross-entropy and w the product of sample and class
-    weight. Two classes have an output each, as three have. ``MLPClassifier(alpha=a)`` on n
-    rows, as one batch and with three classes or more, is ``reg = a / n``; with weights, n is
-    their sum.""",
-    "parameters": """
+
+@takes_entries(NetClassifier)
+class HiddenLayersClassifier(NetClassifier, ABC):
+    """A net with hidden layers, or the mean of several; see its subclasses.
+
+    Its docstring has the entries that they share.
+
+    Parameters
+    ----------
     reg : float or "auto", default="auto"
         The penalty on the squared weights, >= 0. The biases are not penalised. "auto" is 1 / m.
         Without weights, m is the number of rows. With weights w, sample weight times class
         weight, m is max(sum w, (sum w)^2 / sum w^2). For weights of mean 1 or more this is their
         sum, and "auto" equals `LogisticRegression`'s ``C=1`` and, with one batch,
         `MLPClassifier`'s ``alpha=1``. For small or normalised weights it is the effective number
-        of rows. `partial_fit` counts all rows seen so far. Choose this parameter first, as
-        `TwoLayerNetClassifierCV` does.
+        of rows. `partial_fit` counts all rows seen so far. With three classes or more and one
+        batch of n rows, `MLPClassifier`'s `alpha` is ``reg * n``; with weights, n is their sum.
+        Choose this parameter first, as `TwoLayerNetClassifierCV` does.
     n_nets : int, default=1
         How many nets to train and to average in probability. Each is trained by itself, with
         initial weights and batches of its own, and in as many threads as BLAS may use. The first
@@ -61,29 +64,9 @@ SHARED_DOCS = {
         - "gd": whole-batch gradient descent;
         - "lbfgs": L-BFGS, SciPy's. Equal rows are merged first, so that weights, repeated
           rows and any order of the rows give the same bits.
-    learning_rate : float or "auto", default="auto"
-        The size of the first step, a float > 0. "auto" is 0.5 for "gd", 0.1 for "sgd" and 0.01 for
-        "adam".
+    {learning_rate}
         "lbfgs" finds its own steps.
-    schedule : {"constant", "inverse", "cosine", "plateau"}, callable or "auto", default="auto"
-        The factor on the learning rate, by the progress p in [0, 1], the share of `max_iter`
-        that is done:
-
-        - "constant": 1;
-        - "inverse": 1 / (1 + 9 p);
-        - "cosine": (1 + cos(pi p)) / 2;
-        - "plateau": 5^-k, where k counts the times that the loss that is watched went 2
-          epochs on end without an improvement by `tol`;
-        - a callable: its value at p, a float >= 0;
-        - "auto": "cosine" for "sgd" and "adam", "constant" for "gd" and in `partial_fit`.
-    momentum : float, default=0.9
-        Nesterov's momentum in [0, 1), for "sgd" alone.
-    batch_size : int or "auto", default="auto"
-        The rows per step of "sgd" and "adam"; "auto" is 200, or all if they are fewer.
-    max_iter : int or "auto", default="auto"
-        The most epochs of "sgd" and "adam", or iterations of the others. "auto" is
-        4500 / sqrt(n_samples) epochs, at least 20 and at most 240, or 1000 iterations. With
-        ``tol=0`` they are meant as a number of steps, and their end is not warned of.
+    {schedule, momentum, batch_size, max_iter}
     tol : float, default=1e-5
         The training ends
 
@@ -95,44 +78,14 @@ SHARED_DOCS = {
 
         With ``tol=0`` and no validation set, "gd", "sgd" and "adam" run all `max_iter`
         iterations. No solver warns at `max_iter` then.
-    n_iter_no_change : int, default=10
-        See `tol`.
-    early_stopping : bool, default=False
-        Whether to set rows aside, stratified by class, as a validation set. Each class keeps at
-        least one row to train on. Not needed if `fit` gets a validation set.
-    validation_fraction : float, default=0.1
-        The share of the rows to set aside, in (0, 1).
-    class_weight : dict, "balanced" or None, default=None
-        A factor on the weights of the rows of each class, by label. "balanced" gives every
-        class the same total weight.
-    init : {"auto", "he", "lecun", "glorot"}, float or callable, default="auto"
-        The initial weights; the biases start at 0.
-
-        - "he": N(0, 2 / fan_in);
-        - "lecun": N(0, 1 / fan_in);
-        - "glorot": N(0, 2 / (fan_in + fan_out));
-        - a positive float: N(0, init^2);
-        - a callable `(rng, fan_in, fan_out)` that returns an array (fan_in, fan_out), with
-          `rng` a `RandomState`;
+    {n_iter_no_change, early_stopping, validation_fraction, class_weight, init}
         - "auto": "glorot" for "tanh" and "logistic", "he" for the others, on columns of X brought
           to a common scale; less where such a scale makes the penalty steep.
-    shuffle : bool, default=True
-        Whether "sgd" and "adam" draw the batches anew in every epoch.
-    random_state : int, RandomState instance or None, default=None
-        Determines initial weights, batches and the validation split, each by a stream of its
-        own. The same int gives the same bits.
-    warm_start : bool, default=False
-        Whether `fit` continues from the weights as they are now, instead of new initial weights.
-        The curves then continue from call to call; `n_iter_` counts the iterations of the last.
-    verbose : int, default=0
-        Print the loss of every `verbose`-th iteration; 0 for silence.""",
-    "attributes": """
-    reg_ : float
-        The penalty that was used: `reg`, or what "auto" stood for.
-    n_features_in_ : int
-        The number of columns of X.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Their names, where X had names, all of them strings.
+    {shuffle, random_state, warm_start, verbose}
+
+    Attributes
+    ----------
+    {classes_, reg_, n_features_in_, feature_names_in_}
     n_iter_ : int
         The number of iterations or epochs of the last `fit`, and of each `partial_fit` since;
         the most that a net took.
@@ -165,12 +118,8 @@ SHARED_DOCS = {
         several nets the mean of those that still trained.
     best_iter_ : int or ndarray of shape (n_nets,)
         The index there of the least loss, whose weights are the fitted ones; with several nets
-        that of each.""",
-}
-
-
-class HiddenLayersClassifier(NetClassifier, ABC):
-    """A net with hidden layers, or the mean of several; see its subclasses."""
+        that of each.
+    """
 
     coefs_: list[Floats]
     intercepts_: list[Floats]
@@ -183,11 +132,6 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         **NetClassifier._parameter_constraints,
         "activation": [StrOptions(set(ACTIVATIONS))],
     }
-
-    def __init_subclass__(cls, **kwargs):
-        super().__init_subclass__(**kwargs)
-        for name, text in SHARED_DOCS.items() if cls.__doc__ else ():
-            cls.__doc__ = cls.__doc__.replace(f"    {{{name}}}", text.strip("\n"))
 
     @property
     def _activation(self):
@@ -269,6 +213,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         ]
 
 
+@takes_entries(HiddenLayersClassifier)
 class TwoLayerNetClassifier(HiddenLayersClassifier):
     r"""A net with one hidden layer: input, hidden units, softmax.
 
@@ -279,24 +224,27 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
         \frac{\sum_i w_i \, \mathrm{CE}(y_i, \mathrm{softmax}(W_2 f(W_1 x_i + b_1) + b_2))}
         {\sum_i w_i} + \frac{\mathtt{reg}}{2} \Big(\sum W_1^2 + \sum W_2^2\Big)
 
-    {objective}
+    where f is the activation, CE the cross-entropy and w the product of sample and class weight.
+    Two classes have an output each, as three have.
 
     Parameters
     ----------
     hidden_size : int, default=100
         The number of hidden units.
-    {parameters}
+    {reg, n_nets, activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
+    n_iter_no_change, early_stopping, validation_fraction, class_weight, init, shuffle,
+    random_state, warm_start, verbose}
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        The labels, sorted.
+    {classes_}
     coefs_ : list of ndarray, of shape (`n_features_in_`, hidden_size) and (hidden_size, n_classes)
         The weights of the hidden units and of the outputs. With ``n_nets > 1`` both have a
         leading axis for the nets.
     intercepts_ : list of ndarray, of shape (hidden_size,) and (n_classes,)
         Their biases, likewise.
-    {attributes}
+    {reg_, n_features_in_, feature_names_in_, n_iter_, loss_, stop_reason_, loss_curve_,
+    loss_curves_, validation_loss_curve_, best_iter_}
 
     See Also
     --------
@@ -350,6 +298,7 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
         return (int(self.hidden_size),)
 
 
+@takes_entries(HiddenLayersClassifier)
 class MultiLayerNetClassifier(HiddenLayersClassifier):
     r"""A net with any number of hidden layers: input, hidden units layer by layer, softmax.
 
@@ -361,26 +310,29 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
         {\sum_i w_i} + \frac{\mathtt{reg}}{2} \sum_l \sum W_l^2,
         \qquad a_0(x) = x, \quad a_l(x) = f(W_l a_{l-1}(x) + b_l)
 
-    {objective}
+    where f is the activation, CE the cross-entropy and w the product of sample and class weight.
+    Two classes have an output each, as three have.
 
     Parameters
     ----------
     hidden_layer_sizes : int or sequence of int, default=(100,)
         The numbers of hidden units, from the input on, as `MLPClassifier` has them. An int is one
         layer, as `TwoLayerNetClassifier` has it.
-    {parameters}
+    {reg, n_nets, activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
+    n_iter_no_change, early_stopping, validation_fraction, class_weight, init, shuffle,
+    random_state, warm_start, verbose}
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        The labels, sorted.
+    {classes_}
     coefs_ : list of ndarray, of shape (fan_in, fan_out) for each layer
         The weights of the hidden layers, from the input on, and of the outputs: the first fan_in
         is that of the columns, the last fan_out that of the classes. With ``n_nets > 1`` all have
         a leading axis for the nets.
     intercepts_ : list of ndarray, of shape (fan_out,) for each layer
         Their biases, likewise.
-    {attributes}
+    {reg_, n_features_in_, feature_names_in_, n_iter_, loss_, stop_reason_, loss_curve_,
+    loss_curves_, validation_loss_curve_, best_iter_}
 
     See Also
     --------

@@ -25,6 +25,9 @@ from sklearn.utils.validation import _check_method_params as check_method_params
 
 from ._typing import as_typed
 
+# what other modules import from here as it is
+__all__ = ["StrOptions", "check_method_params", "safe_split", "score_with"]
+
 
 # scikit-learn says nothing of types
 @as_typed
@@ -93,30 +96,6 @@ except ImportError:  # before 1.9
         """In the place of the class that has `set_callbacks`."""
 
 
-__all__ = [
-    "CALLBACK_STATE",
-    "CallbackSupportMixin",
-    "FoldScorer",
-    "Interval",
-    "StrOptions",
-    "available_if",
-    "callback_context",
-    "check_method_params",
-    "check_parameters",
-    "count_predictions",
-    "fit_before_last",
-    "fit_context",
-    "has_callbacks",
-    "propagated_callbacks",
-    "rebind",
-    "safe_split",
-    "score_with",
-    "search_fit",
-    "stock_pipeline",
-    "validate_params",
-]
-
-
 #: `fit` of `GridSearchCV`, without the decorator that checks the parameters.
 search_fit = unwrap(BaseSearchCV.fit)
 
@@ -152,19 +131,9 @@ class FoldScorer:
 
     A metric that has a parameter `labels` gets all classes, so it does not infer them from a test
     fold that lacks some. With two classes, `pos_label` is the last one, or None if the metric
-    averages over both. Arguments given to `make_scorer` take precedence.
-
-    Parameters
-    ----------
-    scorer : callable
-        The scorer. One that `make_scorer` did not make is called as it is.
-    classes : ndarray of shape (n_classes,)
-        The labels of all rows.
-
-    Attributes
-    ----------
-    needs_classes : bool
-        Whether the metric needs a prediction for each class of the test fold.
+    averages over both. Arguments given to `make_scorer` take precedence. A scorer that
+    `make_scorer` did not make is called as it is. `needs_classes` says whether the metric needs a
+    prediction for each class of the test fold.
     """
 
     def __init__(self, scorer, classes):
@@ -242,23 +211,11 @@ def callback_context(estimator, max_subtasks):
     return estimator._init_callback_context(max_subtasks=max_subtasks)
 
 
-def propagated_callbacks(context, estimator):
-    """Return a block in which an estimator calls a context's callbacks too, if it can."""
-    return context.propagate_callback_context(estimator)
-
-
-#: The module and name of imbalanced-learn's pipeline, which is not imported for this.
-STOCK_PIPELINE_OF_IMBLEARN = ("imblearn.pipeline", "Pipeline")
-
-
 def stock_pipeline(estimator):
     """Return the `Pipeline` of scikit-learn or imbalanced-learn whose methods an estimator uses.
 
-    Returns
-    -------
-    stock : type or None
-        None for any other estimator, and for a subclass that overrides a method. A subclass may
-        have its own constructor and further methods.
+    None for any other estimator, and for a subclass that overrides a method. A subclass may have
+    its own constructor and further methods.
     """
     own = type(estimator)
     for stock in own.__mro__:
@@ -276,13 +233,9 @@ def stock_pipeline(estimator):
 
 
 def fit_before_last(pipeline, X, y, params):
-    """Fit the steps of a stock pipeline before the last, as its `fit` does.
+    """Fit the steps of a stock pipeline before the last; return the last one's X and y.
 
-    Returns
-    -------
-    X, y : array-like
-        The rows and labels that the last step gets: transformed, and resampled where a step of
-        imbalanced-learn does so.
+    They are transformed, and resampled where a step of imbalanced-learn does so.
     """
     check_parameters(pipeline)
     routed = pipeline._check_method_params(method="fit", props=params)

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from ._base import NetClassifier, store_parameters
+from ._docstrings import takes_entries
 from ._linear.linear_training import LINEAR_SOLVERS, LinearResult, train_linear
 from ._nets.initializers import zeros
 from ._nets.network import Network
@@ -15,6 +16,7 @@ from ._training.solvers import SOLVERS
 from ._typing import Auto, ClassWeight, Floats, Initializer, RandomState, Schedule
 
 
+@takes_entries(NetClassifier)
 class SoftmaxClassifier(NetClassifier):
     r"""Softmax regression: a linear classifier, also known as multinomial logistic regression.
 
@@ -41,7 +43,8 @@ class SoftmaxClassifier(NetClassifier):
         rows seen so far.
     solver : {"auto", "newton", "lbfgs", "gd", "sgd", "adam"}, default="auto"
         The first three find the one minimum that the objective has, whatever the columns, or
-        warn. Inside, they change the variables, not the objective; see the Notes:
+        warn. Inside, they change the variables, not the objective; see the Notes of
+        `SoftmaxClassifier`:
 
         - "newton": Newton's method, with the Hessian at every step;
         - "lbfgs": L-BFGS that starts from a model of the Hessian, which is now and then
@@ -54,36 +57,16 @@ class SoftmaxClassifier(NetClassifier):
         - "gd": whole-batch gradient descent;
         - "sgd": mini-batches with Nesterov's momentum;
         - "adam": mini-batches with Adam.
-    learning_rate : float or "auto", default="auto"
-        The size of the first step, a float > 0. "auto" is 0.5 for "gd", 0.1 for "sgd" and 0.01 for
-        "adam".
+    {learning_rate}
         The solvers of the minimum find their own steps.
-    schedule : {"constant", "inverse", "cosine", "plateau"}, callable or "auto", default="auto"
-        The factor on the learning rate, by the progress p in [0, 1], the share of `max_iter`
-        that is done:
-
-        - "constant": 1;
-        - "inverse": 1 / (1 + 9 p);
-        - "cosine": (1 + cos(pi p)) / 2;
-        - "plateau": 5^-k, where k counts the times that the loss that is watched went 2
-          epochs on end without an improvement by `tol`;
-        - a callable: its value at p, a float >= 0;
-        - "auto": "cosine" for "sgd" and "adam", "constant" for "gd" and in `partial_fit`.
-    momentum : float, default=0.9
-        Nesterov's momentum in [0, 1), for "sgd" alone.
-    batch_size : int or "auto", default="auto"
-        The rows per step of "sgd" and "adam"; "auto" is 200, or all if they are fewer.
-    max_iter : int or "auto", default="auto"
-        The most epochs of "sgd" and "adam", or iterations of the others. "auto" is
-        4500 / sqrt(n_samples) epochs, at least 20 and at most 240, or 1000 iterations. With
-        ``tol=0`` they are meant as a number of steps, and their end is not warned of.
+    {schedule, momentum, batch_size, max_iter}
     tol : float, default=1e-6
         The training ends
 
         - for "auto", "newton" and "lbfgs", where the gap between the objective and its minimum is
-          proven to be at most `tol` times the objective; see the Notes, also for ``reg=0``. Any
-          other end has a ``ConvergenceWarning`` with the gap that is left, unless that is at most
-          1e-5 and `X` is float32;
+          proven to be at most `tol` times the objective. For the proof and for ``reg=0`` see the
+          Notes of `SoftmaxClassifier`. Any other end issues a ``ConvergenceWarning`` that states
+          the gap, unless it is at most 1e-5 and `X` is float32;
         - for "sgd" and "adam", where the objective has not improved by `tol` for
           `n_iter_no_change` epochs; under the cosine schedule `max_iter` alone ends it;
         - for "gd", where no entry of the gradient is larger than `tol`;
@@ -92,51 +75,18 @@ class SoftmaxClassifier(NetClassifier):
 
         With ``tol=0`` and no validation set, "gd", "sgd" and "adam" run all `max_iter`
         iterations. No solver warns at `max_iter` then.
-    n_iter_no_change : int, default=10
-        See `tol`.
-    early_stopping : bool, default=False
-        Whether to set rows aside, stratified by class, as a validation set. Each class keeps at
-        least one row to train on. Not needed if `fit` gets a validation set.
-    validation_fraction : float, default=0.1
-        The share of the rows to set aside, in (0, 1).
-    class_weight : dict, "balanced" or None, default=None
-        A factor on the weights of the rows of each class, by label. "balanced" gives every
-        class the same total weight.
-    init : {"auto", "he", "lecun", "glorot"}, float or callable, default="auto"
-        The initial weights; the biases start at 0.
-
-        - "he": N(0, 2 / fan_in);
-        - "lecun": N(0, 1 / fan_in);
-        - "glorot": N(0, 2 / (fan_in + fan_out));
-        - a float: N(0, init^2);
-        - a callable `(rng, fan_in, fan_out)` that returns an array (fan_in, fan_out), with
-          `rng` a `RandomState`;
+    {n_iter_no_change, early_stopping, validation_fraction, class_weight, init}
         - "auto": zero, as the start does not change the minimum.
-    shuffle : bool, default=True
-        Whether "sgd" and "adam" draw the batches anew in every epoch.
-    random_state : int, RandomState instance or None, default=None
-        Determines initial weights, batches and the validation split, each by a stream of its
-        own. The same int gives the same bits.
-    warm_start : bool, default=False
-        Whether `fit` continues from the weights as they are now, instead of new initial weights.
-        The curves then continue from call to call; `n_iter_` counts the iterations of the last.
-    verbose : int, default=0
-        Print the loss of every `verbose`-th iteration; 0 for silence.
+    {shuffle, random_state, warm_start, verbose}
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        The labels, sorted.
+    {classes_}
     coef_ : ndarray of shape (n_classes, `n_features_in_`)
         The weights; two rows for two classes, unlike `LogisticRegression`.
     intercept_ : ndarray of shape (n_classes,)
         The biases. They sum to zero, as the objective leaves their mean free.
-    reg_ : float
-        The penalty that was used: `reg`, or what "auto" stood for.
-    n_features_in_ : int
-        The number of columns of X.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Their names, where X had names, all of them strings.
+    {reg_, n_features_in_, feature_names_in_}
     n_iter_ : int
         The number of iterations or epochs of the last `fit`, and of each `partial_fit` since. With
         many rows, "auto", "newton" and "lbfgs" start from the minimum on every fourth row; the

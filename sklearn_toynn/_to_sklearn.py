@@ -18,53 +18,21 @@ def with_one_output(weights, biases):
     return weights[1:] - weights[:1], biases[1:] - biases[:1]
 
 
-def set_columns(model, columns):
-    """Set what a fitted model knows of the columns of X."""
-    for name, value in columns.items():
-        setattr(model, name, value)
-
-
 def make_logistic_regression(weights, biases, classes, columns, *, C, n_iter):
-    """Return a fitted `LogisticRegression`.
+    """Return a fitted `LogisticRegression` of weights (n_classes, n_features) and biases.
 
-    Parameters
-    ----------
-    weights : ndarray of shape (n_classes, n_features)
-        Those of the scores.
-    biases : ndarray of shape (n_classes,)
-        Likewise.
-    classes : ndarray of shape (n_classes,)
-        The labels.
-    columns : dict
-        `n_features_in_`, and `feature_names_in_` if there are names.
-    C, n_iter : float, int
-        What the model is to say of its fit.
+    `columns` holds its `n_features_in_`, and its `feature_names_in_` if there are names.
     """
     model = LogisticRegression(C=C)
     model.coef_, model.intercept_ = map(np.array, with_one_output(weights, biases))
     model.classes_, model.n_iter_ = classes, np.array([n_iter], dtype=np.int32)
-    set_columns(model, columns)
+    vars(model).update(columns)
     return model
 
 
 def make_mlp(weights, biases, classes, columns, *, activation, alpha, n_iter, loss_curve, loss):
-    """Return a fitted `MLPClassifier`.
+    """Return a fitted `MLPClassifier` of a net's layers (fan_out, fan_in) and (fan_out,).
 
-    Parameters
-    ----------
-    weights : list of ndarray of shape (fan_out, fan_in)
-        The layers of one net.
-    biases : list of ndarray of shape (fan_out,)
-        Likewise.
-    classes, columns
-        As above.
-    activation : str
-        Of `MLP_ACTIVATIONS`, else a ValueError says so.
-    alpha, n_iter, loss_curve, loss : float, int, list of float, float
-        The model's parameter `alpha`, and its attributes that describe the fit.
-
-    Notes
-    -----
     `partial_fit` and a warm-started `fit` continue from the weights. The attributes that
     scikit-learn keeps of earlier training are those before its first epoch, so its stopping rules
     compare its own losses only. `_optimizer` is missing, so the solver makes a new one.
@@ -88,23 +56,19 @@ def make_mlp(weights, biases, classes, columns, *, activation, alpha, n_iter, lo
     model.best_loss_, model.best_validation_score_ = np.inf, -np.inf
     model.validation_scores_ = []
     model._best_coefs, model._best_intercepts = model.coefs_[:], model.intercepts_[:]
-    set_columns(model, columns)
+    vars(model).update(columns)
     return model
 
 
 def make_vote(models, classes, columns):
     """Return a fitted `VotingClassifier` that averages the probabilities of fitted models.
 
-    Parameters
-    ----------
-    models : list of estimator
-        Whose classes are 0, ..., n_classes - 1, as where such a classifier fits them.
-    classes, columns
-        As above.
+    Their classes are 0, ..., n_classes - 1, as in a `VotingClassifier` that scikit-learn fits.
     """
-    names = [f"net{i}" for i in range(len(models))]
-    vote = VotingClassifier(list(zip(names, models, strict=True)), voting="soft")
+    named = [(f"net{place}", model) for place, model in enumerate(models)]
+    vote = VotingClassifier(named, voting="soft")
     vote.estimators_, vote.named_estimators_ = models, Bunch(**dict(vote.estimators))
     vote.le_, vote.classes_ = LabelEncoder().fit(classes), classes
-    set_columns(vote, {name: value for name, value in columns.items() if name != "n_features_in_"})
+    # `n_features_in_` is a property of its models
+    vars(vote).update({k: value for k, value in columns.items() if k != "n_features_in_"})
     return vote

@@ -87,28 +87,14 @@ def validate_problem(
 ):
     """Check the arguments of `fit` or `partial_fit` and return them as a `Problem`.
 
-    Parameters
-    ----------
-    estimator : estimator
-        Gets `n_features_in_` and `feature_names_in_` where `reset` is true.
-    data : tuple of (X, y, sample_weight)
-        As in `fit`.
-    class_weight, validation_fraction
-        The estimator's parameters of these names.
-    merges_equal_rows : bool
-        Whether equal rows become one of their joint weight.
-    validation_data : tuple of (X_val, y_val, sample_weight_val)
-        As in `fit`.
-    split_streams : RandomStreams, default=None
-        If given, rows are set aside to validate on, unless there is validation data.
-    classes : ndarray of shape (n_classes,), default=None
-        The labels, where they are known before y.
-    reset : bool
-        Whether X may have other columns than before.
+    `data` and `validation_data` are X, y and weights. With `merges_equal_rows`, equal rows become
+    one of their joint weight. With `split_streams` and no validation data, rows are set aside to
+    validate on. `classes` are the labels, where they are known before y. With `reset`, X may have
+    other columns than before.
     """
     X, y, sample_weight = data
     X = canonical(X, "X")
-    is_checked = are_labels(y) and is_plain(X) and len(y) == len(X)
+    is_checked = has_label_dtype(y) and is_plain(X) and len(y) == len(X)
     X, y = validate_data(
         estimator,
         X,
@@ -118,8 +104,10 @@ def validate_problem(
         reset=reset,
         skip_check_array=is_checked,
     )
-    if not are_labels(y):
-        check_targets(y)
+    if not has_label_dtype(y):
+        check_one_type(y, "y")
+        with naming("y"):
+            check_classification_targets(y)
     if classes is None:
         with naming("y"):
             classes, codes = np.unique(y, return_inverse=True)
@@ -135,25 +123,11 @@ def validate_problem(
     weights, exponent = weigh_rows(weights, codes, class_weights)
     check_total_weight(weights, class_weight, "X")
     rows = None if weights.all() else np.flatnonzero(weights)
-    validation = None
-    X_val, y_val, sample_weight_val = validation_data
-    if (X_val is None) != (y_val is None):
-        given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
-        raise ValueError(f"{given} was given without {missing}: pass both or neither.")
-    if X_val is None and sample_weight_val is not None:
-        raise ValueError("sample_weight_val was given without X_val and y_val: pass all three.")
-    if X_val is not None:
-        X_val = check_validation_rows(estimator, X_val, X)
-        with naming("y_val"):
-            y_val = column_or_1d(y_val, warn=True)
-            check_consistent_length(X_val, y_val)
-        codes_val = encode(y_val, classes, "y_val")
-        weights_val = check_weights(sample_weight_val, X_val.shape[0], "sample_weight_val")
-        weights_val, _ = weigh_rows(weights_val, codes_val, class_weights)
-        check_total_weight(weights_val, class_weight, "X_val")
-        validation = Samples(X_val, codes_val, weights_val.astype(X.dtype, copy=False))
+    validation = make_validation(
+        estimator, validation_data, X, classes, class_weight, class_weights
+    )
     rows_val = None
-    if X_val is None and split_streams is not None:
+    if validation is None and split_streams is not None:
         rows = np.arange(len(codes)) if rows is None else rows
         rows, rows_val = split_rows(
             rows, codes, len(classes), float(validation_fraction), split_streams.split()
@@ -161,7 +135,7 @@ def validate_problem(
     sums = sum_weights(weights if rows is None else weights[rows], exponent)
     if rows_val is not None:
         for part in (rows, rows_val):  # one may be too light for the dtype beside the other
-            weights[part] = scale_to_one(weights[part])
+            weights[part] = np.ldexp(weights[part], -np.frexp(weights[part].max())[1])
     if merges_equal_rows:
         rows, weights = merge_equal_rows(X, codes, weights, rows)
     weights = weights.astype(X.dtype, copy=False)
@@ -209,13 +183,6 @@ def check_labels(labels, name):
     return labels
 
 
-def check_targets(y):
-    """Refuse y, an array, that does not hold classes."""
-    check_one_type(y, "y")
-    with naming("y"):
-        check_classification_targets(y)
-
-
 def check_one_type(labels, name):
     """Refuse objects of several types, which do not compare."""
     if labels.dtype != object:
@@ -228,12 +195,12 @@ def check_one_type(labels, name):
         )
 
 
-def are_labels(y):
+def has_label_dtype(y):
     """Say whether y holds labels without a look at each."""
     return type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuSU"
 
 
-def refuse_times(X, name):
+def reject_dates(X, name):
     """Refuse dates and durations, which NumPy converts to numbers by a unit of their own."""
     if hasattr(X, "columns") and hasattr(X, "dtypes"):  # pandas and Polars
         dtypes = X.dtypes
@@ -302,7 +269,7 @@ def canonical(X, name):
     may lie at addresses that are not aligned. Compiled code must not read those, and NumPy uses
     other loops for them, with other rounding.
     """
-    refuse_times(X, name)
+    reject_dates(X, name)
     if isinstance(X, np.ndarray) and not X.flags.aligned:
         return X.copy(order="K")
     if not sparse.issparse(X):
@@ -316,12 +283,6 @@ def canonical(X, name):
         if not all(part.flags.aligned for part in parts):
             X = X.copy()
     return X
-
-
-def scale_to_one(weights):
-    """Return weights by the power of 2 that brings the largest into [1/2, 1)."""
-    _, exponent = np.frexp(weights.max())
-    return np.ldexp(weights, -exponent)
 
 
 def weigh_rows(weights, codes, class_weights):
@@ -358,8 +319,18 @@ def sum_weights(weights, exponent):
         return float(np.ldexp(total, exponent)), size
 
 
-def check_validation_rows(estimator, X_val, X):
-    """Return X_val checked against the X of the training, in its dtype and its container."""
+def make_validation(estimator, data, X, classes, class_weight, class_weights):
+    """Return validation data as `Samples`, in the dtype and container of X; None without any."""
+    X_val, y_val, weights = data
+    if (X_val is None) != (y_val is None):
+        given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
+        raise ValueError(f"{given} was given without {missing}: pass both or neither.")
+    if X_val is None:
+        if weights is not None:
+            raise ValueError(
+                "sample_weight_val was given without X_val and y_val: pass all three."
+            )
+        return None
     X_val = canonical(X_val, "X_val")
     with naming("X_val", f". {TRANSFORM_HINT}"):
         checked = check_array(X_val, accept_sparse="csr", dtype=X.dtype, input_name="X_val")
@@ -370,9 +341,16 @@ def check_validation_rows(estimator, X_val, X):
         )
     with naming("X_val"):
         validate_data(estimator, X_val, reset=False, skip_check_array=True)  # names of columns
-    if sparse.issparse(X) == sparse.issparse(checked):
-        return checked
-    return type(X)(checked) if sparse.issparse(X) else checked.toarray()
+    if sparse.issparse(X) != sparse.issparse(checked):
+        checked = type(X)(checked) if sparse.issparse(X) else checked.toarray()
+    with naming("y_val"):
+        y_val = column_or_1d(y_val, warn=True)
+        check_consistent_length(checked, y_val)
+    codes = encode(y_val, classes, "y_val")
+    weights = check_weights(weights, len(codes), "sample_weight_val")
+    weights, _ = weigh_rows(weights, codes, class_weights)
+    check_total_weight(weights, class_weight, "X_val")
+    return Samples(checked, codes, weights.astype(X.dtype, copy=False))
 
 
 def check_total_weight(weights, class_weight, name):

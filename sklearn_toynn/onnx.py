@@ -21,24 +21,7 @@ except ImportError as error:
         'sklearn_toynn.onnx needs skl2onnx: pip install "sklearn-toynn[onnx]"'
     ) from error
 from skl2onnx._parse import _parse_sklearn_grid_search_cv
-from skl2onnx.algebra.onnx_ops import (
-    OnnxAdd,
-    OnnxArgMax,
-    OnnxArrayFeatureExtractor,
-    OnnxCast,
-    OnnxErf,
-    OnnxIdentity,
-    OnnxLog,
-    OnnxMatMul,
-    OnnxMax,
-    OnnxMul,
-    OnnxRelu,
-    OnnxReshape,
-    OnnxSigmoid,
-    OnnxSoftmax,
-    OnnxSum,
-    OnnxTanh,
-)
+from skl2onnx.algebra import onnx_ops as ops
 from skl2onnx.common.data_types import guess_numpy_type
 from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
 from skl2onnx.operator_converters.grid_search_cv import (
@@ -64,22 +47,22 @@ ONNX_TYPES = {
 
 def gelu(z, dtype, how):
     """Return z (1 + erf(z / sqrt 2)) / 2; there is an Erf for float alone."""
-    scaled = OnnxMul(z, np.array([2**-0.5], dtype), **how)
-    erf = OnnxErf(OnnxCast(scaled, to=onnx_proto.TensorProto.FLOAT, **how), **how)
-    phi = OnnxAdd(OnnxCast(erf, to=ONNX_TYPES[dtype], **how), np.array([1], dtype), **how)
-    return OnnxMul(OnnxMul(z, np.array([0.5], dtype), **how), phi, **how)
+    scaled = ops.OnnxMul(z, np.array([2**-0.5], dtype), **how)
+    erf = ops.OnnxErf(ops.OnnxCast(scaled, to=onnx_proto.TensorProto.FLOAT, **how), **how)
+    phi = ops.OnnxAdd(ops.OnnxCast(erf, to=ONNX_TYPES[dtype], **how), np.array([1], dtype), **how)
+    return ops.OnnxMul(ops.OnnxMul(z, np.array([0.5], dtype), **how), phi, **how)
 
 
 #: Of each activation, what makes it of z, its dtype and the arguments that all operators get.
 ACTIVATIONS = {
-    "relu": lambda z, _, how: OnnxRelu(z, **how),
-    "leaky_relu": lambda z, dtype, how: OnnxMax(
-        z, OnnxMul(z, np.array([0.01], dtype), **how), **how
+    "relu": lambda z, _, how: ops.OnnxRelu(z, **how),
+    "leaky_relu": lambda z, dtype, how: ops.OnnxMax(
+        z, ops.OnnxMul(z, np.array([0.01], dtype), **how), **how
     ),
-    "logistic": lambda z, _, how: OnnxSigmoid(z, **how),
-    "tanh": lambda z, _, how: OnnxTanh(z, **how),
+    "logistic": lambda z, _, how: ops.OnnxSigmoid(z, **how),
+    "tanh": lambda z, _, how: ops.OnnxTanh(z, **how),
     "gelu": gelu,
-    "silu": lambda z, _, how: OnnxMul(z, OnnxSigmoid(z, **how), **how),
+    "silu": lambda z, _, how: ops.OnnxMul(z, ops.OnnxSigmoid(z, **how), **how),
     "identity": lambda z, _, how: z,  # noqa: ARG005
 }
 
@@ -90,8 +73,8 @@ def net_scores(X, weights, biases, activation, dtype, how):
     for place, (layer, bias) in enumerate(zip(weights, biases, strict=True)):
         if place > 0:
             values = ACTIVATIONS[activation](values, dtype, how)
-        product = OnnxMatMul(values, layer.T.astype(dtype), **how)
-        values = OnnxAdd(product, bias.astype(dtype), **how)
+        product = ops.OnnxMatMul(values, layer.T.astype(dtype), **how)
+        values = ops.OnnxAdd(product, bias.astype(dtype), **how)
     return values
 
 
@@ -104,31 +87,31 @@ def convert(scope, operator, container):
     dtype = np.dtype(guess_numpy_type(X.type))
     if dtype not in ONNX_TYPES:
         dtype = np.dtype(np.float32)
-        X = OnnxCast(X, to=ONNX_TYPES[dtype], **how)
+        X = ops.OnnxCast(X, to=ONNX_TYPES[dtype], **how)
     activation = vars(model).get("_fitted_activation")
     nets = [
         net_scores(X, network.weights, network.biases, activation, dtype, how)
         for network in model._get_networks()
     ]
     if len(nets) == 1:
-        scores, probabilities = nets[0], OnnxSoftmax(nets[0], axis=1, **how)
+        scores, probabilities = nets[0], ops.OnnxSoftmax(nets[0], axis=1, **how)
     else:
-        sums = OnnxSum(*(OnnxSoftmax(net, axis=1, **how) for net in nets), **how)
-        probabilities = OnnxMul(sums, np.array([1 / len(nets)], dtype), **how)
-        scores = OnnxLog(probabilities, **how)
-    place = OnnxArgMax(probabilities, axis=1, keepdims=0, **how)
+        sums = ops.OnnxSum(*(ops.OnnxSoftmax(net, axis=1, **how) for net in nets), **how)
+        probabilities = ops.OnnxMul(sums, np.array([1 / len(nets)], dtype), **how)
+        scores = ops.OnnxLog(probabilities, **how)
+    place = ops.OnnxArgMax(probabilities, axis=1, keepdims=0, **how)
     label, result = operator.outputs
     classes = model.classes_
     if options["nocl"] or np.array_equal(classes, np.arange(len(classes))):
-        labels = OnnxIdentity(place, output_names=[label], **how)
+        labels = ops.OnnxIdentity(place, output_names=[label], **how)
     else:
         is_text = classes.dtype.kind in "OUS"
         values = classes.astype(str if is_text else np.int64)
-        taken = OnnxArrayFeatureExtractor(values, place, **how)
-        labels = OnnxReshape(taken, np.array([-1], np.int64), output_names=[label], **how)
+        taken = ops.OnnxArrayFeatureExtractor(values, place, **how)
+        labels = ops.OnnxReshape(taken, np.array([-1], np.int64), output_names=[label], **how)
     labels.add_to(scope, container)
     chosen = scores if options["raw_scores"] else probabilities
-    OnnxIdentity(chosen, output_names=[result], **how).add_to(scope, container)
+    ops.OnnxIdentity(chosen, output_names=[result], **how).add_to(scope, container)
 
 
 for _class in (

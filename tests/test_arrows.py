@@ -12,15 +12,13 @@ ARROWS = {
     "__init__": "_cross_validated _softmax _net_classifiers _show_versions _version",
     "onnx": "_cross_validated _softmax _net_classifiers model_selection",
     "_cross_validated": (
-        "model_selection _softmax _net_classifiers _base _validation _callbacks _doc_links "
+        "model_selection _softmax _net_classifiers _base _validation _callbacks _docstrings "
         "_errors _sklearn_compat"
     ),
-    "model_selection": "_softmax _base _validation _blas _doc_links _errors _sklearn_compat",
-    "_softmax": "_base _linear _training _nets _sklearn_compat _to_sklearn",
-    "_net_classifiers": "_base _validation _nets _sklearn_compat _to_sklearn",
-    "_base": (
-        "_version _validation _callbacks _doc_links _training _nets _blas _errors _sklearn_compat"
-    ),
+    "model_selection": "_softmax _base _validation _blas _errors _sklearn_compat",
+    "_softmax": "_base _docstrings _linear _training _nets _sklearn_compat _to_sklearn",
+    "_net_classifiers": "_base _docstrings _validation _nets _sklearn_compat _to_sklearn",
+    "_base": "_version _validation _callbacks _training _nets _blas _errors _sklearn_compat",
     "_validation": "_nets _errors",
     "_callbacks": "_sklearn_compat",
     "_linear": "_training _nets _blas _cached_property _column_statistics",
@@ -36,7 +34,7 @@ ARROWS = {
             "_to_sklearn",
             "_cached_property",
             "_column_statistics",
-            "_doc_links",
+            "_docstrings",
             "_errors",
             "_blas",
             "_sklearn_compat",

@@ -92,6 +92,7 @@ def test_without_warm_start_each_fit_begins_anew(model_class):
         assert_array_equal(a, b)
 
 
+@ends_early
 @pytest.mark.parametrize(
     ("change", "params"),
     [

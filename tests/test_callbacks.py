@@ -47,6 +47,7 @@ def assert_same_model(one, other):
     assert_array_equal(one.predict_proba(X), other.predict_proba(X))
 
 
+@ends_early
 def test_estimators_work_on_every_version():
     for model_class in (SoftmaxClassifier, TwoLayerNetClassifier):
         assert hasattr(model_class, "set_callbacks") == HAS_CALLBACKS
@@ -92,6 +93,7 @@ class TestIterations:
         assert_same_model(model.set_callbacks(Recorder()).fit(X, y), plain)
         assert "_callback_fit_ctx" not in vars(model)
 
+    @ends_early
     def test_hooks_get_the_arguments_of_fit(self):
         recorder, weights = Recorder(), np.linspace(1, 2, len(y))
         model = make_model(SoftmaxClassifier, "adam").set_callbacks(recorder)
@@ -172,12 +174,14 @@ class TestFittedEstimator:
         assert_same_model(model, plain)
         assert_same_model(recorder.models[-1], model)
 
+    @ends_early
     def test_it_keeps_nothing_of_an_earlier_fit(self):
         recorder = Recorder()
         model = make_model(SoftmaxClassifier, "adam", early_stopping=True).fit(X, y)
         model.set_params(early_stopping=False).set_callbacks(recorder).fit(X, y)
         assert not hasattr(recorder.models[0], "best_iter_")
 
+    @ends_early
     def test_it_is_a_copy(self):
         recorder = Recorder()
         plain = make_model(TwoLayerNetClassifier, "adam").fit(X, y)
@@ -190,6 +194,7 @@ class TestFittedEstimator:
             seen.loss_curve_.clear()
         assert_same_model(model, plain)
 
+    @ends_early
     def test_a_change_of_it_during_training_changes_nothing(self):
         class Vandal(Recorder):
             def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
@@ -201,6 +206,7 @@ class TestFittedEstimator:
         plain = make_model(TwoLayerNetClassifier, "adam").fit(X, y)
         assert_same_model(clone(plain).set_callbacks(Vandal()).fit(X, y), plain)
 
+    @ends_early
     @pytest.mark.parametrize(("takes", "n_made"), [(True, 12), (False, 0)])
     def test_it_is_made_for_callbacks_that_take_it(self, monkeypatch, takes, n_made):
         made, result = [], NetTraining.result
@@ -287,6 +293,7 @@ class TestStopping:
         assert model.n_iter_ == 2
         assert one.calls == other.calls
 
+    @ends_early
     def test_a_callback_that_fails_leaves_the_earlier_fit(self):
         recorder = Recorder(fail_at=2)
         model = make_model(TwoLayerNetClassifier, "adam").fit(X, y)
@@ -323,6 +330,7 @@ class TestProgressBar:
         assert f"{model_class.__name__} - fit" in line
         assert "100%" in line
 
+    @ends_early
     def test_pipeline(self, bar, capsys):
         net = make_model(TwoLayerNetClassifier, "adam")
         make_pipeline(StandardScaler(), net).set_callbacks(bar).fit(X, y)
@@ -384,6 +392,7 @@ class TestScoringMonitor:
         # at reg=0 the objective is the log loss; the curve is that before each iteration
         np.testing.assert_allclose(-np.array(scores[:-1]), model.loss_curve_[1:], rtol=1e-9)
 
+    @ends_early
     def test_nested(self):
         monitor = ScoringMonitor(scoring="accuracy")
         net = make_model(TwoLayerNetClassifier, "adam").set_callbacks(monitor)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from helpers import assert_same_bits, docstring_entries, needs_callbacks, scaled
+from helpers import assert_same_bits, docstring_entries, ends_early, needs_callbacks, scaled
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
@@ -131,9 +131,15 @@ def test_it_has_the_parameters_of_the_plain_one(cv_class, plain_class):
 @pytest.mark.parametrize("section", ["Parameters", "Attributes"])
 def test_what_is_shared_is_documented_alike(section):
     linear, net = (docstring_entries(cv_class, section) for cv_class in PAIRS)
-    assert linear.keys() & net.keys() > set()
-    for name in (linear.keys() & net.keys()) - {"regs", "n_jobs", "best_estimator_"}:
-        assert linear[name] == net[name], name
+    for cv_class, plain_class in PAIRS.items():
+        own, plain = (docstring_entries(c, section) for c in (cv_class, plain_class))
+        of_plain = own.keys() & plain.keys() - {"n_nets", "random_state", "verbose", "reg_"}
+        assert {name: own[name] for name in of_plain} == {name: plain[name] for name in of_plain}
+        if section == "Parameters":
+            assert list(own) == list(inspect.signature(cv_class).parameters)
+    shared = linear.keys() & net.keys() - of_plain - {"regs"}
+    assert len(shared) > 5
+    assert {name: linear[name] for name in shared} == {name: net[name] for name in shared}
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
@@ -230,6 +236,7 @@ def test_wrong_parameters_are_named(cv_class, params, message):
     assert_array_equal(model.predict_proba(X), before)
 
 
+@ends_early
 @pytest.mark.parametrize("size", [4, np.int64(4)])
 def test_one_width_as_a_number(size):
     one, listed = (make(TwoLayerNetClassifierCV, hidden_sizes=sizes) for sizes in (size, [4]))
@@ -250,6 +257,7 @@ def test_a_fold_without_weight_is_named(cv_class, scoring, use):
         model.fit(X, y, weights)
 
 
+@ends_early
 @every_cv_class
 def test_a_fold_without_weight_may_be_scored_without(cv_class):
     weights = np.ones(len(y))

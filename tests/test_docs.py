@@ -9,10 +9,10 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from sklearn_toynn._nets.kernels.selection import KERNELS
 
 import sklearn_toynn
 from sklearn_toynn import datasets, inspection, model_selection
+from sklearn_toynn._nets.kernels.dispatch import KERNELS
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLES = sorted((DOCS / "examples").glob("plot_*.py"))
@@ -45,21 +45,24 @@ COMPARE = """
 import numpy as np
 from sklearn.datasets import load_iris
 from sklearn_toynn import TwoLayerNetClassifier
-from sklearn_toynn._nets.kernels.selection import KERNELS
+from sklearn_toynn._nets.kernels.dispatch import KERNELS
 
 X, y = load_iris(return_X_y=True)
 net = TwoLayerNetClassifier(8, activation="softsign", max_iter=200, random_state=0)
-outcomes = []
-for kernels in list(KERNELS):
-    KERNELS[:] = [kernels]
-    outcomes.append(net.fit(X, y).predict_proba(X))
-    z = X @ net.coefs_[0] + net.intercepts_[0]
-    scores = z / (1 + abs(z)) @ net.coefs_[1] + net.intercepts_[1]
-    p = np.exp(scores - scores.max(axis=1, keepdims=True))
-    np.testing.assert_allclose(outcomes[-1], p / p.sum(axis=1, keepdims=True), rtol=1e-9)
-assert net.score(X, y) > 0.9
-assert len(outcomes) == 2
-np.testing.assert_allclose(*outcomes, rtol=1e-6)
+available = list(KERNELS)
+assert len(available) == 2
+for params in ({}, {"solver": "lion", "learning_rate": 0.01}):
+    net.set_params(**params)
+    outcomes = []
+    for kernels in available:
+        KERNELS[:] = [kernels]
+        outcomes.append(net.fit(X, y).predict_proba(X))
+        z = X @ net.coefs_[0] + net.intercepts_[0]
+        scores = z / (1 + abs(z)) @ net.coefs_[1] + net.intercepts_[1]
+        p = np.exp(scores - scores.max(axis=1, keepdims=True))
+        np.testing.assert_allclose(outcomes[-1], p / p.sum(axis=1, keepdims=True), rtol=1e-9)
+    assert net.score(X, y) > 0.9
+    np.testing.assert_allclose(*outcomes, rtol=1e-6)
 """
 
 
@@ -68,17 +71,19 @@ np.testing.assert_allclose(*outcomes, rtol=1e-6)
     len(KERNELS) < 2 or shutil.which("git") is None,
     reason="needs a C compiler, and git to apply the change",
 )
-def test_the_twin_of_the_guide_compiles_and_computes_the_same(tmp_path):
+def test_the_c_code_of_the_guide_compiles_and_computes_the_same(tmp_path):
     page = (DOCS / "guide" / "adding.rst").read_text()
-    (diff,) = re.findall(r"\.\. code-block:: diff\n\n((?:    .*\n|\n)+)", page)
+    diffs = re.findall(r"\.\. code-block:: diff\n\n((?:    .*\n|\n)+)", page)
+    assert len(diffs) == 2
     root = DOCS.parent
     for name in ("sklearn_toynn", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
         copy = shutil.copytree if (root / name).is_dir() else shutil.copy
         copy(root / name, tmp_path / name)
-    change = textwrap.dedent(diff).rstrip("\n") + "\n"
     in_copy = {"cwd": tmp_path, "text": True}
     apart = {**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)}
-    subprocess.run(["git", "apply", "-"], input=change, env=apart, check=True, **in_copy)
+    for diff in diffs:
+        change = textwrap.dedent(diff).rstrip("\n") + "\n"
+        subprocess.run(["git", "apply", "-"], input=change, env=apart, check=True, **in_copy)
     # by pip, which brings what the build needs; it fails where the kernels can't be compiled
     folder = tmp_path / "installed"
     environment = {**os.environ, "SKLEARN_TOYNN_KERNELS": "compiled", "PYTHONPATH": str(folder)}

@@ -5,6 +5,7 @@ import pickle
 import matplotlib as mpl
 import numpy as np
 import pytest
+from helpers import ends_early
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import loguniform
@@ -94,6 +95,7 @@ def with_noise_columns(X, n_columns=4):
 # ---- copies
 
 
+@ends_early
 @pytest.mark.parametrize(
     "model",
     [
@@ -215,6 +217,7 @@ def test_randomized_search(model):
     assert search.best_score_ >= cross_val_score(scaled(baseline()), X, y, cv=3).mean() - 0.02
 
 
+@ends_early
 @above_zero_weights
 @pytest.mark.parametrize("resource", ["n_samples", "twolayernetclassifier__max_iter"])
 def test_halving_grid_search(resource):

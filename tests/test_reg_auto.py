@@ -167,6 +167,7 @@ def test_the_model_of_scikit_learn_fits_the_same_by_its_parameters(name, factor)
     assert_allclose(theirs.predict_proba(X), ours.predict_proba(X), atol=1e-3)
 
 
+@ends_early
 @every_class
 def test_two_classes_double_it_in_the_linear_model_alone(model_class):
     X, y = load_breast_cancer(return_X_y=True)

@@ -18,11 +18,14 @@ from sklearn_toynn import (
 )
 from sklearn_toynn._training.solvers import SOLVERS
 
-ESTIMATORS = [
+QUICK = [
     TwoLayerNetClassifier(n_nets=2),
     MultiLayerNetClassifier((10, 5)),
+    SoftmaxClassifier(),
     SoftmaxClassifierCV(regs=2, cv=2),
     TwoLayerNetClassifierCV(regs=2, cv=2, n_nets=2, max_iter=5),
+]
+SLOW = [
     *(SoftmaxClassifier(solver=solver) for solver in solvers_of(SoftmaxClassifier)),
     *(TwoLayerNetClassifier(solver=solver) for solver in SOLVERS),
 ]
@@ -31,12 +34,7 @@ N_CHECKS = {"1.6.0": 62, "1.6": 63, "1.7": 63, "1.8": 63, "1.9": 64}
 LEAST_N_CHECKS = 50
 
 
-# a list: before 1.9 scikit-learn gives a generator, of which pytest 9.1 warns
-CHECKS = parametrize_with_checks(ESTIMATORS)
-
-
-@pytest.mark.parametrize(CHECKS.args[0], list(CHECKS.args[1]), **CHECKS.kwargs)
-def test_common_check(estimator, check):
+def run_check(estimator, check):
     with warnings.catch_warnings():
         # the checks fit with few iterations; any other warning is an error
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -46,10 +44,27 @@ def test_common_check(estimator, check):
             pytest.fail(f"scikit-learn skipped the check: {skip}")
 
 
+def parametrize(estimators):
+    # a list: before 1.9 scikit-learn gives a generator, of which pytest 9.1 warns
+    mark = parametrize_with_checks(estimators)
+    return pytest.mark.parametrize(mark.args[0], list(mark.args[1]), **mark.kwargs)
+
+
+@parametrize(QUICK)
+def test_common_check(estimator, check):
+    run_check(estimator, check)
+
+
+@pytest.mark.slow
+@parametrize(SLOW)
+def test_common_check_of_each_solver(estimator, check):
+    run_check(estimator, check)
+
+
 def test_all_checks_were_collected(pytestconfig):
     n_collected = pytestconfig.n_common_checks
     minor = ".".join(sklearn.__version__.split(".")[:2])
     n_checks = N_CHECKS.get(sklearn.__version__, N_CHECKS.get(minor))
     if n_checks is not None:
-        assert n_collected == n_checks * len(ESTIMATORS)
-    assert n_collected >= LEAST_N_CHECKS * len(ESTIMATORS)
+        assert n_collected == n_checks * len(QUICK)
+    assert n_collected >= LEAST_N_CHECKS * len(QUICK)

@@ -167,7 +167,7 @@ def test_callbacks():
     assert not _sklearn_compat.has_callbacks(search)
     context = _sklearn_compat.callback_context(search, max_subtasks=1)
     assert isinstance(context, _sklearn_compat.NoCallbacks)
-    with _sklearn_compat.propagated_callbacks(context, search):
+    with context.propagate_callback_context(search):
         assert context.subcontext(task_name="fold") is context
 
 
@@ -188,7 +188,7 @@ def test_contexts_of_callbacks():
         check_call(call, call.__name__, 0, ["estimator", "X", "y", "metadata"])
     keywords = ["task_name", "task_id", "max_subtasks", "sequential_subtasks"]
     check_call(context.subcontext, "subcontext", 0, keywords)
-    with _sklearn_compat.propagated_callbacks(context, search):
+    with context.propagate_callback_context(search):
         pass
 
 

@@ -4,10 +4,11 @@
     python docs/benchmarks/bench_peers.py [--rounds 3] [--dtypes float32 float64]
 
 All train the nets of `bench_fit.py` by Adam, on batches of 200 drawn anew in each epoch, with the
-penalty: one net, and a stack of 16 that sees the same batches.
+penalty: one net, and 16 nets. Ours trains the 16 one after another, each on its own batches. The
+peers train them together, on the same batches.
 
-- JAX: an epoch is one compiled call, its batches a `lax.scan`; a stack is a `vmap` over it.
-- PyTorch: eager, with Adam's fused step; a stack is `torch.func.vmap` over the gradient.
+- JAX: an epoch is one compiled call, its batches a `lax.scan`; 16 nets are a `vmap` over it.
+- PyTorch: eager, with Adam's fused step; 16 nets are `torch.func.vmap` over the gradient.
 
 Printed are medians of the milliseconds a net, and the ratios to ours, compiled. JAX's compilation,
 what its first fit takes beyond the others, is apart and, in the ratio, included. A peer that isn't
@@ -113,7 +114,7 @@ def make_torch_fit(X, y, hidden_size, n_epochs, n_nets):
         value = loss(parameters, X, y)
         return torch.autograd.grad(value, parameters), value.detach()
 
-    stack_gradient = torch.func.vmap(torch.func.grad_and_value(loss), (0, None, None))
+    vmap_gradient = torch.func.vmap(torch.func.grad_and_value(loss), (0, None, None))
 
     def fit():
         parameters = [p.clone().requires_grad_(n_nets == 1) for p in start]
@@ -126,7 +127,7 @@ def make_torch_fit(X, y, hidden_size, n_epochs, n_nets):
             values = []
             order = torch.from_numpy(rng.permutation(len(y)))
             for rows in order.split(BATCH_SIZE):
-                find = one_gradient if n_nets == 1 else stack_gradient
+                find = one_gradient if n_nets == 1 else vmap_gradient
                 gradient, value = find(parameters, X[rows], y[rows])
                 for p, g in zip(parameters, gradient, strict=True):
                     p.grad = g
@@ -142,7 +143,7 @@ PEERS = {"jax": make_jax_fit, "torch": make_torch_fit}
 
 
 def bench(processes, peers, dtype, n_nets, n_rounds):
-    of = "one net" if n_nets == 1 else f"a stack of {n_nets}"
+    of = "one net" if n_nets == 1 else f"{n_nets} nets"
     print(
         f"\n{'':28}ms a net{'':35}over compiled\n"
         f"{dtype + ', ' + of:28}   h epochs compiled   numpy     jax +compile   torch"

@@ -1,4 +1,4 @@
-"""An ordinary search beside `MLPClassifier`'s, and what its parameters, n_jobs and float32 bring.
+"""An ordinary search beside `MLPClassifier`'s, and the effect of parameters, n_jobs and float32.
 
     python docs/benchmarks/bench_search.py [ordinary] [parameters] [jobs] [--rounds 1]
 
@@ -10,7 +10,7 @@ step of 1e-3, early stopping, though ours watches the log loss and theirs the ac
 that all train for the same number of epochs.
 
 "parameters": the same candidates by `GridSearchCV` and `FusedGridSearchCV`, a parameter at a
-time, on the digits, one job. Those that share a stack gain most.
+time, on the digits, one job.
 
 "jobs": what a second job and float32 do to fits and to fused searches: float64 at one job over
 each.

@@ -22,6 +22,7 @@ from collections import defaultdict
 from statistics import geometric_mean
 from time import perf_counter
 from typing import ClassVar
+from unittest.mock import patch
 
 import numpy as np
 import scipy
@@ -36,7 +37,8 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import ThreadpoolController
 
 from sklearn_toynn import SoftmaxClassifier
-from sklearn_toynn._linear import solvers as linear
+from sklearn_toynn._linear import linear_training
+from sklearn_toynn._linear.descent import Descent
 from sklearn_toynn._linear.hessian_models import (
     ClassFactors,
     Diagonal,
@@ -267,40 +269,29 @@ def time_in_turn(X, y, C, reg, ladders, least, target):
 # ---- the approaches
 
 
-def forced(first, *renewals, always=False):
-    """Return a solver that has no choice of models, and starts from zero."""
+def forced(first, *renewals):
+    """Return an entry of `LINEAR_SOLVERS` that has no choice of models."""
 
     class Dear(first):
         @classmethod
         def cost(cls, objective):  # noqa: ARG003
             return 1e18  # so that it is never renewed
 
-    class Forced(linear.LinearSolver):
-        renews_always = always
-
-        def choose_models(self, _):
-            return first, renewals or (Dear,)
-
-        def _warm_start(self, objective):
-            theta = np.zeros(objective.shape)
-            return theta, first(objective, theta)
-
-    return Forced
+    return lambda objective: (first, renewals or (Dear,))  # noqa: ARG005
 
 
 APPROACHES = {
-    "exact Newton": forced(UniformFactor, FullHessian, always=True),
+    "newton": linear_training.choose_newton_models,
     "bound": forced(UniformFactor),
     "diagonal": forced(Diagonal),
     "shared factor": forced(UniformFactor, SharedFactor),
     "class factors": forced(UniformFactor, ClassFactors),
     "full, renewed": forced(UniformFactor, FullHessian),
-    "auto": linear.Auto,
+    "auto": linear_training.choose_auto_models,
 }
 
 
 class Approach(SoftmaxClassifier):
-    _solvers: ClassVar[dict] = APPROACHES
     _parameter_constraints: ClassVar[dict] = {}
 
 
@@ -311,11 +302,17 @@ def compare_approaches(names):
         n_free = y.max() * (X.shape[1] + 1)
         least = SoftmaxClassifier(reg, tol=1e-12).fit(X, y).loss_
         for approach in APPROACHES:
-            needs_hessian = approach in ("exact Newton", "full, renewed")
+            needs_hessian = approach in ("newton", "full, renewed")
             if (needs_hessian and n_free > 1500) or (n_free > 20_000 and approach == "bound"):
                 cells.append("-")
                 continue
-            cells.append(time_to(least, 1e-6, Approach(reg, solver=approach, tol=1e-9), X, y))
+            # from zero on all rows, but for "auto"
+            stride = linear_training.WARM_START_STRIDE if approach == "auto" else 10**9
+            with (
+                patch.dict(linear_training.LINEAR_SOLVERS, APPROACHES),
+                patch.object(linear_training, "WARM_START_STRIDE", stride),
+            ):
+                cells.append(time_to(least, 1e-6, Approach(reg, solver=approach, tol=1e-9), X, y))
         print(f"{name:30} {C:4} " + "".join(f"{cell:>18}" for cell in cells), flush=True)
     print(
         "ms (iterations) to a relative gap of 1e-6; - where the model or 1000 iterations don't do"
@@ -327,17 +324,17 @@ def time_to(least, target, model, X, y):
     goal, best = least * (1 + target), np.inf
     for _ in range(3):
         start, marks = perf_counter(), []
-        record = linear.Descent.advance
+        record = Descent.advance
 
         def advance(descent, record=record, marks=marks, start=start):
             marks.append((descent.loss, perf_counter() - start))
             return record(descent)
 
-        linear.Descent.advance = advance
+        Descent.advance = advance
         try:
             model.fit(X, y)
         finally:
-            linear.Descent.advance = record
+            Descent.advance = record
         marks.append((model.loss_, perf_counter() - start))
         reached = [(i, took) for i, (loss, took) in enumerate(marks) if loss <= goal]
         if not reached:

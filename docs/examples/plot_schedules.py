@@ -20,8 +20,8 @@ X = X / 16
 # %%
 # Four by name, one of one's own
 # ------------------------------
-# A callable gets p, from 0 to 1, and returns the factor. This one warms up and then goes down
-# evenly. ("plateau" has no formula: it halves the step where the loss has ceased to fall.)
+# A callable gets p, from 0 to 1, and returns the factor. This one warms up, then falls linearly.
+# ("plateau" has no such formula: it divides the step by 5 when the loss no longer falls.)
 
 
 def warm_up(progress):

@@ -1,4 +1,4 @@
-"""From a stack of one linear net to its convex objective, and back."""
+"""From samples to the convex objective of the linear model, and back."""
 
 import numpy as np
 import scipy.sparse as sp

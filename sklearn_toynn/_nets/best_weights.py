@@ -6,19 +6,8 @@ import numpy as np
 class BestWeights:
     """The weights at the lowest loss that was watched.
 
-    Parameters
-    ----------
-    parameters : ndarray of shape (n_parameters,)
-        The weights at the start.
-
-    Attributes
-    ----------
-    loss : ndarray of shape (1,)
-        The lowest loss so far.
-    parameters : ndarray of shape (n_parameters,)
-        The weights with that loss.
-    previous : ndarray of shape (n_parameters,)
-        The weights before the present iteration.
+    `loss`, of shape (1,), is that loss, and `parameters` are its weights. `previous` are the
+    weights before the present iteration.
     """
 
     def __init__(self, parameters):

@@ -16,7 +16,7 @@ BESIDE_WIDEST = {np.dtype(np.float32): 2.5e-7, np.dtype(np.float64): 1e-14}
 
 
 class NetColumnScaling(ColumnScaling):
-    """A change of variables that brings the columns of X to a common scale.
+    """A change of variables that brings the columns of X to a common scale, in the dtype of X.
 
     The scale is the standard deviation, or where that is more a tenth of the largest deviation
     from the mean: the few entries of a column that hardly has any are not blown up. Columns that
@@ -24,11 +24,6 @@ class NetColumnScaling(ColumnScaling):
     their scale is at least 1. Means within half the scale stay. Columns whose mean is at most 1/2
     and whose standard deviation lies in [1/2, 2] are left as they are: on standardized data
     nothing changes.
-
-    Parameters
-    ----------
-    mean, scale : ndarray of shape (n_features,)
-        Of the dtype of X.
     """
 
     #: What sparse rows that store nothing hold, see `SparseColumns`.
@@ -92,24 +87,11 @@ def _with_first_layer(network, change):
 
 
 class SparseColumns:
-    """Columns of CSR rows brought to a common scale, with what is not stored left so.
+    """A `NetColumnScaling` of canonical CSR rows, in which entries that are not stored stay so.
 
     A column that all rows store is centred value by value, so that an offset takes no digits.
     The others have values of 0, from which their mean is not far: it goes into `CenteredRows`.
-
-    Parameters
-    ----------
-    columns : NetColumnScaling
-        The means and scales.
-    X : CSR matrix of shape (n_samples, n_features)
-        In canonical form.
-    rows : ndarray of int or None
-        The rows in use, all if None.
-
-    Attributes
-    ----------
-    mean, scale : ndarray of shape (n_features,)
-        What stored values are centred and divided by.
+    `mean` and `scale` are what stored values are centred and divided by.
     """
 
     def __init__(self, columns, X, rows):

@@ -9,22 +9,9 @@ from scipy import sparse
 def merge_equal_rows(X, codes, weights, rows):
     """Return rows and weights with equal rows of one class as one row of their joint weight.
 
-    The rows come in the order of a hash of their contents. So neither their order, nor whether
-    a row is repeated or weighted, changes a bit of what is computed from them.
-
-    Parameters
-    ----------
-    X, codes, weights
-        Of all rows.
-    rows : ndarray of int or None
-        The rows in use, all if None.
-
-    Returns
-    -------
-    rows : ndarray of int
-        The first of each set of equal rows.
-    weights : ndarray of shape (n_rows,)
-        With the joint weights in the places of `rows`.
+    The rows, all if None, come in the order of a hash of their contents. So neither their order,
+    nor whether a row is repeated or weighted, changes a bit of what is computed from them. The
+    first of equal rows stands for all. The array of all weights is changed in place.
     """
     n_rows = len(codes) if rows is None else len(rows)
     digests = np.empty((n_rows, 2), np.uint64)

@@ -17,21 +17,8 @@ class Penalty:
     penalty ridge = reg / scale^2 on V. Solvers see V sqrt(1 + ridge): as the loss has a curvature
     of about 1 in V, the objective has a curvature of about 1 in these variables for any scale.
 
-    Parameters
-    ----------
-    network : Network
-        The net.
-    columns : NetColumnScaling or None
-        The scaling of the columns.
-    reg : float
-        The penalty on W.
-
-    Attributes
-    ----------
-    decay : ndarray of shape (n_parameters,)
-        The penalty's gradient divided by the parameters; 0 for biases.
-    param_scale : ndarray of shape (n_parameters,) or None
-        The parameters divided by the solvers' variables; None stands for ones.
+    `decay` is the penalty's gradient divided by the parameters, and 0 for biases. `param_scale` is
+    the parameters divided by the solvers' variables, with None for ones.
     """
 
     def __init__(self, network, columns, reg):
@@ -47,19 +34,7 @@ class Penalty:
 class Objective:
     """The mean loss of a net over samples, with a penalty on its weights.
 
-    Parameters
-    ----------
-    network : Network
-        The net; solvers change its `parameters` in place.
-    samples : Samples
-        The data.
-    reg : float
-        The penalty.
-
-    Attributes
-    ----------
-    kernels : Kernels
-        The set of kernels that computes it.
+    Solvers change the net's parameters in place. `kernels` is the set of kernels in use.
     """
 
     def __init__(self, network, samples, reg):

@@ -14,24 +14,12 @@ class Network:
     """A fully connected net.
 
     With a_0 = x, layer l computes a_l = f(W_l a_{l-1} + b_l). The last layer has no f and gives
-    the scores, one per class. `widths` = [D, K] is softmax regression.
+    the scores, one per class. The `widths` are the number of features, of the units of each hidden
+    layer, and of classes; [D, K] is softmax regression. `activation` is the f, or None.
 
-    Parameters
-    ----------
-    widths : sequence of int
-        The number of features, of the units of each hidden layer, and of classes.
-    activation : Activation or None
-        The f of the hidden layers; None without hidden layers.
-    parameters : ndarray of shape (n_parameters,)
-        W_1, ..., W_L, each (fan_out, fan_in) row after row, and then b_1, ..., b_L. The weights
-        come first, so that the penalty is one operation on one slice.
-
-    Attributes
-    ----------
-    weights : list of ndarray of shape (fan_out, fan_in)
-        Views on `parameters`.
-    biases : list of ndarray of shape (fan_out,)
-        Views on `parameters`.
+    The `parameters`, (n_parameters,), are W_1, ..., W_L, each (fan_out, fan_in) row after row, and
+    then b_1, ..., b_L. The weights come first, so that the penalty is one operation on one slice.
+    The lists `weights` and `biases` hold views on them.
     """
 
     def __init__(self, widths, activation, parameters):

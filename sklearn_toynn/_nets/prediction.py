@@ -25,17 +25,10 @@ def softmax(scores):
     scores /= np.add.reduce(scores, axis=0)
 
 
-class ScoreSpace:
-    """The scores of a chunk of rows, in arrays that are reused.
+class ScoreBuffers:
+    """The scores of a chunk of `n_rows` rows, in arrays that are reused.
 
     Fresh memory for each chunk would take longer than the products.
-
-    Parameters
-    ----------
-    networks : list of Network
-        The nets.
-    n_rows : int
-        The number of rows of a chunk.
     """
 
     def __init__(self, networks, n_rows):
@@ -110,28 +103,18 @@ def predict_hidden_values(X, network):
 
 
 def chunk_scores(X, networks):
-    """Yield slices of the rows of X, and their scores as of `ScoreSpace`."""
+    """Yield slices of the rows of X, and their scores as of `ScoreBuffers`."""
     spaces = {}
     for part, rows in row_chunks(X, networks[0]):
         n_rows = rows.shape[0]
         if n_rows not in spaces:
-            spaces[n_rows] = ScoreSpace(networks, n_rows)
+            spaces[n_rows] = ScoreBuffers(networks, n_rows)
         yield part, spaces[n_rows].scores(rows)
 
 
 @single_threaded_blas
 def predict_scores(X, networks, transform):
-    """Return `transform` of the scores of X, (n_samples, n_classes), chunk by chunk.
-
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n_samples, n_features)
-        The data; its chunks are cast to the dtype of the parameters.
-    networks : list of Network
-        The nets.
-    transform : callable
-        One of the functions above.
-    """
+    """Return scores of X, changed by one of the functions above: (n_samples, n_classes)."""
     result = np.empty((X.shape[0], networks[0].widths[-1]), networks[0].parameters.dtype)
     for part, scores in chunk_scores(X, networks):
         transform(scores)

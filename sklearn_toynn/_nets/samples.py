@@ -14,32 +14,17 @@ MIN_LENGTH, MAX_LENGTH = 128, 4096
 
 
 def chunk_length(widths):
-    """Return how many rows a pass takes at once: by the layer widths, never by the stack's."""
+    """Return how many rows a pass takes at once, which follows from the layer widths."""
     n_features, *units = widths
     length = min(LAYER_ENTRIES // max(units), ROW_ENTRIES // n_features)
     return 2 ** int(math.log2(min(max(length, MIN_LENGTH), MAX_LENGTH)))
 
 
-def row_chunk_length(n_features):
-    """Return how many rows of X are copied at once."""
-    return chunk_length([n_features, 1])
-
-
 class Samples:
-    """Rows of X with class codes and weights; X is shared, never copied.
+    """Rows of X with class codes and weights of the dtype of X; all are shared, never copied.
 
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n_rows, n_features)
-        The data.
-    codes : ndarray of shape (n_rows,), dtype intp
-        The index of each row's class.
-    weights : ndarray of shape (n_rows,)
-        Non-negative, of the dtype of X; shared as well.
-    rows : ndarray of int, default=None
-        The rows in use, all if None.
-    columns : NetColumnScaling, default=None
-        What the columns are brought to a common scale by; None leaves them as they are.
+    `rows` are the indices of the rows in use, all if None. `columns` is the `NetColumnScaling`
+    that brings the columns to a common scale. None leaves them as they are.
     """
 
     def __init__(self, X, codes, weights, rows=None, columns=None):

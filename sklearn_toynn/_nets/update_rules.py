@@ -1,7 +1,7 @@
 """The update rules of the first-order solvers.
 
 To add a rule, write a subclass of `UpdateRule`, enter it in `SOLVERS` of `_training.solvers`, and
-in C in `step` of kernels/passes.h.
+in C in `update` and `step` of kernels/updates.h.
 """
 
 import math
@@ -27,16 +27,8 @@ class UpdateRule(ABC):
     def update(self, gradient, moments, step_size, scratch):
         """Write the vector that is to be subtracted from theta into `scratch`.
 
-        Parameters
-        ----------
-        gradient : ndarray of shape (n_parameters,)
-            g.
-        moments : ndarray of shape (n_moments, n_parameters)
-            The memory of the rule, zero at the start; changed in place.
-        step_size : float
-            eta.
-        scratch : ndarray of shape (n_parameters,)
-            The result.
+        The `moments`, (n_moments, n_parameters), are the memory of the rule. They are zero at the
+        start and change in place.
         """
 
 

@@ -6,30 +6,11 @@ import math
 def recover(parameters, loss, fallbacks, value_at, watched_at, zero_loss):
     """Replace parameters that training has only made worse by better ones, in place.
 
-    That is where the objective is not finite, or well above both that of zero weights and that of
-    a fallback, and so is the watched loss.
-
-    Parameters
-    ----------
-    parameters : ndarray of shape (n_parameters,)
-        The parameters at the end.
-    loss : float
-        The objective there.
-    fallbacks : list of ndarray of shape (n_parameters,)
-        The best parameters so far, and those at the start.
-    value_at : callable
-        Returns the objective at parameters.
-    watched_at : callable or None
-        Returns the loss that chooses the parameters, if that is not the objective.
-    zero_loss : float
-        The objective of zero weights.
-
-    Returns
-    -------
-    loss : float
-        The objective at the new parameters.
-    has_diverged : bool
-        Whether the objective was such.
+    That is where the objective is not finite, or well above both `zero_loss`, that of zero
+    weights, and that of a fallback, and so is the watched loss. The fallbacks are the best
+    parameters so far, and those at the start. `value_at` returns the objective at parameters,
+    `watched_at` the loss that chooses them, if that is not the objective. Return the objective at
+    the new parameters, and whether training had diverged.
     """
 
     def watch(at, value):

@@ -11,21 +11,11 @@ from .schedules import PLATEAU_EPOCHS
 class Monitor:
     """Records the iterations of a training, and says when it ends.
 
-    Parameters
-    ----------
-    network : Network
-        The net. Its `parameters` are those of the present iteration.
-    policy : StoppingPolicy
-        When the training ends.
-    validation : Objective or None
-        The mean cross-entropy on a validation set, if there is one. It then stops the training
-        and chooses the weights.
-    verbose : int, default=0
-        Print every so many iterations; 0 for none.
-    observer : CallbackObserver or None
-        Told of each iteration.
-    stop : threading.Event or None
-        Ends the training after the present call of the kernels.
+    `network.parameters` are those of the present iteration. If there is a `validation`, the
+    `Objective` of a validation set without a penalty, its loss is watched: it stops the training
+    and chooses the weights. Every `verbose`-th iteration is printed. The `observer` is told of
+    each iteration. If the event `stop` is set, the training ends after the present call of the
+    kernels.
 
     Attributes
     ----------
@@ -96,13 +86,9 @@ class Monitor:
     def record(self, losses, largest_gradient_entry=None):
         """Record iterations that have just ended.
 
-        Parameters
-        ----------
-        losses : ndarray of shape (n_iterations,)
-            The objective at the parameters before each iteration; for mini-batches the mean as
-            the parameters changed. `best` has taken in all but the last.
-        largest_gradient_entry : float or None
-            Of the gradient before the last iteration, if it can end the training.
+        `losses` are the objective at the parameters before each iteration; for mini-batches the
+        mean as the parameters changed. `best` has taken in all but the last.
+        `largest_gradient_entry` is that before the last iteration, if it can end the training.
         """
         if self._verbose and self.n_iter % self._verbose == 0:
             print(f"iteration {self.n_iter}: loss {losses[0]:.6f}")  # noqa: T201

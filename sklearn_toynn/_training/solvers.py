@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 
 from .._nets.update_rules import Adam, GradientDescent, NesterovMomentum
 from .schedules import make_schedule
-from .stopping import StoppingPolicy
+from .stopping import StoppingPolicy, describe_fall
 
 #: The time that the epochs of a call take. Ctrl-C is heard between the calls.
 CALL_SECONDS = 0.01
@@ -190,6 +190,17 @@ class MiniBatchSolver(FirstOrderSolver):
     def get_max_iter(n_samples):
         """Return 4500 / sqrt(n_samples) epochs, within [20, 240]: more steps for more rows."""
         return min(max(round(4500 / math.sqrt(n_samples)), 20), 240)
+
+    def warn_of_end(self, objective, state, monitor, get_scaling_advice):
+        """Also warn if the loss was high and still falling when the schedule ended."""
+        if monitor.reason != "schedule":
+            return super().warn_of_end(objective, state, monitor, get_scaling_advice)
+        if monitor.watches_validation or monitor.n_iter < 2 or self.options.tol == 0:
+            return None
+        middles = (np.arange(monitor.n_iter) + 0.5) / monitor.n_iter
+        sizes = self.schedule_in_use.factors(middles, monitor.n_plateaus)
+        log_n_classes = math.log(objective.network.widths[-1])
+        return describe_fall(monitor.loss_curve, sizes, log_n_classes, self.options.max_iter)
 
 
 class SGDSolver(MiniBatchSolver):

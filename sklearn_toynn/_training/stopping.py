@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from .schedules import Schedule
 
 #: The values of `stop_reason_`.
@@ -41,18 +43,9 @@ class StoppingPolicy:
     def make(cls, options, schedule, *, stops_on_loss, stops_on_gradient, runs_all, validates):
         """Return the policy of a training.
 
-        Parameters
-        ----------
-        options : TrainingOptions
-            The options.
-        schedule : Schedule
-            The schedule that the solver follows.
-        stops_on_loss, stops_on_gradient : bool
-            What the solver's stopping rule watches, without a validation set.
-        runs_all : bool
-            Whether the solver runs all iterations with ``tol=0``.
-        validates : bool
-            Whether there is a validation set.
+        `stops_on_loss` and `stops_on_gradient` say what the solver's stopping rule watches, unless
+        training `validates`. `runs_all` says whether the solver runs all iterations with
+        ``tol=0``.
         """
         runs_all = runs_all and options.tol == 0
         stall_reason, limit_reason = None, "schedule" if schedule.ends else "max_iter"
@@ -76,18 +69,8 @@ class StoppingPolicy:
     def find_reason(self, *, is_finite, n_stalled, largest_gradient_entry, callback_asks, n_iter):
         """Return why training ends after an iteration, or None.
 
-        Parameters
-        ----------
-        is_finite : bool
-            Whether the losses are.
-        n_stalled : int
-            The iterations since the watched loss last fell by `tol`.
-        largest_gradient_entry : float or None
-            Of the gradient of the objective before the iteration; None if it is not watched.
-        callback_asks : bool
-            Whether a callback asks to stop.
-        n_iter : int
-            The iterations so far.
+        The watched loss fell by `tol` for the last time `n_stalled` iterations ago. The gradient
+        is that before the iteration; its largest entry is None if it is not watched.
         """
         if not is_finite:
             return "diverged"
@@ -114,6 +97,25 @@ class StoppingPolicy:
             f"of the gradient was {largest_entry:.3g}, above tol={self.tol:.3g}. Raise max_iter "
             f"or tol{scaling_advice}."
         )
+
+
+def describe_fall(curve, step_sizes, log_n_classes, max_iter):
+    """Return the warning that the loss still fell when the schedule ended, or None.
+
+    It falls if the last tenth of the sum of step sizes brings more than 5 % of the total fall
+    (half of the average) and of log K / 2, where log K is the loss of zero weights. A net whose
+    loss is at most log K / 2 has learned something; there is no warning.
+    """
+    steps = np.cumsum(step_sizes)
+    place = min(int(np.searchsorted(steps, 0.9 * steps[-1])), len(curve) - 2)
+    fall, total = curve[place] - curve[-1], curve[0] - curve[-1]
+    if fall <= 0.05 * max(total, log_n_classes / 2) or curve[-1] <= log_n_classes / 2:
+        return None
+    return (
+        f"The loss was still falling when the schedule ended: from {curve[place]:.3g} after "
+        f"{place + 1} to {curve[-1]:.3g} after {len(curve)} epochs. Raise max_iter "
+        f"(now {max_iter})."
+    )
 
 
 def describe_large_loss(loss, n_classes, reg, *, has_learning_rate, scaling_advice=""):

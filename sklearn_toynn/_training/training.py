@@ -65,21 +65,9 @@ class NetResult(TrainingResult):
 class NetTraining:
     """The training of one net: objective, solver, monitor and the loop over them.
 
-    Parameters
-    ----------
-    start : NetStart
-        Where it begins; only read.
-    options : TrainingOptions
-        The options.
-    samples : Samples
-        The rows to train on, with scaled columns if the options ask for them.
-    validation : Samples or None
-        The rows that choose the weights, if any; with columns as in `samples`.
-    observer : callable or None
-        Returns a `CallbackObserver` for a weak reference to a method that returns the outcome of
-        a training that ends now.
-    stop : threading.Event or None
-        Ends the training early.
+    `start` is only read. If the options ask for it, the columns of `samples` and `validation` have
+    been scaled. `observer` is a function or None. It returns a `CallbackObserver` for a weak
+    reference to a method that returns the result of a training that ends now.
     """
 
     def __init__(self, start, options, samples, validation, observer=None, stop=None):
@@ -197,21 +185,10 @@ class NetTraining:
 
 
 def train_net(start, options, samples, validation, observer=None, stop=None, reason=None):
-    """Train a net to its end.
+    """Train a net as in `NetTraining`, unless a `reason` to end before the first step is given.
 
-    Parameters
-    ----------
-    start, options, samples, validation, observer, stop
-        As in `NetTraining`.
-    reason : str, default=None
-        If given, the training ends before it begins, for this reason.
-
-    Returns
-    -------
-    result : NetResult
-        The outcome; on Ctrl-C, with the weights so far.
-    interrupt : KeyboardInterrupt or None
-        The interrupt that ended the training, for the caller to raise.
+    Return the `NetResult`, and the KeyboardInterrupt that ended the training, for the caller to
+    raise, or None. On Ctrl-C the result has the weights so far.
     """
     interrupt = None
     # overflow is how divergence shows; the monitor looks for it
@@ -229,22 +206,10 @@ def train_net(start, options, samples, validation, observer=None, stop=None, rea
 
 @single_threaded_blas
 def train_nets(starts, options, samples, validation, callbacks=None, max_threads=1):
-    """Train nets on the same samples, each by itself.
+    """Train nets on the same samples, each by itself, in up to `max_threads` threads.
 
-    Parameters
-    ----------
-    starts : list of NetStart
-        Where they begin.
-    options : TrainingOptions
-        The options of all.
-    samples : Samples
-        The rows to train on.
-    validation : Samples or None
-        The rows that choose the weights, if any.
-    callbacks : FitCallbacks or None
-        Called during the training, if given. Then the nets train one after another.
-    max_threads : int, default=1
-        The most threads to use. The bits are the same for any number.
+    The bits are the same for any number of threads. With callbacks, the nets train one after
+    another.
 
     Returns
     -------
@@ -252,12 +217,8 @@ def train_nets(starts, options, samples, validation, callbacks=None, max_threads
         In the order of the nets. Nets that had not begun at a Ctrl-C, or when a callback asked to
         stop, are left as an earlier fit had them, or else None.
     interrupt : KeyboardInterrupt or None
-        The interrupt that ended the training, for the caller to raise.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        On Ctrl-C before any net had begun.
+        The interrupt that ended the training, for the caller to raise. If no net had begun,
+        it is raised here.
     """
     if options.scales_columns:
         columns = NetColumnScaling.from_samples(samples)

@@ -6,5 +6,5 @@ from ._sweep import SweepDisplay
 
 __all__ = ["HiddenUnitsDisplay", "LossCurveDisplay", "SweepDisplay"]
 
-for _class in (HiddenUnitsDisplay, LossCurveDisplay, SweepDisplay):
-    _class.__module__ = __name__
+for _name in __all__:
+    globals()[_name].__module__ = __name__

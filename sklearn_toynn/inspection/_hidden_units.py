@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +13,7 @@ from .._typing import Floats
 from ._drawing import import_pyplot, last_step, make_ax
 
 
+@dataclass(kw_only=True, repr=False, eq=False)
 class HiddenUnitsDisplay:
     """The first layer's weights, as a small image or as bars for each hidden unit.
 
@@ -54,18 +56,10 @@ class HiddenUnitsDisplay:
     (12,)
     """
 
-    def __init__(
-        self,
-        *,
-        weights: Floats,
-        norms: Floats,
-        image_shape: tuple[int, int] | None = None,
-        feature_names: Sequence[str] | None = None,
-    ) -> None:
-        self.weights = weights
-        self.norms = norms
-        self.image_shape = image_shape
-        self.feature_names = feature_names
+    weights: Floats
+    norms: Floats
+    image_shape: tuple[int, int] | None = None
+    feature_names: Sequence[str] | None = None
 
     @classmethod
     def from_estimator(

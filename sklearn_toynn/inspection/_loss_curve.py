@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Self
 
 import numpy as np
@@ -11,10 +13,11 @@ from numpy.typing import ArrayLike
 from ._drawing import import_pyplot, last_step, make_ax
 
 
+@dataclass(kw_only=True, repr=False, eq=False)
 class LossCurveDisplay:
     """The course of a training: the objective, the validation loss, and where it ended.
 
-    It is best made by :meth:`from_estimator`.
+    Create it with :meth:`from_estimator`.
 
     Parameters
     ----------
@@ -56,22 +59,12 @@ class LossCurveDisplay:
     >>> _ = LossCurveDisplay.from_estimator(net, name="again", ax=display.ax_)
     """
 
-    def __init__(
-        self,
-        *,
-        loss_curve: ArrayLike,
-        loss_curves: Sequence[Sequence[float]] | None = None,
-        validation_loss_curve: ArrayLike | None = None,
-        best_iter: Any = None,
-        stop_reason: str | None = None,
-        name: str | None = None,
-    ) -> None:
-        self.loss_curve = loss_curve
-        self.loss_curves = loss_curves
-        self.validation_loss_curve = validation_loss_curve
-        self.best_iter = best_iter
-        self.stop_reason = stop_reason
-        self.name = name
+    loss_curve: ArrayLike
+    loss_curves: Sequence[Sequence[float]] | None = None
+    validation_loss_curve: ArrayLike | None = None
+    best_iter: Any = None
+    stop_reason: str | None = None
+    name: str | None = None
 
     @classmethod
     def from_estimator(
@@ -151,14 +144,11 @@ class LossCurveDisplay:
         (line,) = ax.plot(self.loss_curve, **{"label": label, **(line_kwargs or {})})
         self.lines_ = [line]
         if self.loss_curves is not None:
-            longest = max(len(curve) for curve in self.loss_curves)
-            table = np.full((len(self.loss_curves), longest), np.nan)
-            for row, curve in zip(table, self.loss_curves, strict=True):
-                row[: len(curve)] = curve
+            table = np.array([*zip_longest(*self.loss_curves, fillvalue=np.nan)])
             ax.fill_between(
-                np.arange(longest),
-                np.nanmin(table, axis=0),
-                np.nanmax(table, axis=0),
+                np.arange(len(table)),
+                np.nanmin(table, axis=1),
+                np.nanmax(table, axis=1),
                 color=line.get_color(),
                 alpha=0.2,
                 linewidth=0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Self
 
@@ -14,6 +15,7 @@ from .._typing import Floats
 from ._drawing import import_pyplot, make_ax
 
 
+@dataclass(kw_only=True, repr=False, eq=False)
 class SweepDisplay:
     """The scores of a search over one or two parameters.
 
@@ -67,28 +69,15 @@ class SweepDisplay:
     ['hidden_size', 'reg']
     """
 
-    def __init__(
-        self,
-        *,
-        names: Sequence[str],
-        values: Sequence[Sequence[Any]],
-        scores: Floats,
-        errors: Floats,
-        best: tuple[int, ...],
-        chosen: tuple[int, ...] | None = None,
-        train_scores: Floats | None = None,
-        baseline: float | None = None,
-        scoring: str = "score",
-    ) -> None:
-        self.names = names
-        self.values = values
-        self.scores = scores
-        self.errors = errors
-        self.best = best
-        self.chosen = chosen
-        self.train_scores = train_scores
-        self.baseline = baseline
-        self.scoring = scoring
+    names: Sequence[str]
+    values: Sequence[Sequence[Any]]
+    scores: Floats
+    errors: Floats
+    best: tuple[int, ...]
+    chosen: tuple[int, ...] | None = None
+    train_scores: Floats | None = None
+    baseline: float | None = None
+    scoring: str = "score"
 
     @classmethod
     def from_search(

@@ -6,5 +6,5 @@ from ._search import FusedGridSearchCV, FusedRandomizedSearchCV
 __all__ = ["FusedGridSearchCV", "FusedRandomizedSearchCV", "one_standard_error"]
 
 # a saved search names no module that may move
-for _object in (FusedGridSearchCV, FusedRandomizedSearchCV, one_standard_error):
-    _object.__module__ = __name__
+for _name in __all__:
+    globals()[_name].__module__ = __name__

@@ -31,7 +31,6 @@ from sklearn.utils import parallel
 
 from .._base import NetClassifier
 from .._blas import single_threaded_blas
-from .._doc_links import DocLinkMixin
 from .._errors import call_in_worker, repeat_warnings, user_location, warnings_at
 from .._sklearn_compat import (
     check_method_params,
@@ -63,7 +62,7 @@ BATCH_SOLVERS = ("adam", "sgd")
 FITS_PER_THREAD = 4
 
 
-class FusedSearchMixin(DocLinkMixin):
+class FusedSearchMixin:
     """`fit` of a search that shares preprocessing and trains in threads."""
 
     n_jobs: Any
@@ -165,15 +164,7 @@ class FusedRandomizedSearchCV(FusedSearchMixin, RandomizedSearchCV):
 
 
 class FitRunner:
-    """Runs the fits of a search, in the place of joblib's `Parallel`.
-
-    Parameters
-    ----------
-    search : FusedSearchMixin
-        The search.
-    n_jobs, pre_dispatch
-        As in `Parallel`.
-    """
+    """Runs the fits of a search, in the place of joblib's `Parallel`."""
 
     def __init__(self, search, n_jobs, pre_dispatch):
         self._is_watched = has_callbacks(search)
@@ -315,19 +306,11 @@ def freeze(parameters):
 def run_groups(groups, *, n_predictions, location, in_order=False, n_threads=None):
     """Return the results of calls by their places, without those that can share nothing.
 
-    Parameters
-    ----------
-    groups : list of dict of int to call
-        The calls of `_fit_and_score` that share a split and the preprocessing.
-    n_predictions : int or None
-        The number of predictions that the scorer asks a fitted model for. None if it may do
-        something else with the model or the rows.
-    location : tuple
-        Where warnings point to.
-    in_order : bool, default=False
-        Whether `GridSearchCV` draws from NumPy's global stream in an order that must be kept.
-    n_threads : int, default=None
-        None stands for as many as the BLAS may use.
+    Each group holds the calls of `_fit_and_score`, by places, that share a split and the
+    preprocessing. `n_predictions` is how many predictions the scorer asks a fitted model for, or
+    None if it may do something else with the model or the rows. Warnings point to `location`. With
+    `in_order`, `GridSearchCV` draws from NumPy's global stream in an order that must be kept.
+    `n_threads=None` stands for as many threads as the BLAS may use.
     """
     if n_threads is None:
         n_threads = single_threaded_blas.n_threads()
@@ -426,14 +409,8 @@ class SharedSplit:
 class FittedSteps:
     """A `memory` of a pipeline for one fit, in which the steps before the last are fitted already.
 
-    Parameters
-    ----------
-    steps : list of estimator
-        The fitted steps.
-    X, y : array-like
-        The rows for the last step.
-    memory : object
-        The pipeline's own `memory`. Copies and pickles of the pipeline have it.
+    X and y are the rows for the last step. Copies and pickles of the pipeline have its own
+    `memory`.
     """
 
     location = None  # a pipeline does not clone its steps then

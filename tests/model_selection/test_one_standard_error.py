@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import ends_early
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -69,6 +70,7 @@ def test_a_penalty_by_the_rows_counts_as_none():
     assert one_standard_error(results) == 1
 
 
+@ends_early
 @pytest.mark.parametrize("search_class", [GridSearchCV, FusedGridSearchCV])
 def test_as_the_rule_of_a_search(search_class):
     X, y = load_iris(return_X_y=True)

@@ -153,6 +153,7 @@ class TestTaskTreeOfSearches:
 
 @needs_callbacks
 class TestFusedSearch:
+    @ends_early
     def test_each_candidate_shows_its_epochs(self):
         recorder = Propagated()
         net = make_model(TwoLayerNetClassifier, "adam")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import both_classes, every_model, parameters, plain_scores, wine
+from helpers import both_classes, plain_scores, wine
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import log_softmax
 from sklearn.base import clone
@@ -55,14 +55,3 @@ def test_large_scores(model, n_classes, dtype, scale):
     assert np.isfinite(log_probability).all()
     assert log_probability.min() < -5000  # a logarithm of the probability would be -inf
     assert_allclose(np.exp(log_probability), probability, rtol=1e-4, atol=1e-12)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@every_model
-def test_fit_where_scores_start_at_ten_thousand(model, dtype):
-    X, y = wine()
-    model = clone(model).set_params(init=lambda rng, m, k: 300 * rng.standard_normal((m, k)))
-    model.fit(X.astype(dtype), y)
-    assert all(np.isfinite(a).all() for a in parameters(model))
-    assert np.isfinite(model.loss_curve_).all()
-    assert np.isfinite(model.loss_)

@@ -1,1 +1,1 @@
-"""The arithmetic of a stack's batches: NumPy's as the reference, and a compiled twin."""
+"""The passes of a net over its rows: in NumPy, as the reference, and in C."""

@@ -22,7 +22,7 @@ MAX_DENSE_COLUMNS = 256
 
 
 class CompiledKernels(Kernels):
-    """Calls that release the GIL and allocate nothing."""
+    """Calls of the functions in C, which release the GIL."""
 
     def __init__(self, network, samples, penalty):
         super().__init__(network, samples, penalty)
