@@ -78,7 +78,7 @@ def store_parameters(estimator, arguments):
             setattr(estimator, name, value)
 
 
-def takes_batches(estimator):
+def supports_partial_fit(estimator):
     """Return True if the solver takes batches, else raise an error that names those that do."""
     solvers = estimator._net_solvers.items()
     able = sorted(name for name, solver in solvers if solver.takes_batches)
@@ -406,7 +406,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
             raise interrupt
         return self
 
-    @available_if(takes_batches)
+    @available_if(supports_partial_fit)
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
