@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from sklearn_toynn._linear.objective import LinearObjective
+
+from sklearn_toynn._linear.linear_objective import LinearObjective
 
 
 def make_objective(X, y, reg=1e-3, w=None):

@@ -5,11 +5,11 @@ import pickle
 import numpy as np
 from helpers import wine
 from numpy.testing import assert_array_equal
-from sklearn_toynn._linear.objective import LinearObjective
 
 from sklearn_toynn._linear import hessian_models
 from sklearn_toynn._linear.descent import Descent, Tolerance
 from sklearn_toynn._linear.hessian_models import ClassFactors, FullHessian
+from sklearn_toynn._linear.linear_objective import LinearObjective
 
 
 class TestParts:

@@ -5,7 +5,6 @@ import pytest
 import scipy.sparse as sp
 from helpers import random_theta
 from numpy.testing import assert_allclose
-from sklearn_toynn._linear.objective import LinearObjective
 
 from sklearn_toynn._linear.hessian_models import (
     ClassFactors,
@@ -15,6 +14,7 @@ from sklearn_toynn._linear.hessian_models import (
     UniformFactor,
     choose_hessian_models,
 )
+from sklearn_toynn._linear.linear_objective import LinearObjective
 
 MODELS = [Diagonal, UniformFactor, SharedFactor, ClassFactors, FullHessian]
 

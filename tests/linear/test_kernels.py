@@ -8,13 +8,13 @@ from numpy.testing import assert_allclose
 from scipy.special import log_softmax, softmax
 from sklearn.base import clone
 from sklearn.datasets import load_iris
-from sklearn_toynn._linear.kernels import NumpyKernels
 
 from sklearn_toynn import SoftmaxClassifier
 from sklearn_toynn._linear import descent
+from sklearn_toynn._linear.linear_kernels import NumpyLinearKernels as NumpyKernels
 
 try:
-    from sklearn_toynn._linear.compiled_kernels import CompiledKernels
+    from sklearn_toynn._linear.linear_kernels import CompiledLinearKernels as CompiledKernels
 except ImportError:
     CompiledKernels = None
 

@@ -385,7 +385,7 @@ def test_text_of_the_convergence_warning(solver):
     text = str(warning.message)
     assert text.startswith("max_iter=2 iterations ended the training")
     gap, tol, largest = map(
-        float, re.findall(r"\d[\d.]*(?:e[+-]?\d+)?(?= of|, and|\. Raise)", text)
+        float, re.findall(r"\d[\d.]*(?:e[+-]?\d+)?(?= of|\. The|\. Raise)", text)
     )
     assert tol == model.tol < gap
     least = SoftmaxClassifier(1e-3, solver=solver, tol=1e-12).fit(X, y).loss_
