@@ -417,8 +417,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     ) -> Self:
         """Go through the given rows once, with a constant learning rate.
 
-        The solver's memory is kept from call to call. After `fit`, and where the fitted weights
-        or intercepts have been edited since, it begins anew, from the weights as they are.
+        The optimizer state is kept from call to call. It starts anew, from the weights as they
+        are, after `fit` without `warm_start` and when the weights have been edited.
 
         Parameters
         ----------

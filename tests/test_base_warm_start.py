@@ -1,5 +1,7 @@
 """Fits that go on from an earlier one, also where that was changed."""
 
+import pickle
+
 import numpy as np
 import pytest
 from helpers import (
@@ -297,3 +299,18 @@ class TestWeightsEditedBetweenFits:
         edit(model, np.float64(value))
         with pytest.raises(ValueError, match=r"partial_fit .*weights .*NaN or infinity"):
             model.partial_fit(X, y)
+
+
+@ends_early
+@pytest.mark.parametrize("first", [{"solver": "gd"}, {"solver": "lbfgs"}, {"shuffle": False}])
+def test_batches_after_a_fit_without_them_follow_random_state(first):
+    X, y = scaled("wine")
+
+    def fit():
+        net = TwoLayerNetClassifier(5, max_iter=3, warm_start=True, random_state=0)
+        net.set_params(**first).fit(X, y)
+        return net.set_params(solver="adam", shuffle=True, batch_size=20).fit(X, y)
+
+    one, other = fit(), fit()
+    assert_same_bits(one, other)
+    assert pickle.dumps(one) == pickle.dumps(other)

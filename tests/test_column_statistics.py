@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
-from sklearn_toynn._columns import measure_columns
+
+from sklearn_toynn._column_statistics import measure_columns
 
 
 class TestMeasureColumns:

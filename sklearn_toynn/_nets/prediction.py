@@ -33,7 +33,7 @@ class ScoreBuffers:
 
     def __init__(self, networks, n_rows):
         shape, dtype = (networks[0].widths[-1], n_rows), networks[0].parameters.dtype
-        self._networks = networks
+        self._networks, self._scorers = networks, None
         self._scores, self._total = np.empty((2, *shape), dtype)
 
     def scores(self, rows):
@@ -41,22 +41,22 @@ class ScoreBuffers:
 
         The scores of several nets are the logarithms of their mean probabilities.
         """
-        kernels = choose_kernels(self._networks[0], rows)
-        if len(self._networks) == 1:
-            return kernels.scores(self._networks[0], rows, self._scores)
-        if self._add_probabilities(kernels, rows):
+        if self._scorers is None:
+            kernels = choose_kernels(self._networks[0], rows)
+            self._scorers = [kernels.make_scorer(network, rows) for network in self._networks]
+        if len(self._scorers) == 1:
+            return self._scorers[0](rows, self._scores)
+        if self._add_probabilities(rows):
             return np.log(self._total, out=self._total)
-        return log_mean_probabilities(
-            np.stack([kernels.scores(network, rows) for network in self._networks])
-        )
+        return log_mean_probabilities(np.stack([scorer(rows) for scorer in self._scorers]))
 
-    def _add_probabilities(self, kernels, rows):
+    def _add_probabilities(self, rows):
         """Write the mean probabilities; return whether all exponentials were normal numbers."""
         total = self._total
         tiny = np.finfo(total.dtype).tiny
         total[...] = 0
-        for network in self._networks:
-            scores = kernels.scores(network, rows, self._scores)
+        for scorer in self._scorers:
+            scores = scorer(rows, self._scores)
             with np.errstate(over="ignore", under="ignore"):
                 np.exp(scores, out=scores)
                 sums = np.add.reduce(scores, axis=0)

@@ -69,7 +69,7 @@ def save_states(ends):
         "column_scale": None if columns is None else columns.scale,
         "optimizer_state": np.stack([end.state.moments for end in ends], axis=1),
         "n_steps": [end.state.n_steps for end in ends],
-        "batch_order": [np.random.RandomState(end.bit_generator).get_state() for end in ends],
+        "batch_order": [save_bit_generator(end.bit_generator) for end in ends],
     }
 
 
@@ -88,6 +88,11 @@ def load_states(saved, widths, activation):
             zip(saved["parameters"], saved["n_steps"], saved["batch_order"], strict=True)
         )
     ]
+
+
+def save_bit_generator(bit_generator):
+    """Return the state of the `RandomState` of a bit generator; None for None."""
+    return bit_generator and np.random.RandomState(bit_generator).get_state()
 
 
 def load_bit_generator(order):

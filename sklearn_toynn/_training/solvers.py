@@ -1,6 +1,6 @@
 """The solvers of nets.
 
-A solver has `init`, `step` and `is_done`; `training.run` is the loop that calls them. To add a
+A solver has `init`, `step` and `is_done`; `NetTraining.run` is the loop that calls them. To add a
 first-order solver, write an update rule and enter it in `SOLVERS`.
 """
 

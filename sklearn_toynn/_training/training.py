@@ -231,7 +231,8 @@ def train_nets(starts, options, samples, validation, callbacks=None, max_threads
         if stop.is_set():
             return
         observer = callbacks and callbacks.observe(len(starts), options.max_iter, results, net)
-        results[net], error = train(starts[net], observer=observer, stop=stop)
+        with single_threaded_blas:  # some libraries have a limit for each thread
+            results[net], error = train(starts[net], observer=observer, stop=stop)
         if error is not None:
             raise error
 
@@ -259,7 +260,10 @@ def call_in_threads(function, tasks, n_threads, stop):
     with ThreadPoolExecutor(n_threads) as pool:
         try:
             futures = [pool.submit(function, task) for task in tasks]
-            wait(futures, return_when=FIRST_EXCEPTION)
+            # Windows does not interrupt a wait without a timeout
+            while (done := wait(futures, 0.1, FIRST_EXCEPTION)).not_done:
+                if any(future.exception() for future in done.done):
+                    break
         finally:
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)

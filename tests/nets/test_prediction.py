@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from helpers import both_classes, plain_scores, wine
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from scipy.special import log_softmax
 from sklearn.base import clone
 
-from sklearn_toynn import SoftmaxClassifier
+from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 
 # for fits whose end at `max_iter` is beside the point
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -55,3 +56,14 @@ def test_large_scores(model, n_classes, dtype, scale):
     assert np.isfinite(log_probability).all()
     assert log_probability.min() < -5000  # a logarithm of the probability would be -inf
     assert_allclose(np.exp(log_probability), probability, rtol=1e-4, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_features", [40, 400])
+def test_a_sparse_row_predicts_alone_as_among_others(n_features):
+    rng = np.random.RandomState(0)
+    X = sparse.random(300, n_features, density=0.1, format="csr", random_state=rng)
+    y = rng.randint(3, size=300)
+    net = TwoLayerNetClassifier(5, max_iter=2, tol=0, random_state=0).fit(X, y)
+    together = net.predict_proba(X)
+    alone = np.concatenate([net.predict_proba(X[[i]]) for i in range(300)])
+    assert_array_equal(alone, together)

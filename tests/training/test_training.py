@@ -393,7 +393,7 @@ def test_ctrl_c_while_threads_train(monkeypatch):
             all_are_there.wait(60)
         return 1.0
 
-    def interrupted(futures, return_when):
+    def interrupted(*args):
         all_are_there.wait(60)
         raise KeyboardInterrupt
 

@@ -12,7 +12,6 @@ from cpython.buffer cimport (
     PyObject_GetBuffer,
 )
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
-from libc.stdint cimport int32_t
 from libc.stdlib cimport calloc, free, malloc
 
 from scipy.linalg import cython_blas, cython_lapack
@@ -40,7 +39,7 @@ cdef extern from "dispatch.h" nogil:
         pass
     ctypedef struct CNet "Net":
         const Kernels *kernels
-        int n_layers, is_by_entry
+        int n_layers, is_by_entry, has_new_penalty
         Activation activation
         ptrdiff_t n_parameters, n_packed, stride
         Samples samples
@@ -61,7 +60,7 @@ cdef extern from "dispatch.h" nogil:
         BitGenerator *bit_generator
     ctypedef struct Kernels:
         size_t entry_size
-        size_t (*lay_out)(CNet *, const int *, int32_t *) noexcept nogil
+        size_t (*lay_out)(CNet *, const int *) noexcept nogil
         double (*on_all)(CNet *, ptrdiff_t, void *) noexcept nogil
         double (*on_rows)(CNet *, const ptrdiff_t *, ptrdiff_t, void *) noexcept nogil
         ptrdiff_t (*run_epochs)(
@@ -196,7 +195,6 @@ cdef class Net:
 
     cdef CNet net
     cdef list kept
-    cdef int32_t *place
     cdef ptrdiff_t room, n_classes
 
     def __cinit__(self, widths, int activation, parameters, ptrdiff_t n_rows, bint is_by_entry):
@@ -214,17 +212,15 @@ cdef class Net:
         self.room, self.n_classes = n_rows, sizes[net.n_layers]
         net.stride = (n_rows + 15) // 16 * 16
         net.samples.n_features = sizes[0]
-        n_bytes = net.kernels.lay_out(net, sizes, NULL)
+        n_bytes = net.kernels.lay_out(net, sizes)
         check_limit("the number of packed parameters", net.n_packed, 2**31 - 1)
-        self.place = <int32_t *>malloc(net.n_parameters * sizeof(int32_t))
         net.memory = <char *>calloc(n_bytes, 1)
-        if net.memory == NULL or self.place == NULL:
+        if net.memory == NULL:
             raise MemoryError(f"no room for passes over {n_rows} rows")
-        net.kernels.lay_out(net, sizes, self.place)
+        net.kernels.lay_out(net, sizes)
 
     def __dealloc__(self):
         free(self.net.memory)
-        free(self.place)
 
     cdef char *reals(self, array, Py_ssize_t length, int layout=PyBUF_CONTIG_RO) except? NULL:
         """Return the address of an array in the dtype of the parameters."""
@@ -278,6 +274,7 @@ cdef class Net:
         self.kept += decay, param_scale
         self.net.decay = self.reals(decay, self.net.n_parameters)
         self.net.param_scale = self.reals(param_scale, self.net.n_parameters)
+        self.net.has_new_penalty = True
 
     def on_all(self, ptrdiff_t length, gradient):
         """Return the objective, and compute its gradient unless that is None, by `length` rows."""

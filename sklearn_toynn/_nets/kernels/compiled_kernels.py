@@ -20,6 +20,9 @@ RULES = (GradientDescent, NesterovMomentum, Adam)
 #: Sparse rows of no more columns are made dense, batch by batch.
 MAX_DENSE_COLUMNS = 256
 
+#: The most entries of a first layer of few units when its units are padded to a vector.
+MAX_PADDED_ENTRIES = 2**20
+
 
 class CompiledKernels(Kernels):
     """Calls of the functions in C, which release the GIL."""
@@ -38,20 +41,32 @@ class CompiledKernels(Kernels):
             fits = X.indices.dtype == X.indptr.dtype == np.intc and all(
                 each.c_contiguous and each.aligned for each in flags
             )
-        # places of parameters are 32-bit; padding adds at most 15 to each width
+        n_features, width = network.widths[:2]
+        lanes = 64 // network.parameters.itemsize
+        if n_features * lanes > max(MAX_PADDED_ENTRIES, 4 * n_features * width):
+            return False  # the padded weights would be several times as large
+        # padding adds at most 15 to each width
         fits &= sum((n + 15) * (m + 15) for n, m in pairwise(network.widths)) < 2**31
         return fits and type(network.activation) in ACTIVATIONS
 
     @staticmethod
     def scores(network, X, out=None):
         """Return the scores of rows of X, (n_classes, n_samples); in `out` if that is given."""
-        n_rows = X.shape[0]
-        if out is None:
-            out = np.empty((network.widths[-1], n_rows), network.parameters.dtype)
-        net = make_net(network, X, n_rows)
-        net.set_rows(X)
-        net.scores(out)
-        return out
+        return CompiledKernels.make_scorer(network, X)(X, out)
+
+    @classmethod
+    def make_scorer(cls, network, X):
+        """Return a function of rows and `out` that uses one net for all chunks."""
+        net = make_net(network, X, X.shape[0])
+
+        def score(rows, out=None):
+            if out is None:
+                out = np.empty((network.widths[-1], rows.shape[0]), network.parameters.dtype)
+            net.set_rows(rows)
+            net.scores(out)
+            return out
+
+        return score
 
     def value(self):
         """Return the objective."""
@@ -117,7 +132,9 @@ def make_net(network, X, n_rows):
     activation = ACTIVATIONS.index(type(network.activation))
     activation = min(activation, len(ACTIVATIONS) - 2)  # without hidden layers any will do
     widths = np.array(network.widths, np.intc)
-    is_by_entry = False
-    if not isinstance(X, np.ndarray):
-        is_by_entry = X.shape[1] > MAX_DENSE_COLUMNS and X.nnz < X.shape[0] * X.shape[1] / 8
-    return Net(widths, activation, network.parameters, n_rows, is_by_entry)
+    return Net(widths, activation, network.parameters, n_rows, is_taken_by_entry(X))
+
+
+def is_taken_by_entry(X):
+    """Say whether rows are multiplied entry by entry; else CSR rows are made dense."""
+    return not isinstance(X, np.ndarray) and X.shape[1] > MAX_DENSE_COLUMNS

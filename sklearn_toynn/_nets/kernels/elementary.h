@@ -1,6 +1,6 @@
 /*
  * Elementary functions that compilers vectorise: no branches, tables or calls, and selects that
- * keep NaN. To be included after portable.h, once for each type, with
+ * keep NaN. To be included once for each type, with
  *
  *     #define REAL float          #define REAL double
  *     #define REAL_IS_FLOAT 1     #define REAL_IS_FLOAT 0

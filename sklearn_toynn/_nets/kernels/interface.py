@@ -1,6 +1,7 @@
 """The interface of a set of kernels."""
 
 from abc import ABC, abstractmethod
+from functools import partial
 
 import numpy as np
 
@@ -37,6 +38,11 @@ class Kernels(ABC):
     def scores(network, X, out=None):
         """Return the scores of rows of X, (n_classes, n_samples); in `out` if that is given."""
 
+    @classmethod
+    def make_scorer(cls, network, X):  # noqa: ARG003
+        """Return a function of `len(X)` rows like those of X, and of `out`, as `scores` is."""
+        return partial(cls.scores, network)
+
     @abstractmethod
     def value(self):
         """Return the objective."""
@@ -55,7 +61,7 @@ class Kernels(ABC):
 
         Parameters
         ----------
-        rule : FirstOrderSolver
+        rule : UpdateRule
             The update rule. With `rule.takes_batches` false, an epoch is one step by the gradient
             over all rows.
         state : OptimizerState

@@ -54,7 +54,8 @@ typedef struct {
     ptrdiff_t stride;         /* the most rows of a pass, padded */
     ptrdiff_t n, n_padded;    /* the rows of the present pass */
     ptrdiff_t *codes, *rows;  /* their classes and their places in X, (stride,) */
-    const int32_t *place;     /* (n_parameters,): where each parameter lies when packed */
+    int is_ready_to_score;    /* whether the weights are packed, which do not change then */
+    int has_new_penalty;      /* whether decay and param_scale are not packed yet */
     const void *parameters;   /* IN and OUT, (n_parameters,), as NumPy has them */
     const void *decay;        /* IN, (n_parameters,): the penalty's gradient over the weights */
     const void *param_scale;  /* IN, (n_parameters,) or NULL: parameters over solver's variables */
@@ -93,8 +94,7 @@ typedef struct {
 /* The functions of one instruction set, for float and for double; see passes.h. */
 struct Kernels {
     size_t entry_size;
-    ptrdiff_t lanes;
-    size_t (*lay_out)(Net *net, const int *widths, int32_t *place);
+    size_t (*lay_out)(Net *net, const int *widths);
     double (*on_all)(Net *net, ptrdiff_t length, void *gradient);
     double (*on_rows)(Net *net, const ptrdiff_t *rows, ptrdiff_t n, void *gradient);
     ptrdiff_t (*run_epochs)(Net *net, const Update *update, ptrdiff_t n_epochs,

@@ -226,15 +226,13 @@ static void NAME(differentiate)(enum Activation activation, ptrdiff_t n,
 static void NAME(pad_values)(const Net *net, const Layer *layer)
 {
     const ptrdiff_t used = layer->fan_out % LANES;
-    VEC kept = {0}, added = {0};
     if (used == 0) /* the column of ones is in a panel of its own, set once */
         return;
-    for (ptrdiff_t l = 0; l < used; l++)
-        kept[l] = 1;
-    added[used] = layer < net->layers + net->n_layers - 2;
-    VEC *rows = (VEC *)layer->values + (layer->panels - 1) * net->stride;
+    const REAL one = layer < net->layers + net->n_layers - 2;
+    REAL *rows = (REAL *)layer->values + (layer->panels - 1) * net->stride * LANES;
     for (ptrdiff_t i = 0; i < net->n_padded; i++)
-        rows[i] = rows[i] * kept + added;
+        for (ptrdiff_t l = used; l < LANES; l++)
+            rows[i * LANES + l] = l == used ? one : 0;
 }
 
 /* The first layer's products entry by entry. Of a hidden layer: z[panel][i] <- x_i W + b. */
@@ -254,6 +252,7 @@ static void NAME(multiply_entries)(const Net *net, const Layer *layer, const REA
                 sum += NAME(stored)(samples, e) * of_panel[samples->indices[e]];
             ((VEC *)z)[p * net->stride + i] = sum;
         }
+        memset((VEC *)z + p * net->stride + net->n, 0, (net->n_padded - net->n) * sizeof(VEC));
     }
 }
 

@@ -22,13 +22,13 @@ static void NAME(set_ones)(const Net *net, REAL *panels, ptrdiff_t column)
 }
 
 /* Place the arrays of a net; return how many bytes they take. Called twice: first without memory,
-   then with memory of that size, zeroed, when it also writes `place`. */
-static size_t NAME(lay_out)(Net *net, const int *widths, int32_t *place)
+   then with memory of that size, zeroed. */
+static size_t NAME(lay_out)(Net *net, const int *widths)
 {
     const ptrdiff_t stride = net->stride, n_layers = net->n_layers, n_features = widths[0];
     const ptrdiff_t column_rows = LANES < 8 ? LANES : 8, size = sizeof(REAL);
     const ptrdiff_t n_classes = widths[n_layers];
-    ptrdiff_t end = 0, next = 0;
+    ptrdiff_t end = 0;
     size_t used = 64 - (uintptr_t)net->memory % 64;
     net->layers = NAME(take)(net, &used, n_layers, sizeof(Layer));
     for (ptrdiff_t l = 0; l < n_layers; l++) {
@@ -50,27 +50,11 @@ static size_t NAME(lay_out)(Net *net, const int *widths, int32_t *place)
         layer.transposed = NAME(take)(
             net, &used, NAME(whole)(is_last ? fan_out : fan_in, LANES) * (is_last ? fan_in : fan_out),
             size);
-        for (ptrdiff_t unit = 0; net->memory && unit < fan_out; unit++)
-            for (ptrdiff_t j = 0; j < fan_in; j++, next++) {
-                const ptrdiff_t row = is_last ? unit : j, column = is_last ? j : unit;
-                place[next] = (int32_t)(end + (column / LANES * layer.rows + row) * LANES +
-                                        column % LANES);
-            }
         end += layer.panels * layer.rows * LANES;
         if (net->memory)
             net->layers[l] = layer;
     }
     net->n_packed_weights = end;
-    for (ptrdiff_t l = 0; net->memory && l < n_layers; l++) {
-        const Layer *layer = net->layers + l;
-        for (ptrdiff_t unit = 0; unit < layer->fan_out; unit++)
-            place[next++] = (int32_t)(l == n_layers - 1
-                                          ? end + unit
-                                          : layer->weights +
-                                                (unit / LANES * layer->rows + layer->fan_in) * LANES +
-                                                unit % LANES);
-    }
-    net->place = place;
     net->n_packed = NAME(whole)(end + n_classes, 16);
     net->weights = NAME(take)(net, &used, net->n_packed, size);
     net->gradient = NAME(take)(net, &used, net->n_packed, size);
@@ -91,27 +75,62 @@ static size_t NAME(lay_out)(Net *net, const int *widths, int32_t *place)
     return used;
 }
 
-/* packed <- flat, as NumPy has it; padding stays as it is, zero. */
+static ALWAYS_INLINE void NAME(copy_entry)(REAL *packed, REAL *flat, const int packs)
+{
+    if (packs)
+        *packed = *flat;
+    else
+        *flat = *packed;
+}
+
+/* packed <- flat, as NumPy has it, or the other way. Padding stays as it is. */
+static ALWAYS_INLINE void NAME(copy_packed)(const Net *net, REAL *packed, REAL *flat,
+                                            const int packs)
+{
+    const Layer *last = net->layers + net->n_layers - 1;
+    for (const Layer *layer = net->layers; layer <= last; flat += layer->fan_in * layer->fan_out, layer++) {
+        const int is_last = layer == last;
+        const ptrdiff_t fan_in = layer->fan_in, n_columns = is_last ? fan_in : layer->fan_out;
+        const ptrdiff_t n_rows = is_last ? layer->fan_out : fan_in;
+        const ptrdiff_t row_step = is_last ? fan_in : 1, column_step = is_last ? 1 : fan_in;
+        for (ptrdiff_t p = 0; p < layer->panels; p++) {
+            const ptrdiff_t first = p * LANES, left = n_columns - first;
+            const ptrdiff_t n = left < LANES ? left : LANES;
+            for (ptrdiff_t r = 0; r < n_rows; r++)
+                for (ptrdiff_t l = 0; l < n; l++)
+                    NAME(copy_entry)(packed + layer->weights + (p * layer->rows + r) * LANES + l,
+                                     flat + r * row_step + (first + l) * column_step, packs);
+        }
+    }
+    for (const Layer *layer = net->layers; layer <= last; flat += layer->fan_out, layer++)
+        for (ptrdiff_t u = 0; u < layer->fan_out; u++) {
+            const ptrdiff_t row = u / LANES * layer->rows + layer->fan_in;
+            NAME(copy_entry)(packed + (layer == last ? net->n_packed_weights + u
+                                                     : layer->weights + row * LANES + u % LANES),
+                             flat + u, packs);
+        }
+}
+
 static void NAME(pack)(const Net *net, const void *flat, void *packed)
 {
-    for (ptrdiff_t j = 0; j < net->n_parameters; j++)
-        ((REAL *)packed)[net->place[j]] = ((const REAL *)flat)[j];
+    NAME(copy_packed)(net, packed, (REAL *)flat, 1);
 }
 
 static void NAME(unpack)(const Net *net, const void *packed, void *flat)
 {
-    for (ptrdiff_t j = 0; j < net->n_parameters; j++)
-        ((REAL *)flat)[j] = ((const REAL *)packed)[net->place[j]];
+    NAME(copy_packed)(net, (REAL *)packed, flat, 0);
 }
 
-/* Take in the parameters and the penalty. */
+/* Take in the parameters, and the penalty when it is new. */
 static void NAME(begin)(Net *net)
 {
     NAME(pack)(net, net->parameters, net->weights);
-    if (net->decay)
+    if (net->has_new_penalty) {
         NAME(pack)(net, net->decay, net->packed_decay);
-    if (net->param_scale)
-        NAME(pack)(net, net->param_scale, net->packed_scale);
+        if (net->param_scale)
+            NAME(pack)(net, net->param_scale, net->packed_scale);
+        net->has_new_penalty = 0;
+    }
 }
 
 /* sum_j decay_j w_j^2 / 2; its gradient is added to the packed gradient, if that is wanted, which
@@ -284,19 +303,22 @@ static ptrdiff_t NAME(run_epochs)(Net *net, const Update *update, ptrdiff_t n_ep
     const int has_batches = update->rule != GRADIENT_DESCENT;
     const ptrdiff_t n_updates = has_batches ? (n_samples + batch_size - 1) / batch_size : 1;
     const size_t size = n * sizeof(REAL);
-    char *memory = calloc(4 * size + 64, 1);
+    const int keeps_best = n_epochs > 1, n_moments = (update->moments[0] != NULL) + (update->moments[1] != NULL);
+    char *memory = calloc((n_moments + 2 * keeps_best) * size + 64, 1);
     if (!memory)
         return -1;
-    REAL *first = (REAL *)(memory + (64 - (uintptr_t)memory % 64)), *second = first + n;
-    REAL *previous = second + n, *best = previous + n, *const moments[2] = {first, second};
+    REAL *const first = (REAL *)(memory + (64 - (uintptr_t)memory % 64));
+    REAL *const moments[2] = {first, first + n};
+    REAL *const previous = first + n_moments * n, *const best = previous + n;
     const unsigned mode = flush_denormals();
     ptrdiff_t epoch = 0;
     NAME(begin)(net);
-    for (int m = 0; m < 2; m++)
-        if (update->moments[m])
-            NAME(pack)(net, update->moments[m], moments[m]);
-    NAME(pack)(net, update->previous, previous);
-    NAME(pack)(net, update->best, best);
+    for (int m = 0; m < n_moments; m++)
+        NAME(pack)(net, update->moments[m], moments[m]);
+    if (keeps_best) {
+        NAME(pack)(net, update->previous, previous);
+        NAME(pack)(net, update->best, best);
+    }
     for (int is_over = 0; !is_over; epoch++) {
         const double *step_sizes = update->step_sizes + epoch * n_updates;
         if (has_batches) {
@@ -317,22 +339,28 @@ static ptrdiff_t NAME(run_epochs)(Net *net, const Update *update, ptrdiff_t n_ep
         memcpy(previous, net->weights, size);
     }
     NAME(unpack)(net, net->weights, (void *)net->parameters);
-    for (int m = 0; m < 2; m++)
-        if (update->moments[m])
-            NAME(unpack)(net, moments[m], update->moments[m]);
-    NAME(unpack)(net, previous, update->previous);
-    NAME(unpack)(net, best, update->best);
-    NAME(unpack)(net, net->gradient, update->gradient);
+    for (int m = 0; m < n_moments; m++)
+        NAME(unpack)(net, moments[m], update->moments[m]);
+    if (keeps_best) {
+        NAME(unpack)(net, previous, update->previous);
+        NAME(unpack)(net, best, update->best);
+    }
+    if (!has_batches)
+        NAME(unpack)(net, net->gradient, update->gradient);
+    if (!isfinite(losses[epoch - 1])) /* NaN may have come into the padding */
+        memset(net->weights, 0, size);
     restore_denormals(mode);
     free(memory);
     return epoch;
 }
 
-/* The scores (n_classes, n) of the first n rows. */
+/* The scores (n_classes, n) of the first n rows. A net that scores does nothing else. */
 static void NAME(write_scores)(Net *net, ptrdiff_t n, void *out)
 {
     const Layer *last = net->layers + net->n_layers - 1;
-    NAME(begin)(net);
+    if (!net->is_ready_to_score)
+        NAME(begin)(net);
+    net->is_ready_to_score = 1;
     NAME(load)(net, NULL, 0, n, 1);
     NAME(forward)(net);
     const REAL *biases = (REAL *)net->weights + net->n_packed_weights, *scores = net->scores;
@@ -358,7 +386,7 @@ static void NAME(apply_elementary)(int function, ptrdiff_t n, const void *x, voi
 }
 
 static const Kernels NAME(table) = {
-    sizeof(REAL), LANES, NAME(lay_out), NAME(on_all), NAME(on_rows), NAME(run_epochs),
+    sizeof(REAL), NAME(lay_out), NAME(on_all), NAME(on_rows), NAME(run_epochs),
     NAME(write_scores), NAME(apply_elementary),
 };
 

@@ -294,13 +294,37 @@ def test_supported_are_dense_rows_and_csr_with_the_indices_of_c():
 
 def test_nets_too_large_for_32_bit_places_go_to_numpy(tmp_path):
     for widths in ([2**20, 2**11, 2], [2**28, 1, 2], [2, 2**14, 2**17, 3]):
-        network = SimpleNamespace(widths=widths, activation=ACTIVATIONS["relu"])
+        parameters = np.empty(0, np.float32)
+        network = SimpleNamespace(
+            widths=widths, activation=ACTIVATIONS["relu"], parameters=parameters
+        )
         assert not CompiledKernels.supports(network, np.zeros((1, 1)))
     widths = np.array([2**20, 2**11, 2], np.intc)
     n_parameters = (2**20 + 1) * 2**11 + (2**11 + 1) * 2
     parameters = np.memmap(tmp_path / "parameters", np.float32, "w+", shape=n_parameters)
     with pytest.raises(ValueError, match="packed parameters must be .* 2147483647"):
         Net(widths, 0, parameters, 1, False)
+
+
+def test_few_units_on_many_columns_go_to_numpy():
+    """Padded to whole vectors, their weights would take several times the memory."""
+    for units, is_supported in ((1, False), (16, True)):
+        network = make_network((100_000, units, 2), dtype=np.float32)
+        rows = sparse.csr_array((3, 100_000), dtype=np.float32)
+        assert CompiledKernels.supports(network, rows) == is_supported
+
+
+@pytest.mark.parametrize("kind", ["dense", "csr"])
+def test_values_after_divergence_are_those_of_a_new_net(kind, monkeypatch):
+    monkeypatch.setattr(compiled_kernels, "MAX_DENSE_COLUMNS", 5)
+    widths = (6, 5, 7, 3)
+    network, samples = make_network(widths), make_samples(widths, 90, kind)
+    kernels = make_kernels(CompiledKernels, network, samples)
+    expected, parameters = kernels.value(), kernels.network.parameters.copy()
+    run_epochs(kernels, RULES["sgd"], np.full((3, 6), 1e200))
+    assert not np.isfinite(kernels.network.parameters).all()
+    kernels.network.parameters[...] = parameters
+    assert kernels.value() == expected
 
 
 def as_long(array):
