@@ -143,15 +143,17 @@ class SoftmaxClassifier(NetClassifier):
         (q_i - \mathrm{onehot}(y_i)) x_i^T \Big\|^2
 
     with the entropy H. For q they take the predicted probabilities, changed to first order along
-    Newton's step, which is found by conjugate gradients on products with the Hessian itself. What
+    Newton's step, which is found by conjugate gradients on products with the Hessian itself; what
     is missing in that sum, and what rounding may have taken, is added to the gap. `gap_` is the
-    smallest gap that was proven so, at the fitted weights. Where rounding ends the training
-    before there is a proof, there is a ``ConvergenceWarning``.
+    least that was proven so, at the fitted weights.
 
-    - Without a penalty there is no bound. With ``reg=0`` the training ends where Newton's step
-      promises to lower the objective by at most `tol` of it, and moves no two scores of a row
-      apart by more than 1. Separable classes have no minimum then: it ends where the objective
-      and the largest entry of its gradient, for columns of unit variance, are at most `tol`.
+    - Where rounding ends the descent before there is a proof, Newton's step is trusted if it
+      promises to lower the objective by far less than `tol` of it, and moves no two scores of a
+      row apart by more than 1; `gap_` is then `tol`. Else there is a ``ConvergenceWarning``.
+    - Without a penalty there is no bound. With ``reg=0`` that same promise of Newton's step ends
+      the training where it is at most `tol` of the objective. Separable classes have no minimum
+      then: it ends where the objective and the largest entry of its gradient, for columns of unit
+      variance, are at most `tol`.
     - Weights rounded to float32 are above the minimum by more than 1e-5 of it where columns are
       far from zero, beside their spread. A ``ConvergenceWarning`` says so; center such columns,
       or pass float64.

@@ -1,31 +1,23 @@
-"""Models of the Hessian of softmax regression, and the rule that chooses among them.
+"""Models of the Hessian of softmax regression, and the one rule that chooses among them.
 
-A model is built at a theta and gives the step d that solves H d = g. A quasi-Newton method
-corrects it: the better the model, the fewer evaluations that takes.
+A model is built at a theta and gives the step that solves H d = g. A quasi-Newton method
+mends what it lacks; the better it is, the fewer evaluations that takes.
 """
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import numpy as np
-from scipy.linalg import lapack
 
-from .rows import slices
-from .standard_columns import subtract_class_mean
-from .symmetric import add_gram, cholesky, diagonal_of, inverse, symmetric_product
+from .linear_kernels import kernels
+from .symmetric import add_gram, cholesky, diagonal_of, inverse, symmetric_product, zero_sum
 
 #: The most entries of a model: 64 MB, or as many as X has.
 MAX_MODEL_ENTRIES = 8_000_000
-#: The cost, in evaluations, of the L-BFGS pairs that a renewal forgets.
+#: What it costs, in evaluations, that a renewal forgets the L-BFGS pairs.
 COST_OF_LOST_PAIRS = 10.0
-#: The Hessian is one of the models if its cost is at most so many evaluations.
+#: The Hessian is one of the models where it costs no more than so many evaluations.
 MAX_HESSIAN_COST = 8.0
-#: It is the only model, renewed at every step, if its cost is at most so many evaluations.
-MAX_COST_AT_EVERY_STEP = 2.0
-#: The most entries of the Hessian of solver="newton": 3.2 GB.
-MAX_HESSIAN_ENTRIES = 400_000_000
-#: The number of entries of a temporary array of `FullHessian`.
-TEMPORARY_ENTRIES = 2**16
 
 
 class HessianModel(ABC):
@@ -34,16 +26,21 @@ class HessianModel(ABC):
     Parameters
     ----------
     objective : LinearObjective
-        The objective.
+        Whose Hessian.
     theta : ndarray of shape (n_classes, n_features + 1)
-        The point; it sums to zero over the classes.
+        Where; it sums to zero over the classes.
     """
 
-    #: Whether its scale is a guess, which L-BFGS corrects by s'y / y'H^-1 y.
+    #: Whether its scale is a guess, which L-BFGS betters by s'y / y'H^-1 y.
     is_guess: ClassVar[bool] = False
+    #: Whether it is the Hessian.
+    is_exact: ClassVar[bool] = False
+
+    def __init__(self, objective, theta):
+        self._build(objective, theta)
 
     @abstractmethod
-    def __init__(self, objective, theta):
+    def _build(self, objective, theta):
         """Compute the model."""
 
     @abstractmethod
@@ -61,16 +58,16 @@ class Diagonal(HessianModel):
 
     is_guess = True
 
-    def __init__(self, objective, theta):
+    def _build(self, objective, theta):
         d = np.zeros(objective.shape)
-        for chunk, curvatures in objective.curvatures(theta):
-            objective.rows.add_squares(curvatures, chunk, d)
+        for chunk, P in objective.curvatures(theta):
+            objective.rows.add_squares(chunk, P, d)
         d += objective.ridge
         self._inverse = np.divide(1.0, d, where=d > 0, out=np.zeros_like(d))
 
     def solve(self, g):
         """Divide."""
-        return subtract_class_mean(g * self._inverse)
+        return zero_sum(g * self._inverse)
 
     @classmethod
     def cost(cls, objective):  # noqa: ARG003
@@ -78,66 +75,84 @@ class Diagonal(HessianModel):
         return COST_OF_LOST_PAIRS
 
 
-class SharedFactor(HessianModel):
-    """One matrix for all classes, scaled to the diagonal of each.
+class UniformFactor(HessianModel):
+    """The Hessian where all classes are equally likely: I/K (x) Z^T Z + ridge.
 
-    With the curvatures v_ik = w_i p_ik (1 - p_ik) K / (K - 1), the matrix is
-    Z^T diag(mean_k v_k) Z + ridge, and the diagonal of class k is sum_i v_ik z_ij^2 + ridge_j.
-    That is the Hessian where all classes are equally likely, as at theta = 0.
+    It is exact at theta = 0. K/2 times its first term is the upper bound of Boehning 1992,
+    "Multinomial logistic regression algorithm", Ann. Inst. Statist. Math. 44, 197.
     """
 
     is_guess = True
 
-    def __init__(self, objective, theta):
-        n_classes, size = objective.shape
-        A, d = np.zeros((size, size), order="F"), np.zeros(objective.shape)
-        is_uniform = not theta.any()
-        for chunk, binary in objective.curvatures(theta):
-            curvatures = binary * (n_classes / (n_classes - 1))
-            if not is_uniform:
-                objective.rows.add_squares(curvatures, chunk, d)
-            root = np.sqrt(np.add.reduce(curvatures, axis=0) / n_classes)
+    def _build(self, objective, theta):  # noqa: ARG002
+        size = objective.shape[1]
+        A = np.zeros((size, size), order="F")
+        for chunk in objective.chunks:
+            root = np.sqrt(objective.weights[chunk] / objective.n_classes)
             A = add_gram(A, objective.rows.standardized(chunk) * root[:, None])
         diagonal_of(A)[:] += objective.ridge
-        self._scale = None
-        if not is_uniform:
-            d += objective.ridge
-            ratio = np.divide(diagonal_of(A), d, where=d > 0, out=np.zeros_like(d))
-            self._scale = np.sqrt(ratio)
         self._inverse = inverse(A)
 
     def solve(self, g):
-        """Scale, multiply by the inverse, and scale."""
-        if self._scale is None:
-            return subtract_class_mean(symmetric_product(self._inverse, g))
-        step = symmetric_product(self._inverse, g * self._scale)
-        return subtract_class_mean(step * self._scale)
+        """Multiply by the inverse, the same for every class."""
+        return zero_sum(symmetric_product(self._inverse, g))
 
     @classmethod
     def cost(cls, objective):
-        """Count one Gram matrix and its inverse, and the lost pairs."""
+        """One Gram matrix and its inverse."""
         size = objective.shape[1]
-        gram = objective.n_rows * size * (size / 2 + 20)
-        return COST_OF_LOST_PAIRS + (gram + size**3 / 4) / objective.work
+        return (objective.n_rows * size * (size / 2 + 20) + size**3 / 4) / objective.work
+
+
+class SharedFactor(HessianModel):
+    """One matrix for all classes, scaled to each class's own diagonal.
+
+    The matrix is the correlation form of Z^T diag(w mean_k p_k (1 - p_k)) Z + ridge.
+    """
+
+    is_guess = True
+
+    def _build(self, objective, theta):
+        size = objective.shape[1]
+        A, d = np.zeros((size, size), order="F"), np.zeros(objective.shape)
+        for chunk, P in objective.curvatures(theta):
+            objective.rows.add_squares(chunk, P, d)
+            root = np.sqrt(np.add.reduce(P, axis=0) / objective.n_classes)
+            A = add_gram(A, objective.rows.standardized(chunk) * root[:, None])
+        diagonal = diagonal_of(A)
+        diagonal += objective.ridge
+        d += objective.ridge
+        self._scale = np.sqrt(np.divide(diagonal, d, where=d > 0, out=np.zeros_like(d)))
+        self._inverse = inverse(A)
+
+    def solve(self, g):
+        """Scale, multiply by the inverse, scale."""
+        return zero_sum(symmetric_product(self._inverse, g * self._scale) * self._scale)
+
+    @classmethod
+    def cost(cls, objective):
+        """As dear as `UniformFactor`, when the time is ripe."""
+        return COST_OF_LOST_PAIRS + UniformFactor.cost(objective)
 
 
 class ClassFactors(HessianModel):
     """The diagonal blocks, class by class: Z^T diag(w p_k (1 - p_k)) Z + ridge.
 
-    Rows whose p_k (1 - p_k) is below 1/100 of its mean over the chunk are left out. Together they
-    have less than 1/100 of the sum. Near separation, most rows are such.
+    Rows whose p_k (1 - p_k) is under 1/100 of its mean over the chunk are passed over;
+    together they hold under 1/100 of it. Near separation, those are most rows.
     """
 
-    def __init__(self, objective, theta):
+    def _build(self, objective, theta):
         n_classes, size = objective.shape
         grams = [np.zeros((size, size), order="F") for _ in range(n_classes)]
-        for chunk, curvatures in objective.curvatures(theta):
+        for chunk, P in objective.probabilities(theta):
             Z, weights = objective.rows.standardized(chunk), objective.weights[chunk]
-            floor = 0.01 * np.add.reduce(curvatures, axis=1) / max(weights.sum(), 1e-300)
+            spread = P * (1 - P)
+            floor = 0.01 * (spread @ weights) / max(weights.sum(), 1e-300)
             for k in range(n_classes):
-                keep = np.flatnonzero(curvatures[k] > floor[k] * weights)
+                keep = np.flatnonzero(spread[k] > floor[k])
                 R = Z[keep]
-                R *= np.sqrt(curvatures[k, keep])[:, None]
+                R *= np.sqrt(spread[k, keep] * weights[keep])[:, None]
                 grams[k] = add_gram(grams[k], R)
         self._inverses = []
         while grams:  # so that no two of a class are held at once
@@ -146,110 +161,93 @@ class ClassFactors(HessianModel):
             self._inverses.append(inverse(A))
 
     def solve(self, g):
-        """Multiply the part of each class by its inverse."""
-        pairs = zip(self._inverses, g, strict=True)
-        step = np.array([symmetric_product(A, part[None])[0] for A, part in pairs])
-        return subtract_class_mean(step)
+        """Multiply each class's part by its inverse."""
+        return zero_sum(
+            np.array(
+                [
+                    symmetric_product(A, row[None])[0]
+                    for A, row in zip(self._inverses, g, strict=True)
+                ]
+            )
+        )
 
     @classmethod
     def cost(cls, objective):
-        """Count as many Gram matrices as classes, over most of the rows."""
+        """As many Gram matrices as classes, over most of the rows."""
         n_classes, size = objective.shape
         per_class = 0.7 * objective.n_rows * size * (size / 2 + 20) + size**3 / 4 + 1e5
         return n_classes * per_class / objective.work
 
 
 class FullHessian(HessianModel):
-    """The Hessian, for the differences theta_k - theta_K of the first K - 1 classes.
+    """The Hessian, for the differences delta_k = theta_k - theta_K of the first K - 1 classes.
 
-    The data's part is sum_i w_i (diag(p_i) - p_i p_i^T) (x) z_i z_i^T. With the rows
-    r_i = w_i^(1/2) [p_i1 z_i, ..., p_iK-1 z_i], the symmetric product R^T R has every block
-    p_j p_k, and the general product of R with w_i^(1/2) z_i has the diagonal blocks p_k. The
-    penalty's part, as theta sums to zero, is (I - 11^T / K) (x) diag(ridge).
+    Its data part is sum_i w_i (diag(p_i) - p_i p_i^T) (x) z_i z_i^T. With the rows
+    r_i = [p_i1 z_i, ..., p_iK-1 z_i], one symmetric product R^T W R holds every p_j p_k block,
+    one general product R^T W Z the diagonal ones. The penalty's, as theta sums to zero, is
+    (I - 11^T / K) (x) diag(ridge).
     """
 
-    def __init__(self, objective, theta):
+    is_exact = True
+
+    def _build(self, objective, theta):
         n_classes, size = objective.shape
-        n_free = n_classes - 1
-        order = n_free * size
-        H, blocks = np.zeros((order, order), order="F"), np.zeros((order, size))
+        order = (n_classes - 1) * size
+        H = np.zeros((order, order), order="F")
         for chunk, P in objective.probabilities(theta):
-            Z, root = objective.rows.standardized(chunk), np.sqrt(objective.weights[chunk])
-            if n_classes == 2:  # the block's weight is w p_1 (1 - p_1) = w p_1 p_2
-                root *= np.sqrt(P[0] * P[1])
-                H = add_gram(H, Z * root[:, None])
-                continue
-            for part in slices(len(root), max(TEMPORARY_ENTRIES // order, 256)):
-                z = np.multiply(Z[part].T, root[part], order="C")
-                R = (P[:-1, None, part] * z).reshape(order, -1)
-                blocks += R @ z.T
-                H = add_gram(H, R.T, -1.0)
-        # last, as the data's parts cancel
-        diagonals = np.einsum("jaka->jka", H.T.reshape(n_free, size, n_free, size))
-        diagonals += objective.class_coupling[:-1, :, None] * objective.ridge
-        for k in range(n_free):
-            block = slice(k * size, (k + 1) * size)
-            H[block, block] += blocks[block]
-        self._factor, self._class_coupling = cholesky(H), objective.class_coupling
+            Z, weights = objective.rows.standardized(chunk), objective.weights[chunk]
+            H = kernels.add_hessian(H, Z, P, weights)
+        kernels.add_penalty(H, objective.ridge, n_classes)
+        self.factor = cholesky(H)
 
     def solve(self, g):
-        """Solve for the differences, whose gradient is g of the first K - 1 classes."""
-        delta, _ = lapack.dpotrs(self._factor, g[:-1].reshape(-1), lower=1)
-        return self._class_coupling @ delta.reshape(len(g) - 1, -1)
+        """Solve for the differences; g sums to zero, so theirs is its part of K - 1 classes."""
+        step = np.empty(g.shape)
+        kernels.solve_hessian(self.factor, g, step)
+        return step
 
     @classmethod
     def cost(cls, objective):
-        """Count one Gram matrix of n_rows x (K - 1)(D + 1), and its factor."""
+        """One Gram matrix of n_rows x (K - 1)(D + 1), and its factor."""
         n_classes, size = objective.shape
         order = (n_classes - 1) * size
         grams = objective.n_rows * order * (order / 2 + size + 25)
         return (grams + order**3 / 4 + 8e5) / objective.work
 
 
-def choose_hessian_models(objective, solver):
-    """Choose the models by the size of X, its sparsity and the number of classes.
+def choose_hessian_models(objective, *, may_be_exact):
+    """Say which models to take, from n, D, K and whether X is sparse alone.
 
     Parameters
     ----------
     objective : LinearObjective
-        The objective.
-    solver : {"auto", "newton", "lbfgs"}
-        "newton" takes the Hessian alone, "lbfgs" any other model. With "auto" the Hessian is among
-        them if it is cheap.
+        What they are for.
+    may_be_exact : bool
+        Whether the Hessian itself may be among them, where it is cheap.
 
     Returns
     -------
     first : type
-        The model at theta = 0. `FullHessian` is renewed at every step.
+        The model at theta = 0.
     renewals : tuple of type
         The models to renew it by, the cheapest first.
 
     Notes
     -----
-    docs/benchmarks/README.md has the figures behind the rule. `ClassFactors` needs 3 to 10 times
-    fewer evaluations than `SharedFactor`, which takes its place if it has too many entries; the
-    next is `Diagonal`. Sparse rows begin with `Diagonal`: often the end comes before another model
-    would have paid off.
+    The figures behind the rule are in docs/benchmarks/README.md. The class factors need 3 to 10
+    times fewer evaluations than one factor for all classes; where they take too much room, that
+    one takes their place, and then the diagonal. Sparse rows come without a first factor: the
+    evaluations with a diagonal have often brought the end before one would have paid off.
     """
     n_classes, size = objective.shape
-    order = (n_classes - 1) * size
-    if solver == "newton":
-        if order**2 > MAX_HESSIAN_ENTRIES:
-            raise ValueError(
-                f"solver='newton' needs the {order} x {order} Hessian of {n_classes} classes and "
-                f"rows that span {size - 1} dimensions, {8e-9 * order**2:.1f} GB. Set "
-                "solver='lbfgs' or 'auto'."
-            )
-        return FullHessian, (FullHessian,)
     room = max(MAX_MODEL_ENTRIES, 0 if objective.is_sparse else objective.n_rows * size)
     if size**2 > room:
         return Diagonal, (Diagonal,)
-    factor = ClassFactors if n_classes * size**2 <= room else SharedFactor
-    if solver == "auto" and order**2 <= room:
-        cost = FullHessian.cost(objective)
-        if cost <= MAX_COST_AT_EVERY_STEP:
-            return FullHessian, (FullHessian,)
-        factor = FullHessian if cost <= MAX_HESSIAN_COST else factor
+    order = (n_classes - 1) * size
+    if may_be_exact and order**2 <= room and FullHessian.cost(objective) <= MAX_HESSIAN_COST:
+        factor = FullHessian
+    else:
+        factor = ClassFactors if n_classes * size**2 <= room else SharedFactor
     if objective.is_sparse:
         return Diagonal, (Diagonal, factor)
-    return SharedFactor, (factor,)
+    return UniformFactor, (factor,)

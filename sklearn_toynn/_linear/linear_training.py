@@ -1,7 +1,7 @@
-"""The training of the linear model to a proven minimum of its convex objective."""
+"""The training of the linear model, whose objective is convex: a proven minimum."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakMethod
 
 import numpy as np
@@ -14,28 +14,25 @@ from .._training.monitor import Monitor
 from .._training.schedules import SCHEDULES
 from .._training.stopping import StoppingPolicy, describe_large_loss
 from .._training.training import TrainingResult
-from .certificate import bound_gap
-from .descent import Descent
-from .hessian_approximation import HessianApproximation
-from .hessian_models import MAX_MODEL_ENTRIES, Diagonal, FullHessian, choose_hessian_models
+from .descent import Descent, Tolerance
+from .hessian_models import Diagonal, FullHessian, UniformFactor, choose_hessian_models
 from .line_search import ROUNDING
-from .linear_objective import LinearObjective
-from .row_space import RowSpace
-from .rows import DENSE_CHUNK_ELEMENTS
+from .problem import LinearProblem
 
-#: With many rows, training starts from the minimum on every fourth row.
+#: Every so many rows make the smaller problem that a larger one starts from.
 WARM_START_STRIDE = 4
-MAX_WARM_START_STEPS = 30
-#: The number of steps before the variables are first changed; it doubles with each change.
+#: The most evaluations that a Hessian may cost which is renewed at every step.
+MAX_COST_AT_EVERY_STEP = 2
+#: Steps until the variables are chosen anew, if the end has not come; then twice as many.
 STEPS_BEFORE_NEW_VARIABLES = 100
-#: The number of times that the variables are changed because no step lowers the objective.
-MAX_STAGNATIONS = 3
-#: A start whose objective is more than so many times that of zero is replaced by zero.
+#: How often they are chosen anew where no step lowers the objective any more.
+MAX_STANDSTILLS = 2
+#: A start whose objective is more than so many times that of zero is left for zero.
 MAX_START_LOSS = 4.0
-#: The smallest relative gap that float32 parameters can promise.
+#: The least relative gap that float32 parameters can promise.
 MIN_GAP_FLOAT32 = 1e-5
-#: The solvers; see `choose_hessian_models`.
-LINEAR_SOLVERS = ("auto", "newton", "lbfgs")
+#: The most entries of a Hessian that is asked for by name: 3.2 GB.
+MAX_HESSIAN_ENTRIES = 400_000_000
 
 
 @dataclass(frozen=True)
@@ -48,24 +45,46 @@ class LinearResult(TrainingResult):
     gap: float
 
 
-def make_objective(samples, reg, n_classes):
-    """Return the objective on samples.
+def choose_newton_models(objective):
+    """Return the Hessian, which at theta = 0 is `UniformFactor`."""
+    n_classes, size = objective.shape
+    order = (n_classes - 1) * size
+    if order**2 > MAX_HESSIAN_ENTRIES:
+        raise ValueError(
+            f"solver='newton' needs the {order} x {order} Hessian of {n_classes} classes and "
+            f"rows that span {size - 1} dimensions, {8e-9 * order**2:.1f} GB. Set "
+            "solver='lbfgs' or 'auto'."
+        )
+    return UniformFactor, (FullHessian,)
 
-    Few rows in use are copied. If they are many, all rows stay, with a weight of 0 for the others.
-    """
-    X, codes, weights, rows = samples.X, samples.codes, samples.weights, samples.rows
-    if rows is not None and len(rows) * X.shape[1] <= DENSE_CHUNK_ELEMENTS:
-        X, codes, weights = X[rows], codes[rows], weights[rows]
-    elif rows is not None:
-        used = np.zeros(len(weights))
-        used[rows] = weights[rows]
-        weights = used
-    weights = np.multiply(weights, samples.weight_scale / samples.n_samples, dtype=float)
-    return LinearObjective(X, codes, weights, reg, n_classes)
+
+def choose_lbfgs_models(objective):
+    """Return the best models that fit, except the Hessian."""
+    return choose_hessian_models(objective, may_be_exact=False)
+
+
+def choose_auto_models(objective):
+    """Return the best models by the rule."""
+    return choose_hessian_models(objective, may_be_exact=True)
+
+
+#: The solvers: functions that return the first model of the Hessian and its renewals.
+LINEAR_SOLVERS = {
+    "auto": choose_auto_models,
+    "newton": choose_newton_models,
+    "lbfgs": choose_lbfgs_models,
+}
+
+#: What `max_iter="auto"` stands for.
+MAX_ITER = 1000
 
 
 class LinearTraining:
-    """The training of the linear model.
+    """A descent with models of the Hessian.
+
+    With many rows it starts from the minimum of the problem on every fourth row, found the same
+    way; iterations of that smaller problem are not counted. With fewer rows than columns it starts
+    from the minimum in the span of the rows.
 
     Parameters
     ----------
@@ -74,7 +93,8 @@ class LinearTraining:
     options : TrainingOptions
         The options.
     start : tuple of ndarray
-        W of shape (n_classes, n_features) and b of shape (n_classes,), in the dtype of the result.
+        W of shape (n_classes, n_features) and b of shape (n_classes,), in the dtype of the result;
+        changed in place.
     observer : callable or None
         As in `NetTraining`.
     """
@@ -82,6 +102,7 @@ class LinearTraining:
     def __init__(self, samples, validation, options, start, observer=None):
         W, b = start
         self._options, self._dtype = options, samples.X.dtype
+        self._choose_models = LINEAR_SOLVERS[options.solver]
         self._network = Network.from_layers([W], [b], None)
         self._validation = validation and Objective(self._network, validation, 0.0)
         policy = StoppingPolicy.make(
@@ -99,169 +120,127 @@ class LinearTraining:
             verbose=options.verbose,
             observer=observer and observer(WeakMethod(self.result)),
         )
-        self._objective = make_objective(samples, options.reg, len(b))
-        self._tol = max(options.tol, ROUNDING)
-        self._gradient_tol = options.tol if options.reg == 0 else 0.0
+        self._problem = LinearProblem(samples, options.reg, len(b))
         self._descent, self._lower_bound = None, -math.inf
 
     def run(self):
-        """Minimise until the gap is proven to be at most `tol` times the objective.
-
-        1. Descend by quasi-Newton steps, in the span of the rows if they are fewer than the
-           columns, and with many rows from the minimum on some of them.
-        2. After many steps, or if no step lowers the objective, change the variables and continue
-           by Newton's steps.
-        """
+        """Minimise until the gap is proven to be at most `tol` times the objective."""
         self.monitor.begin()
-        theta = self._load(self._network)
-        if self._spans_fewer_dimensions():
-            space = RowSpace(self._objective)
-            # a smaller gap, so that it holds in X as well
-            descent = self._begin(space.objective, space.from_full(theta), 0.5 * self._tol)
-            outcome = self._follow(descent, STEPS_BEFORE_NEW_VARIABLES, space.to_full)
-            if self.monitor.reason is not None:
+        monitor, problem, tol = self.monitor, self._problem, self._options.tol
+        objective = problem.objective
+        theta = problem.load(self._network.weights[0], self._network.biases[0])
+        goal = Tolerance(relative=max(tol, ROUNDING), gradient=tol if objective.reg == 0 else 0.0)
+        if problem.is_wide:
+            reduced = problem.in_row_space()
+            nearer = replace(goal, relative=0.5 * goal.relative)  # so that it holds in X as well
+            descent = self._begin(reduced.objective, reduced.from_full(theta), nearer)
+            self._follow(descent, STEPS_BEFORE_NEW_VARIABLES, reduced.to_full)
+            if monitor.reason is not None:
                 return
             step = descent.newton_step
-            step = None if step is None else space.to_full(step)
-            descent = self._begin_newton(space.to_full(descent.theta), step)
+            step = None if step is None else reduced.to_full(step)
+            descent = self._finish(reduced.to_full(descent.theta), goal, step)
         else:
-            descent = self._begin(self._objective, theta, self._tol)
-        n_steps, n_stagnations = STEPS_BEFORE_NEW_VARIABLES, 0
-        outcome = self._follow(descent, n_steps)
-        while outcome != "end":
-            n_stagnations += outcome == "stagnation"
-            if n_stagnations > MAX_STAGNATIONS:
-                break
-            n_steps *= 2
-            outcome = self._follow(self._change_variables(), n_steps)
-        if self.monitor.n_iter == 0:
-            self.monitor.record(np.array([self._descent.loss]))
-        self.monitor.end("precision")
+            descent = self._begin(objective, theta, goal)
+        period, n_standstills = STEPS_BEFORE_NEW_VARIABLES, 0
+        while self._follow(descent, period) and n_standstills <= MAX_STANDSTILLS:
+            n_standstills += descent.stands_still
+            period *= 2
+            descent = self._finish(problem.change_variables(descent.theta), goal)
+        if monitor.reason is None and monitor.n_iter == 0:
+            monitor.record(np.array([descent.loss]))
+        monitor.end("precision")
 
-    # ---- descents
+    def _follow(self, descent, n_steps, to_full=None):
+        """Record the steps of a descent in theta, or in what `to_full` turns into it.
 
-    def _begin(self, objective, theta, tol):
-        """Return a descent from theta, or from a better start if theta is zero or far off."""
-        # from far above the objective of zero, log K, the way is long, or lost in rounding
-        most = MAX_START_LOSS * math.log(objective.n_classes)
-        first, kinds = choose_hessian_models(objective, self._options.solver)
-        model = None
-        if not (theta.any() and objective.value_and_gradient(theta)[0] <= most):
-            theta, model = self._find_start(objective)
-        approximation = HessianApproximation(
-            objective, kinds, model, renews_always=first is FullHessian
-        )
-        return Descent(objective, theta, approximation, tol, gradient_tol=self._gradient_tol)
-
-    def _find_start(self, objective):
-        """Return theta and a model of the Hessian, of some of the rows if they are many.
-
-        The minimum on m of the rows lies within about P / 2m of the minimum on all rows, with P
-        free parameters. It is found to a tenth of that, from a start found the same way.
+        The network has the weights of each step that is watched, and those of the last.
+        Return whether it has come to no end, neither its own nor the training's.
         """
-        n_classes, size = objective.shape
-        n_free = (n_classes - 1) * size
-        n_rows = objective.n_rows // WARM_START_STRIDE
-        has_many = not objective.is_sparse and n_rows >= max(10 * n_free, 1000)
-        smaller = objective.on_every(WARM_START_STRIDE) if has_many else None
-        if smaller is None:
-            first, _ = choose_hessian_models(objective, self._options.solver)
-            theta = np.zeros(objective.shape)
-            return theta, None if first is FullHessian else first(objective, theta)
-        theta, model = self._find_start(smaller)
-        first, kinds = choose_hessian_models(smaller, self._options.solver)
-        approximation = HessianApproximation(
-            smaller, kinds, model, renews_always=first is FullHessian
-        )
-        rough_gap = 0.05 * n_free / smaller.n_rows
-        descent = Descent(smaller, theta, approximation, 0.0, rough_gap=rough_gap)
-        for _ in range(MAX_WARM_START_STEPS):
-            if descent.has_converged or not descent.advance():
-                break
-        return descent.theta, kinds[-1](smaller, descent.theta)
+        monitor, self._descent = self.monitor, descent
+        is_full, may_go_on = to_full is None, True
 
-    def _begin_newton(self, theta, step=None):
-        """Return a descent by Newton's steps, from theta and with a cheap model at first."""
-        objective = self._objective
-        kinds = (Diagonal, *choose_hessian_models(objective, "auto")[1])
+        def store():
+            theta = descent.theta if is_full else to_full(descent.theta)
+            self._problem.store(theta, self._network.weights[0], self._network.biases[0])
+
+        try:
+            for _ in range(n_steps):
+                n_unwatched = monitor.n_unwatched
+                losses = descent.run_ahead(n_unwatched)
+                if not losses:
+                    losses = [descent.loss]
+                    may_go_on = not descent.has_converged and descent.advance()
+                if is_full:
+                    self._lower_bound = max(self._lower_bound, descent.lower_bound)
+                if not may_go_on:
+                    break
+                if len(losses) == n_unwatched or not np.isfinite(losses[0]):
+                    store()
+                monitor.record(np.array(losses))
+                if monitor.reason is not None:
+                    return False
+        finally:  # on Ctrl-C too
+            store()
+        return not descent.has_converged
+
+    def _begin(self, objective, theta, goal):
+        """Return a descent from theta, or where that is zero, from a better start."""
+        # from far above the objective of zero, log K, the way is long, or lost in rounding
+        farthest = MAX_START_LOSS * np.log(objective.n_classes)
+        if theta.any() and objective.value_and_gradient(theta)[0] <= farthest:
+            model = self._last_model(objective)
+        else:
+            theta, model = self._warm_start(objective)
+        return self._descend(objective, theta, model, goal)
+
+    def _last_model(self, objective):
+        _, renewals = self._choose_models(objective)
+        return renewals[-1]
+
+    def _descend(self, objective, theta, model, goal):
+        _, renewals = self._choose_models(objective)
+        always = self._options.solver == "newton" or any(
+            kind.is_exact and kind.cost(objective) <= MAX_COST_AT_EVERY_STEP for kind in renewals
+        )
+        return Descent(objective, theta, model, renewals, goal, renews_always=always)
+
+    def _finish(self, theta, goal, step=None):
+        """Return a descent by Newton steps whose directions need no dear model."""
+        objective = self._problem.objective
+        _, renewals = choose_hessian_models(objective, may_be_exact=True)
         return Descent(
             objective,
             theta,
-            HessianApproximation(objective, kinds, None, keeps_pairs=False),
-            self._tol,
-            gradient_tol=self._gradient_tol,
+            Diagonal,
+            (Diagonal, *renewals),
+            goal,
             is_newton=True,
             newton_step=step,
         )
 
-    def _change_variables(self):
-        """Return a descent from the present point, in variables that suit the curvature there."""
-        coefs = self._objective.columns.to_coefs(self._descent.theta)
-        self._objective = self._objective.with_columns_at(self._descent.theta)
-        return self._begin_newton(self._objective.columns.from_coefs(*coefs))
+    def _warm_start(self, objective):
+        """Return a theta and a model of the Hessian from some of the rows, recursively.
 
-    def _spans_fewer_dimensions(self):
-        """Say whether dense rows are fewer than the columns, and their Gram matrix fits."""
-        objective = self._objective
-        n_rows, n_features = objective.rows.X.shape
-        return not objective.is_sparse and n_rows < n_features and n_rows**2 <= MAX_MODEL_ENTRIES
-
-    def _follow(self, descent, n_steps, to_full=None):
-        """Take the steps of a descent in theta, or in what `to_full` turns into theta.
-
-        The network has the weights of each step that is watched, and of the last.
-
-        Returns
-        -------
-        outcome : {"end", "stagnation", "limit"}
-            Whether the descent or the training has ended, no step lowers the objective, or the
-            steps have been taken.
+        The minimum on m rows lies within about P / 2m of that on all in the objective, P the
+        number of free parameters; it is not sought closer than a tenth of that.
         """
-        monitor, losses, outcome = self.monitor, [], "limit"
-        self._descent, n_unwatched = descent, monitor.n_unwatched
-
-        def record():
-            self._store(descent.theta if to_full is None else to_full(descent.theta))
-            if losses:
-                taken = np.array(losses)
-                losses.clear()
-                monitor.record(taken)
-
-        try:
-            for _ in range(n_steps):
-                loss = descent.loss
-                may_go_on = not descent.has_converged and descent.advance()
-                if to_full is None:
-                    self._lower_bound = max(self._lower_bound, descent.lower_bound)
-                if not may_go_on:
-                    outcome = "end" if descent.has_converged else "stagnation"
-                    break
-                losses.append(loss)
-                if len(losses) == n_unwatched or not math.isfinite(loss):
-                    record()
-                    if monitor.reason is not None:
-                        outcome = "end"
-                        break
-                    n_unwatched = monitor.n_unwatched
-        finally:  # on Ctrl-C too
-            record()
-        return "end" if descent.has_converged else outcome
-
-    def _load(self, network):
-        """Return the theta of a network."""
-        (W,), (b,) = network.weights, network.biases
-        return self._objective.columns.from_coefs(W.astype(float), b.astype(float))
-
-    def _store(self, theta):
-        """Store theta in the network; the mean of b, which is free, becomes zero."""
-        (W,), (b,) = self._network.weights, self._network.biases
-        columns = self._objective.columns
-        np.multiply(theta[:, :-1], columns.inv_scale, out=W, casting="same_kind")
-        # of the rounded weights, so that columns far from zero shift no score
-        centred = theta[:, -1] - W.astype(float, copy=False) @ columns.mean
-        b[...] = centred - np.add.reduce(centred) / len(b)
-
-    # ---- the outcome
+        first, _ = self._choose_models(objective)
+        n_classes, size = objective.shape
+        n_free = (n_classes - 1) * size
+        n_rows = objective.n_rows // WARM_START_STRIDE
+        many = not objective.is_sparse and n_rows >= max(10 * n_free, 1000)
+        smaller = objective.on_every(WARM_START_STRIDE) if many else None
+        if smaller is None:
+            theta = np.zeros(objective.shape)
+            return theta, first(objective, theta)
+        theta, model = self._warm_start(smaller)
+        goal = Tolerance(absolute=0.05 * n_free / smaller.n_rows, is_rough=True)
+        descent = self._descend(smaller, theta, model, goal)
+        for _ in range(30):
+            if descent.has_converged or not descent.advance():
+                break
+        return descent.theta, self._last_model(smaller)(smaller, descent.theta)
 
     def end(self, reason):
         """End the training for a reason, unless it has ended."""
@@ -272,21 +251,18 @@ class LinearTraining:
         monitor, network = self.monitor, self._network.copy()
         if monitor.watches_validation:
             network.parameters[...] = monitor.best.parameters
-        theta, loss, gradient = self._evaluate(network)
-        n_classes = self._objective.n_classes
-        _, has_diverged = recover(
+        loss, has_diverged = recover(
             network.parameters,
-            loss,
+            self._evaluate(network)[0],
             [monitor.best.parameters, monitor.initial],
-            lambda parameters: self._evaluate_at(network.with_parameters(parameters))[1],
+            lambda parameters: self._evaluate(network.with_parameters(parameters))[0],
             self._validation and self._validation.value_at,
-            math.log(n_classes),
+            math.log(network.widths[-1]),
         )
-        if has_diverged:
-            theta, loss, gradient = self._evaluate_at(network)
-        gap = self._prove_gap(theta, loss, gradient)
+        has_diverged = has_diverged or monitor.ended_at_infinity
+        loss, gap, largest = self._measure(network)
         reason, warning = monitor.reason or "callback", None
-        if has_diverged or monitor.ended_at_infinity:
+        if has_diverged:
             reason = "diverged"
             warning = (
                 f"Training diverged within {monitor.n_iter} iterations. The best weights so far "
@@ -294,15 +270,14 @@ class LinearTraining:
                 "StandardScaler does, or raise reg."
             )
         elif reason in ("precision", "max_iter"):
-            warning = self._describe_end(reason, gap, np.abs(gradient).max())
+            warning = self._describe_end(reason, gap, largest)
             reason = reason if warning else "tol"
             if reason == "max_iter" and monitor.policy.max_iter_is_intended:
                 warning = None
         warnings = [warning]
         if monitor.reason not in (None, "interrupted"):
-            comparison = describe_large_loss(
-                loss, n_classes, self._options.reg, has_learning_rate=False
-            )
+            n_classes, reg = network.widths[-1], self._options.reg
+            comparison = describe_large_loss(loss, n_classes, reg, has_learning_rate=False)
             warnings.insert(0, comparison)
         return LinearResult(
             coef=network.weights[0],
@@ -317,28 +292,28 @@ class LinearTraining:
         )
 
     def _evaluate(self, network):
-        """Return theta, objective and gradient of the last or the chosen weights."""
-        descent = self._descent
-        is_known = (
-            descent is not None
-            and descent.objective is self._objective
-            and self._dtype == np.float64  # else the weights are rounded
-            and not self.monitor.watches_validation
-        )
-        if is_known:
-            return descent.theta, descent.loss, descent.gradient
-        return self._evaluate_at(network)
+        """Return objective and gradient; where the descent stands, to rounding, they are known."""
+        theta, descent = self._load(network), self._descent
+        if descent is not None and descent.objective is self._problem.objective:
+            rounding = 2e-15 * np.abs(theta).max()
+            if np.abs(theta - descent.theta).max() <= rounding:
+                return descent.loss, descent.gradient
+        return self._problem.objective.value_and_gradient(theta)
 
-    def _evaluate_at(self, network):
-        theta = self._load(network)
-        return theta, *self._objective.value_and_gradient(theta)
+    def _load(self, network):
+        return self._problem.load(network.weights[0], network.biases[0])
 
-    def _prove_gap(self, theta, loss, gradient):
-        """Return the proven gap, relative to the objective, with what rounding may have taken."""
-        rounding, bound = self._objective.rounding(theta, loss), self._lower_bound
+    def _measure(self, network):
+        """Return the objective, its proven gap and the largest gradient entry at the stored W, b.
+
+        The gap includes what rounding may have taken from the objective.
+        """
+        problem, theta = self._problem, self._load(network)
+        loss, gradient = self._evaluate(network)
+        rounding, bound = problem.objective.rounding(theta, loss), self._lower_bound
         if not self._is_proven(self._relative_gap(loss, bound, rounding)):
-            bound = max(bound, loss - bound_gap(self._objective, theta, gradient))
-        return self._relative_gap(loss, bound, rounding)
+            bound = max(bound, loss - problem.objective.duality_gap(theta, gradient))
+        return loss, self._relative_gap(loss, bound, rounding), float(np.abs(gradient).max())
 
     @staticmethod
     def _relative_gap(loss, bound, rounding):
@@ -355,7 +330,7 @@ class LinearTraining:
 
     def _describe_end(self, reason, gap, largest):
         """Return the warning about an end too far from the minimum, or None."""
-        has_bound, tol = self._objective.reg > 0, self._options.tol
+        has_bound, tol = self._problem.objective.reg > 0, self._options.tol
         has_converged = self._descent is not None and self._descent.has_converged
         if has_converged and (not has_bound or self.monitor.watches_validation):
             return None
