@@ -21,6 +21,7 @@ from sklearn.neural_network.tests import test_mlp
 from sklearn.utils.fixes import parse_version
 
 from sklearn_toynn import MultiLayerNetClassifier, SoftmaxClassifier
+from sklearn_toynn._nets.network import Network
 from sklearn_toynn.model_selection import FusedGridSearchCV, FusedRandomizedSearchCV
 
 pytestmark = [
@@ -116,16 +117,16 @@ class Line(SoftmaxClassifier):
         self._n_iter = n_iter
 
     # theirs has one row for two classes: the scores of the second less those of the first
-    def _set_layers(self, weights, biases):
-        super()._set_layers(weights, biases)
+    def _set_layers(self, results):
+        super()._set_layers(results)
         if len(self.coef_) == 2:
             self.coef_, self.intercept_ = np.diff(self.coef_, axis=0), np.diff(self.intercept_)
 
-    def _get_layers(self):
+    def _get_networks(self):
         coef, intercept = self.coef_, self.intercept_
         if len(coef) == 1:
             coef, intercept = np.r_[-coef, coef] / 2, np.r_[-intercept, intercept] / 2
-        return [coef[None]], [intercept[None]]
+        return [Network.from_layers([coef], [intercept], None)]
 
 
 class AnyMessage:
