@@ -459,6 +459,8 @@ def test_interrupt_ends_fits_in_threads(monkeypatch):
     threads = set(enumerate_threads())
     limits = [library["num_threads"] for library in threadpool_info()]
     search = FusedGridSearchCV(net(max_iter=10**8, tol=0), {"reg": np.logspace(-4, 0, 9)}, cv=3)
+    # other packages that a test has loaded may have changed the handler
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = Timer(0.5, signal.pthread_kill, [get_ident(), signal.SIGINT])
     start = time.perf_counter()
     timer.start()
@@ -466,6 +468,7 @@ def test_interrupt_ends_fits_in_threads(monkeypatch):
         search.fit(X, y)
     assert time.perf_counter() - start < 20
     timer.join()
+    signal.signal(signal.SIGINT, handler)
     assert threads.issuperset(enumerate_threads())
     assert [library["num_threads"] for library in threadpool_info()] == limits
 
