@@ -9,6 +9,7 @@ from scipy.special import log_softmax
 from sklearn.base import clone
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn._nets.kernels import dispatch
 
 # for fits whose end at `max_iter` is beside the point
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -66,4 +67,6 @@ def test_a_sparse_row_predicts_alone_as_among_others(n_features):
     net = TwoLayerNetClassifier(5, max_iter=2, tol=0, random_state=0).fit(X, y)
     together = net.predict_proba(X)
     alone = np.concatenate([net.predict_proba(X[[i]]) for i in range(300)])
-    assert_array_equal(alone, together)
+    # the shape of BLAS's products may change bits of NumPy's kernels
+    rtol = 0 if dispatch.selected == "compiled" else 1e-12
+    assert_allclose(alone, together, rtol=rtol)
