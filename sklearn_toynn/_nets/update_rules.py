@@ -1,7 +1,7 @@
 """The update rules of the first-order solvers.
 
-To add a rule, write a subclass of `UpdateRule`, enter it in `SOLVERS` of `_training.solvers`, and
-in C in `update` and `step` of kernels/updates.h.
+To add a rule, write a subclass of `UpdateRule`, and a solver in `_training.solvers` that names it.
+For C, extend `RULES` in compiled_kernels.py, `Rule` in net.h, `update` and `step` in updates.h.
 """
 
 import math

@@ -1,7 +1,7 @@
 """The solvers of nets.
 
 A solver has `init`, `step` and `is_done`; `NetTraining.run` is the loop that calls them. To add a
-first-order solver, write an update rule and enter it in `SOLVERS`.
+first-order solver, write an update rule and a class that names it. Enter the class in `SOLVERS`.
 """
 
 import math
