@@ -149,6 +149,12 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
 
     Parameters
     ----------
+    reg : float or "auto", default="auto"
+        The penalty on the squared weights, >= 0. Biases are not penalised. "auto" is 1 / m, where
+        m = max(sum w, (sum w)^2 / sum w^2) and w is sample weight times class weight. Without
+        weights, m is the number of rows. For weights of mean 1 or more, m is their sum. For small
+        or normalised weights, it is the effective number of rows. `partial_fit` counts all rows
+        seen so far.
     learning_rate : float or "auto", default="auto"
         The size of the first step, a float > 0. "auto" is 0.5 for "gd", 0.1 for "sgd" and 0.01 for
         "adam".
@@ -170,7 +176,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     max_iter : int or "auto", default="auto"
         The most epochs of "sgd" and "adam", or iterations of the others. "auto" is
         4500 / sqrt(n_samples) epochs, at least 20 and at most 240, or 1000 iterations. With
-        ``tol=0`` they are meant as a number of steps, and their end is not warned of.
+        ``tol=0`` and no validation set, "gd", "sgd" and "adam" run all of them. With ``tol=0``,
+        no solver warns when it reaches `max_iter`.
     n_iter_no_change : int, default=10
         See `tol`.
     early_stopping : bool, default=False
@@ -206,11 +213,38 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     reg_ : float
-        The penalty that was used: `reg`, or what "auto" stood for.
+        The penalty that was used: `reg` or the value that "auto" stands for.
     n_features_in_ : int
         The number of columns of X.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Their names, where X had names, all of them strings.
+        The names of the columns. Defined only when X has feature names that are all strings.
+    n_iter_ : int
+        The number of iterations or epochs of the last `fit`, and of each `partial_fit` since.
+    loss_ : float
+        The objective at the fitted weights.
+    stop_reason_ : str
+        Why training stopped:
+
+        - "tol": the stopping rule of `tol` was met;
+        - "max_iter": `max_iter` was reached first;
+        - "schedule": the cosine schedule ended, at `max_iter`;
+        - "validation": the loss on the validation set did not improve for `n_iter_no_change`
+          iterations;
+        - "precision": rounding prevented further progress;
+        - "callback", "interrupted": a callback or Ctrl-C stopped it;
+        - "diverged": the objective was no longer finite, or far above its start. The best weights
+          were kept;
+        - "partial_fit": the last call was `partial_fit`, which makes one pass.
+    loss_curve_ : list of float
+        The objective at each iteration: for "sgd" and "adam" the mean over the batches of the
+        epoch, for the other solvers the value before the step. With `warm_start`, it continues
+        that of the last fit; otherwise it has `n_iter_` values.
+    validation_loss_curve_ : list of float
+        The log loss on the validation set after each iteration, as long as `loss_curve_`. Defined
+        only with a validation set.
+    best_iter_ : int
+        The index of the lowest value in `validation_loss_curve_`. The fitted weights are those
+        after this iteration. Defined only with a validation set.
     """
 
     #: The solvers that train a net, by the values of `solver`.

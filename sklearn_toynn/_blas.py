@@ -1,9 +1,9 @@
-"""BLAS at one thread while a fit or a prediction runs.
+"""BLAS at one thread during a fit or a prediction.
 
-The number of threads changes the bits of a product, loky's workers have one where their
-parent has two, and small products are slower with two. The limit is process-wide, so
-overlapping fits share it: the first in sets it, the last out restores what was before. A fork
-leaves the child with the thread that forked alone, and with its uses.
+The number of threads changes the bits of a product, and workers of joblib have fewer threads than
+their parent. Small products are also slower in two threads. The limit holds for the whole process,
+so overlapping fits share it: the first one sets it and the last one restores the previous numbers.
+A forked child contains only the thread that forked, and only the uses of that thread.
 """
 
 import os
@@ -14,17 +14,17 @@ from threadpoolctl import ThreadpoolController
 
 
 class _SingleThreadedBLAS(ContextDecorator):
-    """A context, counted by reference, in which every BLAS runs at one thread."""
+    """A reentrant context in which every BLAS library runs at one thread."""
 
     def __init__(self):
         self._lock = Lock()
-        self._n_uses = 0  # by all threads
-        self._here = local()  # what each thread knows of itself: `n_uses`
-        self._libraries = None  # looked for once, which takes 3 ms
+        self._n_uses = 0  # in all threads
+        self._here = local()  # `n_uses` of each thread
+        self._libraries = None  # found once, which takes 3 ms
         self._n_threads_before = []
 
     def n_threads(self):
-        """Return how many threads BLAS may use: as many as the user lets it, 1 in the context."""
+        """Return how many threads BLAS may use now."""
         with self._lock:
             return max((library.num_threads for library in self._get_libraries()), default=1)
 
@@ -33,7 +33,7 @@ class _SingleThreadedBLAS(ContextDecorator):
             libraries = self._get_libraries()
             if self._n_uses == 0:
                 self._n_threads_before = [library.num_threads for library in libraries]
-            # in every thread, as some libraries have a limit for each
+            # in each thread, because some libraries have a limit per thread
             self._limit([1] * len(libraries))
             self._count(1)
 
@@ -44,7 +44,7 @@ class _SingleThreadedBLAS(ContextDecorator):
                 self._limit(self._n_threads_before)
 
     def register_at_fork(self):
-        """Have a fork wait until no thread is on its way in or out, and the child count anew."""
+        """Make a fork wait while a thread enters or leaves, and count again in the child."""
         os.register_at_fork(
             before=self._lock.acquire,
             after_in_parent=self._lock.release,
@@ -68,7 +68,7 @@ class _SingleThreadedBLAS(ContextDecorator):
         return self._libraries
 
     def _limit(self, n_threads):
-        # by the library: `controller.limit()` takes eight times as long
+        # `controller.limit()` takes eight times as long
         release_control(self._libraries)
         for library, n in zip(self._libraries, n_threads, strict=True):
             library.set_num_threads(n)
@@ -76,10 +76,10 @@ class _SingleThreadedBLAS(ContextDecorator):
 
 
 def release_control(libraries):
-    """Let any thread set OpenBLAS's limit: threadpoolctl heeds but the first that ever did."""
+    """Let this thread set the limit of OpenBLAS; threadpoolctl accepts only the first that did."""
     for library in libraries:
         if hasattr(library, "clear_controlling_thread"):
-            library.clear_controlling_thread(force=True)  # of all OpenBLAS libraries
+            library.clear_controlling_thread(force=True)  # for all OpenBLAS libraries
             return
 
 

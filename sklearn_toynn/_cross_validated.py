@@ -1,9 +1,8 @@
-"""The estimators that choose penalty and width by cross-validation: search -> refit."""
+"""The estimators that choose penalty and width by cross-validation."""
 
 from __future__ import annotations
 
 import warnings
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import wraps
 from inspect import signature
@@ -53,17 +52,17 @@ from .model_selection import FusedGridSearchCV
 
 
 def is_refitted(estimator):
-    """Say whether there is a model to predict with, or raise why there is none."""
+    """Return True if `refit` gives a model to predict with, else raise an error."""
     if estimator.refit is False:
         raise AttributeError(
-            f"refit=False makes {type(estimator).__name__} choose, not predict. Set refit=True, "
-            "or fit the plain estimator with the chosen values."
+            f"{type(estimator).__name__} cannot predict with refit=False. Set refit=True, or fit "
+            "the plain estimator with best_params_."
         )
     return True
 
 
 def delegate_to_best(method: F) -> F:
-    """Return a method of the plain estimator as one of the estimator that has refitted it."""
+    """Return a method of the plain estimator as a method that calls it on `best_estimator_`."""
 
     @wraps(method)
     def delegate(self, *args, **kwargs):
@@ -74,7 +73,7 @@ def delegate_to_best(method: F) -> F:
 
 
 def check_fold_weights(splits, score_params, sample_weight, n_samples):
-    """Refuse folds in which no row to train on, or to test on with weights, has any weight."""
+    """Raise an error if all rows for training, or for a weighted score, have weight 0."""
     if sample_weight is None:
         return
     weights = check_weights(sample_weight, n_samples, "sample_weight")
@@ -88,7 +87,7 @@ def check_fold_weights(splits, score_params, sample_weight, n_samples):
                 )
 
 
-class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
+class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """A plain estimator whose penalty is chosen by cross-validation; see its subclasses.
 
     Its docstring has the entries that they share.
@@ -96,25 +95,25 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     Parameters
     ----------
     cv : int, splitter, iterable or None, default=5
-        The folds. An int gives the number of stratified folds of shuffled rows; None stands for 5.
-        `random_state` seeds the shuffling, and None uses a fixed seed. `GridSearchCV(cv=5)` does
-        not shuffle. A splitter or an iterable of splits is used as given.
+        The folds. An int is a number of stratified folds of shuffled rows, and None stands for 5.
+        `random_state` seeds the shuffling. If it is None, the seed is fixed. (`GridSearchCV` does
+        not shuffle.) A splitter or an iterable of splits is used as given.
     scoring : str, callable or None, default="neg_log_loss"
         As in `GridSearchCV`; None stands for accuracy. As in `LogisticRegressionCV`, a metric with
         a parameter `labels` gets all classes, so a test fold may lack some of them, and the last
         of two classes is the positive one.
     n_jobs : int, default=None
-        The number of jobs of the search. As in `FusedGridSearchCV`, one job trains the candidates
-        in threads.
+        The number of jobs of the search. As in `FusedGridSearchCV`, a single job trains the
+        candidates in threads.
     refit : bool or callable, default=True
-        Whether to fit the chosen one to all rows. A callable gets `cv_results_` and returns which
-        index it chooses, as `model_selection.one_standard_error` does.
+        Whether to fit the chosen model to all rows. A callable gets `cv_results_` and returns the
+        index of the candidate to choose, as `model_selection.one_standard_error` does.
     random_state : int, RandomState instance or None, default=None
-        Determines the folds and what the plain estimator draws. All candidates and the refit
-        share one seed, which is drawn if this is not an int.
+        Determines the folds and the random numbers of the plain estimator. All candidates and the
+        refit share one seed. If this is not an int, the seed is drawn from it.
     verbose : int, default=0
-        Print the loss of every `verbose`-th iteration of the refit, and the chosen values if one
-        is at an edge of what was tried; 0 for silence.
+        Print the loss of every `verbose`-th iteration of the refit. If a chosen value is at an
+        edge of the values tried, also print the choice. 0 prints nothing.
 
     Attributes
     ----------
@@ -123,21 +122,21 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     regs_ : ndarray of shape (n_regs,)
         The penalties that were tried.
     cv_results_ : dict of str -> ndarray
-        `GridSearchCV`'s, with the parameters of the plain estimator.
+        The results, as in `GridSearchCV`, by the parameters of the plain estimator.
     best_index_ : int
-        The index of the chosen candidate there.
+        The index of the chosen candidate in `cv_results_`.
     best_params_ : dict
-        Its parameters.
+        The parameters of the chosen candidate.
     best_score_ : float
-        Its mean score over the folds.
+        The mean score of the chosen candidate over the folds.
     edges_ : tuple of str
-        The parameters whose chosen value is the smallest or largest that was tried. A better one
+        The parameters whose chosen value is the smallest or largest that was tried. A better value
         may lie beyond it.
     n_splits_ : int
         The number of folds.
     best_estimator_ : estimator
-        The plain estimator, refitted. Its fitted attributes, such as `n_iter_` and `loss_curve_`,
-        are set here, too.
+        The plain estimator, fitted to all rows. Its fitted attributes, such as `n_iter_` and
+        `loss_curve_`, are also attributes of this estimator.
     """
 
     classes_: Labels
@@ -152,34 +151,32 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     edges_: tuple[str, ...]
     n_splits_: int
 
-    #: The plain estimator's class.
+    #: The class of the plain estimator.
     _plain_class: ClassVar[type]
 
     #: The range of the default `regs`, times the m of `Problem.divide_by_rows`.
-    _reg_range: ClassVar[tuple]
+    _reg_range: ClassVar[tuple[float, float]]
 
-    #: In what candidates differ from the estimator that is refitted.
+    #: The parameters in which candidates differ from the estimator that is refitted.
     _candidate_params: ClassVar[dict] = {"verbose": 0}
-
-    _own_constraints: ClassVar[dict] = {
-        "regs": [Interval(Integral, 1, None, closed="left"), "array-like"],
-        "cv": ["cv_object"],
-        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
-        "n_jobs": [Integral, None],
-        "refit": ["boolean", callable],
-    }
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         cls.__init__.__signature__ = signature(cls.__init__)
-        of_plain = cls._plain_class._parameter_constraints
-        cls._parameter_constraints = cls._own_constraints | {
-            name: of_plain[name] for name in cls._get_param_names() if name in of_plain
+        constraints = cls._plain_class._parameter_constraints | {
+            "hidden_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
+            "regs": [Interval(Integral, 1, None, closed="left"), "array-like"],
+            "cv": ["cv_object"],
+            "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+            "n_jobs": [Integral, None],
+            "refit": ["boolean", callable],
         }
+        names = cls._get_param_names()
+        cls._parameter_constraints = {name: constraints[name] for name in names}
 
-    @abstractmethod
     def _make_grid(self):
-        """Return what is tried beside the penalties, lists by parameter of the plain estimator."""
+        """Return the values to try for parameters of the plain estimator other than `reg`."""
+        return {}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -187,28 +184,27 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         return tags
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Return what the splitter and the scorer ask for.
+        """Return the metadata that the splitter and the scorer request.
 
         Returns
         -------
         routing : MetadataRouter
-            Scorers that are given by name ask for `sample_weight`.
+            Scorers that are given by name request `sample_weight`.
         """
         router = MetadataRouter(owner=self).add_self_request(self)
-        router.add(
-            splitter=self.cv,  # an int or an iterable asks for nothing
-            method_mapping=MethodMapping().add(caller="fit", callee="split"),
-        )
-        return router.add(
-            scorer=self._make_scorer(),
-            method_mapping=MethodMapping().add(caller="fit", callee="score"),
-        )
+        for callee, name, consumer in (
+            ("split", "splitter", self.cv),  # an int or an iterable requests nothing
+            ("score", "scorer", self._make_scorer()),
+        ):
+            mapping = MethodMapping().add(caller="fit", callee=callee)
+            router.add(method_mapping=mapping, **{name: consumer})
+        return router
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
     ) -> Self:
-        """Choose by cross-validation, and refit to all rows.
+        """Choose by cross-validation and refit to all rows.
 
         Parameters
         ----------
@@ -217,10 +213,10 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         y : array-like of shape (n_samples,)
             The class labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; None stands for 1 each. They count where rows are trained on and,
-            unless `scoring` is a function, where they are scored.
+            Non-negative weights of the rows; None stands for 1 each. They apply to training and,
+            unless `scoring` is a function, to scores.
         **params : dict of str -> object
-            What the splitter and the scorer ask for, such as `groups`.
+            Metadata that the splitter and the scorer request, such as `groups`.
 
         Returns
         -------
@@ -230,12 +226,12 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         Raises
         ------
         ValueError
-            If an argument or a parameter is invalid, or if a fold is tested on a class that it is
-            not trained on and `scoring` needs the probability or score of each class. The message
-            names the argument or the class. The estimator keeps an earlier fit.
+            If an argument or a parameter is invalid, or if a test fold has a class that is not in
+            its training fold and `scoring` needs the probability or score of each class. The
+            message names the argument or the class. The estimator keeps an earlier fit.
         KeyboardInterrupt
-            On Ctrl-C. An earlier fit stays as it was; once the refit has begun, the weights so
-            far are kept.
+            On Ctrl-C. During the search, the estimator keeps an earlier fit. During the refit, it
+            keeps the weights so far.
         """
         hook_kwargs = make_hook_kwargs(self, X, y, sample_weight)
         context = callback_context(self, max_subtasks=1 + (self.refit is not False))
@@ -247,13 +243,12 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             regs = self._resolve_regs(problem)
             y = problem.classes[problem.samples.codes]
             scorer = FoldScorer(self._make_scorer(), problem.classes)
-            # the splitter and the scorer get what they ask for, whatever the user's setting
+            # routing must be enabled here, whatever the user's setting
             with config_context(enable_metadata_routing=True):
                 routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
             splits = self._make_splits(X, y, scorer, plain.random_state, routed.splitter.split)
-            check_fold_weights(
-                splits, routed.scorer.score, sample_weight, len(problem.samples.codes)
-            )
+            score_params = routed.scorer.score
+            check_fold_weights(splits, score_params, sample_weight, len(problem.samples.codes))
             search = FusedGridSearchCV(
                 clone(plain).set_params(**self._candidate_params),
                 self._make_grid() | {"reg": regs.tolist()},
@@ -263,7 +258,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
                 cv=splits,
                 error_score="raise",
             )
-            self._search(search, X, y, sample_weight, routed.scorer.score, context)
+            self._search(search, X, y, sample_weight, score_params, context)
             self._set_chosen(search, regs, problem, plain)
             if self.refit is not False:
                 interrupt = self._refit(plain, X, y, sample_weight, context)
@@ -273,11 +268,11 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         return self
 
     def _make_plain(self):
-        """Return the plain estimator, with all but what is to be chosen."""
+        """Return the plain estimator with the parameters that are not chosen."""
         own = self.get_params(deep=False)
         names = self._plain_class._get_param_names()
         plain = self._plain_class(**{name: own[name] for name in names if name in own})
-        if not isinstance(self.random_state, Integral):  # the candidates are to draw alike
+        if not isinstance(self.random_state, Integral):  # all candidates share a seed
             seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
             plain.set_params(random_state=seed)
         return plain
@@ -299,7 +294,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         return regs
 
     def _make_splits(self, X, y, scorer, seed, params):
-        """Return the rows to train and to test on, one pair for each fold."""
+        """Return a list of pairs of training and test rows, one pair for each fold."""
         cv = 5 if self.cv is None else self.cv
         if isinstance(cv, Integral):
             seed = 0 if self.random_state is None else seed
@@ -317,7 +312,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         return splits
 
     def _make_scorer(self):
-        """Return the scorer, which asks for `sample_weight`."""
+        """Return the scorer; it requests `sample_weight` unless the user decides by routing."""
         if callable(self.scoring):
             scorer = self.scoring
             if get_config()["enable_metadata_routing"] or not hasattr(scorer, "set_score_request"):
@@ -338,19 +333,19 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             context.propagate_callback_context(search),
             warnings.catch_warnings(),
         ):
-            # a candidate that does not do well is one that is not chosen
+            # cross-validation rejects candidates that do not converge well
             warnings.simplefilter("ignore", ConvergenceWarning)
             search.estimator.set_fit_request(sample_weight=True)
             search.fit(X, y, **params)
 
     def _set_chosen(self, search, regs, problem, plain):
-        """Set what was chosen, here and on the plain estimator."""
+        """Set the attributes of the search and the chosen parameters of `plain`."""
         results = search.cv_results_
         scores = results["mean_test_score"]
         if not np.isfinite(scores).any():
             raise ValueError(
                 f"scoring={self.scoring!r} is finite for none of the candidates. Some scores are "
-                "undefined on a test fold that lacks a class: use fewer or stratified folds, or "
+                "undefined for a test fold that lacks a class. Use fewer or stratified folds, or "
                 "another scoring."
             )
         index = int(self.refit(results) if callable(self.refit) else search.best_index_)
@@ -373,24 +368,18 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             setattr(self, f"{name}_", value)
         if self.verbose and self.edges_:
             print(  # noqa: T201
-                f"chosen: {best}; {' and '.join(self.edges_)} at an edge of what was tried"
+                f"chosen: {best}; {' and '.join(self.edges_)} at an edge of the values tried"
             )
 
     def _refit(self, plain, X, y, sample_weight, context):
-        """Fit the plain estimator to all rows, and take over its attributes.
-
-        Returns
-        -------
-        interrupt : KeyboardInterrupt or None
-            What ended that before its time, to be raised.
-        """
+        """Fit the plain estimator to all rows; return the KeyboardInterrupt that ended the fit."""
         interrupt = None
         context = context.subcontext(task_name="refit-with-best-params")
         with context.propagate_callback_context(plain):
             try:
                 plain.fit(X, y, sample_weight)
             except KeyboardInterrupt as error:
-                if not hasattr(plain, "classes_"):  # nothing had begun
+                if not hasattr(plain, "classes_"):  # no weights yet
                     raise
                 interrupt = error
         self.best_estimator_ = plain
@@ -408,17 +397,16 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
 
 @takes_entries(SoftmaxClassifier, CrossValidatedClassifier)
 class SoftmaxClassifierCV(CrossValidatedClassifier):
-    """`SoftmaxClassifier` whose penalty is chosen by cross-validation.
+    """`SoftmaxClassifier` with a penalty chosen by cross-validation.
 
-    As `LogisticRegressionCV` is to `LogisticRegression`: the result is that of `SoftmaxClassifier`
-    with the penalty that `GridSearchCV` over the same values and folds would choose.
+    It corresponds to `LogisticRegressionCV`. The result is `SoftmaxClassifier` with the penalty
+    that `GridSearchCV` over the same values and folds would choose.
 
     Parameters
     ----------
     regs : int or array-like of shape (n_regs,), default=10
-        The penalties to try. An int stands for that many values between 0.03 / m and 300 / m,
-        evenly spaced on a log scale, where m is that of `SoftmaxClassifier`'s ``reg="auto"`` for
-        all rows given to `fit`. All folds try the same values.
+        The penalties to try. An int is a number of values, evenly spaced on a log scale between
+        0.03 / m and 300 / m. Here m is that of `SoftmaxClassifier`'s ``reg="auto"`` for all rows.
     {cv, scoring, n_jobs, refit}
     {solver, learning_rate, schedule, momentum, batch_size, max_iter, tol, n_iter_no_change,
     early_stopping, validation_fraction, class_weight, init, shuffle, random_state, verbose}
@@ -431,9 +419,9 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
 
     See Also
     --------
-    SoftmaxClassifier : With a penalty of your own.
-    TwoLayerNetClassifierCV : With a hidden layer.
-    sklearn.linear_model.LogisticRegressionCV : The same model, penalised by `C`.
+    SoftmaxClassifier : The same model with a given penalty.
+    TwoLayerNetClassifierCV : A net with one hidden layer.
+    sklearn.linear_model.LogisticRegressionCV : The same model with the penalty parameter `C`.
 
     Examples
     --------
@@ -478,29 +466,26 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
     ) -> None:
         store_parameters(self, locals())
 
-    def _make_grid(self):
-        return {}
-
 
 @takes_entries(TwoLayerNetClassifier, CrossValidatedClassifier)
 class TwoLayerNetClassifierCV(CrossValidatedClassifier):
-    """`TwoLayerNetClassifier` whose penalty and width are chosen by cross-validation.
+    """`TwoLayerNetClassifier` with penalty and width chosen by cross-validation.
 
-    The answer to "would a small net do better, how wide, and how strongly regularised?" in a line.
-    The candidates are single nets. The chosen one is fitted to all rows with `n_nets`. It is the
-    `TwoLayerNetClassifier` that `GridSearchCV` over the same values and folds would choose.
+    The candidates are single nets. The refit trains `n_nets` nets with the chosen values. The
+    result is the `TwoLayerNetClassifier` that `GridSearchCV` over the same values and folds would
+    choose.
 
     Parameters
     ----------
     hidden_sizes : int or array-like of int, default=(100,)
         The widths to try. An int is a single width.
     regs : int or array-like of shape (n_regs,), default=6
-        The penalties to try. An int stands for that many values between 0.3 / m and 100 / m,
-        evenly spaced on a log scale, where m is that of `TwoLayerNetClassifier`'s ``reg="auto"``
-        for all rows given to `fit`. All folds try the same values.
+        The penalties to try. An int is a number of values, evenly spaced on a log scale between
+        0.3 / m and 100 / m. Here m is that of `TwoLayerNetClassifier`'s ``reg="auto"`` for all
+        rows.
     {cv, scoring, n_jobs, refit}
     n_nets : int, default=8
-        How many nets the refit averages.
+        The number of nets that the refit trains and averages.
     {activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
     n_iter_no_change, early_stopping, validation_fraction, class_weight, init, shuffle,
     random_state, verbose}
@@ -515,9 +500,9 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
 
     See Also
     --------
-    TwoLayerNetClassifier : With a width and a penalty of your own.
-    SoftmaxClassifierCV : Without a hidden layer.
-    sklearn_toynn.model_selection.FusedGridSearchCV : Over any grid.
+    TwoLayerNetClassifier : The same model with a given width and penalty.
+    SoftmaxClassifierCV : No hidden layer.
+    sklearn_toynn.model_selection.FusedGridSearchCV : A search over any grid.
 
     Examples
     --------
@@ -540,10 +525,6 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     _plain_class = TwoLayerNetClassifier
     _reg_range = 0.3, 100
     _candidate_params: ClassVar[dict] = {"n_nets": 1, "verbose": 0}
-    _own_constraints: ClassVar[dict] = {
-        "hidden_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
-        **CrossValidatedClassifier._own_constraints,
-    }
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Errors that name the argument, and warnings that point at the user's line."""
+"""Errors that name the argument, and warnings that point to the user's line."""
 
 import os
 import re
@@ -6,20 +6,24 @@ import sys
 import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
-from itertools import islice, takewhile
-from traceback import walk_stack
 
 import numpy as np
 
-#: Where warnings point to if the stack does not tell: the user's file, line and module.
+#: Packages whose lines are not the user's.
+INNER_PACKAGES = {"sklearn_toynn", "sklearn", "joblib"}
+
+#: Packages that call workers, whose stack has no line of the user's.
+WORKER_PACKAGES = {"multiprocessing", "threading", "concurrent"}
+
+#: The file, line and module that warnings point to; None to search the stack.
 _location: ContextVar[tuple | None] = ContextVar("_location", default=None)
 
 
 @contextmanager
 def naming(name, hint=""):
-    """Turn an error that does not say which argument it is about into a ValueError that does.
+    """Turn an error that does not name the argument into a ValueError that does.
 
-    It ends with the hint.
+    `hint` is appended to the message.
     """
     try:
         yield
@@ -38,34 +42,26 @@ def plain(value):
     return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
 
 
-def user_stacklevel():
-    """Return the `stacklevel` for a warning of the caller's to point at the user's line.
-
-    That is beyond this package and those by which it may have been called. The stack of a worker
-    has no line of the user's: there it is the caller's own line.
-    """
-    inner = {"sklearn_toynn", "sklearn", "joblib"}
-    packages = [
-        frame.f_globals.get("__name__", "").partition(".")[0]
-        for frame, _ in walk_stack(sys._getframe(1))
-    ]
-    n_inner = sum(1 for _ in takewhile(inner.__contains__, packages))
-    workers = {"multiprocessing", "threading", "concurrent"}
-    return 1 if workers & set(packages[n_inner : n_inner + 1]) else 1 + n_inner
-
-
 def user_location():
-    """Return the file, line and module of the user's call."""
+    """Return the file, line and module of the user's call, or of the caller in a worker."""
     if location := _location.get():
         return location
-    beyond = user_stacklevel() - 1
-    frame = next(islice((frame for frame, _ in walk_stack(sys._getframe())), beyond, None))
+    caller = frame = sys._getframe(1)
+    while frame and get_package(frame) in INNER_PACKAGES:
+        frame = frame.f_back
+    if frame is None or get_package(frame) in WORKER_PACKAGES:
+        frame = caller
     return frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__")
+
+
+def get_package(frame):
+    """Return the name of the top package of a frame's module."""
+    return frame.f_globals.get("__name__", "").partition(".")[0]
 
 
 @contextmanager
 def warnings_at(location):
-    """Let the package's warnings point to a location, in threads that get this context, too."""
+    """Let the package's warnings point to a location, also in threads with this context."""
     token = _location.set(location)
     try:
         yield
@@ -73,18 +69,15 @@ def warnings_at(location):
         _location.reset(token)
 
 
-def warn(message, category):
+def warn(message, category=None):
     """Issue a warning that points to the user's line."""
-    if location := _location.get():
-        filename, line, module = location
-        registry = vars(sys.modules.get(module, sys)).setdefault("__warningregistry__", {})
-        warnings.warn_explicit(message, category, filename, line, module, registry)
-    else:
-        warnings.warn(message, category, stacklevel=user_stacklevel())
+    filename, line, module = user_location()
+    registry = vars(sys.modules.get(module, sys)).setdefault("__warningregistry__", {})
+    warnings.warn_explicit(message, category, filename, line, module, registry)
 
 
 def call_in_worker(parent_id, function, *args):
-    """Return what a function returns, and the warnings that its parent process is to repeat."""
+    """Return the result of a function, and the warnings that the parent process must repeat."""
     if os.getpid() == parent_id:
         return function(*args), []
     with warnings.catch_warnings(record=True) as caught:
@@ -93,8 +86,8 @@ def call_in_worker(parent_id, function, *args):
 
 
 def repeat_warnings(outputs):
-    """Return the results of calls by `call_in_worker`; their warnings point at the user's line."""
+    """Return the results of calls by `call_in_worker`, after repeating their warnings."""
     for _, messages in outputs:
         for message in messages:
-            warnings.warn(message, stacklevel=user_stacklevel())
+            warn(message)
     return [result for result, _ in outputs]

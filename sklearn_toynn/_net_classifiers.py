@@ -33,92 +33,72 @@ from ._validation import check_sizes, validate_rows
 
 @takes_entries(NetClassifier)
 class HiddenLayersClassifier(NetClassifier, ABC):
-    """A net with hidden layers, or the mean of several; see its subclasses.
+    """A net with hidden layers, or the average of several nets; see its subclasses.
 
     Its docstring has the entries that they share.
 
     Parameters
     ----------
-    reg : float or "auto", default="auto"
-        The penalty on the squared weights, >= 0. The biases are not penalised. "auto" is 1 / m.
-        Without weights, m is the number of rows. With weights w, sample weight times class
-        weight, m is max(sum w, (sum w)^2 / sum w^2). For weights of mean 1 or more this is their
-        sum, and "auto" equals `LogisticRegression`'s ``C=1`` and, with one batch,
-        `MLPClassifier`'s ``alpha=1``. For small or normalised weights it is the effective number
-        of rows. `partial_fit` counts all rows seen so far. With three classes or more and one
-        batch of n rows, `MLPClassifier`'s `alpha` is ``reg * n``; with weights, n is their sum.
-        Choose this parameter first, as `TwoLayerNetClassifierCV` does.
+    {reg}
+        For weights of mean 1 or more, "auto" equals `LogisticRegression`'s ``C=1`` and, with one
+        batch, `MLPClassifier`'s ``alpha=1``. On n rows in one batch, `MLPClassifier`'s `alpha` is
+        ``reg * n`` for three or more classes; with weights, n is their sum. Tune this parameter
+        first, as `TwoLayerNetClassifierCV` does.
     n_nets : int, default=1
-        How many nets to train and to average in probability. Each is trained by itself, with
-        initial weights and batches of its own, and in as many threads as BLAS may use. The first
-        is that of ``n_nets=1``.
-    activation : {"relu", "leaky_relu", "logistic", "tanh", "gelu", "silu", "identity"}
-        "relu" by default.
-        The f of the hidden units: max(z, 0); max(z, z / 100); 1 / (1 + exp(-z)); tanh(z);
-        z Phi(z), with Phi the normal distribution function; z / (1 + exp(-z)); z, for a linear
-        model to compare with.
-        Training takes the one that is set, prediction the one of the last training.
+        The number of nets to train. Predicted probabilities are their average. Each net has its
+        own initial weights and batches. The first net equals that of ``n_nets=1``. Training uses
+        as many threads as BLAS may use.
+    activation : str, default="relu"
+        The function f of the hidden units. Prediction uses the activation of the last fit.
+
+        - "relu": max(z, 0);
+        - "leaky_relu": max(z, z / 100);
+        - "logistic": 1 / (1 + exp(-z));
+        - "tanh": tanh(z);
+        - "gelu": z Phi(z) with the normal distribution function Phi;
+        - "silu": z / (1 + exp(-z));
+        - "identity": z, for comparison with a linear model.
     solver : {"adam", "sgd", "gd", "lbfgs"}, default="adam"
         - "adam": mini-batches with Adam;
         - "sgd": mini-batches with Nesterov's momentum;
-        - "gd": whole-batch gradient descent;
-        - "lbfgs": L-BFGS, SciPy's. Equal rows are merged first, so that weights, repeated
-          rows and any order of the rows give the same bits.
+        - "gd": gradient descent on all rows;
+        - "lbfgs": SciPy's L-BFGS. Equal rows are merged first. Weighted rows, repeated rows and
+          rows in another order therefore give the same bits.
     {learning_rate}
-        "lbfgs" finds its own steps.
+        "lbfgs" chooses its own step sizes.
     {schedule, momentum, batch_size, max_iter}
     tol : float, default=1e-5
-        The training ends
+        The tolerance of the stopping rule.
 
-        - for "sgd" and "adam", where the objective has not improved by `tol` for
-          `n_iter_no_change` epochs; under the cosine schedule `max_iter` alone ends it;
-        - for "gd" and "lbfgs", where no entry of the gradient is larger than `tol`;
-        - for every solver with a validation set, where the log loss on that has not
-          improved by `tol` for `n_iter_no_change` iterations.
-
-        With ``tol=0`` and no validation set, "gd", "sgd" and "adam" run all `max_iter`
-        iterations. No solver warns at `max_iter` then.
+        - "sgd" and "adam" stop when the objective has not improved by `tol` for
+          `n_iter_no_change` epochs. With the cosine schedule, they run all `max_iter` epochs.
+        - "gd" and "lbfgs" stop when no entry of the gradient exceeds `tol`.
+        - With a validation set, every solver stops when the log loss on it has not improved by
+          `tol` for `n_iter_no_change` iterations.
     {n_iter_no_change, early_stopping, validation_fraction, class_weight, init}
-        - "auto": "glorot" for "tanh" and "logistic", "he" for the others, on columns of X brought
-          to a common scale; less where such a scale makes the penalty steep.
+        - "auto": "glorot" for "tanh" and "logistic", "he" for the other activations, on
+          standardised columns. The weights are smaller if scaling a column makes its penalty
+          large.
     {shuffle, random_state, warm_start, verbose}
 
     Attributes
     ----------
-    {classes_, reg_, n_features_in_, feature_names_in_}
-    n_iter_ : int
-        The number of iterations or epochs of the last `fit`, and of each `partial_fit` since;
-        the most that a net took.
-    loss_ : float
-        The objective at the fitted weights; with several nets their mean. `fit` warns if that of
-        a net is above log n_classes, the objective of equal probabilities.
-    stop_reason_ : str or ndarray of str of shape (n_nets,)
-        Why the training ended; with several nets that of each
-        that had begun:
+    {classes_, reg_, n_features_in_, feature_names_in_, n_iter_}
+        With several nets, the largest of their numbers.
+    {loss_}
+        With several nets, their mean. `fit` warns if the objective of a net exceeds
+        log(n_classes), that of equal probabilities.
+    {stop_reason_}
 
-        - "tol": the gradient or the progress of the loss, as the solver has it, came within `tol`;
-        - "max_iter": `max_iter` came first;
-        - "schedule": the cosine schedule has run to its end, at `max_iter`;
-        - "validation": the loss on the validation set had not improved for
-          `n_iter_no_change` iterations;
-        - "precision": L-BFGS found no lower loss in the dtype of X;
-        - "callback", "interrupted": a callback or Ctrl-C asked for it;
-        - "diverged": the objective was no longer finite, or far above its start; the best
-          weights were kept;
-        - "partial_fit": the last call was `partial_fit`, whose one pass is over.
-    loss_curve_ : list of float
-        The objective at each iteration: for "gd" and "lbfgs" before the iteration's step, for
-        "sgd" and "adam" the mean over the epoch's batches as they went by. With several nets
-        the mean of those that still trained. It has `n_iter_` values, and continues over the
-        calls of a `warm_start`.
-    loss_curves_ : list of list of float, n_nets long
-        Those of each net, with ``n_nets > 1``; one ends where its net did.
-    validation_loss_curve_ : list of float, of the length of `loss_curve_`
-        The log loss on the validation set after each iteration, if there is such a set; with
-        several nets the mean of those that still trained.
-    best_iter_ : int or ndarray of shape (n_nets,)
-        The index there of the least loss, whose weights are the fitted ones; with several nets
-        that of each.
+        With several nets, an array with the reason of each net.
+    {loss_curve_}
+        With several nets, the mean over the nets that still train.
+    loss_curves_ : list of list of float
+        The curve of each net. Defined only with ``n_nets > 1``.
+    {validation_loss_curve_}
+        With several nets, the mean over the nets that still train.
+    {best_iter_}
+        With several nets, an array with the index of each net.
     """
 
     coefs_: list[Floats]
@@ -146,7 +126,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         return int(self.n_nets)
 
     def hidden_values(self, X: MatrixLike) -> Floats | list[Floats]:
-        """Return the values of the hidden units.
+        """Return the outputs of the hidden units.
 
         Parameters
         ----------
@@ -156,22 +136,27 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         Returns
         -------
         values : list of ndarray of shape (n_samples, n_units)
-            For each hidden layer, from the input on, f(W a + b) of the values a before it, in the
-            dtype of the parameters. With ``n_nets > 1`` all have a leading axis for the nets.
+            f(W a + b) for each hidden layer, where a is the output of the previous layer or X. The
+            dtype is that of the parameters. With ``n_nets > 1``, each array has a leading axis for
+            the nets.
         """
         check_is_fitted(self)
         X = validate_rows(self, X)
         nets = [predict_hidden_values(X, network) for network in self._get_networks()]
-        if self.intercepts_[0].ndim == 1:
+        if self._has_one_net:
             return nets[0]
         return [np.stack(layer) for layer in zip(*nets, strict=True)]
 
+    @property
+    def _has_one_net(self):
+        """Whether the fitted arrays have no axis for the nets."""
+        return self.intercepts_[0].ndim == 1
+
     def _convert(self, columns):
-        # not with the package: scikit-learn's ensembles take longer to import than all of it
+        # imported on demand, because scikit-learn's ensembles take longer than this package
         from ._to_sklearn import make_mlp, make_vote  # noqa: PLC0415
 
-        is_alone = self.intercepts_[0].ndim == 1
-        loss_curves = [self.loss_curve_] if is_alone else self.loss_curves_
+        is_alone = self._has_one_net
         nets = [
             make_mlp(
                 network.weights,
@@ -184,33 +169,32 @@ class HiddenLayersClassifier(NetClassifier, ABC):
                 loss_curve=loss_curve,
                 loss=self.loss_,
             )
-            for network, loss_curve in zip(self._get_networks(), loss_curves, strict=True)
+            for network, loss_curve in zip(
+                self._get_networks(),
+                [self.loss_curve_] if is_alone else self.loss_curves_,
+                strict=True,
+            )
         ]
         return nets[0] if is_alone else make_vote(nets, self.classes_, columns)
 
     def _get_networks(self):
-        # with the activation of the fit, whatever is set now; weights may be set without a fit
-        name = vars(self).get("_fitted_activation") or self.activation
-        coefs, intercepts = self.coefs_, self.intercepts_
-        if intercepts[0].ndim == 1:
-            coefs, intercepts = [coef[None] for coef in coefs], [bias[None] for bias in intercepts]
+        # the activation of the fit, if the weights were not set by hand
+        activation = ACTIVATIONS[vars(self).get("_fitted_activation") or self.activation]
+        coefs, intercepts = [self.coefs_], [self.intercepts_]
+        if not self._has_one_net:
+            coefs, intercepts = zip(*self.coefs_, strict=True), zip(*self.intercepts_, strict=True)
         return [
-            Network.from_layers([coef.T for coef in weights], biases, ACTIVATIONS[name])
-            for weights, biases in zip(
-                zip(*coefs, strict=True), zip(*intercepts, strict=True), strict=True
-            )
+            Network.from_layers([coef.T for coef in weights], biases, activation)
+            for weights, biases in zip(coefs, intercepts, strict=True)
         ]
 
     def _set_layers(self, results):
         networks = [result.network for result in results]
         join = np.stack if self._n_nets > 1 else lambda layers: layers[0].copy()
-        self.coefs_ = [
-            join([layer.T for layer in layers])
-            for layers in zip(*(network.weights for network in networks), strict=True)
-        ]
-        self.intercepts_ = [
-            join(layers) for layers in zip(*(network.biases for network in networks), strict=True)
-        ]
+        weights = zip(*(network.weights for network in networks), strict=True)
+        biases = zip(*(network.biases for network in networks), strict=True)
+        self.coefs_ = [join([layer.T for layer in layers]) for layers in weights]
+        self.intercepts_ = [join(layers) for layers in biases]
 
 
 @takes_entries(HiddenLayersClassifier)
@@ -225,7 +209,7 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
         {\sum_i w_i} + \frac{\mathtt{reg}}{2} \Big(\sum W_1^2 + \sum W_2^2\Big)
 
     where f is the activation, CE the cross-entropy and w the product of sample and class weight.
-    Two classes have an output each, as three have.
+    There is one output per class, also for two classes.
 
     Parameters
     ----------
@@ -239,18 +223,18 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
     ----------
     {classes_}
     coefs_ : list of ndarray, of shape (`n_features_in_`, hidden_size) and (hidden_size, n_classes)
-        The weights of the hidden units and of the outputs. With ``n_nets > 1`` both have a
-        leading axis for the nets.
+        The weights of the hidden units and of the outputs. With ``n_nets > 1``, both arrays have
+        a leading axis for the nets.
     intercepts_ : list of ndarray, of shape (hidden_size,) and (n_classes,)
-        Their biases, likewise.
+        The biases, with the same leading axis.
     {reg_, n_features_in_, feature_names_in_, n_iter_, loss_, stop_reason_, loss_curve_,
     loss_curves_, validation_loss_curve_, best_iter_}
 
     See Also
     --------
-    SoftmaxClassifier : The same without the hidden layer.
-    MultiLayerNetClassifier : The same with any number of hidden layers.
-    sklearn.neural_network.MLPClassifier : That model, penalised by `alpha`.
+    SoftmaxClassifier : No hidden layer.
+    MultiLayerNetClassifier : Any number of hidden layers.
+    sklearn.neural_network.MLPClassifier : The same model with the penalty parameter `alpha`.
 
     Examples
     --------
@@ -300,7 +284,7 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
 
 @takes_entries(HiddenLayersClassifier)
 class MultiLayerNetClassifier(HiddenLayersClassifier):
-    r"""A net with any number of hidden layers: input, hidden units layer by layer, softmax.
+    r"""A net with any number of hidden layers: input, hidden layers, softmax.
 
     It minimises
 
@@ -311,13 +295,12 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
         \qquad a_0(x) = x, \quad a_l(x) = f(W_l a_{l-1}(x) + b_l)
 
     where f is the activation, CE the cross-entropy and w the product of sample and class weight.
-    Two classes have an output each, as three have.
+    There is one output per class, also for two classes.
 
     Parameters
     ----------
     hidden_layer_sizes : int or sequence of int, default=(100,)
-        The numbers of hidden units, from the input on, as `MLPClassifier` has them. An int is one
-        layer, as `TwoLayerNetClassifier` has it.
+        The widths of the hidden layers, starting at the input. An int is one layer.
     {reg, n_nets, activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
     n_iter_no_change, early_stopping, validation_fraction, class_weight, init, shuffle,
     random_state, warm_start, verbose}
@@ -326,19 +309,18 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
     ----------
     {classes_}
     coefs_ : list of ndarray, of shape (fan_in, fan_out) for each layer
-        The weights of the hidden layers, from the input on, and of the outputs: the first fan_in
-        is that of the columns, the last fan_out that of the classes. With ``n_nets > 1`` all have
-        a leading axis for the nets.
+        The weights from the input to the outputs. The first fan_in is `n_features_in_`, the last
+        fan_out is n_classes. With ``n_nets > 1``, all arrays have a leading axis for the nets.
     intercepts_ : list of ndarray, of shape (fan_out,) for each layer
-        Their biases, likewise.
+        The biases, with the same leading axis.
     {reg_, n_features_in_, feature_names_in_, n_iter_, loss_, stop_reason_, loss_curve_,
     loss_curves_, validation_loss_curve_, best_iter_}
 
     See Also
     --------
-    TwoLayerNetClassifier : One hidden layer, its width an integer to search over.
-    SoftmaxClassifier : None.
-    sklearn.neural_network.MLPClassifier : The same model, penalised by `alpha`.
+    SoftmaxClassifier : No hidden layer.
+    TwoLayerNetClassifier : One hidden layer. Its width is an integer, which is easy to search.
+    sklearn.neural_network.MLPClassifier : The same model with the penalty parameter `alpha`.
 
     Examples
     --------

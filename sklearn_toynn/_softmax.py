@@ -27,139 +27,110 @@ class SoftmaxClassifier(NetClassifier):
         \frac{\sum_i w_i \, \mathrm{CE}(y_i, \mathrm{softmax}(W x_i + b))}{\sum_i w_i}
         + \frac{\mathtt{reg}}{2} \sum_{kj} W_{kj}^2
 
-    where CE is the cross-entropy and w the product of sample and class weight. Two classes
-    have a row of W each, as three have. So ``LogisticRegression(C=c)`` on n rows is
-    ``reg = 1 / (c * n)`` with three classes or more, and ``reg = 2 / (c * n)`` with two; with
-    weights, n is their sum.
+    where CE is the cross-entropy and w the product of sample and class weight. W has one row per
+    class, also for two classes. On n rows, ``LogisticRegression(C=c)`` is ``reg = 1 / (c * n)``
+    for three or more classes and ``reg = 2 / (c * n)`` for two. With weights, n is their sum.
 
     Parameters
     ----------
-    reg : float or "auto", default="auto"
-        The penalty on the squared weights, >= 0. The intercepts are not penalised. "auto" is
-        1 / m, and 2 / m with two classes. Without weights, m is the number of rows. With weights
-        w, sample weight times class weight, m is max(sum w, (sum w)^2 / sum w^2). For weights of
-        mean 1 or more this is their sum, and "auto" equals `LogisticRegression`'s ``C=1``. For
-        small or normalised weights it is the effective number of rows. `partial_fit` counts all
-        rows seen so far.
+    {reg}
+        With two classes, "auto" is 2 / m. For weights of mean 1 or more, "auto" equals
+        `LogisticRegression`'s ``C=1``.
     solver : {"auto", "newton", "lbfgs", "gd", "sgd", "adam"}, default="auto"
-        The first three find the one minimum that the objective has, whatever the columns, or
-        warn. Inside, they change the variables, not the objective; see the Notes of
-        `SoftmaxClassifier`:
+        "auto", "newton" and "lbfgs" find the global minimum or warn. They do so for columns of any
+        scale, because they change the variables (not the objective). See the Notes of
+        `SoftmaxClassifier`.
 
-        - "newton": Newton's method, with the Hessian at every step;
-        - "lbfgs": L-BFGS that starts from a model of the Hessian, which is now and then
-          renewed: a matrix for each class, or one for all, or the diagonal, as their size
-          allows;
-        - "auto": the Hessian, now and then renewed, where it is cheap; else "lbfgs";
+        - "auto": quasi-Newton steps with a Hessian that is renewed now and then if this is
+          cheap, otherwise "lbfgs";
+        - "newton": Newton's method with a new Hessian at every step;
+        - "lbfgs": L-BFGS that starts from a model of the Hessian, renewed now and then. The model
+          is one matrix per class, one matrix for all classes or a diagonal, depending on the size.
 
-        the others descend, on the columns as they are unless `init` is "auto":
+        The other solvers take gradient steps, on standardised columns if ``init="auto"`` and on
+        the original columns otherwise.
 
-        - "gd": whole-batch gradient descent;
+        - "gd": gradient descent on all rows;
         - "sgd": mini-batches with Nesterov's momentum;
         - "adam": mini-batches with Adam.
     {learning_rate}
-        The solvers of the minimum find their own steps.
+        "auto", "newton" and "lbfgs" choose their own step sizes.
     {schedule, momentum, batch_size, max_iter}
     tol : float, default=1e-6
-        The training ends
+        The tolerance of the stopping rule.
 
-        - for "auto", "newton" and "lbfgs", where the gap between the objective and its minimum is
-          proven to be at most `tol` times the objective. For the proof and for ``reg=0`` see the
-          Notes of `SoftmaxClassifier`. Any other end issues a ``ConvergenceWarning`` that states
-          the gap, unless it is at most 1e-5 and `X` is float32;
-        - for "sgd" and "adam", where the objective has not improved by `tol` for
-          `n_iter_no_change` epochs; under the cosine schedule `max_iter` alone ends it;
-        - for "gd", where no entry of the gradient is larger than `tol`;
-        - for every solver with a validation set, where the log loss on that has not
-          improved by `tol` for `n_iter_no_change` iterations.
-
-        With ``tol=0`` and no validation set, "gd", "sgd" and "adam" run all `max_iter`
-        iterations. No solver warns at `max_iter` then.
+        - "auto", "newton" and "lbfgs" stop when the objective is proven to exceed its minimum by
+          at most `tol` times the objective. The Notes of `SoftmaxClassifier` describe the proof
+          and the case ``reg=0``. If they stop earlier, a ``ConvergenceWarning`` states the gap,
+          unless `X` is float32 and the gap is at most 1e-5.
+        - "sgd" and "adam" stop when the objective has not improved by `tol` for
+          `n_iter_no_change` epochs. With the cosine schedule, they run all `max_iter` epochs.
+        - "gd" stops when no entry of the gradient exceeds `tol`.
+        - With a validation set, every solver stops when the log loss on it has not improved by
+          `tol` for `n_iter_no_change` iterations.
     {n_iter_no_change, early_stopping, validation_fraction, class_weight, init}
-        - "auto": zero, as the start does not change the minimum.
+        - "auto": zero. The minimum does not depend on the initial weights.
     {shuffle, random_state, warm_start, verbose}
 
     Attributes
     ----------
     {classes_}
     coef_ : ndarray of shape (n_classes, `n_features_in_`)
-        The weights; two rows for two classes, unlike `LogisticRegression`.
+        The weights. Unlike `LogisticRegression`, two classes have two rows.
     intercept_ : ndarray of shape (n_classes,)
-        The biases. They sum to zero, as the objective leaves their mean free.
-    {reg_, n_features_in_, feature_names_in_}
-    n_iter_ : int
-        The number of iterations or epochs of the last `fit`, and of each `partial_fit` since. With
-        many rows, "auto", "newton" and "lbfgs" start from the minimum on every fourth row; the
-        iterations that find it are not counted.
-    loss_ : float
-        The objective at the fitted weights.
+        The biases. Their sum is zero, because a common shift does not change the objective.
+    {reg_, n_features_in_, feature_names_in_, n_iter_}
+        With many rows, "auto", "newton" and "lbfgs" first minimise the objective of every fourth
+        row. These iterations are not counted.
+    {loss_}
     gap_ : float
-        Of "auto", "newton" and "lbfgs" alone: no weights have an objective below
-        ``loss_ * (1 - gap_)``. It is that of the fitted weights, as they were rounded to their
-        dtype, or chosen by a validation set. NaN with ``reg=0``, which leaves no proof.
-    stop_reason_ : str
-        Why the training ended:
-
-        - "tol": the gap to the minimum, the gradient or the progress of the loss, as the solver
-          has it, came within `tol` (the gap for float32 `X` within 1e-5);
-        - "max_iter": `max_iter` came first;
-        - "schedule": the cosine schedule has run to its end, at `max_iter`;
-        - "validation": the loss on the validation set had not improved for
-          `n_iter_no_change` iterations;
-        - "precision": rounding let no step bring the objective within `tol` of the minimum;
-        - "callback", "interrupted": a callback or Ctrl-C asked for it;
-        - "diverged": the objective was no longer finite, or far above its start; the best
-          weights were kept;
-        - "partial_fit": the last call was `partial_fit`, whose one pass is over.
-    loss_curve_ : list of float
-        The objective at each iteration: for "sgd" and "adam" the mean over the epoch's batches
-        as they went by, for the others before the iteration's step. It has `n_iter_` values,
-        and continues over the calls of a `warm_start`.
-    validation_loss_curve_ : list of float, of the length of `loss_curve_`
-        The log loss on the validation set after each iteration, if there is such a set.
-    best_iter_ : int
-        The index there of the least loss, whose weights are the fitted ones.
+        Defined only for "auto", "newton" and "lbfgs". No weights have an objective below
+        ``loss_ * (1 - gap_)``. The gap includes the effects of a validation set and of rounding
+        the weights to their dtype. It is NaN if ``reg=0``, which allows no proof.
+    {stop_reason_, loss_curve_, validation_loss_curve_, best_iter_}
 
     See Also
     --------
-    TwoLayerNetClassifier : The same with a hidden layer.
-    sklearn.linear_model.LogisticRegression : The same model, penalised by `C`.
+    TwoLayerNetClassifier : A net with one hidden layer.
+    sklearn.linear_model.LogisticRegression : The same model with the penalty parameter `C`.
 
     Notes
     -----
-    "auto", "newton" and "lbfgs" compute in float64, whatever the dtype of `X`. Their variables are
-    the weights of centred columns times sqrt(variance + reg / c), c the curvature of the
-    cross-entropy: the Hessian, penalty and all, has a constant diagonal, and columns of any scale
-    are alike. Where 100 steps bring no end, or no step lowers the objective any more, such
-    variables are chosen anew, and the further steps are Newton's, by conjugate gradients.
+    "auto", "newton" and "lbfgs" compute in float64 for any dtype of `X`. Their variables are the
+    weights of centred columns times sqrt(variance + reg / c), where c is the curvature of the
+    cross-entropy. In these variables the Hessian of the penalised objective has a constant
+    diagonal. If 100 iterations are not enough, or no step lowers the objective, they choose new
+    variables of this kind and continue with Newton steps by conjugate gradients.
 
-    That the end has come is not left to the model of the Hessian that chose the steps. It is
-    proven by a duality gap [1]_: any probabilities q_i of the classes whose w-weighted sum over
-    the rows is that of the labels give a lower bound of the objective, for w that sum to 1,
+    The stopping rule does not depend on the model of the Hessian. It uses a duality gap [1]_: Let
+    w sum to 1, and let q_i be any class probabilities whose w-weighted sum over the rows equals
+    that of the labels. Then
 
     .. math::
 
         \sum_i w_i \mathrm{H}(q_i) - \frac{1}{2 \, \mathtt{reg}} \Big\| \sum_i w_i
         (q_i - \mathrm{onehot}(y_i)) x_i^T \Big\|^2
 
-    with the entropy H. For q they take the predicted probabilities, changed to first order along
-    Newton's step, which is found by conjugate gradients on products with the Hessian itself; what
-    is missing in that sum, and what rounding may have taken, is added to the gap. `gap_` is the
-    least that was proven so, at the fitted weights.
+    with the entropy H is a lower bound of the objective. For q the solvers take the predicted
+    probabilities, changed to first order along the Newton step. Conjugate gradients compute this
+    step from products with the exact Hessian. The gap includes the deviation from the required
+    sum and a bound of the rounding errors. `gap_` is the smallest proven gap at the fitted
+    weights.
 
-    - Where rounding ends the descent before there is a proof, Newton's step is trusted if it
-      promises to lower the objective by far less than `tol` of it, and moves no two scores of a
-      row apart by more than 1; `gap_` is then `tol`. Else there is a ``ConvergenceWarning``.
-    - Without a penalty there is no bound. With ``reg=0`` that same promise of Newton's step ends
-      the training where it is at most `tol` of the objective. Separable classes have no minimum
-      then: it ends where the objective and the largest entry of its gradient, for columns of unit
-      variance, are at most `tol`.
-    - Weights rounded to float32 are above the minimum by more than 1e-5 of it where columns are
-      far from zero, beside their spread. A ``ConvergenceWarning`` says so; center such columns,
-      or pass float64.
+    - Rounding can end the descent before a gap within `tol` is proven. The solvers then accept
+      the weights if the Newton step promises a decrease far below `tol` times the objective and
+      changes no difference of two scores by more than 1. `gap_` is then `tol`. Otherwise they
+      issue a ``ConvergenceWarning``.
+    - With ``reg=0`` there is no bound. Training stops when the Newton step promises a decrease of
+      at most `tol` times the objective. If the classes are separable, there is no minimum.
+      Training then stops when both the objective and the largest gradient entry, for columns of
+      unit variance, are at most `tol`.
+    - In float32, rounding the weights raises the objective by more than a factor 1e-5 if columns
+      have means far from zero relative to their standard deviation. A ``ConvergenceWarning``
+      says so. Center such columns or pass float64.
 
-    Beside X, "auto" and "lbfgs" hold models of the Hessian of at most 64 MB, or as many float64
-    entries as X has; "newton" holds ((n_classes - 1) (n_features + 1))^2 entries.
+    In addition to X, "auto" and "lbfgs" hold models of the Hessian of at most 64 MB, or as many
+    float64 entries as X has. "newton" holds ((n_classes - 1) (n_features + 1))^2 entries.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Names of what the public surface takes and gives, for type checkers."""
+"""Types of public arguments and results, for type checkers."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
@@ -17,17 +17,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Decorator(Protocol):
-    """A decorator that changes no type."""
+    """A decorator that keeps the type of the function."""
 
     def __call__(self, function: F, /) -> F: ...
 
 
 def as_typed(make_decorator: Callable[..., Any]) -> Callable[..., Decorator]:
-    """Return it as a maker of decorators that change no type."""
+    """Return the function, typed as one that returns decorators that keep types."""
     return make_decorator
 
 
-#: Frames are `ArrayLike`, by their `__array__`.
+#: Data frames are `ArrayLike` because they have `__array__`.
 MatrixLike: TypeAlias = ArrayLike | SparseMatrix
 Floats: TypeAlias = NDArray[np.floating]
 Labels: TypeAlias = NDArray[Any]
@@ -37,7 +37,7 @@ ClassWeight: TypeAlias = Literal["balanced"] | Mapping[Any, float] | None
 RandomState: TypeAlias = int | np.random.RandomState | None
 #: From `(random_state, fan_in, fan_out)` to weights of shape (fan_in, fan_out).
 Initializer: TypeAlias = Callable[[np.random.RandomState, int, int], ArrayLike]
-#: From the share of the training that is over, in [0, 1), to a factor.
+#: From the completed share of the training, in [0, 1), to a factor.
 Schedule: TypeAlias = Callable[[float], float]
-#: Folds, a splitter, or pairs of indices.
+#: A number of folds, a splitter, or pairs of index arrays.
 Splits: TypeAlias = int | Iterable[tuple[ArrayLike, ArrayLike]] | Any

@@ -1,4 +1,4 @@
-"""From what a user passes to `fit` to the samples that training runs over."""
+"""Checks of the arguments of `fit`, `partial_fit` and the predictions."""
 
 import math
 import re
@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from ._errors import naming, plain
@@ -19,25 +19,25 @@ from ._nets.samples import Samples
 
 DTYPES = (np.float64, np.float32)
 
-#: Names of the dtypes of dates, times and durations in NumPy, pandas, Polars and PyArrow, and of
-#: such objects.
+#: Names of types of dates, times and durations, of dtypes (NumPy, pandas, Polars, PyArrow) and of
+#: Python's classes.
 TIME_NAMES = re.compile(r"\W?M8|date|time|duration|period", re.IGNORECASE)
 
-#: For an `X_val` that is not as X is.
+#: The end of an error about an `X_val` that does not fit to X.
 TRANSFORM_HINT = (
-    "Steps of a pipeline before this one transform X_val where it says transform_input=['X_val'] "
-    "and metadata routing is on."
+    "A pipeline transforms X_val by the steps before this one only with transform_input=['X_val'] "
+    "and metadata routing enabled."
 )
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A checked data set: what is trained on, and what is watched meanwhile, if anything."""
+    """Checked training data, and validation data or None."""
 
     classes: np.ndarray
     samples: Samples
     validation: Samples | None
-    #: The sum of the weights w of the training rows, as the user gave them.
+    #: The sum of the weights w of the training rows, before any scaling.
     total_weight: float
     #: The effective number of training rows, (sum w)^2 / sum w^2.
     effective_size: float
@@ -49,14 +49,14 @@ class Problem:
 
     @property
     def dtype(self):
-        """The dtype of X, and so of the parameters."""
+        """The dtype of X and of the fitted parameters."""
         return self.samples.X.dtype
 
     def divide_by_rows(self, penalty, name, remedy):
-        """Return penalty / m with m = max(sum w, (sum w)^2 / sum w^2), for a parameter's default.
+        """Return penalty / m with m = max(sum w, (sum w)^2 / sum w^2).
 
-        A weight of 2 counts as two rows, but weights that are normalised to a small sum do not
-        raise the penalty.
+        A weight of 2 counts as two rows. Weights that are normalised to a small sum do not raise
+        the penalty. `name` and `remedy` are parts of the error message.
         """
         if not 0 < self.total_weight < math.inf:
             raise ValueError(
@@ -66,7 +66,7 @@ class Problem:
         return penalty / max(self.total_weight, self.effective_size)
 
     def with_earlier_rows(self, total_weight, effective_size):
-        """Return the problem with the sums of its weights continued from those of earlier rows."""
+        """Return the problem with weight sums that include earlier rows."""
         total = total_weight + self.total_weight
         share = total_weight / total if total else 0.0
         size = 1 / (share**2 / effective_size + (1 - share) ** 2 / self.effective_size)
@@ -88,13 +88,13 @@ def validate_problem(
     """Check the arguments of `fit` or `partial_fit` and return them as a `Problem`.
 
     `data` and `validation_data` are X, y and weights. With `merges_equal_rows`, equal rows become
-    one of their joint weight. With `split_streams` and no validation data, rows are set aside to
-    validate on. `classes` are the labels, where they are known before y. With `reset`, X may have
-    other columns than before.
+    one row with the sum of their weights. With `split_streams` and no validation data, a part of
+    the rows becomes the validation set. `classes` are the labels, None to take them from y. With
+    `reset`, X may have other columns than in an earlier call.
     """
     X, y, sample_weight = data
-    X = canonical(X, "X")
-    is_checked = has_label_dtype(y) and is_plain(X) and len(y) == len(X)
+    X = make_canonical(X, "X")
+    is_checked = has_label_dtype(y) and is_finite_array(X) and len(y) == len(X)
     X, y = validate_data(
         estimator,
         X,
@@ -105,15 +105,13 @@ def validate_problem(
         skip_check_array=is_checked,
     )
     if not has_label_dtype(y):
-        check_one_type(y, "y")
-        with naming("y"):
-            check_classification_targets(y)
+        check_label_type(y, "y")
     if classes is None:
         with naming("y"):
             classes, codes = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(
-                f"y must hold at least 2 classes, got one class alone: {plain(classes.tolist())}."
+                f"y must hold at least 2 classes, got one class only: {plain(classes.tolist())}."
             )
     else:
         codes = encode(y, classes, "y")
@@ -134,7 +132,7 @@ def validate_problem(
         )
     sums = sum_weights(weights if rows is None else weights[rows], exponent)
     if rows_val is not None:
-        for part in (rows, rows_val):  # one may be too light for the dtype beside the other
+        for part in (rows, rows_val):  # else the weights of one part may underflow
             weights[part] = np.ldexp(weights[part], -np.frexp(weights[part].max())[1])
     if merges_equal_rows:
         rows, weights = merge_equal_rows(X, codes, weights, rows)
@@ -145,63 +143,67 @@ def validate_problem(
 
 
 def validate_rows(estimator, X):
-    """Return X to predict for, checked."""
+    """Check the X of a prediction and return it."""
     has_names = hasattr(estimator, "feature_names_in_")
-    if is_plain(X) and not has_names and X.shape[1] == getattr(estimator, "n_features_in_", None):
+    n_features = getattr(estimator, "n_features_in_", None)
+    if is_finite_array(X) and not has_names and X.shape[1] == n_features:
         return X
-    X = canonical(X, "X")
+    X = make_canonical(X, "X")
     return validate_data(estimator, X, accept_sparse="csr", dtype=DTYPES, reset=False)
 
 
-def is_plain(X):
-    """Say whether X is an array in which scikit-learn's checks of values have nothing to find.
+def is_finite_array(X):
+    """Return True if scikit-learn's checks of the values of an array X can be skipped.
 
-    For one row, and for a small fit, they take most of the time.
+    They take most of the time of a prediction for one row, and of a small fit.
     """
     if not (type(X) is np.ndarray and X.dtype in DTYPES and X.ndim == 2 and X.size > 0):
         return False
     if not X.flags.aligned:
         return False
     with np.errstate(over="ignore", invalid="ignore"):
-        return math.isfinite(np.add.reduce(X, axis=None))  # else that one says what it holds
+        return math.isfinite(np.add.reduce(X, axis=None))
 
 
 def check_labels(labels, name):
-    """Return labels as an array (n,), checked as `fit` checks y."""
+    """Check labels as `fit` checks y and return them as an array (n,)."""
     with naming(name):
         labels = column_or_1d(labels, warn=True)
-        # for its checks of values; the result would hold strings as objects
+        # only to check the values; the returned array would hold strings as objects
         check_array(labels, ensure_2d=False, dtype=None, ensure_min_samples=0, input_name=name)
-    check_one_type(labels, name)
-    with naming(name):
-        target_type = type_of_target(labels) if labels.size else "binary"
-    if target_type not in ("binary", "multiclass"):
-        raise ValueError(
-            f"{name} must hold whole numbers, strings or booleans, got {plain(labels.tolist())} "
-            f"({target_type}, dtype {labels.dtype}). Convert them to one of these types."
-        )
+    if labels.size:
+        check_label_type(labels, name)
     return labels
 
 
+def check_label_type(labels, name):
+    """Raise an error for labels of several types, which do not compare, and for other targets."""
+    check_one_type(labels, name)
+    try:
+        check_classification_targets(labels)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
 def check_one_type(labels, name):
-    """Refuse objects of several types, which do not compare."""
+    """Raise an error for objects of several types."""
     if labels.dtype != object:
         return
     types = {"str" if isinstance(label, str) else type(label).__name__ for label in labels.flat}
     if len(types) > 1:
         raise ValueError(
             f"{name} must hold labels of one type, got {', '.join(sorted(types))}. Convert them "
-            f"to one type, for example by {name}.astype(str)."
+            f"to one type, for example with {name}.astype(str)."
         )
 
 
 def has_label_dtype(y):
-    """Say whether y holds labels without a look at each."""
+    """Return True if y is an array whose dtype allows labels only."""
     return type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuSU"
 
 
 def reject_dates(X, name):
-    """Refuse dates and durations, which NumPy converts to numbers by a unit of their own."""
+    """Raise an error for dates and durations, which NumPy would convert in an arbitrary unit."""
     if hasattr(X, "columns") and hasattr(X, "dtypes"):  # pandas and Polars
         dtypes = X.dtypes
     elif hasattr(X, "schema"):  # PyArrow
@@ -221,76 +223,78 @@ def reject_dates(X, name):
 
 
 def check_sparse(X, name):
-    """Raise an error where a sparse X refers to places outside of its shape or of its arrays.
+    """Raise an error if a sparse X has indices outside of its shape or of its arrays.
 
-    Neither SciPy's conversions nor the kernels check that. They would read and write there.
+    Neither SciPy's conversions nor the kernels check this. They would access other memory.
     """
     if not sparse.issparse(X):
         return
     if X.ndim != 2:
         raise ValueError(f"{name} must be 2-D, got a sparse array of shape {X.shape}.")
-    fault, is_consistent, limits = "its arrays have inconsistent lengths", True, []
-    if X.format in ("csr", "csc", "bsr"):
-        block = X.blocksize if X.format == "bsr" else (1, 1)
-        n_major, n_minor = np.floor_divide(X.shape, block)[:: -1 if X.format == "csc" else 1]
-        indptr, room = X.indptr, min(len(X.indices), len(X.data))
-        fault = "its indptr must start at 0, not decrease, and end within indices and data"
-        is_consistent = len(indptr) == n_major + 1 and indptr[0] == 0 and indptr[-1] <= room
-        if is_consistent := is_consistent and (indptr[1:] >= indptr[:-1]).all():
-            limits = [(X.indices[: indptr[-1]], n_minor)]
-    elif X.format == "coo":
-        is_consistent = len(X.row) == len(X.col) == len(X.data)
-        limits = [(X.row, X.shape[0]), (X.col, X.shape[1])]
-    elif X.format == "lil":
-        lengths, others = (list(map(len, lists)) for lists in (X.rows, X.data))
-        is_consistent = lengths == others and len(lengths) == X.shape[0]
-        limits = [(np.fromiter(chain.from_iterable(X.rows), np.int64), X.shape[1])]
-    elif X.format == "dia":
-        is_consistent = len(X.offsets) == len(X.data)
-    for indices, limit in limits if is_consistent else []:
-        for index in (indices.min(), indices.max()) if len(indices) else []:
-            if not 0 <= index < limit:
-                fault = f"it has the index {index}, and valid ones are from 0 to {limit - 1}"
-                is_consistent = False
-    if not is_consistent:
+    fault = find_sparse_fault(X)
+    if fault is not None:
         raise ValueError(
             f"{name} is an invalid sparse matrix of shape {X.shape} in {X.format.upper()} format: "
             f"{fault}. Build it again from valid indices."
         )
 
 
-def canonical(X, name):
-    """Return X, or a copy of one that computations do not take as it is.
+def find_sparse_fault(X):
+    """Return a description of what is wrong with the arrays of a sparse matrix, or None."""
+    n_rows, n_columns = X.shape
+    has_valid_lengths, limits = True, []  # `limits` has pairs of indices and their upper bound
+    if X.format in ("csr", "csc", "bsr"):
+        block = X.blocksize if X.format == "bsr" else (1, 1)
+        n_major, n_minor = np.floor_divide(X.shape, block)[:: -1 if X.format == "csc" else 1]
+        indptr, n_stored = X.indptr, min(len(X.indices), len(X.data))
+        is_valid = len(indptr) == n_major + 1 and indptr[0] == 0 and indptr[-1] <= n_stored
+        if not is_valid or (indptr[1:] < indptr[:-1]).any():
+            return "its indptr must start at 0, not decrease, and end within indices and data"
+        limits = [(X.indices[: indptr[-1]], n_minor)]
+    elif X.format == "coo":
+        has_valid_lengths = len(X.row) == len(X.col) == len(X.data)
+        limits = [(X.row, n_rows), (X.col, n_columns)]
+    elif X.format == "lil":
+        lengths = list(map(len, X.rows))
+        has_valid_lengths = len(lengths) == n_rows and lengths == list(map(len, X.data))
+        limits = [(np.fromiter(chain.from_iterable(X.rows), np.int64), n_columns)]
+    elif X.format == "dia":
+        has_valid_lengths = len(X.offsets) == len(X.data)
+    if not has_valid_lengths:
+        return "its arrays have inconsistent lengths"
+    for indices, limit in limits:
+        for index in (indices.min(), indices.max()) if len(indices) else ():
+            if not 0 <= index < limit:
+                return f"it has the index {index}, and valid ones are from 0 to {limit - 1}"
+    return None
 
-    Raise an error for dates and durations, and for invalid sparse matrices.
 
-    CSR or CSC with duplicate or unsorted entries becomes CSR without them. Other formats lose
-    them in the conversion to CSR. Duplicates are summed before X is checked. Data from a buffer
-    may lie at addresses that are not aligned. Compiled code must not read those, and NumPy uses
-    other loops for them, with other rounding.
+def make_canonical(X, name):
+    """Return X in a layout that all computations accept, as a copy only if necessary.
+
+    Raise an error for dates, durations and invalid sparse matrices. CSR and CSC with duplicate or
+    unsorted entries become CSR without them; the conversion of other formats to CSR removes them.
+    Arrays at unaligned addresses are copied: compiled code must not read those, and NumPy's loops
+    for them round differently.
     """
     reject_dates(X, name)
+    check_sparse(X, name)
     if isinstance(X, np.ndarray) and not X.flags.aligned:
         return X.copy(order="K")
-    if not sparse.issparse(X):
-        return X
-    check_sparse(X, name)
-    if X.format in ("csr", "csc"):
+    if sparse.issparse(X) and X.format in ("csr", "csc"):
         if not X.has_canonical_format:
             X = X.tocsr(copy=True)
             X.sum_duplicates()
-        parts = X.data, X.indices, X.indptr
-        if not all(part.flags.aligned for part in parts):
+        if not all(part.flags.aligned for part in (X.data, X.indices, X.indptr)):
             X = X.copy()
     return X
 
 
 def weigh_rows(weights, codes, class_weights):
-    """Return the weights of rows times those of their classes, in place, up to a power of 2.
+    """Multiply the weights of rows (n_samples,), in place, by those of their classes.
 
-    They are (n_samples,), times 2 to the exponent that comes with them, which brings the largest
-    into [1/4, 1): a common factor has no effect on the objective, and so no product leaves the
-    range of float64.
+    Return the products divided by a power of 2, and its exponent. The largest is in [1/4, 1), so
+    none overflows. A common factor has no effect on the objective.
     """
     class_mantissas, class_exponents = class_weights
     exponents = np.empty(len(weights), np.intc)
@@ -305,13 +309,13 @@ def weigh_rows(weights, codes, class_weights):
 def sum_weights(weights, exponent):
     """Return sum w and (sum w)^2 / sum w^2 of w = weights * 2^exponent.
 
-    The order of the rows does not change a bit. A sum beyond float64 is inf or 0.
+    The bits do not depend on the order of the rows. A sum beyond float64 is inf or 0.
     """
-    if (weights == weights[0]).all():  # fsum makes a Python float of each
+    if (weights == weights[0]).all():  # faster than fsum
         total, size = len(weights) * weights[0], float(len(weights))
     else:
         _, shift = np.frexp(weights.max())
-        weights = np.ldexp(weights, -shift)  # or squares may underflow
+        weights = np.ldexp(weights, -shift)  # else squares may underflow
         total = math.fsum(weights)
         size = total**2 / math.fsum(np.square(weights))
         exponent += shift
@@ -320,7 +324,7 @@ def sum_weights(weights, exponent):
 
 
 def make_validation(estimator, data, X, classes, class_weight, class_weights):
-    """Return validation data as `Samples`, in the dtype and container of X; None without any."""
+    """Return validation data as `Samples` in the dtype and container of X, or None."""
     X_val, y_val, weights = data
     if (X_val is None) != (y_val is None):
         given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
@@ -331,16 +335,17 @@ def make_validation(estimator, data, X, classes, class_weight, class_weights):
                 "sample_weight_val was given without X_val and y_val: pass all three."
             )
         return None
-    X_val = canonical(X_val, "X_val")
+    X_val = make_canonical(X_val, "X_val")
     with naming("X_val", f". {TRANSFORM_HINT}"):
         checked = check_array(X_val, accept_sparse="csr", dtype=X.dtype, input_name="X_val")
     if checked.shape[1] != X.shape[1]:
         raise ValueError(
-            f"X_val has {checked.shape[1]} features, but X has {X.shape[1]} features: they need "
-            f"the same. {TRANSFORM_HINT}"
+            f"X_val has {checked.shape[1]} features, but X has {X.shape[1]} features: both must "
+            f"have the same columns. {TRANSFORM_HINT}"
         )
     with naming("X_val"):
-        validate_data(estimator, X_val, reset=False, skip_check_array=True)  # names of columns
+        # only checks the names of the columns
+        validate_data(estimator, X_val, reset=False, skip_check_array=True)
     if sparse.issparse(X) != sparse.issparse(checked):
         checked = type(X)(checked) if sparse.issparse(X) else checked.toarray()
     with naming("y_val"):
@@ -354,7 +359,7 @@ def make_validation(estimator, data, X, classes, class_weight, class_weights):
 
 
 def check_total_weight(weights, class_weight, name):
-    """Refuse rows that all weigh nothing."""
+    """Raise an error if all rows have weight 0."""
     if not weights.any():
         raise ValueError(
             f"class_weight={plain(class_weight)!r} leaves no row of {name} with any weight."
@@ -362,7 +367,7 @@ def check_total_weight(weights, class_weight, name):
 
 
 def encode(y, classes, name):
-    """Return the index in the sorted `classes` of each label of y."""
+    """Return the index of each label of y in the sorted `classes`."""
     check_one_type(y, name)
     try:
         codes = np.searchsorted(classes, y)
@@ -376,35 +381,35 @@ def encode(y, classes, name):
     if unseen.any():
         raise ValueError(
             f"{name} must hold labels among the classes {plain(classes.tolist())}, "
-            f"got {plain(np.unique(y[unseen]).tolist())} besides."
+            f"got {plain(np.unique(y[unseen]).tolist())}."
         )
     return codes
 
 
 def check_weights(weights, n_samples, name):
-    """Return weights as a fresh float64 array (n_samples,); all 1 for None."""
+    """Check weights and return them as a new float64 array (n_samples,), ones for None."""
     if weights is None:
         return np.ones(n_samples)
     if isinstance(weights, Real):
         weights = np.full(n_samples, weights)
     with naming(name):
         weights = check_array(weights, ensure_2d=False, dtype=np.float64, input_name=name)
-        weights = np.array(weights)  # what pandas returns, even as a copy, may be read-only
+        weights = np.array(weights)  # pandas may return a read-only array
     if weights.shape != (n_samples,):
         raise ValueError(f"{name} must have shape ({n_samples},), got {weights.shape}.")
     if weights.min() < 0:
         raise ValueError(f"{name} must not be negative, got {weights.min():.3g}.")
     if not weights.any():
-        raise ValueError(f"{name} must not be zero throughout: there is nothing to fit.")
+        raise ValueError(f"{name} must not be zero for all rows.")
     return weights
 
 
 def weigh_classes(class_weight, classes, codes, weights):
-    """Return the weights m_k 2^e_k of the classes as mantissas and exponents, (n_classes,) each.
+    """Return the weights m_k 2^e_k of the classes as two arrays m and e, (n_classes,) each.
 
-    "balanced" gives a class of total sample weight W_k the weight W / (K W_k), with W their
-    sum and K their number, over the classes that have any weight. That is up to a power of 2,
-    and each W_k is summed by a power of 2 of its own, so that nothing overflows.
+    "balanced" gives class k the weight W / (K W_k) up to a common power of 2, where W_k is the sum
+    of its sample weights, W their total and K the number of classes with W_k > 0. Each class is
+    summed in its own power of 2, so nothing overflows.
     """
     if class_weight is None:
         return np.frexp(np.ones(len(classes)))
@@ -430,10 +435,10 @@ def weigh_classes(class_weight, classes, codes, weights):
 
 
 def split_rows(rows, codes, n_classes, fraction, rng):
-    """Split rows into those to train on and those to validate on, stratified by class.
+    """Split rows into training and validation rows, stratified by class.
 
-    Each class keeps a row to train on. It gets a row to validate on if it has two rows and the
-    validation set has a row for each such class.
+    Each class keeps at least one training row. Each class with two rows gets at least one
+    validation row if there are enough of them.
     """
     counts = np.bincount(codes[rows], minlength=n_classes)
     most = np.maximum(counts - 1, 0)
@@ -452,11 +457,10 @@ def split_rows(rows, codes, n_classes, fraction, rng):
     least = np.minimum(most, 1)
     if least.sum() > n_validation:
         least[:] = 0
-    # class by class: train_test_split would hold 100 bytes a row
+    # not by train_test_split, which takes 100 bytes a row
     exact = n_validation * counts / len(rows)
     n_per_class = np.clip(np.floor(exact).astype(int), least, most)
-    n_missing = n_validation - n_per_class.sum()
-    for _ in range(n_missing):  # to the class that is farthest below its share
+    for _ in range(n_validation - n_per_class.sum()):  # to the class farthest below its share
         shortfall = np.where(n_per_class < most, exact - n_per_class, -np.inf)
         n_per_class[shortfall.argmax()] += 1
     is_validation = np.zeros(len(rows), bool)
@@ -469,12 +473,12 @@ def split_rows(rows, codes, n_classes, fraction, rng):
 
 
 def has_bools(values):
-    """Say whether there is True or False among values."""
+    """Return True if values include True or False."""
     return any(isinstance(value, bool | np.bool_) for value in np.asarray(values, object).flat)
 
 
 def check_sizes(sizes, name):
-    """Return the numbers of units, given as an int or a sequence, as a tuple."""
+    """Check the widths of layers, an int or a sequence, and return them as a tuple."""
     with naming(name):
         checked = np.atleast_1d(sizes)
     is_list = checked.ndim == 1 and checked.dtype.kind in "iu" and len(checked) > 0
