@@ -1,4 +1,4 @@
-"""Nets, samples and references for the tests of the kernels."""
+"""Nets, samples and reference implementations for the tests of the kernels."""
 
 from itertools import pairwise
 
@@ -26,7 +26,7 @@ try:
 except ImportError:
     CompiledKernels = None
 
-#: The instruction sets of this processor that the compiled kernels know.
+#: The instruction sets of this processor for which the kernels are compiled.
 INSTRUCTION_SETS = _compiled.instruction_sets() if CompiledKernels else []
 
 needs_compiled = pytest.mark.skipif(
@@ -35,29 +35,6 @@ needs_compiled = pytest.mark.skipif(
 #: NumPy's kernels, and the compiled ones on each instruction set; see conftest.py.
 both_sets = pytest.mark.parametrize("kernels_class", ["numpy", *INSTRUCTION_SETS], indirect=True)
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-
-# from one layer to four, of each kind of product: thin and, beyond 64, by BLAS
-WIDTHS = [
-    (1, 2),
-    (3, 4),
-    (67, 5),
-    (2, 7, 3),
-    (5, 67, 2),
-    (64, 65, 3),
-    (65, 1, 2),
-    (70, 66, 67),
-    (6, 65, 66, 3),
-    (3, 5, 1, 4, 2),
-    (70, 66, 5, 67, 66),
-]
-every_net = pytest.mark.parametrize(
-    ("widths", "activation"),
-    [
-        (widths, activation)
-        for widths in WIDTHS
-        for activation in (ACTIVATIONS if len(widths) > 2 else ["tanh"])
-    ],
-)
 
 #: The rows, and whether their columns are scaled.
 KINDS = ["dense", "scaled", "csr", "scaled csr"]
@@ -70,12 +47,12 @@ UPDATES = BATCH_UPDATES | {"gd": lambda memory, gradient, rate, t: -rate * gradi
 
 REG = 0.1
 
-#: Of a loss or a gradient.
+#: The tolerance of a loss or a gradient.
 RTOL = {np.float32: 2e-5, np.float64: 1e-12}
 
 
 def make_network(widths, activation="tanh", *, dtype=float):
-    """Return a net whose scores have the size of 1."""
+    """Return a net with scores of order 1."""
     rng = np.random.RandomState(0)
     weights = [
         rng.standard_normal((fan_out, fan_in)) / np.sqrt(fan_in)
@@ -91,7 +68,7 @@ def make_samples(widths, n_samples, kind="dense", *, dtype=float, uses_rows=Fals
     n_rows = n_samples + 9 * uses_rows
     X = rng.standard_normal((n_rows, widths[0]))
     if "scaled" in kind:
-        X += rng.uniform(3, 5, widths[0])  # far enough from 0 for sparse columns to be centred
+        X += rng.uniform(3, 5, widths[0])  # far enough from 0 for sparse columns to be centered
         X *= 10 ** rng.uniform(-1, 1, widths[0])
     if "csr" in kind:
         X[:, 1:][rng.uniform(size=(n_rows, widths[0] - 1)) < 0.4] = 0  # the first column is full
@@ -109,7 +86,7 @@ def make_samples(widths, n_samples, kind="dense", *, dtype=float, uses_rows=Fals
 
 
 def make_kernels(kernels_class, network, samples, *, reg=REG, place=np.copy):
-    """Return kernels of a copy of the net, which `place` makes."""
+    """Return kernels on a copy of the net; `place` copies its parameters."""
     network = network.with_parameters(place(network.parameters))
     return kernels_class(network, samples, Penalty(network, samples.columns, reg))
 
@@ -122,7 +99,7 @@ def strided(array):
 
 
 class Reference:
-    """The objective in float64, row by row, with its gradient by autograd."""
+    """The objective in float64, with its gradient by autograd."""
 
     def __init__(self, network, samples, reg=REG):
         self.widths = network.widths
@@ -130,16 +107,13 @@ class Reference:
         self.formula = FORMULAS.get(names.get(type(network.activation)))
         X = samples.X.toarray() if sparse.issparse(samples.X) else samples.X
         self.X, self.codes = X.astype(float), samples.codes
-        weights = network.split(np.ones_like(network.parameters, float))[0]
-        decays = [reg * layer for layer in weights]
+        self.decay = np.full(network.n_weights, reg)
+        self.param_scale = np.ones(len(network.parameters))
         if samples.columns is not None:
             mean, scale = samples.columns.mean.astype(float), samples.columns.scale.astype(float)
             self.X = (self.X - mean) / scale
-            decays[0] = decays[0] / scale**2
-        self.decay = np.concatenate([layer.ravel() for layer in decays])
-        self.param_scale = np.ones(len(network.parameters))
-        first = slice(0, decays[0].size)
-        if samples.columns is not None:
+            first = slice(0, network.weights[0].size)
+            self.decay[first] /= np.tile(scale**2, network.widths[1])
             self.param_scale[first] = 1 / np.sqrt(1 + self.decay[first])
         self.rows = np.arange(len(X)) if samples.rows is None else samples.rows
         self.weights = samples.weights / samples.weights[self.rows].mean(dtype=float)
@@ -171,7 +145,7 @@ class Reference:
         return value, gradient * self.param_scale
 
     def run_epochs(self, theta, rule_name, step_sizes, batch_size, stream):
-        """Return what `run_epochs` below does, by plain loops."""
+        """Return the main results of `run_epochs` below, by plain loops."""
         losses, memory, n_steps, update = [], {}, 0, UPDATES[rule_name]
         best_loss, best = np.inf, theta
         for sizes in step_sizes:
@@ -192,7 +166,7 @@ class Reference:
 
 
 def make_step_sizes(rule, samples, *, n_epochs=4, batch_size=16, rate=0.02, growth=1.0):
-    """Return step sizes (n_epochs, n_updates), each `growth` times as large as that before."""
+    """Return step sizes (n_epochs, n_updates), each `growth` times the previous one."""
     n_updates = len(range(0, samples.n_samples, batch_size)) if rule.takes_batches else 1
     return rate * growth ** np.arange(n_epochs * n_updates, dtype=float).reshape(n_epochs, -1)
 
@@ -208,9 +182,9 @@ def run_epochs(
     tol=-1.0,
     place=np.copy,
 ):
-    """Go through epochs, some in each call; return all that changes.
+    """Run epochs, `at_once` per call, and return everything that changes.
 
-    `place` makes copies of what the updates change.
+    `place` copies the arrays that the updates change.
     """
     parameters = kernels.network.parameters
     state = OptimizerState(place(np.zeros((rule.n_moments, len(parameters)), parameters.dtype)))
@@ -221,7 +195,7 @@ def run_epochs(
     for start in range(0, len(sizes), at_once):
         asked = sizes[start : start + at_once]
         losses += [kernels.run_epochs(rule, state, asked, batch_size, bit_generator, best, tol)]
-        best.update(losses[-1][-1], parameters)  # as the monitor does
+        best.update(losses[-1][-1], parameters)  # the monitor does this
         if len(losses[-1]) < len(asked) or not np.isfinite(losses[-1][-1]):
             break
     results = {
@@ -245,14 +219,14 @@ def assert_same_bits(one, other):
 
 
 def assert_close(values, desired, rtol):
-    """Compare arrays up to a share of the largest entry."""
+    """Compare arrays with a tolerance relative to the largest entry."""
     assert_allclose(values, desired, rtol=0, atol=rtol * np.abs(desired).max())
 
 
 def train_by_plain_loop(model, X, y, w, step_sizes, batch_size):
-    """Train a net of one hidden layer as `model`, from `glorot_uniform`, in the order of the rows.
+    """Train a net with the parameters of `model`, `init=glorot_uniform` and `shuffle=False`.
 
-    Return the curve, and flat parameters as `helpers.flat` does.
+    Return the loss curve, and flat parameters in the order of `helpers.flat`.
     """
     widths = [X.shape[1], model.hidden_size, y.max() + 1]
     weights = [glorot_uniform(None, *pair) for pair in pairwise(widths)]
@@ -275,10 +249,10 @@ def unaligned(array):
 
 
 def assert_checks(call, *args, any_length=(), any_layout=()):
-    """Check that a call refuses arrays of another dtype, length or layout in the place of its own.
+    """Check that a call refuses each array with another dtype, length or layout.
 
-    It must refuse read-only ones, too, where it writes. `any_length` and `any_layout` are the
-    places of arrays whose length or layout is free.
+    It must also refuse read-only arrays that it writes to. `any_length` and `any_layout` are the
+    positions of arrays whose length or layout is free.
     """
 
     def copies():

@@ -1,4 +1,4 @@
-"""Kernels run within `train` or a prediction, where BLAS has one thread."""
+"""Fixtures for the kernels: one BLAS thread, as in training, and a choice of the set."""
 
 from contextlib import contextmanager
 
@@ -28,7 +28,7 @@ def chosen(name):
 
 @pytest.fixture(scope="module")
 def kernels_class(request):
-    """The kernels, by "numpy" or the name of an instruction set."""
+    """The kernels of "numpy" or of an instruction set."""
     if request.param == "numpy":
         yield NumpyKernels
     else:
@@ -38,6 +38,6 @@ def kernels_class(request):
 
 @pytest.fixture(scope="module", params=INSTRUCTION_SETS)
 def each_instruction_set(request):
-    """Have the compiled kernels run on each instruction set."""
+    """Run the compiled kernels on each instruction set."""
     with chosen(request.param):
         yield

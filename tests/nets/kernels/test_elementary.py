@@ -1,4 +1,6 @@
-"""The elementary functions of the compiled kernels against wider references."""
+"""The elementary functions of the compiled kernels against references in wider types."""
+
+from functools import cache
 
 import numpy as np
 import pytest
@@ -58,13 +60,13 @@ REFERENCES = {
 
 
 def every_exponent(dtype):
-    """Return numbers, infinities and NaN whose bits are spread evenly (by the golden ratio)."""
+    """Return numbers, infinities and NaN with evenly spread bits (by the golden ratio)."""
     unsigned, step = BITS[dtype]
-    return (np.arange(2**15, dtype=unsigned) * unsigned(step)).view(dtype)
+    return (np.arange(2**14, dtype=unsigned) * unsigned(step)).view(dtype)
 
 
 def neighbourhoods(values):
-    """Return positive `values` and three neighbours of each on either side, with both signs."""
+    """Return positive `values`, the three neighbours on either side of each, and the negatives."""
     unsigned, _ = BITS[values.dtype.type]
     offsets = np.arange(-3, 4).astype(unsigned)
     values = (values.view(unsigned)[:, None] + offsets).ravel().view(values.dtype)
@@ -77,35 +79,41 @@ def arguments(dtype):
     places = [
         np.ldexp(1.0, np.arange(-30, 10)),  # powers of two
         np.ldexp(np.sqrt(0.5), np.arange(-9, 10)),  # where log changes the exponent
-        np.arange(0.25, end / np.log(2), 0.25) * np.log(2),  # where exp and tanh do
+        np.arange(0.25, end / np.log(2), 0.25) * np.log(2),  # where exp and tanh change it
         [0, info.tiny, info.smallest_subnormal, info.max],
-        [10, 20, 89, 106, 710, 761, 14.5, 39],  # where the limits are taken
+        [10, 20, 89, 106, 710, 761, 14.5, 39],  # where the results become constant
         [np.sqrt(2 * end), -np.log(float(info.tiny)), np.log(float(info.max))],
     ]
     return np.concatenate(
         [
             every_exponent(dtype),
             neighbourhoods(np.concatenate(places).astype(dtype)),
-            np.linspace(-end, end, 10001, dtype=dtype),
-            np.linspace(-np.sqrt(2 * end), 9, 10001, dtype=dtype),
-            np.linspace(-2, 2, 10001, dtype=dtype),
+            np.linspace(-end, end, 5001, dtype=dtype),
+            np.linspace(-np.sqrt(2 * end), 9, 5001, dtype=dtype),
+            np.linspace(-2, 2, 5001, dtype=dtype),
             np.array([np.nan, np.inf, -np.inf], dtype),
         ]
     )
 
 
+@cache  # for all instruction sets
+def references(name, dtype):
+    """Return arguments of a function and its values in a wider type."""
+    x = arguments(dtype)
+    if name == "log":  # defined for normal positive numbers, infinity and NaN
+        x = x[~(x < np.finfo(dtype).tiny)]
+    with np.errstate(all="ignore"):
+        return x, REFERENCES[name](x.astype(WIDER[dtype]))
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", BOUNDS)
-def test_units_in_the_last_place(name, dtype):
-    wider = WIDER[dtype]
-    if np.finfo(wider).nmant < np.finfo(dtype).nmant + 11:
+def test_errors_in_units_in_the_last_place(name, dtype):
+    if np.finfo(WIDER[dtype]).nmant < np.finfo(dtype).nmant + 11:
         pytest.skip("long double is no wider than float64 here")
-    x = arguments(dtype)
-    if name == "log":  # is for normal positive numbers, infinity and NaN
-        x = x[~(x < np.finfo(dtype).tiny)]
+    x, expected = references(name, dtype)
     actual = apply(name, x)
     with np.errstate(all="ignore"):
-        expected = REFERENCES[name](x.astype(wider))
         rounded = expected.astype(dtype)
         errors = np.abs(actual - expected) / np.spacing(np.abs(rounded))
     finite = np.isfinite(rounded)
@@ -121,9 +129,9 @@ def test_normal_distribution_function_agrees_with_scipy():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", BOUNDS)
-def test_bits_do_not_depend_on_the_place_in_an_array(name, dtype):
+def test_bits_do_not_depend_on_the_position_in_an_array(name, dtype):
     x = np.geomspace(0.01, 9, 67, dtype=dtype)
     whole = apply(name, x)
     for start in range(17):
-        for stop in range(50, 67):
+        for stop in (50, 59, 66):
             assert_array_equal(apply(name, x[start:stop]), whole[start:stop])

@@ -1,7 +1,6 @@
 """Both sets of kernels against autograd and plain loops."""
 
 import threading
-from itertools import product
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from kernel_cases import (
     both_dtypes,
     both_sets,
     every_kind,
-    every_net,
     every_rule,
     make_kernels,
     make_network,
@@ -28,15 +26,32 @@ from kernel_cases import (
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_toynn._nets.activations import ACTIVATIONS
-from sklearn_toynn._nets.samples import Samples, chunk_length
+from sklearn_toynn._nets.samples import chunk_length
 
 # ---- values and gradients
 
+# one to four layers, with and without a remainder for vectors and tiles; BLAS computes layers
+# that are wider than 64
+NETS = [
+    ((1, 2), "identity"),
+    ((3, 4), "identity"),
+    ((67, 5), "identity"),
+    ((2, 7, 3), "relu"),
+    ((5, 67, 2), "leaky_relu"),
+    ((64, 65, 3), "logistic"),
+    ((65, 1, 2), "tanh"),
+    ((70, 66, 67), "gelu"),
+    ((6, 65, 66, 3), "silu"),
+    ((3, 5, 1, 4, 2), "identity"),
+    ((70, 66, 5, 67, 66), "gelu"),
+]
 
-def assert_like_reference(kernels_class, network, samples, batch):
+
+def assert_like_reference(kernels_class, network, samples, batch, factor=1):
+    """Compare with the reference; the tolerance is `factor` times the usual one."""
     dtype = network.parameters.dtype.type
     kernels, reference = make_kernels(kernels_class, network, samples), Reference(network, samples)
-    theta, rtol = network.parameters.astype(float), RTOL[dtype]
+    theta, rtol = network.parameters.astype(float), factor * RTOL[dtype]
     for rows, compute in [
         (None, kernels.value_and_gradient),
         (batch, lambda: kernels.batch_value_and_gradient(batch)),
@@ -53,24 +68,22 @@ def assert_like_reference(kernels_class, network, samples, batch):
         assert_close(scores, reference.scores(theta, slice(None)).T, rtol)
 
 
-@every_net
+@pytest.mark.parametrize(("widths", "activation"), NETS)
 @both_dtypes
 @both_sets
-def test_every_net(kernels_class, dtype, widths, activation):
-    for n_samples in (37, 48):  # no multiple of the vectors' length, and one
+def test_nets_of_any_depth(kernels_class, dtype, widths, activation):
+    for n_samples in (37, 48):  # with and without a remainder for vectors
         samples = make_samples(widths, n_samples, dtype=dtype)
         network = make_network(widths, activation, dtype=dtype)
         assert_like_reference(kernels_class, network, samples, np.arange(3, 30))
 
 
-@pytest.mark.parametrize("uses_rows", [False, True])
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("widths", [(3, 4), (9, 20, 3), (70, 66, 5, 3)], ids=str)
+@pytest.mark.parametrize("widths", [(3, 4), (70, 20, 3)], ids=str)
 @every_kind
 @both_dtypes
 @both_sets
-def test_rows_of_any_kind(kernels_class, dtype, kind, widths, weighted, uses_rows):
-    samples = make_samples(widths, 45, kind, dtype=dtype, uses_rows=uses_rows, weighted=weighted)
+def test_rows_of_any_kind(kernels_class, dtype, kind, widths):
+    samples = make_samples(widths, 45, kind, dtype=dtype, uses_rows=True)
     if kind == "scaled csr":
         assert samples.scaled_columns.center is not None
         assert samples.scaled_columns.mean.any()
@@ -78,12 +91,12 @@ def test_rows_of_any_kind(kernels_class, dtype, kind, widths, weighted, uses_row
     assert_like_reference(kernels_class, network, samples, np.array([40, 3, 7, 3, 12]))
 
 
-@pytest.mark.parametrize("widths", [(3, 512, 3), (70, 600, 66)], ids=str)
 @every_kind
 @both_dtypes
 @both_sets
-def test_chunk_by_chunk(kernels_class, dtype, kind, widths):
-    n_samples = 3 * chunk_length(widths) - 7  # the last one is short
+def test_rows_in_several_chunks(kernels_class, dtype, kind):
+    widths = (3, 512, 3)
+    n_samples = 2 * chunk_length(widths) - 7  # the last one is short
     samples = make_samples(widths, n_samples, kind, dtype=dtype)
     network = make_network(widths, dtype=dtype)
     assert_like_reference(kernels_class, network, samples, np.arange(n_samples)[::-1].copy())
@@ -95,36 +108,27 @@ def test_chunk_by_chunk(kernels_class, dtype, kind, widths):
     n_samples=st.integers(2, 70),
     activation=st.sampled_from(sorted(ACTIVATIONS)),
     kind=st.sampled_from(KINDS),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    uses_rows=st.booleans(),
+    is_dense_in_batches=st.booleans(),
 )
 @both_sets
-def test_any_shape(kernels_class, widths, n_samples, activation, kind):
+def test_any_shape(
+    kernels_class, widths, n_samples, activation, kind, dtype, uses_rows, is_dense_in_batches
+):
     widths[-1] += 1  # two classes
-    samples, network = make_samples(widths, n_samples, kind), make_network(widths, activation)
-    batch = np.random.RandomState(0).permutation(n_samples)[:20]
-    assert_like_reference(kernels_class, network, samples, batch)
+    if dtype == np.float32 and "relu" in activation:
+        activation = "tanh"  # at a kink, rounding changes the derivative
+    samples = make_samples(widths, n_samples, kind, dtype=dtype, uses_rows=uses_rows)
+    network = make_network(widths, activation, dtype=dtype)
+    batch = np.random.RandomState(0).permutation(samples.row_numbers())[:20]
+    with pytest.MonkeyPatch.context() as patch:
+        if not is_dense_in_batches and kernels_class.__name__ == "CompiledKernels":
+            patch.setattr(f"{kernels_class.__module__}.MAX_DENSE_COLUMNS", 0)
+        assert_like_reference(kernels_class, network, samples, batch, factor=5)
 
 
-@every_kind
-@both_sets
-def test_weights_count_rows(kernels_class, kind):
-    widths = (9, 5, 3)
-    samples = make_samples(widths, 40, kind, uses_rows=True, weighted=False)
-    X, codes, ones = samples.X, samples.codes, samples.weights
-    counts = np.arange(len(ones)) % 3
-    rows = np.repeat(samples.rows, counts[samples.rows])
-    losses, gradients = [], []
-    for data in (
-        Samples(X, codes, counts.astype(float), samples.rows, samples.columns),
-        Samples(X, codes, ones, rows, samples.columns),
-    ):
-        kernels = make_kernels(kernels_class, make_network(widths), data)
-        losses.append(kernels.value_and_gradient())
-        gradients.append(kernels.gradient)
-    assert_allclose(*losses, rtol=1e-12)
-    assert_allclose(*gradients, rtol=1e-9, atol=1e-13)
-
-
-@pytest.mark.parametrize("widths", [(3, 4), (3, 5, 4), (70, 66, 4)], ids=str)
+@pytest.mark.parametrize("widths", [(3, 4), (3, 5, 4)], ids=str)
 @both_dtypes
 @both_sets
 def test_scores_of_any_size_give_a_finite_loss(kernels_class, dtype, widths):
@@ -138,18 +142,21 @@ def test_scores_of_any_size_give_a_finite_loss(kernels_class, dtype, widths):
     assert np.isfinite(kernels.gradient).all()
 
 
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # off in a training
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("widths", [(3, 4), (3, 5, 4), (66, 70, 66)], ids=str)
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # off during training
+@pytest.mark.parametrize(
+    ("widths", "activation"),
+    [((3, 4), "tanh"), ((66, 70, 66), "relu"), *(((3, 5, 4), name) for name in ACTIVATIONS)],
+)
 @both_dtypes
 @both_sets
-def test_weights_that_are_not_finite_give_such_a_loss(kernels_class, dtype, widths, activation):
+def test_weights_that_are_not_finite_give_no_finite_loss(kernels_class, dtype, widths, activation):
     samples = make_samples(widths, 20, dtype=dtype)
-    places = 0, make_network(widths).n_weights - 1
-    for place, value in product(places, [np.nan, np.inf, -np.inf]):
-        network = make_network(widths, activation, dtype=dtype)
-        network.parameters[place] = value
-        kernels = make_kernels(kernels_class, network, samples)
+    network = make_network(widths, activation, dtype=dtype)
+    kernels = make_kernels(kernels_class, network, samples)
+    parameters = kernels.network.parameters
+    for place, value in [(0, np.nan), (0, np.inf), (network.n_weights - 1, -np.inf)]:
+        parameters[...] = network.parameters
+        parameters[place] = value
         assert not np.isfinite(kernels.value())
         assert not np.isfinite(kernels.value_and_gradient())
         assert not np.isfinite(kernels.batch_value_and_gradient(np.arange(11)))
@@ -157,46 +164,40 @@ def test_weights_that_are_not_finite_give_such_a_loss(kernels_class, dtype, widt
 
 # ---- epochs
 
+SMALL, WIDE = (5, 7, 3), (70, 66, 67)
 
-@pytest.mark.parametrize("batch_size", [1, 8])
-@pytest.mark.parametrize("shuffles", [False, True])
-@every_kind
+
+@pytest.mark.parametrize(
+    ("widths", "kind", "dtype", "batch_size", "shuffles"),
+    [
+        *((SMALL, kind, np.float64, 8, True) for kind in KINDS),
+        (SMALL, "dense", np.float64, 1, False),
+        (WIDE, "scaled", np.float64, 16, True),
+        (WIDE, "dense", np.float32, 16, True),
+        ((67, 5), "scaled csr", np.float32, 16, False),
+    ],
+)
 @every_rule
 @both_sets
-def test_epochs_by_a_plain_loop(kernels_class, rule_name, kind, shuffles, batch_size):
-    widths, rule = (5, 7, 3), RULES[rule_name]
-    network, samples = make_network(widths), make_samples(widths, 25, kind, uses_rows=True)
-    sizes = make_step_sizes(rule, samples, n_epochs=2, batch_size=batch_size, rate=0.005)
+def test_epochs_follow_a_plain_loop(
+    kernels_class, rule_name, widths, kind, dtype, batch_size, shuffles
+):
+    rule, network = RULES[rule_name], make_network(widths, dtype=dtype)
+    samples = make_samples(widths, 25, kind, dtype=dtype, uses_rows=True)
+    sizes = make_step_sizes(rule, samples, n_epochs=2, batch_size=batch_size, rate=0.003)
     kernels = make_kernels(kernels_class, network, samples)
     results = run_epochs(kernels, rule, sizes, batch_size=batch_size, shuffles=shuffles)
     stream = np.random.RandomState(2) if shuffles else None
     expected = Reference(network, samples).run_epochs(
-        network.parameters, rule_name, sizes, batch_size, stream
-    )
-    for name, values in expected.items():
-        assert_close(results[name], values, 1e-9)
-    if shuffles:  # as many numbers are drawn
-        _, key, position, *_ = stream.get_state()
-        assert_array_equal(results["stream"], np.append(key, position))
-
-
-@pytest.mark.parametrize("widths", [(67, 5), (70, 66, 67)], ids=str)
-@pytest.mark.parametrize("kind", ["dense", "scaled csr"])
-@both_dtypes
-@every_rule
-@both_sets
-def test_epochs_of_wide_nets_by_a_plain_loop(kernels_class, rule_name, dtype, kind, widths):
-    network = make_network(widths, dtype=dtype)
-    samples = make_samples(widths, 55, kind, dtype=dtype)
-    sizes = make_step_sizes(RULES[rule_name], samples, n_epochs=2, rate=0.003)
-    results = run_epochs(make_kernels(kernels_class, network, samples), RULES[rule_name], sizes)
-    expected = Reference(network, samples).run_epochs(
-        network.parameters.astype(float), rule_name, sizes, 16, np.random.RandomState(2)
+        network.parameters.astype(float), rule_name, sizes, batch_size, stream
     )
     # Adam's steps are as large where a gradient is hardly more than rounding
     rtol = 50 * RTOL[dtype] * (20 if rule_name == "adam" else 1)
     for name, values in expected.items():
         assert_close(results[name], values, rtol)
+    if shuffles:  # both draw as many numbers
+        _, key, position, *_ = stream.get_state()
+        assert_array_equal(results["stream"], np.append(key, position))
 
 
 @every_rule
@@ -219,14 +220,11 @@ def test_best_weights_are_those_before_the_epoch_of_lowest_loss(kernels_class, r
     assert_array_equal(results["previous"], results["parameters"])
 
 
-@every_kind
 @every_rule
-@both_dtypes
 @both_sets
-def test_several_epochs_a_call_are_one_epoch_a_call(kernels_class, dtype, rule_name, kind):
+def test_bits_do_not_depend_on_the_number_of_epochs_in_a_call(kernels_class, rule_name):
     widths, rule = (9, 7, 3), RULES[rule_name]
-    network = make_network(widths, dtype=dtype)
-    samples = make_samples(widths, 55, kind, dtype=dtype, uses_rows=True)
+    network, samples = make_network(widths), make_samples(widths, 55, "scaled", uses_rows=True)
     sizes = make_step_sizes(rule, samples, growth=1.2)
     expected, *others = (
         run_epochs(make_kernels(kernels_class, network, samples), rule, sizes, at_once=n)
@@ -238,7 +236,7 @@ def test_several_epochs_a_call_are_one_epoch_a_call(kernels_class, dtype, rule_n
 
 @every_rule
 @both_sets
-def test_no_epoch_follows_one_with_a_loss_that_is_not_finite(kernels_class, rule_name):
+def test_epochs_end_at_a_loss_that_is_not_finite(kernels_class, rule_name):
     widths, rule = (5, 7, 3), RULES[rule_name]
     network, samples = make_network(widths, "relu"), make_samples(widths, 55)
     growth = 1e30 if rule_name == "gd" else 1e8
@@ -273,38 +271,29 @@ def test_gradient_descent_ends_at_a_small_gradient(kernels_class, kind):
     assert len(results["losses"]) == 22
 
 
-# ---- bits
-
-
-def compute_all(kernels):
-    """Return all that is computed, in turn."""
-    results = {"value": kernels.value(), "loss": kernels.value_and_gradient()}
-    results["gradient"] = kernels.gradient.copy()
-    results["scores"] = kernels.scores(kernels.network, kernels.samples.X)
-    for name, rule in RULES.items():
-        sizes = make_step_sizes(rule, kernels.samples, n_epochs=3, growth=1.2)
-        results |= {f"{name} {key}": v for key, v in run_epochs(kernels, rule, sizes).items()}
-    return results
-
-
-@every_kind
+@pytest.mark.parametrize("kind", ["dense", "scaled csr"])
 @both_sets
-def test_bits_in_threads(kernels_class, kind):
+def test_threads_do_not_change_the_bits(kernels_class, kind):
     widths = (20, 66, 66, 3)
-    network, samples = make_network(widths), make_samples(widths, 400, kind)
-    expected = compute_all(make_kernels(kernels_class, network, samples))
+    network, samples = make_network(widths), make_samples(widths, 200, kind)
     begin, results = threading.Barrier(3), []
 
-    def compute():
+    def compute(begin=None):
         kernels = make_kernels(kernels_class, network, samples)
-        begin.wait()
-        results.append(compute_all(kernels))
+        if begin is not None:
+            begin.wait()
+        computed = {"loss": kernels.value_and_gradient(), "gradient": kernels.gradient.copy()}
+        computed["scores"] = kernels.scores(network, samples.X)
+        sizes = make_step_sizes(RULES["adam"], samples, n_epochs=3)
+        results.append(computed | run_epochs(kernels, RULES["adam"], sizes))
 
-    threads = [threading.Thread(target=compute) for _ in range(3)]
+    compute()
+    threads = [threading.Thread(target=compute, args=[begin]) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(results) == 3
-    for result in results:
-        assert_same_bits(result, expected)
+    expected, *others = results
+    assert len(others) == 3
+    for other in others:
+        assert_same_bits(other, expected)
