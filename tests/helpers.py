@@ -279,7 +279,7 @@ def draw_weights(rng, fan_in, fan_out):
 
 
 def blind_model(model_class, solver, **params):
-    """A model whose start knows nothing of X; see `TestCommonScale` for one that does."""
+    """Return a model with initial weights that do not depend on X."""
     params = {"init": draw_weights, "max_iter": 12, "random_state": 0, **params}
     if model_class is TwoLayerNetClassifier:
         params.setdefault("hidden_size", 6)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import ends_early, every_case, solvers_of, wine
+from helpers import ends_early, solvers_of, wine
 from numpy.testing import assert_allclose
 from sklearn.preprocessing import StandardScaler
 
@@ -29,9 +29,10 @@ from sklearn_toynn.model_selection import FusedGridSearchCV
         ("auto", "tanh", (np.sqrt(2 / 500), np.sqrt(2 / 350))),
     ],
 )
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_initial_weights(solver, init, activation, stds):
-    """They are drawn layer by layer from a stream of their own, whatever the solver."""
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_initial_weights_are_drawn_layer_by_layer_from_their_own_stream(
+    solver, init, activation, stds
+):
     rng = np.random.RandomState(0)
     X, y = StandardScaler().fit_transform(rng.standard_normal((100, 200))), np.arange(100) % 50
     draws = RandomStreams(7).start(0)
@@ -50,9 +51,10 @@ def test_initial_weights(solver, init, activation, stds):
         (lambda *_: 0.0, r"init must .*\(13, 3\).* got \(\)"),
         (lambda _, m, k: np.full((m, k), np.nan), "init must .*finite.* got NaN"),
         (lambda _, m, k: np.full((m, k), np.inf), "init must .*finite.* got .*inf"),
+        (lambda _, m, k: np.full((m, k), "0"), "init must return real numbers"),
     ],
 )
-def test_bad_init_callable(init, message):
+def test_a_callable_must_return_finite_numbers_of_the_right_shape(init, message):
     with pytest.raises(ValueError, match=message):
         SoftmaxClassifier(init=init).fit(*wine())
 
@@ -66,7 +68,7 @@ def test_bad_init_callable(init, message):
         (lambda _, m, k: np.zeros((m, k)), float),
     ],
 )
-def test_weights_of_zero_are_refused_with_a_hidden_layer(init, dtype):
+def test_zero_weights_are_refused_with_a_hidden_layer(init, dtype):
     X, y = wine()
     X = X.astype(dtype)
     for net in [
@@ -84,29 +86,31 @@ def test_weights_of_zero_are_refused_with_a_hidden_layer(init, dtype):
 
 
 @ends_early
-def test_weights_of_zero_are_a_start_where_they_do_not_matter():
+def test_zero_weights_are_accepted_without_a_hidden_layer_and_by_a_warm_start():
     X, y = wine()
-    for solver in solvers_of(SoftmaxClassifier):  # the linear model
+    for solver in solvers_of(SoftmaxClassifier):
         zero = SoftmaxClassifier(solver=solver, init=0.0, random_state=0).fit(X, y)
         assert zero.score(X, y) > 0.98
     net = TwoLayerNetClassifier(5, max_iter=50, tol=0, warm_start=True, random_state=0)
-    net.fit(X, y).set_params(init=0.0).fit(X, y)  # goes on from the fitted weights
+    net.fit(X, y).set_params(init=0.0).fit(X, y)  # continues from the fitted weights
     assert net.score(X, y) > 0.98
 
 
 @pytest.mark.parametrize(
     ("init", "dtype"),
     [
-        (1e200, float),
         (1e160, float),
         (1e25, np.float32),
         (1e39, np.float32),
         (lambda _, m, k: np.full((m, k), 1e300), np.float32),
-        (lambda _, m, k: np.full((m, k), 1e300), float),
     ],
 )
-@every_case
-def test_an_init_too_large(model_class, solver, init, dtype):
+@pytest.mark.parametrize(
+    "model",
+    [SoftmaxClassifier(), SoftmaxClassifier(solver="gd"), TwoLayerNetClassifier()],
+    ids=str,
+)
+def test_weights_whose_squares_overflow_are_refused(model, init, dtype):
     X, y = wine()
     with pytest.raises(ValueError, match=r"init=.*float"):
-        model_class(solver=solver, init=init, random_state=0).fit(X.astype(dtype), y)
+        model.set_params(init=init, random_state=0).fit(X.astype(dtype), y)

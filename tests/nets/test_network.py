@@ -28,7 +28,7 @@ def test_layers_are_views():
     assert_array_equal(copy.parameters, again.parameters)
 
 
-def test_the_objective_at_other_parameters_leaves_the_net_alone():
+def test_the_objective_at_other_parameters_does_not_change_the_net():
     widths = (3, 5, 2)
     network, samples = make_network(widths), make_samples(widths, 20)
     objective, before = Objective(network, samples, 0.3), network.parameters.copy()
