@@ -1,4 +1,4 @@
-"""Fitted models of scikit-learn that predict what fitted nets do, without this package."""
+"""Fitted scikit-learn models with the predictions of fitted models of this package."""
 
 import numpy as np
 from sklearn.ensemble import VotingClassifier
@@ -7,21 +7,21 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import LabelBinarizer, LabelEncoder
 from sklearn.utils import Bunch
 
-#: The activations of `MLPClassifier`, by their names here.
+#: The activations of `MLPClassifier`.
 MLP_ACTIVATIONS = ("identity", "logistic", "relu", "tanh")
 
 
 def with_one_output(weights, biases):
-    """Return a layer (n_classes, fan_in) of two classes as one output, the difference of both."""
+    """Return the layer of two classes as one output, their difference; others as they are."""
     if len(weights) > 2:
         return weights, biases
-    return weights[1:] - weights[:1], biases[1:] - biases[:1]
+    return np.diff(weights, axis=0), np.diff(biases)
 
 
 def make_logistic_regression(weights, biases, classes, columns, *, C, n_iter):
     """Return a fitted `LogisticRegression` of weights (n_classes, n_features) and biases.
 
-    `columns` holds its `n_features_in_`, and its `feature_names_in_` if there are names.
+    `columns` holds `n_features_in_`, and `feature_names_in_` if there are names.
     """
     model = LogisticRegression(C=C)
     model.coef_, model.intercept_ = map(np.array, with_one_output(weights, biases))
@@ -31,21 +31,20 @@ def make_logistic_regression(weights, biases, classes, columns, *, C, n_iter):
 
 
 def make_mlp(weights, biases, classes, columns, *, activation, alpha, n_iter, loss_curve, loss):
-    """Return a fitted `MLPClassifier` of a net's layers (fan_out, fan_in) and (fan_out,).
+    """Return a fitted `MLPClassifier` of layers (fan_out, fan_in) and (fan_out,).
 
-    `partial_fit` and a warm-started `fit` continue from the weights. The attributes that
-    scikit-learn keeps of earlier training are those before its first epoch, so its stopping rules
-    compare its own losses only. `_optimizer` is missing, so the solver makes a new one.
+    `partial_fit` and a warm-started `fit` continue from the weights. The state of the stopping
+    rules is that before the first epoch, as the losses of both classes are not comparable.
+    Without `_optimizer`, the solver creates a new one.
     """
     if activation not in MLP_ACTIVATIONS:
         raise ValueError(
-            f"MLPClassifier has no activation={activation!r}, but {list(MLP_ACTIVATIONS)}: train "
-            "with one of these, or keep the model as it is."
+            f"MLPClassifier does not support activation={activation!r}. Train with one of "
+            f"{list(MLP_ACTIVATIONS)} or keep the model as it is."
         )
     last_weights, last_biases = with_one_output(weights[-1], biases[-1])
-    model = MLPClassifier(
-        tuple(len(bias) for bias in biases[:-1]), activation=activation, alpha=alpha
-    )
+    sizes = tuple(len(bias) for bias in biases[:-1])
+    model = MLPClassifier(sizes, activation=activation, alpha=alpha)
     model.coefs_ = [np.array(layer.T) for layer in (*weights[:-1], last_weights)]
     model.intercepts_ = [np.array(bias) for bias in (*biases[:-1], last_biases)]
     model.classes_, model._label_binarizer = classes, LabelBinarizer().fit(classes)
@@ -63,12 +62,12 @@ def make_mlp(weights, biases, classes, columns, *, activation, alpha, n_iter, lo
 def make_vote(models, classes, columns):
     """Return a fitted `VotingClassifier` that averages the probabilities of fitted models.
 
-    Their classes are 0, ..., n_classes - 1, as in a `VotingClassifier` that scikit-learn fits.
+    The classes of the models are 0, ..., n_classes - 1, as `VotingClassifier.fit` encodes them.
     """
-    named = [(f"net{place}", model) for place, model in enumerate(models)]
+    named = [(f"net{index}", model) for index, model in enumerate(models)]
     vote = VotingClassifier(named, voting="soft")
-    vote.estimators_, vote.named_estimators_ = models, Bunch(**dict(vote.estimators))
+    vote.estimators_, vote.named_estimators_ = models, Bunch(**dict(named))
     vote.le_, vote.classes_ = LabelEncoder().fit(classes), classes
-    # `n_features_in_` is a property of its models
+    # `n_features_in_` is a property that reads the models
     vars(vote).update({k: value for k, value in columns.items() if k != "n_features_in_"})
     return vote

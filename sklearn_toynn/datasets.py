@@ -1,4 +1,4 @@
-"""Data sets to try a classifier on."""
+"""Generated data sets."""
 
 from __future__ import annotations
 
@@ -35,28 +35,27 @@ def make_spiral(
     shuffle: bool = True,
     random_state: RandomState = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Make a spiral in the plane with one arm per class.
+    """Make a two-dimensional spiral with one arm per class.
 
-    No line separates the arms, so that a linear classifier stays near one right answer in
-    two where a small net gets nearly all of them. The radius of arm j runs evenly from 0
-    to 1, its angle evenly from j to j + 1 times `arm_angle` plus normal noise, and a point
-    is ``(radius * sin(angle), radius * cos(angle))``.
+    The arms are not linearly separable: a linear classifier is right on about half of the
+    points, a small net on nearly all of them. A point is
+    ``(radius * sin(angle), radius * cos(angle))``. On arm j, the radius increases evenly from 0
+    to 1 and the angle from ``j * arm_angle`` to ``(j + 1) * arm_angle``, plus normal noise.
 
     Parameters
     ----------
     n_samples : int, default=300
-        The number of points. What does not divide evenly goes to the first classes.
+        The number of points. The first classes get the remainder of an uneven division.
     n_classes : int, default=3
         The number of arms.
     arm_angle : float, default=4.0
-        The angle that one arm sweeps, in radians.
+        The angle of one arm, in radians.
     noise : float, default=0.2
-        The standard deviation of the noise on the angle, in radians.
+        The standard deviation of the noise of the angle, in radians.
     shuffle : bool, default=True
-        Whether to shuffle the points. If False, they are ordered by arm and, within each arm, from
-        the centre to the rim.
+        Whether to shuffle the points. If False, they are sorted by arm and radius.
     random_state : int, RandomState instance or None, default=None
-        Determines the noise and the shuffling.
+        Controls the noise and the shuffling.
 
     Returns
     -------
@@ -67,7 +66,7 @@ def make_spiral(
 
     Notes
     -----
-    The data set is that of the case study in Stanford's CS231n,
+    The default parameters with ``shuffle=False`` give the data of the case study of CS231n,
     https://cs231n.github.io/neural-networks-case-study/.
 
     Examples
@@ -87,4 +86,6 @@ def make_spiral(
         angle += rng.standard_normal(n_points) * noise
         arms.append(np.column_stack((radius * np.sin(angle), radius * np.cos(angle))))
     X, y = np.concatenate(arms), np.repeat(np.arange(n_classes), n_per_class)
-    return tuple(shuffle_together(X, y, random_state=rng)) if shuffle else (X, y)
+    if shuffle:
+        X, y = shuffle_together(X, y, random_state=rng)
+    return X, y

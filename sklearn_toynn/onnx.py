@@ -1,15 +1,15 @@
 """Converters to ONNX: importing this module registers them with `skl2onnx`.
 
-It needs the extra `onnx`. It converts every fitted classifier of the package, alone or at the end
-of a pipeline, with the options of scikit-learn's classifiers:
+It requires the extra `onnx`. It converts each fitted classifier of this package, alone or at the
+end of a pipeline, with the options of scikit-learn's classifiers:
 
 - `zipmap`: True (the default), False or "columns", the format of the probabilities;
 - `nocl`: True for class indices instead of labels;
-- `raw_scores`: True for scores instead of probabilities; the scores of several nets are the
+- `raw_scores`: True for scores instead of probabilities. The scores of several nets are the
   logarithms of the mean probabilities.
 
-`FusedGridSearchCV` and `FusedRandomizedSearchCV` convert as `GridSearchCV` does: to the graph of
-`best_estimator_`, which may be a pipeline or another estimator, with the options of that one.
+`FusedGridSearchCV` and `FusedRandomizedSearchCV` are converted as `GridSearchCV` is: to the graph
+of `best_estimator_`, with the options of that estimator.
 """
 
 import numpy as np
@@ -18,10 +18,11 @@ try:
     from skl2onnx import update_registered_converter
 except ImportError as error:
     raise ImportError(
-        'sklearn_toynn.onnx needs skl2onnx: pip install "sklearn-toynn[onnx]"'
+        "sklearn_toynn.onnx requires skl2onnx. Install it with "
+        '`pip install "sklearn-toynn[onnx]"`.'
     ) from error
 from skl2onnx._parse import _parse_sklearn_grid_search_cv
-from skl2onnx.algebra import onnx_ops as ops
+from skl2onnx.algebra import onnx_ops
 from skl2onnx.common.data_types import guess_numpy_type
 from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
 from skl2onnx.operator_converters.grid_search_cv import (
@@ -45,73 +46,66 @@ ONNX_TYPES = {
 }
 
 
-def gelu(z, dtype, how):
-    """Return z (1 + erf(z / sqrt 2)) / 2; there is an Erf for float alone."""
-    scaled = ops.OnnxMul(z, np.array([2**-0.5], dtype), **how)
-    erf = ops.OnnxErf(ops.OnnxCast(scaled, to=onnx_proto.TensorProto.FLOAT, **how), **how)
-    phi = ops.OnnxAdd(ops.OnnxCast(erf, to=ONNX_TYPES[dtype], **how), np.array([1], dtype), **how)
-    return ops.OnnxMul(ops.OnnxMul(z, np.array([0.5], dtype), **how), phi, **how)
+def gelu(op, z, dtype):
+    """Return z (1 + erf(z / sqrt 2)) / 2. ONNX Runtime has Erf only for float32."""
+    erf = op("Erf", op("Cast", op("Mul", z, 2**-0.5), to=ONNX_TYPES[np.dtype(np.float32)]))
+    phi = op("Add", op("Cast", erf, to=ONNX_TYPES[dtype]), 1.0)
+    return op("Mul", op("Mul", z, 0.5), phi)
 
 
-#: Of each activation, what makes it of z, its dtype and the arguments that all operators get.
+#: The activations as functions of `op` (see `convert`), their input and its dtype.
 ACTIVATIONS = {
-    "relu": lambda z, _, how: ops.OnnxRelu(z, **how),
-    "leaky_relu": lambda z, dtype, how: ops.OnnxMax(
-        z, ops.OnnxMul(z, np.array([0.01], dtype), **how), **how
-    ),
-    "logistic": lambda z, _, how: ops.OnnxSigmoid(z, **how),
-    "tanh": lambda z, _, how: ops.OnnxTanh(z, **how),
+    "relu": lambda op, z, _: op("Relu", z),
+    "leaky_relu": lambda op, z, _: op("Max", z, op("Mul", z, 0.01)),
+    "logistic": lambda op, z, _: op("Sigmoid", z),
+    "tanh": lambda op, z, _: op("Tanh", z),
     "gelu": gelu,
-    "silu": lambda z, _, how: ops.OnnxMul(z, ops.OnnxSigmoid(z, **how), **how),
-    "identity": lambda z, _, how: z,  # noqa: ARG005
+    "silu": lambda op, z, _: op("Mul", z, op("Sigmoid", z)),
+    "identity": lambda op, z, _: z,  # noqa: ARG005
 }
 
 
-def net_scores(X, weights, biases, activation, dtype, how):
-    """Return the scores of one net, layers (fan_out, fan_in) and (fan_out,)."""
-    values = X
-    for place, (layer, bias) in enumerate(zip(weights, biases, strict=True)):
-        if place > 0:
-            values = ACTIVATIONS[activation](values, dtype, how)
-        product = ops.OnnxMatMul(values, layer.T.astype(dtype), **how)
-        values = ops.OnnxAdd(product, bias.astype(dtype), **how)
-    return values
-
-
 def convert(scope, operator, container):
-    """Write a fitted model as ONNX operators: labels, then probabilities or scores."""
+    """Add the operators of a fitted model: labels, and probabilities or scores."""
+
+    def op(name, *inputs, **attributes):
+        inputs = [np.array([x], dtype) if isinstance(x, float) else x for x in inputs]
+        make = getattr(onnx_ops, f"Onnx{name}")
+        return make(*inputs, op_version=container.target_opset, **attributes)
+
     model = getattr(operator.raw_operator, "best_estimator_", operator.raw_operator)
     options = container.get_options(operator.raw_operator, {"raw_scores": False, "nocl": False})
-    how = {"op_version": container.target_opset}
     X = operator.inputs[0]
     dtype = np.dtype(guess_numpy_type(X.type))
     if dtype not in ONNX_TYPES:
         dtype = np.dtype(np.float32)
-        X = ops.OnnxCast(X, to=ONNX_TYPES[dtype], **how)
-    activation = vars(model).get("_fitted_activation")
-    nets = [
-        net_scores(X, network.weights, network.biases, activation, dtype, how)
-        for network in model._get_networks()
-    ]
+        X = op("Cast", X, to=ONNX_TYPES[dtype])
+    nets = []
+    for network in model._get_networks():
+        outputs = X
+        for place, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
+            if place > 0:
+                outputs = ACTIVATIONS[model._fitted_activation](op, outputs, dtype)
+            outputs = op("Add", op("MatMul", outputs, W.T.astype(dtype)), b.astype(dtype))
+        nets.append(outputs)
     if len(nets) == 1:
-        scores, probabilities = nets[0], ops.OnnxSoftmax(nets[0], axis=1, **how)
+        scores, probabilities = nets[0], op("Softmax", nets[0], axis=1)
     else:
-        sums = ops.OnnxSum(*(ops.OnnxSoftmax(net, axis=1, **how) for net in nets), **how)
-        probabilities = ops.OnnxMul(sums, np.array([1 / len(nets)], dtype), **how)
-        scores = ops.OnnxLog(probabilities, **how)
-    place = ops.OnnxArgMax(probabilities, axis=1, keepdims=0, **how)
-    label, result = operator.outputs
+        total = op("Sum", *(op("Softmax", net, axis=1) for net in nets))
+        probabilities = op("Mul", total, 1 / len(nets))
+        scores = op("Log", probabilities)
+    indices = op("ArgMax", probabilities, axis=1, keepdims=0)
+    label_output, score_output = operator.outputs
     classes = model.classes_
     if options["nocl"] or np.array_equal(classes, np.arange(len(classes))):
-        labels = ops.OnnxIdentity(place, output_names=[label], **how)
+        labels = op("Identity", indices, output_names=[label_output])
     else:
-        is_text = classes.dtype.kind in "OUS"
-        values = classes.astype(str if is_text else np.int64)
-        taken = ops.OnnxArrayFeatureExtractor(values, place, **how)
-        labels = ops.OnnxReshape(taken, np.array([-1], np.int64), output_names=[label], **how)
+        classes = classes.astype(str if classes.dtype.kind in "OUS" else np.int64)
+        labels = op("ArrayFeatureExtractor", classes, indices)
+        labels = op("Reshape", labels, np.array([-1], np.int64), output_names=[label_output])
     labels.add_to(scope, container)
     chosen = scores if options["raw_scores"] else probabilities
-    ops.OnnxIdentity(chosen, output_names=[result], **how).add_to(scope, container)
+    op("Identity", chosen, output_names=[score_output]).add_to(scope, container)
 
 
 for _class in (

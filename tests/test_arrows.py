@@ -27,7 +27,7 @@ ARROWS = {
     "_nets.kernels": "_nets.activations _nets.products _nets.samples _nets.update_rules",
     "datasets": "_sklearn_compat",
     "inspection": "_errors",
-    "_show_versions": "_nets",
+    "_show_versions": "_nets _version",
     **dict.fromkeys(
         [
             "_version",

@@ -1,4 +1,4 @@
-"""Figures of a fit and of a search, in scikit-learn's Display convention; they need matplotlib."""
+"""Plots of fitted nets and searches, as scikit-learn displays. They require matplotlib."""
 
 from ._hidden_units import HiddenUnitsDisplay
 from ._loss_curve import LossCurveDisplay

@@ -1,4 +1,4 @@
-"""The weights of the hidden units."""
+"""Plot of the weights of the hidden units."""
 
 from __future__ import annotations
 
@@ -10,40 +10,41 @@ import numpy as np
 
 from .._errors import plain
 from .._typing import Floats
-from ._drawing import import_pyplot, last_step, make_ax
+from ._display import Display, get_last_step
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class HiddenUnitsDisplay:
-    """The first layer's weights, as a small image or as bars for each hidden unit.
+class HiddenUnitsDisplay(Display):
+    """Plot of the first layer's weights, as an image or as bars for each hidden unit.
 
-    The units are sorted by the norm of their weights to the next layer, which is the title of
-    each: the first ones matter most. Weights can be compared where the columns have a common
-    scale, as behind a `StandardScaler`. Create it with :meth:`from_estimator`.
+    The units are sorted by the norm of their weights to the next layer, the most important unit
+    first. The title of each unit is that norm. The weights of different features are comparable
+    only if the features have a common scale, for example after a `StandardScaler`. Create the
+    display with :meth:`from_estimator`.
 
     Parameters
     ----------
     weights : ndarray of shape (n_features, n_units)
-        The weights of the features and units that are shown.
+        The weights of the features and units to show.
     norms : ndarray of shape (n_units,)
-        The norms of their weights to the next layer.
+        The norms of the units' weights to the next layer.
     image_shape : tuple of int, default=None
-        The shape of the image that a row is; None for bars.
+        The shape of the image that a sample represents. If None, bars are drawn.
     feature_names : sequence of str, default=None
-        The names beside the bars, one per row of `weights`.
+        The names of the features, for bars.
 
     Attributes
     ----------
-    axes_ : ndarray of matplotlib Axes
-        Of each unit.
+    axes_ : ndarray of matplotlib Axes, of shape (n_units,)
+        The axes of each unit.
     ax_ : matplotlib Axes
-        That they are within.
+        The axes that contain `axes_`.
     figure_ : matplotlib Figure
-        Its figure.
+        The figure with the plot.
 
     See Also
     --------
-    LossCurveDisplay : The course of a training.
+    LossCurveDisplay : The losses during training.
 
     Examples
     --------
@@ -73,128 +74,117 @@ class HiddenUnitsDisplay:
         net: int = 0,
         ax: Any = None,
     ) -> Self:
-        """Draw the hidden units of a fitted net.
+        """Plot the hidden units of a fitted net.
 
         Parameters
         ----------
         estimator : estimator
-            A fitted net, of this package or `MLPClassifier`, a pipeline that ends in one, or a
-            search that has refitted one.
+            A fitted net (of this package or `MLPClassifier`), or a pipeline or refitted search
+            that ends in one.
         image_shape : tuple of int, default=None
-            The shape of the image that a row is, for small images; None for bars.
+            The shape of the image that a sample represents. If None, bars are drawn.
         feature_names : sequence of str, default=None
-            The names of all features; None for `feature_names_in_`, or "x0", "x1" and so on.
+            The names of all features. If None, `feature_names_in_` or "x0", "x1" and so on.
         n_units : int, default=16
-            How many units to show, at most.
+            The maximal number of units to show.
         n_features : int, default=16
-            How many features to show as bars, at most: those with the largest absolute weight in
-            a unit that is shown. An image shows all of them.
+            The maximal number of features to show as bars: those with the largest absolute
+            weights in the units shown. Images show all features.
         net : int, default=0
-            Which one, of several nets.
+            The index of the net, if there are several.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            The axes to draw on. If None, a new figure is created.
 
         Returns
         -------
         display : HiddenUnitsDisplay
-            What was drawn.
+            The display.
 
         Raises
         ------
         ImportError
             If matplotlib is not installed.
-        ValueError
-            If the estimator has no hidden units or no such net, or `image_shape` or
-            `feature_names` do not fit its features.
         NotFittedError
-            Before a fit.
+            If `estimator` is not fitted.
+        ValueError
+            If the estimator has no hidden units or no such net, or if `image_shape` or
+            `feature_names` do not match its number of features.
         """
-        import_pyplot(cls.__name__)
-        fitted = last_step(estimator)
+        fitted = get_last_step(estimator)
         if not hasattr(fitted, "coefs_"):
             raise ValueError(
                 f"estimator must be a net with hidden units, got a {type(fitted).__name__}."
             )
-        # several nets have a leading axis, which one has not
-        first, second = (
-            layer.reshape(-1, *layer.shape[-2:]) for layer in map(np.asarray, fitted.coefs_[:2])
-        )
+        # several nets have a leading axis, a single net has none
+        first, second = (w.reshape(-1, *w.shape[-2:]) for w in fitted.coefs_[:2])
         if not 0 <= net < len(first):
             raise ValueError(f"net must be from 0 to {len(first) - 1}, got {net}.")
         first, second = first[net], second[net]
-        if image_shape is not None and np.prod(image_shape) != len(first):
+        n = len(first)
+        if image_shape is not None and np.prod(image_shape) != n:
             raise ValueError(
-                f"image_shape must have {len(first)} pixels, one per feature, got "
-                f"{plain(image_shape)}."
+                f"image_shape must have {n} pixels, one per feature, got {plain(image_shape)}."
             )
         if feature_names is None:
-            numbered = [f"x{index}" for index in range(len(first))]
-            feature_names = getattr(fitted, "feature_names_in_", numbered)
-        if len(feature_names) != len(first):
+            feature_names = getattr(fitted, "feature_names_in_", [f"x{j}" for j in range(n)])
+        if len(feature_names) != n:
             raise ValueError(
-                f"feature_names must have {len(first)} names, one per feature, got "
-                f"{len(feature_names)}."
+                f"feature_names must have {n} names, one per feature, got {len(feature_names)}."
             )
         norms = np.linalg.norm(second, axis=1)
-        order = np.argsort(-norms, kind="stable")[:n_units]
-        weights = first[:, order]
-        shown = np.argsort(-np.abs(weights).max(axis=1), kind="stable")
-        shown = np.sort(shown[: n_features if image_shape is None else None])
+        units = np.argsort(-norms, kind="stable")[:n_units]
+        weights, features = first[:, units], np.arange(n)
+        if image_shape is None:
+            order = np.argsort(-np.abs(weights).max(axis=1), kind="stable")
+            features = np.sort(order[:n_features])
         display = cls(
-            weights=weights[shown],
-            norms=norms[order],
+            weights=weights[features],
+            norms=norms[units],
             image_shape=image_shape,
-            feature_names=[feature_names[index] for index in shown],
+            feature_names=np.asarray(feature_names)[features].tolist(),
         )
         return display.plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
-        """Draw it.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where; None for a new figure.
-
-        Returns
-        -------
-        self : HiddenUnitsDisplay
-            The display.
-        """
-        n_features, n_units = self.weights.shape
+    @property
+    def _grid_shape(self):
+        n_units = len(self.norms)
         n_columns = int(np.ceil(np.sqrt(n_units)))
-        n_rows = -(-n_units // n_columns)
-        is_own = ax is None
-        # inches: room for a title and, beside each bar, for a name
-        row_height = 0.4 + (0 if self.image_shape else 0.13 * n_features)
-        self.ax_ = ax = make_ax(self, ax, figsize=(6.4, max(4.8, n_rows * row_height)))
-        self.figure_ = figure = ax.figure
-        ax.set_axis_off()
-        bound = np.abs(self.weights).max()
-        spec = ax.get_subplotspec().subgridspec(n_rows, n_columns)
-        axes = []
-        for index, (weights, norm) in enumerate(zip(self.weights.T, self.norms, strict=True)):
-            own = figure.add_subplot(spec[index // n_columns, index % n_columns])
-            if self.image_shape is None:
-                is_named = self.feature_names is not None and index % n_columns == 0
-                names = self.feature_names if is_named else []
-                room = np.inf if is_own else own.get_window_extent().height / figure.dpi
-                self._draw_bars(own, weights, bound, names, room)
-            else:
-                own.imshow(
-                    weights.reshape(self.image_shape), cmap="RdBu_r", vmin=-bound, vmax=bound
-                )
-                own.set(xticks=[], yticks=[])
-            own.set_title(f"{norm:.2g}", fontsize="small", pad=2)
-            axes.append(own)
-        self.axes_ = np.array(axes)
-        return self
+        return -(-n_units // n_columns), n_columns
 
-    def _draw_bars(self, ax, weights, bound, names, room):
-        places = np.arange(len(weights))
-        ax.barh(places, weights, color=np.where(weights < 0, "tab:blue", "tab:red"))
-        ax.axvline(0, color="gray", linewidth=0.5)
-        ax.set(xlim=(-bound, bound), xticks=[])
-        font_size = min(7, 45 * room / len(weights))  # points; `room` is in inches
-        ax.set_yticks(places[: len(names)], names, fontsize=font_size)
-        ax.invert_yaxis()
+    @property
+    def _figsize(self):
+        # space for the titles and the names of the features
+        row_height = 0.4 if self.image_shape else 0.4 + 0.13 * len(self.weights)
+        return 6.4, max(4.8, self._grid_shape[0] * row_height)
+
+    def _draw(self):
+        self.ax_.set_axis_off()
+        grid = self.ax_.get_subplotspec().subgridspec(*self._grid_shape)
+        axes = grid.subplots(sharex=True, sharey=True, squeeze=False).ravel()
+        axes[0].set(xticks=[], yticks=[])  # of all, as the axes are shared
+        self.axes_, unused = np.split(axes, [len(self.norms)])
+        for ax in unused:
+            ax.remove()
+        for ax, norm in zip(self.axes_, self.norms, strict=True):
+            ax.set_title(f"{norm:.2g}", fontsize="small", pad=2)
+        bound = np.abs(self.weights).max()
+        if self.image_shape is None:
+            self._draw_bars(bound)
+            return
+        for ax, weights in zip(self.axes_, self.weights.T, strict=True):
+            image = weights.reshape(self.image_shape)
+            ax.imshow(image, cmap="RdBu_r", vmin=-bound, vmax=bound)
+
+    def _draw_bars(self, bound):
+        places, first = np.arange(len(self.weights)), self.axes_[0]
+        if self.feature_names is not None:
+            first.set_yticks(places, self.feature_names)
+        self.figure_.draw_without_rendering()  # sets the height of the axes
+        height = 72 * first.get_window_extent().height / self.figure_.dpi  # points
+        font_size = min(7, 0.7 * height / len(places))
+        for ax, weights in zip(self.axes_, self.weights.T, strict=True):
+            ax.barh(places, weights, color=np.where(weights < 0, "tab:blue", "tab:red"))
+            ax.axvline(0, color="gray", linewidth=0.5)
+            ax.tick_params(length=0, labelsize=font_size)
+        first.set_xlim(-bound, bound)
+        first.invert_yaxis()

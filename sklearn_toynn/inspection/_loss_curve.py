@@ -1,4 +1,4 @@
-"""The course of a training."""
+"""Plot of the losses during training."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._drawing import import_pyplot, last_step, make_ax
+from ._display import Display, get_last_step
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class LossCurveDisplay:
-    """The course of a training: the objective, the validation loss, and where it ended.
+class LossCurveDisplay(Display):
+    """Plot of the training objective and of the validation loss, by iteration.
 
     Create it with :meth:`from_estimator`.
 
     Parameters
     ----------
     loss_curve : array-like of shape (n_iter,)
-        The objective of each iteration.
+        The objective at each iteration.
     loss_curves : list of array-like, default=None
-        That of each of several nets, drawn as a band from the least to the largest.
+        The objectives of several nets. The band from the smallest to the largest is drawn.
     validation_loss_curve : array-like of shape (n_iter,), default=None
-        The log loss on a validation set after each iteration.
+        The log loss on the validation set after each iteration.
     best_iter : int or array-like of int, default=None
-        The iteration, or that of each net, whose weights were kept.
+        The iteration whose weights were kept, for each net if there are several.
     stop_reason : str, default=None
-        Why it ended.
+        Why the training stopped.
     name : str, default=None
-        What the legend calls it.
+        The name in the legend.
 
     Attributes
     ----------
     lines_ : list of matplotlib Line2D
         The curves.
     ax_ : matplotlib Axes
-        Where they are.
+        The axes with the plot.
     figure_ : matplotlib Figure
-        Its figure.
+        The figure with the plot.
 
     See Also
     --------
     SweepDisplay : The scores of a search.
-    sklearn.model_selection.LearningCurveDisplay : Scores by the number of rows.
+    sklearn.model_selection.LearningCurveDisplay : Scores by the number of training samples.
 
     Examples
     --------
@@ -75,43 +75,42 @@ class LossCurveDisplay:
         ax: Any = None,
         line_kwargs: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Draw the course of the last training of a fitted estimator.
+        """Plot the losses of the last training of a fitted estimator.
 
         Parameters
         ----------
         estimator : estimator
-            A fitted classifier with `loss_curve_`, of this package or `MLPClassifier`, a pipeline
-            that ends in one, or a search that has refitted one.
+            A fitted classifier with `loss_curve_` (of this package or `MLPClassifier`), or a
+            pipeline or refitted search that ends in one.
         name : str, default=None
-            What the legend calls it; None for the name of its class.
+            The name in the legend. If None, the name of the class.
         ax : matplotlib Axes, default=None
-            Where to draw, as beside what another display has drawn; None for a new figure.
+            The axes to draw on. If None, a new figure is created.
         line_kwargs : dict, default=None
-            What matplotlib's `plot` gets for the curves.
+            Keyword arguments for matplotlib's `plot`.
 
         Returns
         -------
         display : LossCurveDisplay
-            What was drawn.
+            The display.
 
         Raises
         ------
         ImportError
             If matplotlib is not installed.
+        NotFittedError
+            If `estimator` is not fitted.
         ValueError
             If the estimator has no `loss_curve_`.
-        NotFittedError
-            Before a fit.
         """
-        import_pyplot(cls.__name__)
-        fitted = last_step(estimator)
+        fitted = get_last_step(estimator)
         if not hasattr(fitted, "loss_curve_"):
             raise ValueError(
-                f"estimator must have a loss_curve_ at its end, got a {type(fitted).__name__}."
+                f"estimator must have a loss_curve_, got a fitted {type(fitted).__name__}."
             )
         reasons = getattr(fitted, "stop_reason_", None)
         if reasons is not None:
-            reasons = ", ".join(sorted(set(np.atleast_1d(reasons).tolist())))
+            reasons = ", ".join(np.unique(reasons))
         display = cls(
             loss_curve=fitted.loss_curve_,
             loss_curves=getattr(fitted, "loss_curves_", None),
@@ -123,51 +122,39 @@ class LossCurveDisplay:
         return display.plot(ax, line_kwargs=line_kwargs)
 
     def plot(self, ax: Any = None, *, line_kwargs: Mapping[str, Any] | None = None) -> Self:
-        """Draw it.
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where; None for a new figure.
+            The axes to draw on. If None, a new figure is created.
         line_kwargs : dict, default=None
-            What matplotlib's `plot` gets for the curves.
+            Keyword arguments for matplotlib's `plot`.
 
         Returns
         -------
         self : LossCurveDisplay
             The display.
         """
-        ax = make_ax(self, ax)
+        self._set_axes(ax)
+        ax = self.ax_
         label = self.name or "objective"
         if self.stop_reason:
-            label += f" (ended by {self.stop_reason})"
-        (line,) = ax.plot(self.loss_curve, **{"label": label, **(line_kwargs or {})})
-        self.lines_ = [line]
+            label += f" (stop reason: {self.stop_reason})"
+        kwargs = {"label": label, **(line_kwargs or {})}
+        self.lines_ = ax.plot(self.loss_curve, **kwargs)
+        color = self.lines_[0].get_color()
         if self.loss_curves is not None:
-            table = np.array([*zip_longest(*self.loss_curves, fillvalue=np.nan)])
-            ax.fill_between(
-                np.arange(len(table)),
-                np.nanmin(table, axis=1),
-                np.nanmax(table, axis=1),
-                color=line.get_color(),
-                alpha=0.2,
-                linewidth=0,
-            )
+            # finished nets have shorter curves
+            curves = np.array([*zip_longest(*self.loss_curves, fillvalue=np.nan)])
+            low, high = np.nanmin(curves, axis=1), np.nanmax(curves, axis=1)
+            ax.fill_between(range(len(curves)), low, high, color=color, alpha=0.2, linewidth=0)
         if self.validation_loss_curve is not None:
-            of_line = {**(line_kwargs or {}), "color": line.get_color(), "linestyle": "--"}
-            of_line["label"] = f"{self.name or 'the same'}, validation log loss"
-            self.lines_ += ax.plot(self.validation_loss_curve, **of_line)
+            kwargs |= {"color": color, "linestyle": "--"}
+            kwargs["label"] = "validation log loss" + (f" of {self.name}" if self.name else "")
+            self.lines_ += ax.plot(self.validation_loss_curve, **kwargs)
             best = np.atleast_1d(self.best_iter)
-            ax.plot(
-                best,
-                np.asarray(self.validation_loss_curve)[best],
-                linestyle="",
-                marker="o",
-                markersize=5,
-                color=line.get_color(),
-                label="_best",
-            )
+            ax.plot(best, np.asarray(self.validation_loss_curve)[best], "o", ms=5, color=color)
         ax.set(xlabel="epoch or iteration", ylabel="loss", yscale="log")
         ax.legend()
-        self.ax_, self.figure_ = ax, ax.figure
         return self

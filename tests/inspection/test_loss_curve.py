@@ -33,7 +33,7 @@ def test_it_shows_objective_validation_best_and_reason():
     best = display.ax_.lines[2]
     assert_array_equal(best.get_xdata(), [net.best_iter_])
     assert_array_equal(best.get_ydata(), [min(net.validation_loss_curve_)])
-    assert f"TwoLayerNetClassifier (ended by {net.stop_reason_})" in texts(display)
+    assert f"TwoLayerNetClassifier (stop reason: {net.stop_reason_})" in texts(display)
     assert display.figure_ is display.ax_.figure
 
 
@@ -64,11 +64,11 @@ def test_at_the_end_of_a_pipeline_in_a_search():
 
 
 def test_what_has_no_curve_is_refused():
-    with pytest.raises(ValueError, match="estimator must have a loss_curve_ .* KNeighbors"):
+    with pytest.raises(ValueError, match="estimator must have a loss_curve_, .* KNeighbors"):
         LossCurveDisplay.from_estimator(KNeighborsClassifier().fit(X, y))
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"LossCurveDisplay draws by .*sklearn-toynn\[plot\]"):
+    with pytest.raises(ImportError, match=r"LossCurveDisplay requires matplotlib.*sklearn-toynn\[plot\]"):
         LossCurveDisplay.from_estimator(SoftmaxClassifier().fit(X, y))

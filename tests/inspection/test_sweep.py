@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from helpers import ends_early, wine
-from matplotlib.patches import Rectangle
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -23,9 +22,9 @@ GRID_REGS = [1e-3, 1e-1, 1e1]
 
 
 def frames(display):
-    """The cells that are framed, (row, column), by the widths of the lines."""
-    patches = (patch for patch in display.ax_.patches if isinstance(patch, Rectangle))
-    return {(round(p.get_y()), round(p.get_x())): p.get_linewidth() for p in patches}
+    """Return the line widths of the framed cells (row, column)."""
+    boxes = {t.get_position()[::-1]: t.get_bbox_patch() for t in display.ax_.texts}
+    return {place: box.get_linewidth() for place, box in boxes.items() if box is not None}
 
 
 @pytest.mark.filterwarnings("ignore:The fitted model is worse")
@@ -172,7 +171,7 @@ def test_where_nothing_shown_was_chosen_the_best_is_marked():
 def test_grids_without_a_common_parameter():
     grids = [{"reg": [1e-3, 1e-1]}, {"activation": ["relu", "tanh"]}]
     search = GridSearchCV(NET, grids, cv=2).fit(X, y)
-    with pytest.raises(ValueError, match=r"value of both 'reg' and 'activation'.*Set params to"):
+    with pytest.raises(ValueError, match=r"values of both 'reg' and 'activation'.*Set params to"):
         SweepDisplay.from_search(search)
     assert SweepDisplay.from_search(search, params=["activation"]).values == [["relu", "tanh"]]
 
