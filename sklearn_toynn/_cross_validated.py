@@ -20,7 +20,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import NetClassifier, restored_on_error, store_parameters
+from ._base import NetClassifier, add_new_parameters, restored_on_error, store_parameters
 from ._callbacks import make_hook_kwargs
 from ._docstrings import takes_entries
 from ._errors import plain
@@ -173,6 +173,9 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         }
         names = cls._get_param_names()
         cls._parameter_constraints = {name: constraints[name] for name in names}
+
+    def __setstate__(self, state):
+        super().__setstate__(add_new_parameters(type(self), state))
 
     def _make_grid(self):
         """Return the values to try for parameters of the plain estimator other than `reg`."""
@@ -409,7 +412,7 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
         0.03 / m and 300 / m. Here m is that of `SoftmaxClassifier`'s ``reg="auto"`` for all rows.
     {cv, scoring, n_jobs, refit}
     {solver, learning_rate, schedule, momentum, batch_size, max_iter, tol, n_iter_no_change,
-    early_stopping, validation_fraction, class_weight, init, shuffle, random_state, verbose}
+    early_stopping, validation_fraction, class_weight, init, dtype, shuffle, random_state, verbose}
 
     Attributes
     ----------
@@ -460,6 +463,7 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
         validation_fraction: float = 0.1,
         class_weight: ClassWeight = None,
         init: str | float | Initializer = "auto",
+        dtype: str = "auto",
         shuffle: bool = True,
         random_state: RandomState = None,
         verbose: int = 0,
@@ -487,7 +491,7 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     n_nets : int, default=8
         The number of nets that the refit trains and averages.
     {activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
-    n_iter_no_change, early_stopping, validation_fraction, class_weight, init, shuffle,
+    n_iter_no_change, early_stopping, validation_fraction, class_weight, init, dtype, shuffle,
     random_state, verbose}
 
     Attributes
@@ -549,6 +553,7 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
         validation_fraction: float = 0.1,
         class_weight: ClassWeight = None,
         init: str | float | Initializer = "auto",
+        dtype: str = "auto",
         shuffle: bool = True,
         random_state: RandomState = None,
         verbose: int = 0,

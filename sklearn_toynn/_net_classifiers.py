@@ -79,7 +79,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         - "auto": "glorot" for "tanh" and "logistic", "he" for the other activations, on
           standardised columns. The weights are smaller if scaling a column makes its penalty
           large.
-    {shuffle, random_state, warm_start, verbose}
+    {dtype, shuffle, random_state, warm_start, verbose}
 
     Attributes
     ----------
@@ -216,7 +216,7 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
     hidden_size : int, default=100
         The number of hidden units.
     {reg, n_nets, activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
-    n_iter_no_change, early_stopping, validation_fraction, class_weight, init, shuffle,
+    n_iter_no_change, early_stopping, validation_fraction, class_weight, init, dtype, shuffle,
     random_state, warm_start, verbose}
 
     Attributes
@@ -270,6 +270,7 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
         validation_fraction: float = 0.1,
         class_weight: ClassWeight = None,
         init: str | float | Initializer = "auto",
+        dtype: str = "auto",
         shuffle: bool = True,
         random_state: RandomState = None,
         warm_start: bool = False,
@@ -302,7 +303,7 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
     hidden_layer_sizes : int or sequence of int, default=(100,)
         The widths of the hidden layers, starting at the input. An int is one layer.
     {reg, n_nets, activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
-    n_iter_no_change, early_stopping, validation_fraction, class_weight, init, shuffle,
+    n_iter_no_change, early_stopping, validation_fraction, class_weight, init, dtype, shuffle,
     random_state, warm_start, verbose}
 
     Attributes
@@ -358,6 +359,7 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
         validation_fraction: float = 0.1,
         class_weight: ClassWeight = None,
         init: str | float | Initializer = "auto",
+        dtype: str = "auto",
         shuffle: bool = True,
         random_state: RandomState = None,
         warm_start: bool = False,

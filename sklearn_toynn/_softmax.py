@@ -70,7 +70,7 @@ class SoftmaxClassifier(NetClassifier):
           `tol` for `n_iter_no_change` iterations.
     {n_iter_no_change, early_stopping, validation_fraction, class_weight, init}
         - "auto": zero. The minimum does not depend on the initial weights.
-    {shuffle, random_state, warm_start, verbose}
+    {dtype, shuffle, random_state, warm_start, verbose}
 
     Attributes
     ----------
@@ -178,6 +178,7 @@ class SoftmaxClassifier(NetClassifier):
         validation_fraction: float = 0.1,
         class_weight: ClassWeight = None,
         init: str | float | Initializer = "auto",
+        dtype: str = "auto",
         shuffle: bool = True,
         random_state: RandomState = None,
         warm_start: bool = False,
@@ -208,7 +209,8 @@ class SoftmaxClassifier(NetClassifier):
     def _train(self, problem, options, streams, callbacks, *, continues):
         if self.solver in self._net_solvers:
             return super()._train(problem, options, streams, callbacks, continues=continues)
-        (start,) = (self._continue if continues else self._start)(problem, streams)
+        make_starts = self._continue if continues else self._start
+        (start,) = make_starts(problem, problem.dtype, streams)
         result, interrupt = train_linear(
             problem.samples,
             problem.validation,

@@ -82,7 +82,8 @@ def make_samples(widths, n_samples, kind="dense", *, dtype=float, uses_rows=Fals
     )
     if "scaled" not in kind:
         return samples
-    return samples.with_columns(NetColumnScaling.from_samples(samples))
+    dtype = samples.weights.dtype
+    return samples.prepare(NetColumnScaling.from_samples(samples, dtype), dtype)
 
 
 def make_kernels(kernels_class, network, samples, *, reg=REG, place=np.copy):

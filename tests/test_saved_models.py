@@ -37,7 +37,7 @@ def test_saved_models_predict_as_before(path):
         if path.stem == "partial_fit":
             model.partial_fit(X, names)
         if path.stem == "warm_start":
-            model.fit(3 * X + 1, names)
+            model.set_params(dtype="float64").fit(3 * X + 1, names)
             assert len(model.loss_curve_) == 5 + model.n_iter_
         assert_allclose(model.predict_proba(expected["rows"]), probabilities, rtol=1e-9)
         assert list(model.classes_) == ["class_0", "class_1", "class_2"]

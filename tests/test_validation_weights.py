@@ -195,7 +195,7 @@ def test_the_class_without_weight_is_never_foretold(model):
 def test_scale_of_the_weights_has_no_effect(model, scale, dtype):
     X, y = wine()
     w = np.random.RandomState(0).randint(0, 4, size=len(y)).astype(float)
-    model = clone(model).set_params(batch_size=30, reg=1e-3)
+    model = clone(model).set_params(batch_size=30, reg=1e-3, dtype=np.dtype(dtype).name)
     plain = clone(model).fit(X.astype(dtype), y, w, X_val=X, y_val=y, sample_weight_val=w)
     scaled = clone(model).fit(
         X.astype(dtype), y, scale * w, X_val=X, y_val=y, sample_weight_val=scale * w

@@ -18,6 +18,8 @@ BESIDE_WIDEST = {np.dtype(np.float32): 2.5e-7, np.dtype(np.float64): 1e-14}
 class NetColumnScaling(ColumnScaling):
     """A change of variables that brings the columns of X to a common scale, in the dtype of X.
 
+    Nets on the original columns have at least this dtype, as a bias may take all digits of a mean.
+
     The scale is the standard deviation, or where that is more a tenth of the largest deviation
     from the mean: the few entries of a column that hardly has any are not blown up. Columns that
     may be rounding, beside their own mean or beside the widest column, are not blown up at all:
@@ -33,8 +35,8 @@ class NetColumnScaling(ColumnScaling):
         super().__init__(mean, scale, 1 / scale)
 
     @classmethod
-    def from_samples(cls, samples):
-        """Return what suits weighted samples; None if all columns are fine.
+    def from_samples(cls, samples, dtype):
+        """Return what suits weighted samples for a training in a dtype; None if nothing to do.
 
         That goes by the values alone: for sparse X it is what it is for dense.
         """
@@ -52,8 +54,8 @@ class NetColumnScaling(ColumnScaling):
         mean[~is_finite | (np.abs(mean) <= half * scale)] = 0
         if (scale == 1).all() and not mean.any():
             return None
-        # the squares of their inverses are within the dtype's range
-        np.maximum(scale, np.finfo(X.dtype).tiny ** 0.4, out=scale)
+        # the squares of their inverses are within the range of the parameters
+        np.maximum(scale, max(np.finfo(each).tiny for each in (X.dtype, dtype)) ** 0.4, out=scale)
         return cls(mean.astype(X.dtype), scale.astype(X.dtype))
 
     def divide(self, values, out=None):
@@ -62,11 +64,11 @@ class NetColumnScaling(ColumnScaling):
 
     def to_scaled(self, network):
         """Return a copy of a net with the first layer W, b turned into V, c."""
-        return _with_first_layer(network, self.scale_coefs)
+        return self._with_first_layer(network, self.scale_coefs)
 
     def to_original(self, network):
         """Return a copy of a net with the first layer V, c turned into W, b."""
-        return _with_first_layer(network, self.unscale_coefs)
+        return self._with_first_layer(network, self.unscale_coefs)
 
     def shrink_first_layer(self, network, reg):
         """Shrink the first layer of a drawn net where the penalty on V is steep, in place.
@@ -78,12 +80,11 @@ class NetColumnScaling(ColumnScaling):
         weights = network.weights[0]
         weights /= np.sqrt(1 + len(weights) * self.ridge(weights.dtype.type(reg)))
 
-
-def _with_first_layer(network, change):
-    network = network.copy()
-    weights, biases = network.weights[0], network.biases[0]
-    weights[...], biases[...] = change(weights, biases)
-    return network
+    def _with_first_layer(self, network, change):
+        network = network.copy(np.result_type(network.parameters, self.mean))
+        weights, biases = network.weights[0], network.biases[0]
+        weights[...], biases[...] = change(weights, biases)
+        return network
 
 
 class SparseColumns:

@@ -54,6 +54,6 @@ class Network:
         """Return a net of the same shape with other parameters."""
         return Network(self.widths, self.activation, parameters)
 
-    def copy(self):
-        """Return a copy."""
-        return self.with_parameters(self.parameters.copy())
+    def copy(self, dtype=None):
+        """Return a copy, in another dtype if that is given."""
+        return self.with_parameters(self.parameters.astype(dtype or self.parameters.dtype))

@@ -31,6 +31,10 @@ class CenteredRows:
     def __init__(self, X):
         self._X = X
 
+    def astype(self, dtype, *, copy=True):
+        """Return the rows in another dtype."""
+        return CenteredRows(self._X.astype(dtype, copy=copy))
+
     def __matmul__(self, weights):
         product = self._X @ weights
         product[:-1] += product[-1]

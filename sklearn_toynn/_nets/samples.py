@@ -21,10 +21,11 @@ def chunk_length(widths):
 
 
 class Samples:
-    """Rows of X with class codes and weights of the dtype of X; all are shared, never copied.
+    """Rows of X with class codes and weights; the arrays are shared, never copied.
 
     `rows` are the indices of the rows in use, all if None. `columns` is the `NetColumnScaling`
-    that brings the columns to a common scale. None leaves them as they are.
+    that brings the columns to a common scale. None leaves them as they are. The dtype of the
+    weights is that of the training. Batches of X are scaled in the dtype of X and then converted.
     """
 
     def __init__(self, X, codes, weights, rows=None, columns=None):
@@ -46,9 +47,10 @@ class Samples:
         if self._is_sparse and columns is not None:
             self.scaled_columns = SparseColumns(columns, X, rows)
 
-    def with_columns(self, columns):
-        """Return the samples with their columns brought to a common scale."""
-        return Samples(self.X, self.codes, self.weights, self.rows, columns)
+    def prepare(self, columns, dtype):
+        """Return the samples with scaled columns, for a training in a dtype."""
+        weights = self.weights.astype(dtype, copy=False)
+        return Samples(self.X, self.codes, weights, self.rows, columns)
 
     def chunks(self, length):
         """Yield the rows in use as slices, or as index arrays, of at most `length`."""
@@ -76,15 +78,19 @@ class Samples:
             self.codes.take(rows, out=space.codes, mode="clip")
             self.weights.take(rows, out=space.loss_weights, mode="clip")
             space.loss_weights *= scale
+        if self._is_sparse:
+            if self.columns is not None:
+                space.inputs = self.scaled_columns.standardize(space.inputs)
+            space.inputs = space.inputs.astype(self.weights.dtype, copy=False)
+            return
         if self.columns is not None:
-            space.inputs = (
-                self.scaled_columns.standardize(space.inputs)
-                if self._is_sparse
-                else self.columns.standardize(space.inputs, out=space.buffer)
-            )
+            space.inputs = self.columns.standardize(space.inputs, out=space.buffer)
         elif self._has_gaps:
             space.buffer[...] = space.inputs
             space.inputs = space.buffer
+        if space.converted is not None:
+            space.converted[...] = space.inputs
+            space.inputs = space.converted
 
     def _gather(self, rows, space):
         if self._is_row_major:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 #: The batch size of `batch_size="auto"`, if there are as many rows.
 BATCH_SIZE = 200
 
@@ -33,6 +35,8 @@ class TrainingOptions:
     max_iter: int
     tol: float
     n_iter_no_change: int
+    #: The dtype of the parameters in training.
+    dtype: np.dtype
     #: Whether to scale the columns of X.
     scales_columns: bool
     #: Whether this is one pass at a constant learning rate, as in `partial_fit`.

@@ -65,17 +65,18 @@ class NetResult(TrainingResult):
 class NetTraining:
     """The training of one net: objective, solver, monitor and the loop over them.
 
-    `start` is only read. If the options ask for it, the columns of `samples` and `validation` have
-    been scaled. `observer` is a function or None. It returns a `CallbackObserver` for a weak
-    reference to a method that returns the result of a training that ends now.
+    `start` is only read. The samples have been prepared for the training. `observer` is a function
+    or None. It returns a `CallbackObserver` for a weak reference to a method that returns the
+    result of a training that ends now.
     """
 
     def __init__(self, start, options, samples, validation, observer=None, stop=None):
         columns = samples.columns
-        network, state = start.network.copy(), start.state
+        network, state = start.network, start.state
         if start.is_fitted and not are_scaled_alike(start.columns, columns):
             network, state = change_scaling(network, start.columns, columns), None
-        elif columns is not None and not start.is_fitted:
+        network = network.copy(options.dtype)
+        if columns is not None and not start.is_fitted:
             columns.shrink_first_layer(network, options.reg)
         self._start, self._options, self._stop = start, options, stop
         self.objective = Objective(network, samples, options.reg)
@@ -85,7 +86,7 @@ class NetTraining:
         )
         self._state = self._solver.init(network.parameters)
         if state is not None:
-            self._state = OptimizerState(state.moments.copy(), state.n_steps)
+            self._state = OptimizerState(state.moments.astype(options.dtype), state.n_steps)
         policy = self._solver.make_policy(validates=validation is not None)
         self.monitor = Monitor(
             network,
@@ -126,10 +127,13 @@ class NetTraining:
                 objective, self._state, monitor, self._scaling_advice
             )
         warnings = [self._describe_large_loss(loss), warning]
-        columns = objective.samples.columns
+        samples = objective.samples
+        columns, original = samples.columns, network
+        if columns is not None:
+            original = columns.to_original(network)
         state = OptimizerState(moments, self._state.n_steps)
         return NetResult(
-            network=network if columns is None else columns.to_original(network),
+            network=original.copy(samples.X.dtype),
             end=NetStart(network, state, self._start.bit_generator, True, columns),
             loss=loss,
             loss_curve=monitor.loss_curve[:],
@@ -155,7 +159,9 @@ class NetTraining:
     def _scaling_advice(self):
         """Return advice, to end a sentence, to scale the columns if that would change them."""
         samples = self.objective.samples
-        if samples.columns is not None or NetColumnScaling.from_samples(samples) is None:
+        if samples.columns is not None:
+            return ""
+        if NetColumnScaling.from_samples(samples, self._options.dtype) is None:
             return ""
         return ", or scale the columns of X, as StandardScaler does"
 
@@ -220,10 +226,11 @@ def train_nets(starts, options, samples, validation, callbacks=None, max_threads
         The interrupt that ended the training, for the caller to raise. If no net had begun,
         it is raised here.
     """
+    columns, dtype = None, options.dtype
     if options.scales_columns:
-        columns = NetColumnScaling.from_samples(samples)
-        samples = samples.with_columns(columns)
-        validation = validation and validation.with_columns(columns)
+        columns = NetColumnScaling.from_samples(samples, dtype)
+    samples = samples.prepare(columns, dtype)
+    validation = validation and validation.prepare(columns, dtype)
     train = partial(train_net, options=options, samples=samples, validation=validation)
     results, interrupt, stop = [None] * len(starts), None, Event()
 

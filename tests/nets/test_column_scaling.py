@@ -46,7 +46,7 @@ X_wine, y_wine = LOADERS["wine"]()
 
 def scaling_of(X, weights=None, rows=None):
     weights = np.ones(X.shape[0], X.dtype) if weights is None else weights
-    return NetColumnScaling.from_samples(Samples(X, None, weights, rows))
+    return NetColumnScaling.from_samples(Samples(X, None, weights, rows), X.dtype)
 
 
 # ---- the rule and the change of variables
@@ -140,7 +140,7 @@ def test_probabilities_and_objective_are_on_the_original_columns(name, solver, a
     assert scaling_of(X) is not None
     weights = np.random.RandomState(0).randint(1, 4, len(y)).astype(float)
     net = TwoLayerNetClassifier(
-        8, 1e-3, activation=activation, solver=solver, max_iter=10, random_state=0
+        8, 1e-3, activation=activation, solver=solver, max_iter=10, dtype="float64", random_state=0
     ).fit(X, y, weights)
     probabilities = softmax(plain_scores(net, X), axis=1)
     assert_allclose(net.predict_proba(X), probabilities, rtol=1e-6, atol=1e-12)

@@ -37,7 +37,7 @@ def test_initial_weights_are_drawn_layer_by_layer_from_their_own_stream(
     X, y = StandardScaler().fit_transform(rng.standard_normal((100, 200))), np.arange(100) % 50
     draws = RandomStreams(7).start(0)
     net = TwoLayerNetClassifier(300, activation=activation, solver=solver, init=init)
-    (start,) = net._start(net._validate((X, y, None)), RandomStreams(7))
+    (start,) = net._start(net._validate((X, y, None)), np.float64, RandomStreams(7))
     for W, b, std in zip(start.network.weights, start.network.biases, stds, strict=True):
         assert_allclose(W.T, std * draws.standard_normal(W.T.shape), rtol=1e-12)
         assert not b.any()

@@ -130,7 +130,7 @@ def test_columns_are_scaled_as_dense_ones(columns, model_class, solver):
     X, y, rtol = columns
     X_val = X[::3].copy()
     X_val[0, [3, 5, 7]] = 0  # full columns of X
-    model = blind_model(model_class, solver, init="auto", max_iter=4)
+    model = blind_model(model_class, solver, init="auto", dtype=X.dtype.name, max_iter=4)
     dense = clone(model).fit(X, y, X_val=X_val, y_val=y[::3])
     model.fit(sparse.csr_array(X), y, X_val=sparse.csr_array(X_val), y_val=y[::3])
     assert_same_fit(model, dense, rtol)
@@ -140,7 +140,7 @@ def test_columns_are_scaled_as_dense_ones(columns, model_class, solver):
 def test_several_nets_continue_with_columns_scaled_as_dense_ones(columns):
     X, y, rtol = columns
     params = {"n_nets": 3, "warm_start": True, "schedule": "constant", "max_iter": 4}
-    model = blind_model(TwoLayerNetClassifier, "sgd", init="auto", **params)
+    model = blind_model(TwoLayerNetClassifier, "sgd", init="auto", dtype=X.dtype.name, **params)
     dense = clone(model)
     for part in (slice(None), slice(1, None)):
         dense.fit(X[part], y[part])
@@ -213,7 +213,7 @@ def test_duplicate_entries_add_up(model_class, solver, is_by_column):
         )
     assert not rows.has_canonical_format
     before = [array.copy() for array in (rows.data, rows.indices, rows.indptr)]
-    model = blind_model(model_class, solver, init="auto", max_iter=6)
+    model = blind_model(model_class, solver, init="auto", dtype=X.dtype.name, max_iter=6)
     if is_linear(model_class, solver):
         model.set_params(tol=1e-10, max_iter=500, reg=0.1)
     dense = clone(model).fit(rows.toarray(), y)

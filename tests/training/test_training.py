@@ -87,7 +87,8 @@ def train_alone(model, net):
     problem = model._validate(
         (X, y, None), split_streams=streams if model.early_stopping else None
     )
-    starts, options = model._start(problem, streams), model._resolve_options(problem)
+    options = model._resolve_options(problem)
+    starts = model._start(problem, options.dtype, streams)
     (result,), _ = training.train_nets([starts[net]], options, problem.samples, problem.validation)
     return result
 

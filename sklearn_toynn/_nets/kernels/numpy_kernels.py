@@ -171,7 +171,7 @@ class NumpyKernels(Kernels):
 
     def _space(self, n_samples):
         if n_samples not in self._spaces:
-            self._spaces[n_samples] = Workspace(self.network, n_samples)
+            self._spaces[n_samples] = Workspace(self.network, n_samples, self.samples.X.dtype)
         return self._spaces[n_samples]
 
     def _add_penalty(self):
@@ -199,13 +199,17 @@ class Workspace:
         The net.
     n_samples : int
         The number of rows.
+    rows_dtype : dtype
+        The dtype of X.
 
     Attributes
     ----------
     inputs : ndarray or sparse matrix of shape (n_samples, n_features)
         The rows.
     buffer : ndarray of shape (n_samples, n_features)
-        A place for copies of rows; made at the first use.
+        A place for copies of rows in the dtype of X; made at the first use.
+    converted : ndarray of shape (n_samples, n_features) or None
+        A place for rows in the dtype of the parameters, if X has another.
     codes, loss_weights : ndarray of shape (n_samples,)
         The rows' class codes, and the factors of their terms in the loss.
     values : list of ndarray of shape (units, n_samples)
@@ -217,11 +221,13 @@ class Workspace:
         What the activation keeps of each hidden layer.
     """
 
-    def __init__(self, network, n_samples):
+    def __init__(self, network, n_samples, rows_dtype):
         dtype, (n_features, *widths) = network.parameters.dtype, network.widths
-        n_classes = widths[-1]
-        self._buffer, self._buffer_shape = None, (n_samples, n_features)
-        self.inputs = None
+        n_classes, shape = widths[-1], (n_samples, n_features)
+        self._buffer, self._buffer_shape, self._rows_dtype = None, shape, rows_dtype
+        self.inputs, self.converted = None, None
+        if rows_dtype != dtype:
+            self.converted = np.empty(shape, dtype)
         self.codes = np.empty(n_samples, np.intp)
         self.loss_weights = np.empty(n_samples, dtype)
         self.values = [np.empty((units, n_samples), dtype) for units in widths]
@@ -236,5 +242,5 @@ class Workspace:
     def buffer(self):
         """A place (n_samples, n_features) for rows that cannot be used as they lie in X."""
         if self._buffer is None:
-            self._buffer = np.empty(self._buffer_shape, self.loss_weights.dtype)
+            self._buffer = np.empty(self._buffer_shape, self._rows_dtype)
         return self._buffer
