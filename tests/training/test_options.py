@@ -1,4 +1,4 @@
-"""Options: what "auto" stands for, and numbers of short types."""
+"""Options: the meaning of "auto", and numbers of short types."""
 
 import inspect
 import re
@@ -22,31 +22,24 @@ from sklearn_toynn._training.solvers import SOLVERS
 from sklearn_toynn.datasets import make_spiral
 
 
-@every_class
-@first_order
-def test_auto_learning_rate_is_documented(model_class, solver):
-    rate = SOLVERS[solver].learning_rate
-    text = re.sub(r"\s+", " ", inspect.getdoc(model_class))
-    assert f'{rate} for "{solver}"' in text
-
-
 @ends_early
 @every_class
 @first_order
-def test_auto_learning_rate(model_class, solver):
+def test_the_auto_learning_rate_is_the_documented_one(model_class, solver):
+    rate = SOLVERS[solver].learning_rate
+    text = re.sub(r"\s+", " ", inspect.getdoc(model_class))
+    assert f'{rate} for "{solver}"' in text
     X, y = scaled("wine")
     model = model_class(solver=solver, max_iter=5, init="he", tol=0, random_state=0)
-    explicit = clone(model).set_params(learning_rate=SOLVERS[solver].learning_rate)
+    explicit = clone(model).set_params(learning_rate=rate)
     assert_same_bits(clone(model).fit(X, y), explicit.fit(X, y))
-    assert (
-        model.fit(X, y).loss_curve_
-        != explicit.set_params(learning_rate=0.03).fit(X, y).loss_curve_
-    )
+    other = explicit.set_params(learning_rate=0.03).fit(X, y)
+    assert model.fit(X, y).loss_curve_ != other.loss_curve_
 
 
 @ends_early
 @every_batch_solver
-def test_auto_batch_size_is_200_or_all(solver):
+def test_the_auto_batch_size_is_200_rows_or_all(solver):
     X, y = load_digits(return_X_y=True)
     n_steps = []
     for n in (150, 200, 1797):
@@ -60,7 +53,7 @@ def test_auto_batch_size_is_200_or_all(solver):
 
 @ends_early
 @every_batch_solver
-def test_a_batch_larger_than_the_data_is_the_data(solver):
+def test_a_larger_batch_size_means_all_rows(solver):
     X, y = scaled("wine")
     model = TwoLayerNetClassifier(5, solver=solver, max_iter=4, random_state=0)
     whole, larger = (clone(model).set_params(batch_size=b).fit(X, y) for b in (178, 1000))
@@ -71,13 +64,13 @@ def test_a_batch_larger_than_the_data_is_the_data(solver):
     ("n_samples", "n_epochs"), [(6, 240), (300, 240), (2500, 90), (10_000, 45), (10**6, 20)]
 )
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
-def test_epochs_by_the_number_of_rows(solver, n_samples, n_epochs):
+def test_the_auto_max_iter_follows_from_the_number_of_rows(solver, n_samples, n_epochs):
     assert SOLVERS[solver].get_max_iter(n_samples) == n_epochs
 
 
 @pytest.mark.filterwarnings("ignore:max_iter=1000 iterations ended the training")
 @pytest.mark.parametrize("solver", ["adam", "gd"])
-def test_rows_of_no_weight_do_not_count(solver):
+def test_rows_of_weight_zero_do_not_count_for_the_auto_max_iter(solver):
     X, y = make_spiral(3000, random_state=0)
     weights = np.arange(3000) % 2
     model = TwoLayerNetClassifier(2, solver=solver, random_state=0, tol=0)
@@ -85,10 +78,9 @@ def test_rows_of_no_weight_do_not_count(solver):
     assert n_iter == (116 if solver == "adam" else 1000)
 
 
-# ---- small integers and short floats
+# ---- numbers of short types
 
-
-SMALL = {
+SHORT = {
     "max_iter": [np.int8(100), np.uint8(100)],
     "batch_size": [np.int8(100), np.uint8(200)],
     "n_iter_no_change": [np.int8(3)],
@@ -99,9 +91,6 @@ SMALL = {
     "momentum": [np.float16(0.5)],
     "reg": [np.float16(0.25)],
     "init": [np.float16(0.25)],
-}
-SMALL_OF_NETS = {
-    **SMALL,
     "hidden_size": [np.uint8(100), np.int8(100)],
     "n_nets": [np.uint8(2)],
 }
@@ -109,23 +98,15 @@ SMALL_OF_NETS = {
 
 @ends_early
 @pytest.mark.parametrize(
-    ("model_class", "name", "value"),
-    [
-        *((SoftmaxClassifier, name, value) for name in SMALL for value in SMALL[name]),
-        *(
-            (TwoLayerNetClassifier, name, value)
-            for name in SMALL_OF_NETS
-            for value in SMALL_OF_NETS[name]
-        ),
-    ],
+    ("name", "value"), [(name, value) for name in SHORT for value in SHORT[name]]
 )
-def test_small_numbers_are_the_plain_ones(model_class, name, value, capsys):
+def test_numbers_of_short_types_are_plain_numbers(name, value, capsys):
     X, y = scaled("wine")
     plain = value.item() if isinstance(value, np.generic) else int(value)
     for solver in ("sgd", "lbfgs"):
         params = {"max_iter": 4, "random_state": 0, "solver": solver, "early_stopping": True}
         one, other = (
-            model_class(**(params | {name: given})).fit(X, y) for given in (value, plain)
+            TwoLayerNetClassifier(**(params | {name: given})).fit(X, y) for given in (value, plain)
         )
         assert_array_equal(one.predict_proba(X), other.predict_proba(X))
         assert one.loss_curve_ == other.loss_curve_

@@ -1,4 +1,4 @@
-"""The same bits from the same random state."""
+"""Random streams: the same bits from the same random state."""
 
 import numpy as np
 import pytest
@@ -11,10 +11,7 @@ from threadpoolctl import threadpool_limits
 from sklearn_toynn import TwoLayerNetClassifier
 from sklearn_toynn._training.random_streams import RandomStreams, make_bit_generator
 
-# for fits whose end at `max_iter` is beside the point
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-batch_model = pytest.mark.parametrize("model", BATCH_MODELS.values(), ids=BATCH_MODELS)
 
 
 def state_of(stream):
@@ -30,8 +27,8 @@ def test_the_generator_of_a_seed_is_that_of_random_state(seed):
 
 
 @pytest.mark.parametrize("make", [int, np.int64, np.random.RandomState])
-def test_each_use_has_a_stream_of_its_own(make):
-    """The first three seeds are of a start, batches and a split; then come two for each net."""
+def test_each_use_has_its_own_stream(make):
+    # the first three seeds are for start, batches and split; each further net has two
     draw, end = np.random.RandomState(7).randint, np.iinfo(np.int32).max
     first = draw(end, size=3)
     more = [draw(end, size=2) for _ in range(2)]
@@ -40,7 +37,7 @@ def test_each_use_has_a_stream_of_its_own(make):
         "start": [first[0], more[0][0], more[1][0]],
         "batches": [first[1], more[0][1], more[1][1]],
     }
-    # in whatever order they are asked for
+    # in any order of the calls
     for nets in ([0, 1, 2], [2, 0, 1]):
         streams = RandomStreams(make(7))
         for net in nets:
@@ -55,19 +52,19 @@ def test_each_use_has_a_stream_of_its_own(make):
 
 
 @every_model
-def test_same_random_state_same_bits(model):
+def test_the_same_random_state_gives_the_same_bits(model):
     X, y = wine()
     first = clone(model).fit(X, y)
     assert_same_bits(clone(model).fit(X, y), first)
     assert_same_bits(clone(first).fit(X, y), first)
-    # a fit leaves nothing behind that the next one sees
+    # an earlier fit does not matter
     assert_same_bits(clone(model).fit(X[::2], y[::2]).fit(X, y), first)
     seeded = clone(model).set_params(random_state=np.random.RandomState(0))
     assert_same_bits(seeded.fit(X, y), first)
 
 
 @pytest.mark.parametrize("model", [BATCH_MODELS["net-adam"], WHOLE_MODELS["net-gd"]])
-def test_another_random_state_other_bits(model):
+def test_another_random_state_gives_other_bits(model):
     X, y = wine()
     first = clone(model).fit(X, y)
     other = clone(model).set_params(random_state=1).fit(X, y)
@@ -80,11 +77,10 @@ def test_another_random_state_other_bits(model):
     assert (one.coefs_[0] != two.coefs_[0]).any()
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @every_model
-def test_same_bits_for_any_number_of_blas_threads(model, dtype):
+def test_the_number_of_blas_threads_does_not_change_the_bits(model):
     X, y = load_digits(return_X_y=True)
-    X = X[:900].astype(dtype) / 16
+    X = X[:900] / 16
     model = clone(model).set_params(max_iter=3)
     with threadpool_limits(1):
         one = clone(model).fit(X, y[:900])
@@ -94,9 +90,9 @@ def test_same_bits_for_any_number_of_blas_threads(model, dtype):
         assert_array_equal(one.decision_function(X), scores)
 
 
-@batch_model
+@pytest.mark.parametrize("model", BATCH_MODELS.values(), ids=BATCH_MODELS)
 def test_batch_order_is_drawn_from_random_state(model):
-    # with zero or fixed initial weights nothing but the batches is random
+    # with fixed initial weights, only the batches are random
     X, y = wine()
     model = clone(model).set_params(init=lambda _, m, k: np.eye(m, k), batch_size=20)
     first, other = (clone(model).set_params(random_state=i).fit(X, y) for i in range(2))
@@ -108,12 +104,12 @@ def test_batch_order_is_drawn_from_random_state(model):
 
 
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
-def test_width_does_not_change_the_batches(solver):
+def test_the_width_does_not_change_the_batches(solver):
     X, y = wine()
 
     def with_dead_units(rng, fan_in, fan_out):
-        # the units beyond the third have no weights, and for ReLU they never get any
-        rng.standard_normal((fan_in, fan_out))  # as much is drawn as the width asks for
+        # the units beyond the third have no weights, and with ReLU they never get any
+        rng.standard_normal((fan_in, fan_out))  # the number of draws depends on the width
         weights = np.zeros((fan_in, fan_out))
         rows, columns = (fan_in, 3) if fan_in == 13 else (3, fan_out)
         weights[:rows, :columns] = np.random.RandomState(fan_in == 13).randn(rows, columns)

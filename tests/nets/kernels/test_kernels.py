@@ -78,7 +78,7 @@ def test_nets_of_any_depth(kernels_class, dtype, widths, activation):
         assert_like_reference(kernels_class, network, samples, np.arange(3, 30))
 
 
-@pytest.mark.parametrize("widths", [(3, 4), (70, 20, 3)], ids=str)
+@pytest.mark.parametrize("widths", [(3, 4), (300, 5), (300, 20, 3)], ids=str)
 @every_kind
 @both_dtypes
 @both_sets
