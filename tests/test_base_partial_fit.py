@@ -1,4 +1,4 @@
-"""`partial_fit`."""
+"""`partial_fit`: steps, weights, classes and refused parameters."""
 
 import numpy as np
 import pandas as pd
@@ -25,19 +25,14 @@ from sklearn.base import clone
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 
-# ---- partial_fit
+# ---- steps
 
 
-def chunks(X, y, length=40):
-    return [(X[i : i + length], y[i : i + length]) for i in range(0, len(y), length)]
-
-
-@pytest.mark.parametrize("batch_size", [1, 16, "auto"])
+@pytest.mark.parametrize("batch_size", [16, "auto"])
 @pytest.mark.parametrize("solver", BATCH_UPDATES)
-def test_partial_fit_is_the_loop_of_steps(solver, batch_size):
-    # on chunks that the batches divide, the calls are one epoch of a plain loop at a constant rate
+def test_calls_on_chunks_follow_a_plain_loop(solver, batch_size):
     X, y = scaled("wine")
-    X, y = X[:160], y[:160]  # in the order of the classes, so that chunks lack some
+    X, y = X[:160], y[:160]  # sorted by class: no chunk has all classes
     length = 32
     net = TwoLayerNetClassifier(
         6,
@@ -50,8 +45,9 @@ def test_partial_fit_is_the_loop_of_steps(solver, batch_size):
         shuffle=False,
     )
     for _ in range(3):
-        for X_chunk, y_chunk in chunks(X, y, length):
-            net.partial_fit(X_chunk, y_chunk, classes=[0, 1, 2])
+        for start in range(0, 160, length):
+            chunk = slice(start, start + length)
+            net.partial_fit(X[chunk], y[chunk], classes=[0, 1, 2])
     size = length if batch_size == "auto" else batch_size
     step_sizes = np.full((3, 160 // size), 0.003)
     _, expected = train_by_plain_loop(net, X, y, np.ones(160), step_sizes, size)
@@ -63,13 +59,13 @@ def test_partial_fit_is_the_loop_of_steps(solver, batch_size):
 @ends_early
 @every_class
 @every_batch_solver
-def test_partial_fit_on_all_rows_is_an_epoch_of_fit(model_class, solver):
+def test_a_call_on_all_rows_is_an_epoch_of_fit(model_class, solver):
     X, y = scaled("wine")
     model = model_class(reg=1e-3, solver=solver, batch_size=40, init=0.1, tol=0, random_state=0)
     steps = clone(model)
     for _ in range(5):
         steps.partial_fit(X, y, classes=[0, 1, 2])
-    # with the optimiser's memory and the stream of the batches, which a step would lose
+    # optimizer state and batch order continue from call to call
     fitted = clone(model).set_params(schedule="constant", max_iter=5).fit(X, y)
     assert_same_bits(steps, fitted)
     assert steps.loss_curve_ == fitted.loss_curve_
@@ -79,11 +75,11 @@ def test_partial_fit_on_all_rows_is_an_epoch_of_fit(model_class, solver):
 @ends_early
 @every_class
 @every_batch_solver
-def test_partial_fit_after_fit(model_class, solver):
+def test_calls_after_fit_lower_the_loss_of_new_rows(model_class, solver):
     X, X_new, y, y_new = split()
     model = model_class(solver=solver, max_iter=5, random_state=0).fit(X, y)
     before, loss = [a.copy() for a in parameters(model)], plain_objective(model, X_new, y_new)
-    for _ in range(20):
+    for _ in range(10):
         model.partial_fit(X_new, y_new)
     assert_array_equal(model.classes_, [0, 1, 2])
     assert plain_objective(model, X_new, y_new) < loss
@@ -91,7 +87,7 @@ def test_partial_fit_after_fit(model_class, solver):
     assert_allclose(model.loss_, plain_objective(model, X_new, y_new), rtol=1e-10)
 
 
-def test_partial_fit_takes_weights():
+def test_rows_are_weighted():
     X, y = scaled("wine")
     w = np.random.RandomState(0).randint(0, 4, len(y)).astype(float)
     model = SoftmaxClassifier(solver="adam", batch_size=30, random_state=0)
@@ -112,7 +108,7 @@ def test_partial_fit_takes_weights():
         TwoLayerNetClassifier(32, solver="sgd", learning_rate=0.05, random_state=0),
     ],
 )
-def test_a_million_rows_in_chunks(model):
+def test_a_million_rows_in_chunks_come_near_the_best_classifier(model):
     rng = np.random.RandomState(0)
     centres = 2 * rng.standard_normal((5, 20))
 
@@ -124,20 +120,23 @@ def test_a_million_rows_in_chunks(model):
     for _ in range(100):
         model.partial_fit(*draw(10_000), classes=np.arange(5))
     assert model.n_iter_ == len(model.loss_curve_) == 100
-    # the classes are normal with one covariance, so the line is the best that there is
+    # the best classifier: the classes are normal with equal covariances
     best = ((X_test[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
     assert model.score(X_test, y_test) > (best == y_test).mean() - 0.01
     assert model.loss_curve_[-1] < 0.6 * model.loss_curve_[0]
     assert {a.dtype for a in parameters(model)} == {np.dtype(np.float32)}
 
 
+# ---- refused parameters
+
+
 @every_case
-def test_partial_fit_is_there_for_batches_alone(model_class, solver):
+def test_partial_fit_exists_for_batch_solvers_only(model_class, solver):
     assert hasattr(model_class(solver=solver), "partial_fit") == (solver in ("sgd", "adam"))
 
 
 @every_class
-def test_partial_fit_says_which_solvers_take_batches(model_class):
+def test_the_missing_method_names_the_batch_solvers(model_class):
     with pytest.raises(AttributeError, match="'adam' or 'sgd'. Got solver='lbfgs'"):
         model_class(solver="lbfgs").partial_fit  # noqa: B018
 
@@ -153,10 +152,13 @@ def test_partial_fit_says_which_solvers_take_batches(model_class):
     ],
 )
 @every_class
-def test_partial_fit_refuses_what_it_cannot_know(model_class, name, value, allowed):
+def test_parameters_that_need_all_rows_are_refused(model_class, name, value, allowed):
     model = model_class(solver="adam", **{name: value})
     with pytest.raises(ValueError, match=f"partial_fit .*{name}=.*Set {name} to {allowed}, or"):
         model.partial_fit(*wine(), classes=[0, 1, 2])
+
+
+# ---- classes
 
 
 @pytest.mark.parametrize(
@@ -169,7 +171,7 @@ def test_partial_fit_refuses_what_it_cannot_know(model_class, name, value, allow
     ],
 )
 @every_class
-def test_partial_fit_checks_classes(model_class, y, classes, message):
+def test_classes_are_checked(model_class, y, classes, message):
     X, _ = wine()
     model = model_class(solver="sgd")
     with pytest.raises(ValueError, match=message):
@@ -194,17 +196,16 @@ def test_partial_fit_checks_classes(model_class, y, classes, message):
     ],
     ids=str,
 )
-@every_class
-def test_partial_fit_refuses_as_classes_what_fit_refuses_as_y(model_class, classes, message):
+def test_classes_that_fit_refuses_as_y_are_refused(classes, message):
     X, _ = wine()
-    model = model_class(solver="sgd")
+    model = SoftmaxClassifier(solver="sgd")
     with pytest.raises(ValueError, match=f"(?s)classes.*{message}"):
         model.partial_fit(X[:2], [0, 1], classes=classes)
     assert not hasattr(model, "classes_")
     assert not hasattr(model, "n_features_in_")
     if np.ndim(classes) == 1:
         with pytest.raises(ValueError, match=message):
-            model.fit(X[:3], classes)  # fit refuses it as well
+            model.fit(X[:3], classes)
 
 
 @pytest.mark.parametrize(
@@ -223,21 +224,20 @@ def test_partial_fit_refuses_as_classes_what_fit_refuses_as_y(model_class, class
     ids=repr,
 )
 @ends_early
-@every_class
-def test_partial_fit_takes_as_classes_what_fit_takes_as_y(model_class, classes):
+def test_classes_that_fit_accepts_as_y_are_accepted(classes):
     X = wine()[0][: len(classes)]
-    fitted = model_class(solver="sgd", max_iter=1, tol=0).fit(X, classes)
-    model = model_class(solver="sgd").partial_fit(X, classes, classes=classes)
+    fitted = SoftmaxClassifier(solver="sgd", max_iter=1, tol=0).fit(X, classes)
+    model = SoftmaxClassifier(solver="sgd").partial_fit(X, classes, classes=classes)
     assert_array_equal(model.classes_, fitted.classes_, strict=True)
     assert set(model.predict(X)) <= set(fitted.classes_)
 
 
 @every_class
-def test_partial_fit_keeps_to_its_classes(model_class):
+def test_later_calls_must_keep_to_the_classes(model_class):
     X, y = wine()
     model = model_class(solver="sgd", random_state=0).partial_fit(X, y, classes=[2, 0, 1])
     assert_array_equal(model.classes_, [0, 1, 2])
-    model.partial_fit(X, y, classes=[1, 2, 0])  # the same ones in any order
+    model.partial_fit(X, y, classes=[1, 2, 0])  # in any order
     with pytest.raises(ValueError, match=r"classes=\[0, 1, 2, 3\]"):
         model.partial_fit(X, y, classes=[0, 1, 2, 3])
     with pytest.raises(ValueError, match=r"y must hold labels among .* got \[7\]"):
@@ -247,7 +247,7 @@ def test_partial_fit_keeps_to_its_classes(model_class):
 
 
 @every_class
-def test_partial_fit_goes_on_from_weights_set_by_hand(model_class):
+def test_training_continues_from_weights_set_by_hand(model_class):
     X, y = wine()
     fitted = model_class(solver="sgd", random_state=0).partial_fit(X, y, classes=[0, 1, 2])
     by_hand = clone(fitted)

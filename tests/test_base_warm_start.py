@@ -1,6 +1,7 @@
-"""Fits that go on from an earlier one, also where that was changed."""
+"""Fits that continue from an earlier one, also after changes of parameters and weights."""
 
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,15 +11,15 @@ from helpers import (
     every_case,
     every_class,
     first_order,
+    make_model,
     parameters,
     plain_objective,
+    plain_scores,
     raise_late,
     scaled,
-    solvers_of,
     wine,
 )
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.special import log_softmax
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -28,12 +29,10 @@ from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 
 
 @ends_early
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @every_class
 @first_order
-def test_fifty_and_fifty_are_a_hundred(model_class, solver, dtype):
+def test_fifty_iterations_twice_are_a_hundred(model_class, solver):
     X, y = scaled("wine")
-    X = X.astype(dtype)
     model = model_class(
         solver=solver,
         schedule="constant",
@@ -54,12 +53,9 @@ def test_fifty_and_fifty_are_a_hundred(model_class, solver, dtype):
         assert halves.partial_fit(X, y).n_iter_ == 51
 
 
-@pytest.mark.parametrize("solver", ["gd", "sgd", "adam", "lbfgs", "newton", "auto"])
-@every_class
-def test_n_iter_counts_a_call_and_max_iter_is_warned_of(model_class, solver):
+@every_case
+def test_n_iter_counts_one_call_which_warns_at_max_iter(model_class, solver):
     X, y = scaled("wine")
-    if solver not in solvers_of(model_class):
-        return
     model = model_class(solver=solver, schedule="constant", warm_start=True, random_state=0)
     for n_iter, reg in [(2, 1e-3), (3, 1e-6)]:
         model.set_params(max_iter=n_iter, reg=reg)
@@ -71,27 +67,15 @@ def test_n_iter_counts_a_call_and_max_iter_is_warned_of(model_class, solver):
 
 
 @ends_early
-@every_class
-def test_warm_start_begins_where_the_last_fit_ended(model_class):
+@every_case
+def test_a_warm_start_begins_where_the_last_fit_ended(model_class, solver):
     X, y = scaled("wine")
-    for solver in solvers_of(model_class):
-        model = model_class(0.1 if model_class is SoftmaxClassifier else 5, solver=solver)
-        model.set_params(random_state=0, warm_start=True, max_iter=200)
-        first = model.fit(X, y).loss_
-        n_before = model.n_iter_
-        assert model.fit(X, y).loss_ <= first * (1 + 1e-3)
-        if solver == "gd":
-            assert model.loss_curve_[n_before] == pytest.approx(first, rel=1e-12)
-
-
-@ends_early
-@every_class
-def test_without_warm_start_each_fit_begins_anew(model_class):
-    X, y = scaled("wine")
-    model = model_class(solver="adam", max_iter=3, random_state=0).fit(X, y)
-    first = [a.copy() for a in parameters(model)]
-    for a, b in zip(parameters(model.fit(X, y)), first, strict=True):
-        assert_array_equal(a, b)
+    model = make_model(model_class, solver, warm_start=True, max_iter=200)
+    first = model.fit(X, y).loss_
+    n_before = model.n_iter_
+    assert model.fit(X, y).loss_ <= first * (1 + 1e-3)
+    if solver == "gd":
+        assert model.loss_curve_[n_before] == pytest.approx(first, rel=1e-12)
 
 
 @ends_early
@@ -104,14 +88,9 @@ def test_without_warm_start_each_fit_begins_anew(model_class):
         (lambda X, y: (X, y), {"hidden_size": 6}),
     ],
 )
-@every_class
-def test_warm_start_refuses_another_shape(model_class, change, params):
+def test_a_warm_start_refuses_other_classes_columns_and_widths(change, params):
     X, y = scaled("wine")
-    model = model_class(reg=1e-3, solver="adam", max_iter=3, warm_start=True, random_state=0).fit(
-        X, y
-    )
-    if not params.keys() <= model.get_params().keys():
-        return  # the linear model has no hidden_size
+    model = TwoLayerNetClassifier(5, max_iter=3, warm_start=True, random_state=0).fit(X, y)
     probability = model.predict_proba(X)
     with pytest.raises(ValueError, match=r"warm_start"):
         model.set_params(**params).fit(*change(X, y))
@@ -120,7 +99,7 @@ def test_warm_start_refuses_another_shape(model_class, change, params):
 
 @ends_early
 @every_class
-def test_warm_start_with_another_solver_keeps_the_weights(model_class):
+def test_a_warm_start_with_another_solver_keeps_the_weights(model_class):
     X, y = scaled("wine")
     model = model_class(solver="adam", warm_start=True, random_state=0).fit(X, y)
     loss = model.loss_
@@ -130,7 +109,7 @@ def test_warm_start_with_another_solver_keeps_the_weights(model_class):
 
 @ends_early
 @every_class
-def test_curves_go_on_with_or_without_a_validation_set(model_class):
+def test_curves_continue_with_and_without_a_validation_set(model_class):
     X, y = scaled("wine")
     model = model_class(solver="sgd", max_iter=5, tol=0, warm_start=True, random_state=0)
     model.fit(X, y).fit(X, y, X_val=X, y_val=y)
@@ -143,7 +122,7 @@ def test_curves_go_on_with_or_without_a_validation_set(model_class):
 
 
 @pytest.mark.parametrize("solver", ["newton", "lbfgs"])
-def test_a_proof_at_the_last_step_is_the_reason(solver):
+def test_tol_reached_at_max_iter_is_the_reason(solver):
     X, y = scaled("wine")
     n_iter = SoftmaxClassifier(solver=solver).fit(X, y).n_iter_
     model = SoftmaxClassifier(solver=solver, max_iter=n_iter, warm_start=True).fit(X, y)
@@ -154,57 +133,51 @@ def test_a_proof_at_the_last_step_is_the_reason(solver):
     assert model.stop_reason_ == "max_iter"
 
 
-# ---- parameters set and weights edited between fits
+# ---- an activation set between fits
 
 
-def hidden_of(z, activation):
-    return np.tanh(z) if activation == "tanh" else np.maximum(z, 0)
-
-
-def scores_by(model, X, activation):
-    hidden = hidden_of(X @ model.coefs_[0] + model.intercepts_[0], activation)
-    return hidden @ model.coefs_[1] + model.intercepts_[1]
+def scores_of(model, X, activation):
+    return plain_scores(SimpleNamespace(**vars(model) | {"activation": activation}), X)
 
 
 @ends_early
-class TestActivationSetBetweenFits:
-    @pytest.mark.parametrize("solver", ["adam", "sgd", "gd", "lbfgs"])
-    @pytest.mark.parametrize("scale", [1.0, 100.0])
-    def test_warm_fit(self, solver, scale):
-        X, y = wine()
-        X = scale * X
-        model = TwoLayerNetClassifier(
-            5, solver=solver, max_iter=5, warm_start=True, random_state=0
-        )
-        before = model.fit(X, y).predict_proba(X)
-        model.set_params(activation="tanh")
-        assert_array_equal(model.predict_proba(X), before)
-        begin, n_before = scores_by(model, X, "tanh"), model.n_iter_
-        loss = -log_softmax(begin, axis=1)[np.arange(len(y)), y].mean()
-        penalty = model.reg_ / 2 * sum((coef**2).sum() for coef in model.coefs_)
-        model.fit(X, y)
-        if solver in ("gd", "lbfgs"):
-            assert model.loss_curve_[n_before] == pytest.approx(loss + penalty, rel=1e-9)
-        assert_allclose(model.decision_function(X), scores_by(model, X, "tanh"), rtol=1e-9)
-        model.set_params(activation="relu")
-        assert_allclose(model.decision_function(X), scores_by(model, X, "tanh"), rtol=1e-9)
+@pytest.mark.parametrize("solver", ["adam", "gd", "lbfgs"])
+def test_an_activation_takes_effect_at_the_next_warm_fit(solver):
+    X, y = wine()
+    model = TwoLayerNetClassifier(
+        5, solver=solver, dtype="float64", max_iter=5, warm_start=True, random_state=0
+    )
+    before = model.fit(X, y).predict_proba(X)
+    model.set_params(activation="tanh")
+    assert_array_equal(model.predict_proba(X), before)
+    start, n_before = plain_objective(model, X, y), model.n_iter_  # with the new activation
+    model.fit(X, y)
+    if solver in ("gd", "lbfgs"):
+        assert model.loss_curve_[n_before] == pytest.approx(start, rel=1e-9)
+    model.set_params(activation="relu")
+    assert_allclose(model.decision_function(X), scores_of(model, X, "tanh"), rtol=1e-9)
 
-    @pytest.mark.parametrize("solver", ["adam", "sgd"])
-    def test_partial_fit(self, solver):
-        X, y = wine()
-        model = TwoLayerNetClassifier(5, solver=solver, random_state=0)
-        model.partial_fit(X, y, classes=[0, 1, 2]).set_params(activation="tanh")
-        assert_allclose(model.decision_function(X), scores_by(model, X, "relu"), rtol=1e-12)
-        model.partial_fit(X, y)
-        assert_allclose(model.decision_function(X), scores_by(model, X, "tanh"), rtol=1e-12)
 
-    def test_a_failed_fit_leaves_that_of_the_earlier_one(self):
-        X, y = wine()
-        model = TwoLayerNetClassifier(5, max_iter=5, random_state=0).fit(X, y)
-        before = model.predict_proba(X)
-        with pytest.raises(RuntimeError, match="late"):
-            model.set_params(activation="tanh", schedule=raise_late).fit(X, y)
-        assert_array_equal(model.predict_proba(X), before)
+def test_an_activation_takes_effect_at_the_next_partial_fit():
+    X, y = wine()
+    model = TwoLayerNetClassifier(5, random_state=0).partial_fit(X, y, classes=[0, 1, 2])
+    model.set_params(activation="tanh")
+    assert_allclose(model.decision_function(X), scores_of(model, X, "relu"), rtol=1e-12)
+    model.partial_fit(X, y)
+    assert_allclose(model.decision_function(X), scores_of(model, X, "tanh"), rtol=1e-12)
+
+
+@ends_early
+def test_a_failed_fit_keeps_the_activation_of_the_earlier_one():
+    X, y = wine()
+    model = TwoLayerNetClassifier(5, max_iter=5, random_state=0).fit(X, y)
+    before = model.predict_proba(X)
+    with pytest.raises(RuntimeError, match="late"):
+        model.set_params(activation="tanh", schedule=raise_late).fit(X, y)
+    assert_array_equal(model.predict_proba(X), before)
+
+
+# ---- weights edited between fits
 
 
 def edit(model, factor):
@@ -217,93 +190,102 @@ def edit(model, factor):
         model.intercepts_ = [factor * a for a in model.intercepts_]
 
 
+def assert_parameters(model, expected, rtol=1e-12):
+    for now, then in zip(parameters(model), expected, strict=True):
+        assert_allclose(now, then, rtol=rtol)
+
+
 @ends_early
-class TestWeightsEditedBetweenFits:
-    @pytest.mark.parametrize("solver", ["adam", "sgd"])
-    @pytest.mark.parametrize("n_nets", [1, 3])
-    @every_class
-    def test_partial_fit_goes_on_from_them(self, model_class, n_nets, solver):
-        if model_class is SoftmaxClassifier and n_nets > 1:
-            return  # of the net alone
-        X, y = wine()
-        model = model_class(solver=solver, random_state=0)
-        if n_nets > 1:
-            model.set_params(n_nets=n_nets)
-        for _ in range(3):
-            model.partial_fit(X, y, classes=[0, 1, 2])
-        for factor in (0.5, 3.0):
-            edit(model, factor)
-            expected = [a.copy() for a in parameters(model)]
-            # nothing of the old weights' memory moves the new ones
-            model.set_params(learning_rate=1e-300).partial_fit(X, y)
-            for now, then in zip(parameters(model), expected, strict=True):
-                assert_allclose(now, then, rtol=1e-12)
-            assert model.set_params(learning_rate="auto").partial_fit(X, y).n_iter_ > 3
-
-    @every_case
-    @pytest.mark.parametrize("scale", [1.0, 100.0])
-    def test_warm_fit_goes_on_from_them(self, model_class, solver, scale):
-        X, y = wine()
-        X = scale * X
-        model = model_class(solver=solver, max_iter=3, warm_start=True, random_state=0).fit(X, y)
-        for array in parameters(model):
-            array[...] *= 0.5
-        expected, n_before = plain_objective(model, X, y), model.n_iter_
-        model.set_params(max_iter=1, learning_rate=1e-300).fit(X, y)
-        assert model.loss_curve_[n_before] == pytest.approx(expected, rel=1e-6)
-
-    @pytest.mark.parametrize("solver", ["adam", "sgd"])
-    @every_class
-    def test_the_memory_stays_where_they_are_but_set_anew(self, model_class, solver):
-        X, y = wine()
-        model, undisturbed = (
-            model_class(solver=solver, batch_size=40, random_state=0) for _ in range(2)
-        )
-        for _ in range(3):
-            edit(model.partial_fit(X, y, classes=[0, 1, 2]), 1.0)
-            undisturbed.partial_fit(X, y, classes=[0, 1, 2])
-        assert_array_equal(model.predict_proba(X), undisturbed.predict_proba(X))
-
-    @every_class
-    def test_the_memory_goes_with_the_scale_of_the_columns(self, model_class):
-        X, y = wine()
-        X = 100 * X
-        model = model_class(solver="sgd", max_iter=3, warm_start=True, random_state=0).fit(X, y)
-        expected = [a.copy() for a in parameters(model)]
-        # a velocity in scaled columns says nothing of the steps of partial_fit, in raw ones
-        model.set_params(learning_rate=1e-300).partial_fit(X, y)
-        for now, then in zip(parameters(model), expected, strict=True):
-            assert_allclose(now, then, rtol=1e-12)
-
-    @every_class
-    def test_the_order_of_the_batches_goes_on(self, model_class):
-        X, y = wine()
-        model = model_class(solver="sgd", batch_size=40, random_state=0)
+@pytest.mark.parametrize(
+    "model",
+    [
+        SoftmaxClassifier(solver="sgd", random_state=0),
+        TwoLayerNetClassifier(solver="adam", random_state=0),
+        TwoLayerNetClassifier(solver="sgd", n_nets=3, random_state=0),
+    ],
+    ids=str,
+)
+def test_partial_fit_continues_from_edited_weights_with_a_new_state(model):
+    X, y = wine()
+    model = clone(model)
+    for _ in range(3):
         model.partial_fit(X, y, classes=[0, 1, 2])
-        first = [a.copy() for a in parameters(model)]
-        results = []
-        for _ in range(2):
-            for array, value in zip(parameters(model), first, strict=True):
-                array[...] = value
-            array[...] += 1e-12
-            model.partial_fit(X, y)
-            results.append(parameters(model)[0].copy())
-        assert not np.allclose(*results, rtol=1e-6)
+    for factor in (0.5, 3.0):
+        edit(model, factor)
+        expected = [a.copy() for a in parameters(model)]
+        # the old optimizer state would move the weights
+        assert_parameters(model.set_params(learning_rate=1e-300).partial_fit(X, y), expected)
+        assert model.set_params(learning_rate="auto").partial_fit(X, y).n_iter_ > 3
 
-    @pytest.mark.parametrize(("value", "dtype"), [(np.nan, float), (1e300, np.float32)])
-    @every_class
-    def test_weights_that_are_not_finite(self, model_class, value, dtype):
-        X, y = wine()
-        X = X.astype(dtype)
-        model = model_class(solver="sgd", random_state=0).partial_fit(X, y, classes=[0, 1, 2])
-        edit(model, np.float64(value))
-        with pytest.raises(ValueError, match=r"partial_fit .*weights .*NaN or infinity"):
-            model.partial_fit(X, y)
+
+@ends_early
+@every_case
+@pytest.mark.parametrize("scale", [1.0, 100.0])
+def test_a_warm_fit_continues_from_edited_weights(model_class, solver, scale):
+    X, y = wine()
+    X = scale * X
+    model = model_class(solver=solver, max_iter=3, warm_start=True, random_state=0).fit(X, y)
+    for array in parameters(model):
+        array[...] *= 0.5
+    expected, n_before = plain_objective(model, X, y), model.n_iter_
+    model.set_params(max_iter=1, learning_rate=1e-300).fit(X, y)
+    assert model.loss_curve_[n_before] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@every_class
+def test_weights_set_to_equal_values_keep_the_state(model_class, solver):
+    X, y = wine()
+    model, undisturbed = (
+        model_class(solver=solver, batch_size=40, random_state=0) for _ in range(2)
+    )
+    for _ in range(3):
+        edit(model.partial_fit(X, y, classes=[0, 1, 2]), 1.0)
+        undisturbed.partial_fit(X, y, classes=[0, 1, 2])
+    assert_array_equal(model.predict_proba(X), undisturbed.predict_proba(X))
+
+
+@ends_early
+@every_class
+def test_the_state_is_dropped_with_the_scaling_of_the_columns(model_class):
+    X, y = wine()
+    X = 100 * X
+    model = model_class(solver="sgd", max_iter=3, warm_start=True, random_state=0).fit(X, y)
+    expected = [a.copy() for a in parameters(model)]
+    # partial_fit trains on the original columns
+    assert_parameters(model.set_params(learning_rate=1e-300).partial_fit(X, y), expected)
+
+
+@every_class
+def test_edited_weights_do_not_restart_the_batch_order(model_class):
+    X, y = wine()
+    model = model_class(solver="sgd", batch_size=40, random_state=0)
+    model.partial_fit(X, y, classes=[0, 1, 2])
+    first = [a.copy() for a in parameters(model)]
+    results = []
+    for _ in range(2):
+        for array, value in zip(parameters(model), first, strict=True):
+            array[...] = value
+        array[...] += 1e-12
+        model.partial_fit(X, y)
+        results.append(parameters(model)[0].copy())
+    assert not np.allclose(*results, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(np.nan, float), (1e300, np.float32)])
+@every_class
+def test_edited_weights_must_be_finite(model_class, value, dtype):
+    X, y = wine()
+    X = X.astype(dtype)
+    model = model_class(solver="sgd", random_state=0).partial_fit(X, y, classes=[0, 1, 2])
+    edit(model, np.float64(value))
+    with pytest.raises(ValueError, match=r"partial_fit .*weights .*NaN or infinity"):
+        model.partial_fit(X, y)
 
 
 @ends_early
 @pytest.mark.parametrize("first", [{"solver": "gd"}, {"solver": "lbfgs"}, {"shuffle": False}])
-def test_batches_after_a_fit_without_them_follow_random_state(first):
+def test_batches_after_a_fit_without_shuffling_follow_random_state(first):
     X, y = scaled("wine")
 
     def fit():

@@ -70,5 +70,7 @@ def test_what_has_no_curve_is_refused():
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"LossCurveDisplay requires matplotlib.*sklearn-toynn\[plot\]"):
+    with pytest.raises(
+        ImportError, match=r"LossCurveDisplay requires matplotlib.*sklearn-toynn\[plot\]"
+    ):
         LossCurveDisplay.from_estimator(SoftmaxClassifier().fit(X, y))
