@@ -12,24 +12,26 @@ from helpers import (
     assert_close,
     assert_dtype,
     assert_same_bits,
-    both_classes,
+    ends_early,
     every_model,
-    parameters,
     plain_objective,
     wine,
+    with_entry,
 )
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.datasets import load_digits, load_iris
+from sklearn.datasets import load_digits
 from sklearn.utils.fixes import parse_version
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from sklearn_toynn import SoftmaxClassifier
 
-# for fits whose end at `max_iter` is beside the point
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = ends_early
+
+X, y = wine()
+DIGITS = load_digits(return_X_y=True)[0][:200]
 
 
 # ---- dtypes
@@ -37,32 +39,23 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @every_model
-def test_float32_stays_float32(model, dtype):
-    X, y = wine()
+def test_the_dtype_of_the_rows_is_that_of_the_model(model, dtype):
     fitted = clone(model).fit(X.astype(dtype), y)
     assert_dtype(fitted, X.astype(dtype), dtype)
-    # X of the other dtype does not change what the parameters are
+    # also for rows of the other dtype
     assert_dtype(fitted, X.astype(np.float32), dtype)
     assert_dtype(fitted, X, dtype)
     assert_allclose(fitted.predict_proba(X), fitted.predict_proba(X.astype("f4")), atol=1e-5)
     assert_allclose(fitted.loss_, plain_objective(fitted, X, y), rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["weights", "class_weight", "validation", "early_stopping"])
 @every_model
-def test_float32_stays_float32_with_float64_beside_it(model, kind):
-    X, y = wine()
+def test_float64_weights_and_validation_rows_do_not_change_the_dtype(model):
+    w = np.linspace(0.5, 2, len(y))
+    model = clone(model).set_params(class_weight={0: 1.5, 1: 1.0, 2: 0.7})
     X32 = X.astype(np.float32)
-    model = clone(model)
-    if kind == "weights":
-        model.fit(X32, y, sample_weight=np.linspace(0.5, 2, len(y)))
-    elif kind == "class_weight":
-        model.set_params(class_weight={0: 1.5, 1: 1.0, 2: 0.7}).fit(X32, y)
-    elif kind == "validation":
-        model.fit(X32, y, X_val=X, y_val=y)
-    else:
-        model.set_params(early_stopping=True).fit(X32, y)
-    assert_dtype(model, X32, np.float32)
+    assert_dtype(model.fit(X32, y, w, X_val=X, y_val=y, sample_weight_val=w), X32, np.float32)
+    assert_dtype(model.set_params(early_stopping=True).fit(X32, y, w), X32, np.float32)
 
 
 @pytest.mark.parametrize(
@@ -75,36 +68,24 @@ def test_float32_stays_float32_with_float64_beside_it(model, kind):
         lambda X: X.astype(">f8"),
         lambda X: X.astype(">i4"),
         lambda X: X.astype(object),
+        lambda X: X > 4,
         lambda X: X.tolist(),
         lambda X: pd.DataFrame(X.astype(int)),
         lambda X: pl.DataFrame(X.astype(int), orient="row"),
     ],
-    ids=["int", "uint8", "f2", "longdouble", ">f8", ">i4", "object", "list", "pandas", "polars"],
 )
-@both_classes
-def test_anything_else_is_float64(model, as_other):
-    X, y = load_digits(return_X_y=True)  # whole numbers to 16, so that every dtype holds them
-    X, y = X[:200], y[:200]
-    fitted = clone(model).fit(as_other(X), y)
-    assert_dtype(fitted, as_other(X), np.float64)
-    assert_close(fitted, clone(model).fit(X, y))  # a frame lies column by column
+def test_other_numbers_become_float64(as_other):
+    codes = np.arange(200) % 3
+    given = as_other(DIGITS)
+    fitted = SoftmaxClassifier().fit(given, codes)
+    assert_dtype(fitted, given, np.float64)
+    assert_close(fitted, SoftmaxClassifier().fit(np.array(given, float), codes))
 
 
-@both_classes
-def test_bool_is_float64(model):
-    X, y = load_digits(return_X_y=True)
-    X, y = X[:200] > 4, y[:200]
-    fitted = clone(model).fit(X, y)
-    assert_dtype(fitted, X, np.float64)
-    assert_same_bits(fitted, clone(model).fit(X.astype(float), y))
-
-
-@both_classes
-def test_big_endian_float32_is_not_read_backwards(model):
-    X, y = wine()
-    fitted = clone(model).fit(X.astype(">f4"), y)
-    assert parameters(fitted)[0].dtype.isnative
-    assert_close(fitted, clone(model).fit(X.astype("<f4"), y), rtol=1e-2, atol=1e-3)
+def test_big_endian_float32_is_read_in_its_byte_order():
+    fitted, native = (SoftmaxClassifier().fit(X.astype(dtype), y) for dtype in (">f4", "<f4"))
+    assert fitted.coef_.dtype.isnative
+    assert_close(fitted, native, rtol=1e-2, atol=1e-3)
 
 
 # ---- labels
@@ -115,7 +96,6 @@ def test_big_endian_float32_is_not_read_backwards(model):
     [
         (["a", "bb", "ccc"], np.asarray),
         ([-7, 0, 1000], np.asarray),
-        ([-3, -2, -1], np.asarray),
         ([0.0, 1.0, 2.0], np.asarray),
         ([0, 1, 2], partial(np.asarray, dtype=np.uint8)),
         (["a", "bb", "ccc"], partial(np.asarray, dtype=object)),
@@ -130,37 +110,23 @@ def test_big_endian_float32_is_not_read_backwards(model):
         (["a", "bb", "ccc"], lambda y: pl.Series(y, dtype=pl.Categorical)),
     ],
 )
-@both_classes
-def test_labels(model, labels, as_y):
-    X, codes = wine()
-    y = as_y(np.asarray(labels)[codes].tolist())
-    fitted = clone(model).fit(X, y)
+def test_labels_of_any_kind(labels, as_y):
+    given = as_y(np.asarray(labels)[y].tolist())
+    model = SoftmaxClassifier(solver="adam", max_iter=5, random_state=0)
+    plain = clone(model).fit(X, y, X_val=X, y_val=y)
+    fitted = model.fit(X, given, X_val=X, y_val=given)
     assert list(fitted.classes_) == labels
-    plain = clone(model).fit(X, codes)
     assert_same_bits(fitted, plain)
-    expected = np.asarray(labels)[plain.predict(X)]
-    assert_array_equal(fitted.predict(X), expected)
-    assert fitted.score(X, y) == plain.score(X, codes)
-
-
-@both_classes
-def test_boolean_labels(model):
-    X, y = wine()
-    fitted = clone(model).fit(X, y == 1)
-    assert_array_equal(fitted.classes_, [False, True])
-    assert fitted.classes_.dtype == bool
-    assert fitted.predict(X).dtype == bool
-    assert_same_bits(fitted, clone(model).fit(X, (y == 1).astype(int)))
-
-
-@pytest.mark.parametrize("as_y", [np.asarray, pd.Series, pd.Categorical, pl.Series])
-@both_classes
-def test_labels_of_a_validation_set(model, as_y):
-    X, codes = wine()
-    y = as_y(np.array(["x", "y", "z"])[codes].tolist())
-    fitted = clone(model).fit(X, y, X_val=X[:100], y_val=y[:100])
-    plain = clone(model).fit(X, codes, X_val=X[:100], y_val=codes[:100])
     assert fitted.validation_loss_curve_ == plain.validation_loss_curve_
+    assert_array_equal(fitted.predict(X), np.asarray(labels)[plain.predict(X)])
+    assert fitted.score(X, given) == plain.score(X, y)
+
+
+def test_boolean_labels():
+    fitted = SoftmaxClassifier().fit(X, y == 1)
+    assert_array_equal(fitted.classes_, [False, True])
+    assert fitted.classes_.dtype == fitted.predict(X).dtype == bool
+    assert_same_bits(fitted, SoftmaxClassifier().fit(X, (y == 1).astype(int)))
 
 
 # ---- names of columns
@@ -181,52 +147,35 @@ FRAMES = [
 
 
 @pytest.mark.parametrize("frame", FRAMES, ids=["pandas", "polars"])
-@both_classes
-def test_names_of_columns(model, frame):
-    X, y = load_iris(return_X_y=True)
-    names = ["sepal length", "sepal width", "petal length", "petal width"]
-    fitted = clone(model).fit(frame(X, columns=names), y)
-    assert_array_equal(fitted.feature_names_in_, names)
-    assert fitted.n_features_in_ == 4
-    assert_array_equal(fitted.predict(frame(X, columns=names)), clone(model).fit(X, y).predict(X))
+def test_names_of_columns_are_kept_and_checked(frame):
+    rows, (*names, _) = X[:, :4], list("abcde")
+    named, other = frame(rows, columns=names), frame(rows, columns=["other", *names[1:]])
+    model = SoftmaxClassifier(solver="sgd", random_state=0).fit(named, y)
+    assert_array_equal(model.feature_names_in_, names)
+    assert model.n_features_in_ == 4
+    assert_array_equal(model.predict(named), clone(model).fit(rows, y).predict(rows))
     with pytest.warns(UserWarning, match="X does not have valid feature names"):
-        fitted.predict(X)
+        model.predict(rows)
     with pytest.raises(ValueError, match="feature names should match"):
-        fitted.predict(frame(X, columns=["other", *names[1:]]))
+        model.predict(other)
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.partial_fit(other, y)
     with pytest.raises(ValueError, match="names must be in the same order"):
-        fitted.predict_proba(frame(X[:, ::-1], columns=names[::-1]))
+        model.predict_proba(frame(rows[:, ::-1], columns=names[::-1]))
     with pytest.raises(ValueError, match="feature names should match"):
-        fitted.fit(
-            frame(X, columns=names), y, X_val=frame(X, columns=["other", *names[1:]]), y_val=y
-        )
-    # a refit on an array forgets them
-    assert not hasattr(fitted.fit(X, y), "feature_names_in_")
+        model.fit(named, y, X_val=other, y_val=y)
+    # a fit to an array drops them
+    assert not hasattr(model.fit(rows, y), "feature_names_in_")
     with pytest.warns(UserWarning, match="fitted without feature names"):
-        fitted.predict(frame(X, columns=names))
-
-
-@pytest.mark.parametrize("frame", FRAMES, ids=["pandas", "polars"])
-def test_names_of_columns_in_partial_fit(frame):
-    X, y = load_iris(return_X_y=True)
-    model = SoftmaxClassifier(solver="sgd", random_state=0)
-    model.partial_fit(frame(X, columns=list("abcd")), y, classes=[0, 1, 2])
-    assert_array_equal(model.feature_names_in_, list("abcd"))
-    with pytest.raises(ValueError, match="feature names should match"):
-        model.partial_fit(frame(X, columns=list("abce")), y)
+        model.predict(named)
 
 
 # ---- values that scikit-learn refuses
 
 
-def with_value(X, value):
-    X = X.copy()
-    X[3, 5] = value
-    return X
-
-
 ROWS = {
-    "NaN": partial(with_value, value=np.nan),
-    "infinity": partial(with_value, value=-np.inf),
+    "NaN": lambda X: with_entry(X, (3, 5), np.nan),
+    "infinity": lambda X: with_entry(X, (3, 5), -np.inf),
     "one column less": lambda X: X[:, 1:],
     "one column more": lambda X: np.hstack([X, X[:, :1]]),
     "one row as 1-D": lambda X: X[0],
@@ -237,13 +186,11 @@ ROWS = {
 }
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("kind", ROWS)
 @pytest.mark.parametrize("method", ["fit", "partial_fit", "predict", "predict_proba"])
-def test_rows_are_refused_as_by_scikit_learn(method, kind, dtype):
-    X, y = wine()
+def test_rows_are_refused_as_by_scikit_learn(method, kind):
     model = SoftmaxClassifier(solver="adam").fit(X, y)
-    rows = ROWS[kind](X.astype(dtype))
+    rows = ROWS[kind](X)
     if method == "fit" and kind.startswith("one column"):
         assert model.fit(rows, y).n_features_in_ == rows.shape[1]
         return
@@ -258,31 +205,28 @@ def test_rows_are_refused_as_by_scikit_learn(method, kind, dtype):
     assert str(ours.value) == str(theirs.value)
 
 
-@pytest.mark.parametrize("labels", [lambda y: y[1:], lambda y: y + 0.5, lambda y: y + 0j])
+@pytest.mark.parametrize("labels", [y[1:], y + 0.5, y + 0j])
 def test_labels_are_refused_as_by_scikit_learn(labels):
-    X, y = wine()
     with pytest.raises(ValueError) as theirs:  # noqa: PT011
-        check_classification_targets(validate_data(SoftmaxClassifier(), X, labels(y))[1])
+        check_classification_targets(validate_data(SoftmaxClassifier(), X, labels)[1])
     with pytest.raises(ValueError, match=re.escape(str(theirs.value))):
-        SoftmaxClassifier().fit(X, labels(y))
+        SoftmaxClassifier().fit(X, labels)
 
 
-def test_rows_whose_sum_overflows_are_taken():
-    X, y = wine()
-    X = X.astype(np.float32)
-    model = SoftmaxClassifier(reg=1e3).fit(X, y)  # of small weights
-    X[:2, 0] = 3e38
-    assert np.isfinite(model.decision_function(X)).all()
+def test_rows_whose_sum_overflows_are_accepted():
+    X32 = X.astype(np.float32)
+    model = SoftmaxClassifier(reg=1e3).fit(X32, y)  # has small weights
+    X32[:2, 0] = 3e38
+    assert np.isfinite(model.decision_function(X32)).all()
 
 
-def test_rows_are_not_looked_through_where_that_is_switched_off():
-    X, y = wine()
+def test_assume_finite_skips_the_check_of_values():
     model = SoftmaxClassifier().fit(X, y)
     with sklearn.config_context(assume_finite=True):
-        assert np.isnan(model.predict_proba(with_value(X, np.nan))[3]).all()
+        assert np.isnan(model.predict_proba(with_entry(X, (3, 5), np.nan))[3]).all()
 
 
-# ---- how X lies in memory
+# ---- layouts in memory
 
 
 def as_memmap(X, path):
@@ -296,35 +240,31 @@ def as_read_only(X):
     return X
 
 
-def as_columns_apart(X):
-    wide = np.full((len(X), 2 * X.shape[1]), 1e9)
-    wide[:, ::2] = X
-    return wide[:, ::2]
-
-
-def as_rows_apart(X):
-    return np.repeat(X, 2, axis=0)[::2]
+def as_rows_and_columns_apart(X):
+    wide = np.full((2 * len(X), 2 * X.shape[1]), 1e9)
+    wide[::2, ::2] = X
+    return wide[::2, ::2]
 
 
 LAYOUTS = {
     "fortran": np.asfortranarray,
-    "columns apart": as_columns_apart,
-    "rows apart": as_rows_apart,
-    "both apart": lambda X: as_rows_apart(as_columns_apart(X)),
+    "rows and columns apart": as_rows_and_columns_apart,
     "reversed": lambda X: np.ascontiguousarray(X[::-1, ::-1])[::-1, ::-1],
-    "read-only": as_read_only,
 }
 
 
 @pytest.mark.parametrize("layout", [*LAYOUTS, "memmap"])
 @every_model
-def test_layout_in_memory(model, layout, tmp_path):
-    X, y = wine()
+def test_the_layout_in_memory_changes_nothing(model, layout, tmp_path):
     given = as_memmap(X, tmp_path / "X.npy") if layout == "memmap" else LAYOUTS[layout](X)
     w = as_read_only(np.linspace(0.5, 2, len(y)))
-    y, before = as_read_only(y), given.copy()
-    fitted = clone(model).fit(given, y, sample_weight=w, X_val=given, y_val=y, sample_weight_val=w)
-    plain = clone(model).fit(X, y, sample_weight=w, X_val=X, y_val=y, sample_weight_val=w)
+    labels, before = as_read_only(y), given.copy()
+
+    def fit(X):
+        data = {"X_val": X, "y_val": labels, "sample_weight_val": w}
+        return clone(model).fit(X, labels, w, **data)
+
+    fitted, plain = fit(given), fit(X)
     assert_close(fitted, plain)
     assert_allclose(fitted.predict_proba(given), plain.predict_proba(X), rtol=1e-6)
     assert_array_equal(given, before)
@@ -333,7 +273,7 @@ def test_layout_in_memory(model, layout, tmp_path):
 
 
 def at_an_odd_address(values):
-    """Return a copy that lies as one may that came over a wire."""
+    """Return a copy at an address that is not aligned, as in a received buffer."""
     copy = np.empty(values.nbytes + 1, np.uint8)[1:].view(values.dtype).reshape(values.shape)
     copy[...] = values
     assert not copy.flags.aligned
@@ -342,8 +282,7 @@ def at_an_odd_address(values):
 
 @pytest.mark.parametrize("container", ["array", "csr", "csc"])
 @every_model
-def test_odd_addresses_do_not_change_a_bit(model, container):
-    X, y = wine()
+def test_unaligned_arrays_give_the_same_bits(model, container):
     plain, given = X, at_an_odd_address(X)
     if container != "array":
         plain = sparse.csr_array(X).asformat(container)
@@ -356,26 +295,22 @@ def test_odd_addresses_do_not_change_a_bit(model, container):
 
 @every_model
 def test_arguments_are_not_changed(model):
-    X, y = wine()
-    w, init = np.linspace(0, 2, len(y)), np.random.RandomState(0).randn(13, 3)
-    arguments = [a.copy() for a in (X, y, w, X[:50], y[:50], w[50:100])]
-    class_weight = {0: 2.0, 1: 1.0, 2: 0.5}
+    class_weight, init = {0: 2.0, 1: 1.0, 2: 0.5}, np.random.RandomState(0).randn(13, 3)
+    w = np.linspace(0, 2, len(y))
+    arguments = [X, y, w, X[:50], y[:50], w[50:100], init]
+    X_, y_, w_, X_val, y_val, w_val, init_ = (a.copy() for a in arguments)
     model = clone(model).set_params(class_weight=class_weight)
     if isinstance(model, SoftmaxClassifier):
-        model.set_params(init=lambda *_: init)
-    X_, y_, w_, X_val, y_val, w_val = arguments
+        model.set_params(init=lambda *_: init_)
     model.fit(X_, y_, w_, X_val=X_val, y_val=y_val, sample_weight_val=w_val)
     model.predict_proba(X_)
-    for after, before in zip(arguments, (X, y, w, X[:50], y[:50], w[50:100]), strict=True):
+    for after, before in zip((X_, y_, w_, X_val, y_val, w_val, init_), arguments, strict=True):
         assert_array_equal(after, before)
     assert class_weight == {0: 2.0, 1: 1.0, 2: 0.5}
-    assert_array_equal(init, np.random.RandomState(0).randn(13, 3))
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
-def test_results_are_the_callers_own(method):
-    # to write on a result must not change the model
-    X, y = wine()
+def test_writing_to_a_result_does_not_change_the_model(method):
     model = SoftmaxClassifier().fit(X, y)
     first = getattr(model, method)(X)
     expected = first.copy()
