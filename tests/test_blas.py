@@ -1,4 +1,4 @@
-"""BLAS at one thread in a fit, in threads and in forked children."""
+"""BLAS at one thread during a fit, in threads and in forked children."""
 
 import os
 import subprocess
@@ -6,15 +6,12 @@ import sys
 import threading
 
 import pytest
-from helpers import assert_same_bits, ends_early, wine
-from joblib import Parallel, delayed
-from sklearn.base import clone
-from sklearn.datasets import load_digits
+from helpers import ends_early, wine
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn import SoftmaxClassifier
 
-# ---- fork
+pytestmark = ends_early
 
 
 FORKING = """
@@ -39,7 +36,7 @@ def show(where):
 
 def in_child(call):
     if os.fork() == 0:
-        signal.alarm(30)  # a lock that nobody holds would hold the child up
+        signal.alarm(30)  # in case a lock stays locked
         call()
         os._exit(0)
     _, status = os.wait()
@@ -61,14 +58,10 @@ def while_a_thread_fits(inside):
     thread.join()
     show("parent")
 
-print("nobody fits")
-in_child(show_and_fit)
-show("parent")
-
 print("a thread fits")
 while_a_thread_fits(threading.Event())
 
-print("a thread is on its way into a fit")
+print("a thread enters a fit")
 limit, inside = single_threaded_blas._limit, threading.Event()
 
 def slow_limit(n_threads):
@@ -85,23 +78,18 @@ print("a fit forks")
 fit(lambda: in_child(lambda: show("child")) or show("parent"))
 show("parent")
 
-print("a fit forks, and the child goes on with it", flush=True)
+print("a fit forks, and the child continues it", flush=True)
 fit(lambda: os.fork() == 0 or os.wait())
 show("either")
 """
 FORKED = """
-nobody fits
-child 2
-its fit 1
-child 2
-parent 2
 a thread fits
 child 2
 its fit 1
 child 2
 parent 1
 parent 2
-a thread is on its way into a fit
+a thread enters a fit
 child 2
 its fit 1
 child 2
@@ -111,15 +99,16 @@ a fit forks
 child 1
 parent 1
 parent 2
-a fit forks, and the child goes on with it
+a fit forks, and the child continues it
 either 2
 either 2
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_a_forked_child_has_the_blas_threads_of_its_thread():
-    # in a process of its own, as Python warns of a fork among threads
+    # in its own process, because Python warns of forks beside threads
     done = subprocess.run(
         [sys.executable, "-u", "-W", "ignore::DeprecationWarning", "-c", FORKING],
         check=False,
@@ -129,9 +118,6 @@ def test_a_forked_child_has_the_blas_threads_of_its_thread():
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n") == FORKED[1:].split("\n")
-
-
-# ---- the same bits
 
 
 def blas_threads():
@@ -148,7 +134,7 @@ def two_blas_threads():
 
 
 def watching_blas(seen, before=lambda: None):
-    """A model whose fit notes the BLAS threads that it runs with."""
+    """Return a model whose fit appends its number of BLAS threads to a list."""
 
     def schedule(progress):
         before()
@@ -158,9 +144,8 @@ def watching_blas(seen, before=lambda: None):
     return SoftmaxClassifier(solver="gd", max_iter=1, schedule=schedule)
 
 
-@ends_early
 @pytest.mark.parametrize("n_threads", [1, 2])
-def test_blas_runs_at_one_thread_inside_fit(n_threads):
+def test_blas_runs_at_one_thread_during_a_fit(n_threads):
     seen = []
     with threadpool_limits(n_threads, user_api="blas"):
         watching_blas(seen).fit(*wine())
@@ -168,8 +153,7 @@ def test_blas_runs_at_one_thread_inside_fit(n_threads):
     assert seen == [{1}]
 
 
-@ends_early
-def test_blas_setting_comes_back_after_an_exception(two_blas_threads):
+def test_an_exception_restores_the_number_of_blas_threads(two_blas_threads):
     def fail():
         raise RuntimeError("from within")
 
@@ -178,21 +162,9 @@ def test_blas_setting_comes_back_after_an_exception(two_blas_threads):
     assert blas_threads() == {2}
 
 
-@ends_early
-def test_blas_runs_at_one_thread_inside_a_fit_in_another_thread(two_blas_threads):
-    seen = []
-    watching_blas(seen).fit(*wine())
-    thread = threading.Thread(target=watching_blas(seen).fit, args=wine())
-    thread.start()
-    thread.join()
-    assert seen == [{1}, {1}]
-    assert blas_threads() == {2}
-
-
-@ends_early
 @pytest.mark.parametrize("main_is", ["first", "last"])
-def test_overlapping_fits_share_the_blas_limit(main_is, two_blas_threads):
-    # two fits of which the first in is the first out: the other's limit must hold on
+def test_overlapping_fits_share_the_limit(main_is, two_blas_threads):
+    # the fit that starts first ends first, and the limit must still hold for the other
     first_inside, second_inside, first_done = (threading.Event() for _ in range(3))
     seen = []
 
@@ -219,16 +191,3 @@ def test_overlapping_fits_share_the_blas_limit(main_is, two_blas_threads):
     thread.join()
     assert seen == [{1}, {1}]
     assert blas_threads() == {2}
-
-
-@ends_early
-def test_fits_in_many_threads_have_the_bits_of_one(two_blas_threads):
-    X, y = load_digits(return_X_y=True)
-    model = TwoLayerNetClassifier(100, max_iter=2, random_state=0)
-    expected = clone(model).fit(X, y)
-    fitted = Parallel(n_jobs=4, backend="threading")(
-        delayed(clone(model).fit)(X, y) for _ in range(8)
-    )
-    assert blas_threads() == {2}
-    for other in fitted:
-        assert_same_bits(other, expected)

@@ -1,4 +1,4 @@
-"""Entries that docstrings take from those of other classes."""
+"""Entries of docstrings that come from other classes."""
 
 import inspect
 import re
@@ -34,7 +34,7 @@ class Source:
     """
 
 
-def test_entries_are_taken_whole_and_in_order():
+def test_placeholders_become_whole_entries_in_their_order():
     @takes_entries(Source)
     class Taker:
         r"""Takes \{them}.
@@ -69,5 +69,6 @@ def test_no_placeholder_is_left():
         assert not re.search(r"^ *\{[\w, ]+\}$", one.__doc__ or "", re.MULTILINE), one
 
 
-def test_docstrings_may_be_stripped():
+@pytest.mark.slow
+def test_the_package_can_be_imported_without_docstrings():
     subprocess.run([sys.executable, "-OO", "-c", "import sklearn_toynn"], check=True)

@@ -1,4 +1,4 @@
-"""scikit-learn's common checks, over all estimators, every solver and several nets."""
+"""scikit-learn's common checks: of five configurations, and of every solver in the slow tests."""
 
 import warnings
 from unittest import SkipTest
@@ -29,7 +29,7 @@ SLOW = [
     *(SoftmaxClassifier(solver=solver) for solver in solvers_of(SoftmaxClassifier)),
     *(TwoLayerNetClassifier(solver=solver) for solver in SOLVERS),
 ]
-#: How many checks scikit-learn has for such an estimator, by its version: whole, or its beginning.
+#: The number of checks that scikit-learn has for these estimators, by version.
 N_CHECKS = {"1.6.0": 62, "1.6": 63, "1.7": 63, "1.8": 63, "1.9": 64}
 LEAST_N_CHECKS = 50
 

@@ -1,4 +1,4 @@
-"""The public surface is annotated; what a checker makes of it is in typing_cases.py."""
+"""Annotations of public functions; mypy checks typing_cases.py."""
 
 import inspect
 import re
@@ -17,7 +17,7 @@ PUBLIC = {
 
 
 def public_functions(value):
-    """Yield a function, or those that a class of this package defines, or a base of it here."""
+    """Yield a function, or the public methods of a class and its bases in this package."""
     if inspect.isfunction(value):
         yield value
         return
@@ -37,10 +37,10 @@ def test_every_argument_is_annotated(name):
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_help_prints_short_names(name):
+def test_signatures_have_short_names(name):
     for function in public_functions(PUBLIC[name]):
         assert not re.search(r"Union|numpy\.|typing\.", str(inspect.signature(function)))
 
 
-def test_the_package_says_so():
+def test_the_package_has_the_marker_of_typed_packages():
     assert files(sklearn_toynn).joinpath("py.typed").is_file()

@@ -1,4 +1,4 @@
-"""What a type checker is to make of the public surface: mypy reads it, nothing runs it."""
+"""Types of public calls, for a type checker; nothing runs this file."""
 
 from typing import Any, assert_type
 
@@ -24,7 +24,7 @@ from sklearn_toynn.model_selection import (
 X, y = make_spiral(90, noise=0.1, random_state=np.random.RandomState(0))
 assert_type(X, NDArray[np.float64])
 
-# what is fitted is what it was
+# fit returns the type of the estimator
 linear = SoftmaxClassifier(0.1, solver="newton", class_weight={0: 1.0, 1: 2.0})
 assert_type(linear.fit(X, y), SoftmaxClassifier)
 assert_type(TwoLayerNetClassifier(8, "auto").fit(X, y, X_val=X, y_val=y), TwoLayerNetClassifier)
@@ -35,7 +35,7 @@ search = FusedGridSearchCV(TwoLayerNetClassifier(), {"reg": [1e-3, 1e-2]})
 assert_type(search.fit(X, y), FusedGridSearchCV)
 assert_type(FusedRandomizedSearchCV(linear, {"reg": [0.1]}).fit(X, y), FusedRandomizedSearchCV)
 
-# rows come in many containers
+# containers of rows
 linear.fit(X.tolist(), y.tolist(), sample_weight=[1.0] * 90)
 linear.predict(sparse.csr_array(X))
 
@@ -53,7 +53,7 @@ assert_type(one_standard_error({}), int)
 assert_type(SoftmaxClassifierCV().best_estimator_, SoftmaxClassifier)
 show_versions()
 
-# what can't be is an error
+# errors
 SoftmaxClassifier(hidden_size=3)  # type: ignore[call-arg]
 TwoLayerNetClassifier("wide")  # type: ignore[arg-type]
 TwoLayerNetClassifier(max_iter="many")  # type: ignore[arg-type]
