@@ -53,7 +53,8 @@ def test_early_stopping_is_a_split_and_a_validation_set(model_class, splits):
     X, y = wine()
     w = np.random.RandomState(0).uniform(0.1, 5, len(y))
     for solver in solvers_of(model_class):
-        model = model_class(solver=solver, max_iter=10, batch_size=30, random_state=0)
+        params = {"max_iter": 10, "batch_size": 30, "dtype": "float64", "random_state": 0}
+        model = model_class(solver=solver, **params)
         stopped = clone(model).set_params(early_stopping=True, validation_fraction=0.25)
         stopped.fit(X, y, w)
         rows, rows_val = splits[-1]
