@@ -1,8 +1,6 @@
 """What tests of several modules share: solvers, data, formulas, models and comparisons."""
 
-import inspect
 import itertools
-import re
 import warnings
 
 import autograd.numpy as anp
@@ -321,11 +319,3 @@ def linear_objective(coef, intercept, X, y, reg, w=None):
 def random_theta(problem, seed=1):
     theta = np.random.RandomState(seed).standard_normal(problem.shape)
     return theta - theta.mean(axis=0)
-
-
-def docstring_entries(model_class, section):
-    """The entries of a section of a docstring, by name."""
-    text = inspect.getdoc(model_class).split(f"\n{section}\n" + "-" * len(section) + "\n")[1]
-    text = re.split(r"\n\n\w[\w ]*\n-+\n", text)[0]
-    parts = re.split(r"^(?=\w)", text, flags=re.M)
-    return {re.split(" : |\n", part)[0]: part.strip() for part in parts if part.strip()}

@@ -1,7 +1,6 @@
 """The estimators that choose penalty and width by cross-validation."""
 
 import inspect
-import pickle
 import warnings
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 import sklearn
 from helpers import (
     assert_same_bits,
-    docstring_entries,
     ends_early,
     needs_callbacks,
     wine,
@@ -105,20 +103,6 @@ def test_it_has_the_parameters_of_the_plain_one(cv_class):
         plain["n_nets"] = 8
     assert plain.items() <= own.items()
     assert own["scoring"] == "neg_log_loss"
-
-
-@pytest.mark.parametrize("section", ["Parameters", "Attributes"])
-def test_shared_entries_are_documented_alike(section):
-    linear, net = (docstring_entries(cv_class, section) for cv_class in PAIRS)
-    for cv_class, plain_class in PAIRS.items():
-        own, plain = (docstring_entries(c, section) for c in (cv_class, plain_class))
-        of_plain = own.keys() & plain.keys() - {"n_nets", "random_state", "verbose", "reg_"}
-        assert {name: own[name] for name in of_plain} == {name: plain[name] for name in of_plain}
-        if section == "Parameters":
-            assert list(own) == list(inspect.signature(cv_class).parameters)
-    shared = linear.keys() & net.keys() - of_plain - {"regs"}
-    assert len(shared) > 5
-    assert {name: linear[name] for name in shared} == {name: net[name] for name in shared}
 
 
 @every_cv_class
@@ -459,14 +443,6 @@ def test_a_random_state_that_is_no_int_gives_one_seed(cv_class):
     )
     assert_array_equal(one.predict_proba(X), other.predict_proba(X))
     assert isinstance(one.best_estimator_.random_state, int)
-
-
-@every_cv_class
-def test_it_can_be_pickled_and_cloned(cv_class):
-    model = make(cv_class, regs=[0.01]).fit(X, y)
-    loaded = pickle.loads(pickle.dumps(model))
-    assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
-    assert clone(model).get_params() == model.get_params()
 
 
 def interrupt_fit(monkeypatch, n_before):

@@ -11,6 +11,26 @@ import sklearn_toynn
 from sklearn_toynn._docstrings import takes_entries
 
 
+def entries(cls, section):
+    """Return the names of the entries of a section of a docstring."""
+    text = inspect.getdoc(cls).split(f"\n{section}\n" + "-" * len(section) + "\n")[1]
+    text = re.split(r"\n\n\w[\w ]*\n-+\n", text)[0]
+    return re.findall(r"^(\w+) : ", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in sklearn_toynn.__all__ if name.endswith(("Classifier", "CV"))]
+)
+def test_parameters_and_attributes_are_documented(name):
+    cls = getattr(sklearn_toynn, name)
+    assert entries(cls, "Parameters") == list(inspect.signature(cls).parameters)
+    documented = entries(cls, "Attributes")
+    fitted = {name for base in cls.__mro__ for name in vars(base).get("__annotations__", {})}
+    assert len(set(documented)) == len(documented)
+    if not name.endswith("CV"):  # whose attributes are also those of the refitted estimator
+        assert {name for name in fitted if name.endswith("_")} == set(documented)
+
+
 class Source:
     """Has entries.
 
@@ -53,14 +73,9 @@ def test_placeholders_become_whole_entries_in_their_order():
 
 
 def test_an_unknown_entry_raises():
+    Taker = type("Taker", (), {"__doc__": "Takes one.\n\n{second}\n"})
     with pytest.raises(KeyError, match="second"):
-
-        @takes_entries(Source)
-        class Taker:
-            """Takes one.
-
-            {second}
-            """
+        takes_entries(Source)(Taker)
 
 
 def test_no_placeholder_is_left():
