@@ -300,13 +300,7 @@ STALLS = {"early_stopping": True, "schedule": "constant", "max_iter": 1000, "bat
 
 
 def ensemble(**params):
-    defaults = {
-        "hidden_size": 5,
-        "reg": 1e-3,
-        "n_nets": N_NETS,
-        "max_iter": 8,
-        "random_state": 0,
-    }
+    defaults = {"hidden_size": 5, "reg": 1e-3, "n_nets": N_NETS, "max_iter": 8, "random_state": 0}
     return TwoLayerNetClassifier(**(defaults | params))
 
 

@@ -16,11 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import TwoLayerNetClassifier
-from sklearn_toynn._nets.column_scaling import (
-    NetColumnScaling,
-    are_scaled_alike,
-    change_scaling,
-)
+from sklearn_toynn._nets.column_scaling import NetColumnScaling, are_scaled_alike, change_scaling
 from sklearn_toynn._nets.kernels.numpy_kernels import NumpyKernels
 from sklearn_toynn._nets.samples import Samples
 
