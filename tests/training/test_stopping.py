@@ -27,9 +27,10 @@ from sklearn_toynn._training.schedules import SCHEDULES
 from sklearn_toynn._training.solvers import SOLVERS
 from sklearn_toynn._training.stopping import STOP_REASONS
 
-FIRST_ORDER = ["gd", *BATCH_SOLVERS]
+X, y = scaled("wine")
+X_iris, y_iris = load_iris(return_X_y=True)
 
-# ---- by the loss and the gradient
+# ---- stopping rules
 
 
 def stalls_at(curve, tol, n_iter_no_change):
@@ -50,15 +51,8 @@ def stalls_at(curve, tol, n_iter_no_change):
     [("constant", 1e-2, 3), ("plateau", 1e-3, 10), (lambda p: 1 - p, 0.5, 1)],
 )
 def test_batches_stop_when_the_loss_stalls(model_class, solver, schedule, tol, n_iter_no_change):
-    X, y = scaled("wine")
-    model = model_class(
-        solver=solver,
-        schedule=schedule,
-        tol=tol,
-        n_iter_no_change=n_iter_no_change,
-        max_iter=1000,
-        random_state=0,
-    ).fit(X, y)
+    model = model_class(solver=solver, schedule=schedule, tol=tol, max_iter=1000, random_state=0)
+    model.set_params(n_iter_no_change=n_iter_no_change).fit(X, y)
     assert model.n_iter_ < 1000
     assert model.n_iter_ == stalls_at(model.loss_curve_, tol, n_iter_no_change)
 
@@ -73,37 +67,6 @@ def test_cosine_runs_to_max_iter_without_a_warning(model_class, solver):
     model.set_params(warm_start=True)
     assert model.fit(X, y).fit(X, y).n_iter_ == 133
     assert len(model.loss_curve_) == 3 * 133
-
-
-@pytest.mark.parametrize("max_iter", [2, 30])
-@every_batch_solver
-def test_cosine_warns_that_the_loss_still_falls(solver, max_iter):
-    X, y = load_iris(return_X_y=True)
-    model = TwoLayerNetClassifier(8, solver=solver, max_iter=max_iter, random_state=0)
-    with pytest.warns(ConvergenceWarning, match=f"still falling .*max_iter .now {max_iter}"):
-        model.set_params(learning_rate=0.01).fit(X, y)
-    assert model.score(X, y) < 0.7
-    if model.loss_ < np.log(3):  # else another warning is raised
-        model.set_params(tol=0).fit(X, y)
-        model.set_params(tol=1e-5).fit(X, y, X_val=X, y_val=y)
-
-
-@pytest.mark.parametrize(
-    ("load", "transform"),
-    [
-        (load_iris, scale),
-        (load_wine, np.asarray),
-        (load_breast_cancer, np.asarray),
-        (load_digits, scale),
-    ],
-)
-@pytest.mark.parametrize(
-    "model_class", [SoftmaxClassifier, TwoLayerNetClassifier, MultiLayerNetClassifier]
-)
-def test_defaults_do_not_warn(model_class, load, transform):
-    X, y = load(return_X_y=True)
-    for solver in BATCH_SOLVERS:
-        model_class(solver=solver, random_state=0).fit(transform(X), y)
 
 
 @pytest.mark.parametrize(
@@ -129,9 +92,7 @@ def largest_gradient_entry(model, X, y):
 
 
 @pytest.mark.parametrize("tol", [1e-2, 1e-4])
-@pytest.mark.parametrize("name", ["iris", "breast cancer"])
-def test_gd_stops_at_a_small_gradient(name, tol):
-    X, y = scaled(name)
+def test_gd_stops_at_a_small_gradient(tol):
     model = SoftmaxClassifier(0.05, solver="gd", tol=tol, max_iter=5000).fit(X, y)
     assert 1 < model.n_iter_ < 5000
     assert largest_gradient_entry(model, X, y) <= tol
@@ -143,10 +104,8 @@ def test_gd_stops_at_a_small_gradient(name, tol):
 
 @pytest.mark.parametrize("tol", [1e-2, 1e-4])
 def test_lbfgs_stops_at_a_small_gradient(tol):
-    X, y = scaled("wine")
-    net = TwoLayerNetClassifier(
-        4, 0.01, activation="tanh", solver="lbfgs", tol=tol, random_state=0
-    ).fit(X, y)
+    net = TwoLayerNetClassifier(4, 0.01, activation="tanh", solver="lbfgs", random_state=0)
+    net.set_params(tol=tol).fit(X, y)
     shapes = [W.shape for W in net.coefs_]
     gradient = tanh_objective(X, y, net.reg_, shapes)(flat(net))[1]
     assert abs(gradient).max() <= tol
@@ -181,9 +140,106 @@ def test_a_validation_set_stops_the_training(
         assert (solver, model.stop_reason_, expected) == ("gd", "tol", None)
 
 
+# ---- reasons
+
+
+@ends_early
+@pytest.mark.parametrize("schedule", ["auto", "cosine"])
+@pytest.mark.parametrize(
+    ("model_class", "solver"),
+    [(TwoLayerNetClassifier, solver) for solver in SOLVERS]
+    + [(SoftmaxClassifier, solver) for solver in [*LINEAR_SOLVERS, "gd", "adam"]],
+)
+def test_the_reason_at_max_iter_is_the_schedule_or_max_iter(model_class, solver, schedule):
+    model = model_class(solver=solver, tol=0, schedule=schedule, max_iter=2, random_state=0)
+    assert model.fit(X, y).n_iter_ == 2
+    ends = solver in BATCH_SOLVERS or (schedule == "cosine" and solver == "gd")
+    assert model.stop_reason_ == ("schedule" if ends else "max_iter")
+
+
+@ends_early
+def test_lbfgs_ends_at_the_precision_of_float32():
+    model = TwoLayerNetClassifier(5, 0.1, activation="tanh", solver="lbfgs", random_state=0)
+    model.set_params(tol=0, max_iter=10_000).fit(X_iris.astype(np.float32), y_iris)
+    assert model.n_iter_ < 10_000
+    assert model.stop_reason_ == "precision"
+
+
+@pytest.mark.parametrize("solver", LINEAR_SOLVERS)
+def test_linear_solvers_end_at_the_precision_of_float32(solver):
+    model = SoftmaxClassifier(solver=solver, reg=1e-6)
+    with pytest.warns(ConvergenceWarning, match="float64"):
+        model.fit((X_iris + 1e6).astype(np.float32), y_iris)
+    assert model.gap_ > 1e-5
+    assert model.stop_reason_ == "precision"
+
+
+@every_class
+def test_partial_fit_has_its_own_reason(model_class):
+    model = model_class(solver="adam", random_state=0).partial_fit(X, y, classes=[0, 1, 2])
+    assert model.stop_reason_ == "partial_fit"
+    assert model.fit(X, y).stop_reason_ == "schedule"
+    assert model.partial_fit(X, y).stop_reason_ == "partial_fit"
+
+
+@pytest.mark.parametrize("n_more", [0, 5])  # with 0, both reasons hold for the first net
+def test_each_net_has_its_own_reason(n_more):
+    model = TwoLayerNetClassifier(5, 1e-3, solver="gd", activation="tanh", random_state=7)
+    alone = model.set_params(tol=0.02, max_iter=1000).fit(X_iris, y_iris)
+    assert alone.stop_reason_ == "tol"
+    model = clone(alone).set_params(max_iter=alone.n_iter_ + n_more, n_nets=4)
+    with pytest.warns(ConvergenceWarning, match="of 4 nets") as caught:
+        model.fit(X_iris, y_iris)
+    assert model.stop_reason_.shape == (4,)
+    assert set(model.stop_reason_) == {"tol", "max_iter"}
+    assert model.stop_reason_[0] == "tol"
+    (largest,) = re.findall("gradient was ([0-9.]+), above", str(caught[0].message))
+    assert 0.02 < float(largest) < 0.1
+
+
+@every_class
+def test_reasons_are_documented(model_class):
+    _, attribute = model_class.__doc__.split("stop_reason_ :")
+    for reason in STOP_REASONS:
+        assert f'"{reason}"' in attribute.split("loss_curve_ :")[0]
+
+
+# ---- warnings
+
+
+@pytest.mark.parametrize(
+    ("load", "transform"),
+    [
+        (load_iris, scale),
+        (load_wine, np.asarray),
+        (load_breast_cancer, np.asarray),
+        (load_digits, scale),
+    ],
+)
+@pytest.mark.parametrize(
+    "model_class", [SoftmaxClassifier, TwoLayerNetClassifier, MultiLayerNetClassifier]
+)
+def test_defaults_do_not_warn(model_class, load, transform):
+    X, y = load(return_X_y=True)
+    for solver in BATCH_SOLVERS:
+        model_class(solver=solver, random_state=0).fit(transform(X), y)
+
+
+@pytest.mark.parametrize("max_iter", [2, 30])
+@every_batch_solver
+def test_cosine_warns_that_the_loss_still_falls(solver, max_iter):
+    X, y = X_iris, y_iris
+    model = TwoLayerNetClassifier(8, solver=solver, max_iter=max_iter, random_state=0)
+    with pytest.warns(ConvergenceWarning, match=f"still falling .*max_iter .now {max_iter}"):
+        model.set_params(learning_rate=0.01).fit(X, y)
+    assert model.score(X, y) < 0.7
+    if model.loss_ < np.log(3):  # else another warning is raised
+        model.set_params(tol=0).fit(X, y)
+        model.set_params(tol=1e-5).fit(X, y, X_val=X, y_val=y)
+
+
 @every_class
 def test_the_advice_to_scale_is_for_unscaled_columns_only(model_class):
-    X, y = scaled("wine")
     model = model_class(solver="gd", init=0.01, max_iter=5, random_state=0)
     with pytest.warns(ConvergenceWarning, match=r"Raise max_iter or tol\.$"):
         model.fit(X, y)
@@ -201,134 +257,34 @@ def test_a_loss_that_has_risen_gives_a_warning():
     assert len(caught) == 1
 
 
-# ---- reasons
-
-
-X, y = load_iris(return_X_y=True)
-
-
-def net(**params):
-    return TwoLayerNetClassifier(**{"hidden_size": 5, "random_state": 0, **params})
-
-
-def softmax(**params):
-    return SoftmaxClassifier(random_state=0, **params)
-
-
-MODELS = [
-    *(pytest.param(net, solver, id=f"net-{solver}") for solver in SOLVERS),
-    *(pytest.param(softmax, solver, id=f"softmax-{solver}") for solver in SOLVERS),
-    *(pytest.param(softmax, solver, id=f"softmax-{solver}") for solver in LINEAR_SOLVERS),
-]
-
-
-@ends_early
-@pytest.mark.parametrize("schedule", ["auto", "cosine"])
-@pytest.mark.parametrize(("make", "solver"), MODELS)
-def test_the_reason_at_max_iter_is_the_schedule_or_max_iter(make, solver, schedule):
-    model = make(solver=solver, tol=0, schedule=schedule, max_iter=2).fit(X, y)
-    assert model.n_iter_ == 2
-    ends = schedule == "cosine" or (schedule == "auto" and solver in BATCH_SOLVERS)
-    follows = solver in FIRST_ORDER
-    assert model.stop_reason_ == ("schedule" if ends and follows else "max_iter")
-
-
-@ends_early
-def test_lbfgs_ends_at_the_precision_of_float32():
-    model = net(solver="lbfgs", tol=0, max_iter=10_000, activation="tanh", reg=0.1)
-    model.fit(X.astype(np.float32), y)
-    assert model.n_iter_ < 10_000
-    assert model.stop_reason_ == "precision"
-
-
-@pytest.mark.parametrize("solver", LINEAR_SOLVERS)
-def test_linear_solvers_end_at_the_precision_of_float32(solver):
-    model = softmax(solver=solver, reg=1e-6)
-    with pytest.warns(ConvergenceWarning, match="float64"):
-        model.fit((X + 1e6).astype(np.float32), y)
-    assert model.gap_ > 1e-5
-    assert model.stop_reason_ == "precision"
-
-
-@pytest.mark.parametrize(("make", "solver"), [(net, "adam"), (softmax, "sgd")])
-def test_partial_fit_has_its_own_reason(make, solver):
-    model = make(solver=solver)
-    model.partial_fit(X, y, classes=[0, 1, 2])
-    assert model.stop_reason_ == "partial_fit"
-    assert model.fit(X, y).stop_reason_ == "schedule"
-    assert model.partial_fit(X, y).stop_reason_ == "partial_fit"
-
-
-@pytest.mark.parametrize("n_more", [0, 5])  # with 0, both reasons hold for the first net
-def test_each_net_has_its_own_reason(n_more):
-    params = {"reg": 1e-3, "solver": "gd", "tol": 0.02, "activation": "tanh", "random_state": 7}
-    alone = net(**params, max_iter=1000).fit(X, y)
-    model = net(**params, max_iter=alone.n_iter_ + n_more, n_nets=4)
-    with pytest.warns(ConvergenceWarning, match="of 4 nets") as caught:
-        model.fit(X, y)
-    assert model.stop_reason_.shape == (4,)
-    assert set(model.stop_reason_) == {"tol", "max_iter"}
-    assert model.stop_reason_[0] == alone.stop_reason_ == "tol"
-    (largest,) = re.findall("gradient was ([0-9.]+), above", str(caught[0].message))
-    assert 0.02 < float(largest) < 0.1
-
-
-@pytest.mark.parametrize("reason", STOP_REASONS)
-@pytest.mark.parametrize("model_class", [SoftmaxClassifier, TwoLayerNetClassifier])
-def test_reasons_are_documented(model_class, reason):
-    _, attribute = model_class.__doc__.split("stop_reason_ :")
-    assert f'"{reason}"' in attribute.split("loss_curve_ :")[0]
-
-
-# ---- a large loss, and the end of L-BFGS
-
-X_wine, y_wine = scaled("wine")
-
-
+@pytest.mark.parametrize("reg", [0.0, 1e10])
 @pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("model", [TwoLayerNetClassifier(5), SoftmaxClassifier()])
-def test_a_loss_above_that_of_zero_weights_gives_a_warning(solver, model):
-    model = clone(model).set_params(solver=solver, max_iter=1, init=3.0, random_state=0)
-    if solver == "lbfgs":
-        model = TwoLayerNetClassifier(5, 10.0, init=3.0, solver=solver, max_iter=1)
-    with pytest.warns(ConvergenceWarning, match=r"worse .* \(1\.09861\)\. Lower reg"):
-        model.fit(X_wine, y_wine)
-    assert model.loss_ > np.log(3)
-
-
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_a_large_penalty_is_the_first_advice(solver):
-    reg = 1e300 if solver == "lbfgs" else 1e10
-    net = TwoLayerNetClassifier(5, reg, solver=solver, random_state=0)
-    with pytest.warns(ConvergenceWarning, match="equal probabilities") as caught:
-        net.fit(X_wine, y_wine)
-    (warning,) = caught
-    advice = re.search("(Lower|Raise|raise) .*", str(warning.message))[0]
-    assert advice.startswith(f"Lower reg (now {reg:.3g})")
+def test_a_loss_above_that_of_zero_weights_gives_a_warning(solver, reg):
+    reg = 1e300 if reg and solver == "lbfgs" else reg
+    net = TwoLayerNetClassifier(5, reg, solver=solver, init=30.0, random_state=0)
+    net.set_params(max_iter=1 if reg == 0 else "auto", learning_rate=1e-9 if reg == 0 else "auto")
+    with pytest.warns(ConvergenceWarning, match=r"worse .* \(1\.09861\)") as caught:
+        net.fit(X, y)
+    assert net.loss_ > np.log(3)
+    advice = re.search("(Lower|Raise|raise) .*", str(caught[0].message))[0]
+    assert advice.startswith(f"Lower reg (now {reg:.3g})") == (reg > 0)
     assert ("learning_rate" in advice) == (solver != "lbfgs")
-
-
-def test_a_penalty_of_zero_is_not_part_of_the_advice():
-    net = TwoLayerNetClassifier(5, 0, init=30.0, solver="lbfgs", max_iter=1, random_state=0)
-    with pytest.warns(ConvergenceWarning, match=r"probabilities \(1\.09861\)\. Raise max_iter"):
-        net.fit(X_wine, y_wine)
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_partial_fit_does_not_warn_of_a_large_loss(solver):
     net = TwoLayerNetClassifier(5, init=3.0, learning_rate=1e-6, solver=solver)
-    net.partial_fit(X_wine, y_wine, classes=[0, 1, 2])
+    net.partial_fit(X, y, classes=[0, 1, 2])
     assert net.loss_ > np.log(3)
 
 
 def test_lbfgs_that_stops_at_a_large_gradient_gives_a_warning():
     net = TwoLayerNetClassifier(20, 1e-3, solver="lbfgs", random_state=0)
-    with pytest.warns(
-        ConvergenceWarning, match=r"L-BFGS-B stopped .* 'CONVERGENCE.* largest .* was 0\.0"
-    ):
-        net.fit(X.astype(np.float32), y)
+    message = r"L-BFGS-B stopped .* 'CONVERGENCE.* largest .* was 0\.0"
+    with pytest.warns(ConvergenceWarning, match=message):
+        net.fit(X_iris.astype(np.float32), y_iris)
 
 
 def test_lbfgs_that_stops_at_the_rounding_of_the_loss_does_not_warn():
     net = TwoLayerNetClassifier(5, activation="tanh", solver="lbfgs", tol=0, random_state=0)
-    assert net.fit(X_wine, y_wine).n_iter_ < 1000
+    assert net.fit(X, y).n_iter_ < 1000
