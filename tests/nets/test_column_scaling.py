@@ -137,7 +137,9 @@ def test_probabilities_and_objective_are_on_the_original_columns(name, solver, a
     weights = np.random.RandomState(0).randint(1, 4, len(y)).astype(float)
     net = TwoLayerNetClassifier(
         8, 1e-3, activation=activation, solver=solver, max_iter=10, dtype="float64", random_state=0
-    ).fit(X, y, weights)
+    ).fit(X, y, weights, X_val=X, y_val=y)
+    log_loss = -net.predict_log_proba(X)[np.arange(len(y)), y].mean()
+    assert_allclose(min(net.validation_loss_curve_), log_loss, rtol=1e-8)
     probabilities = softmax(plain_scores(net, X), axis=1)
     assert_allclose(net.predict_proba(X), probabilities, rtol=1e-6, atol=1e-12)
     assert_allclose(net.loss_, plain_objective(net, X, y, weights), rtol=1e-8)
@@ -150,14 +152,6 @@ def test_the_loss_curve_is_on_the_original_columns(solver):
     for k in range(1, 6):
         shorter = TwoLayerNetClassifier(max_iter=k, **params).fit(X_wine, y_wine)
         assert_allclose(curve[k], shorter.loss_, rtol=1e-8)
-
-
-def test_the_validation_loss_is_on_the_original_columns():
-    X, y = X_wine, y_wine
-    net = TwoLayerNetClassifier(8, max_iter=10, random_state=0)
-    net.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
-    log_loss = -net.predict_log_proba(X[1::2])[np.arange(len(y) // 2), y[1::2]].mean()
-    assert_allclose(min(net.validation_loss_curve_), log_loss, rtol=1e-8)
 
 
 def test_units_of_columns_do_not_matter():
@@ -255,10 +249,3 @@ def test_any_columns(solver, seed):
     dense = net.set_params(max_iter=4).fit(X, y, weights).loss_curve_
     stored = net.fit(csr_array(X), y, weights).loss_curve_
     assert_allclose(stored, dense, rtol=1e-3 if X.dtype == np.float32 else 1e-7)
-
-
-def test_only_init_auto_scales_columns():
-    net = TwoLayerNetClassifier(8, max_iter=3, learning_rate=1e-5, random_state=0)
-    plain, scaled = clone(net).set_params(init="he").fit(X_wine, y_wine), net.fit(X_wine, y_wine)
-    # on columns in the hundreds, unscaled initial weights give large scores
-    assert plain.loss_curve_[0] > 5 > scaled.loss_curve_[0]

@@ -45,17 +45,6 @@ def test_order_and_repetition_of_rows_do_not_matter(container):
     assert_array_equal(others[other], joint[merged])
 
 
-def test_rows_that_differ_are_not_merged():
-    rows = np.array([[0.0, 1], [1, 0], [0, 0], [-0.0, 0], [0, 1]])
-    for container in (np.array, sparse.csr_array):
-        merged, joint = merge_equal_rows(
-            container(rows), np.array([0, 0, 0, 0, 1]), np.ones(5), None
-        )
-        assert len(merged) >= 4
-        assert joint[merged].sum() == 5
-        assert {0, 1, 4} <= set(merged)
-
-
 @ends_early
 @pytest.mark.parametrize("container", [np.array, sparse.csr_array])
 def test_weighted_and_repeated_rows_give_the_same_bits(container):

@@ -183,14 +183,6 @@ def test_indices_may_be_unsorted_and_zeros_stored(solver):
         assert_same_fit(model, dense, 1e-6)
 
 
-@every_path
-def test_nan_is_refused(model_class, solver):
-    rows = sparse.csr_array(X)
-    rows.data[7] = np.nan
-    with pytest.raises(ValueError, match="NaN"):
-        blind_model(model_class, solver).fit(rows, y)
-
-
 def test_one_row_and_empty_rows_are_predicted():
     rows = sparse.csr_array(X)
     model = blind_model(TwoLayerNetClassifier, "adam").fit(rows, y)

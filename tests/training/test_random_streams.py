@@ -51,18 +51,6 @@ def test_each_use_has_its_own_stream(make):
         assert_array_equal(state_of(streams.split()), state_of(seeded))
 
 
-@every_model
-def test_the_same_random_state_gives_the_same_bits(model):
-    X, y = wine()
-    first = clone(model).fit(X, y)
-    assert_same_bits(clone(model).fit(X, y), first)
-    assert_same_bits(clone(first).fit(X, y), first)
-    # an earlier fit does not matter
-    assert_same_bits(clone(model).fit(X[::2], y[::2]).fit(X, y), first)
-    seeded = clone(model).set_params(random_state=np.random.RandomState(0))
-    assert_same_bits(seeded.fit(X, y), first)
-
-
 @pytest.mark.parametrize("model", [BATCH_MODELS["net-adam"], WHOLE_MODELS["net-gd"]])
 def test_another_random_state_gives_other_bits(model):
     X, y = wine()
