@@ -11,7 +11,10 @@ from inspect import getattr_static, signature, unwrap
 from types import FunctionType
 from typing import Any, Self
 
+from joblib import delayed
+from sklearn import get_config
 from sklearn.base import _fit_context
+from sklearn.metrics import accuracy_score
 from sklearn.metrics._scorer import _MultimetricScorer, _PassthroughScorer, _Scorer
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._validation import _score as score_with
@@ -96,34 +99,39 @@ except ImportError:  # before 1.9
         """In the place of the class that has `set_callbacks`."""
 
 
-#: `fit` of `GridSearchCV`, without the decorator that checks the parameters.
-search_fit = unwrap(BaseSearchCV.fit)
+def fit_search(search, parallel_class, X, y, params):
+    """Run `GridSearchCV.fit` with another class in the place of joblib's `Parallel`.
+
+    scikit-learn offers no way to pass one. The function is a copy of the method, so that other
+    searches, which may run at the same time, keep `Parallel`.
+    """
+    fit = unwrap(BaseSearchCV.fit)  # without the decorator that checks the parameters
+    names = fit.__globals__ | {"Parallel": parallel_class, "delayed": delayed}
+    return FunctionType(fit.__code__, names, closure=fit.__closure__)(search, X, y, **params)
 
 
-def rebind(function, **names):
-    """Return a function of scikit-learn with other values for some of its module's names."""
-    bound = FunctionType(
-        function.__code__,
-        {**function.__globals__, **names},
-        function.__name__,
-        function.__defaults__,
-        function.__closure__,
-    )
-    bound.__kwdefaults__ = function.__kwdefaults__
-    return bound
+def get_scorers(scorer):
+    """Return the scorers that a scorer consists of, or None if one may do more than predict.
 
-
-def count_predictions(scorer):
-    """Return for how many predictions a scorer may ask, or None if it may do anything else.
-
-    Scorers by name and from `make_scorer` only ask for predictions.
+    Scorers by name and from `make_scorer` only ask a fitted model for predictions.
     """
     if isinstance(scorer, FoldScorer):
         scorer = scorer._scorer
     is_multimetric = isinstance(scorer, _MultimetricScorer)
-    scorers = scorer._scorers.values() if is_multimetric else [scorer]
+    scorers = list(scorer._scorers.values()) if is_multimetric else [scorer]
     is_known = all(isinstance(one, _Scorer | _PassthroughScorer) for one in scorers)
-    return len(scorers) if is_known else None
+    return scorers if is_known else None
+
+
+def is_accuracy(scorer):
+    """Return whether a scorer is "accuracy", or the `score` of a classifier."""
+    if isinstance(scorer, FoldScorer):
+        scorer = scorer._scorer
+    return isinstance(scorer, _PassthroughScorer) or (
+        isinstance(scorer, _Scorer)
+        and scorer._score_func is accuracy_score
+        and (scorer._response_method, scorer._sign, scorer._kwargs) == ("predict", 1, {})
+    )
 
 
 class FoldScorer:
@@ -178,7 +186,7 @@ CALLBACK_STATE = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 
 #: Where imbalanced-learn defines its pipeline, which is not imported for this.
-STOCK_PIPELINE_OF_IMBLEARN = ("imblearn.pipeline", "Pipeline")
+PIPELINE_OF_IMBLEARN = ("imblearn.pipeline", "Pipeline")
 
 
 class NoCallbacks:
@@ -214,12 +222,12 @@ def callback_context(estimator, max_subtasks):
 def stock_pipeline(estimator):
     """Return the `Pipeline` of scikit-learn or imbalanced-learn whose methods an estimator uses.
 
-    None for any other estimator, and for a subclass that overrides a method. A subclass may have
-    its own constructor and further methods.
+    None for any other estimator, and for a subclass that overrides a method other than
+    `__init__`.
     """
     own = type(estimator)
     for stock in own.__mro__:
-        if stock is Pipeline or (stock.__module__, stock.__name__) == STOCK_PIPELINE_OF_IMBLEARN:
+        if stock is Pipeline or (stock.__module__, stock.__name__) == PIPELINE_OF_IMBLEARN:
             break
     else:
         return None
@@ -233,13 +241,19 @@ def stock_pipeline(estimator):
 
 
 def fit_before_last(pipeline, X, y, params):
-    """Fit the steps of a stock pipeline before the last; return the last one's X and y.
+    """Fit the steps before the last of a stock pipeline; return X, y and `params` for the last.
 
-    They are transformed, and resampled where a step of imbalanced-learn does so.
+    X and y are transformed, and resampled where a step of imbalanced-learn does so. Raises an
+    error if the `fit` of the pipeline would, or if it would do more.
     """
     check_parameters(pipeline)
+    default = Pipeline.__init__.__kwdefaults__["transform_input"]
+    is_plain = not pipeline.verbose and pipeline.transform_input == default
+    if get_config()["enable_metadata_routing"] or not is_plain:
+        raise ValueError("The pipeline prints, or routes metadata to its steps.")
     routed = pipeline._check_method_params(method="fit", props=params)
     has_context = "callback_ctx" in signature(pipeline._fit).parameters  # from 1.9 on
     kwargs = {"callback_ctx": NoCallbacks()} if has_context else {}
     fitted = pipeline._fit(X, y, routed, raw_params=params, **kwargs)
-    return (fitted, y) if stock_pipeline(pipeline) is Pipeline else fitted
+    X, y = (fitted, y) if stock_pipeline(pipeline) is Pipeline else fitted
+    return X, y, routed[pipeline.steps[-1][0]]["fit"]

@@ -142,14 +142,14 @@ def validate_problem(
     return Problem(classes, Samples(X, codes, weights, rows), validation, *sums)
 
 
-def validate_rows(estimator, X):
-    """Check the X of a prediction and return it."""
+def validate_rows(estimator, X, *, reset=False):
+    """Check the X of a prediction, or of a fit with `reset`, and return it."""
     has_names = hasattr(estimator, "feature_names_in_")
     n_features = getattr(estimator, "n_features_in_", None)
     if is_finite_array(X) and not has_names and X.shape[1] == n_features:
         return X
     X = make_canonical(X, "X")
-    return validate_data(estimator, X, accept_sparse="csr", dtype=DTYPES, reset=False)
+    return validate_data(estimator, X, accept_sparse="csr", dtype=DTYPES, reset=reset)
 
 
 def is_finite_array(X):

@@ -8,15 +8,13 @@ import re
 from importlib import import_module
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 import sklearn
 from helpers import HAS_CALLBACKS
 from sklearn.base import BaseEstimator
-from sklearn.metrics import f1_score, make_scorer
+from sklearn.metrics import accuracy_score, f1_score, make_scorer
 from sklearn.model_selection import GridSearchCV
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._validation import _fit_and_score
 from sklearn.pipeline import Pipeline
 
@@ -50,11 +48,6 @@ CLASSES = [
 PIPELINE_METHODS = {
     "_check_method_params": (0, ["method", "props"]),
     "_fit": (3, ["raw_params", *(["callback_ctx"] if HAS_CALLBACKS else [])]),
-}
-# function -> the names of its module that it looks up as it runs, and that a search replaces
-REPLACED_NAMES = {
-    BaseSearchCV.fit: ["Parallel", "delayed"],
-    _fit_and_score: ["_safe_split", "_score", "print"],
 }
 
 
@@ -91,19 +84,10 @@ def test_method_of_pipelines(name):
     check_call(method, f"Pipeline.{name}", 1 + n_positional, keywords)
 
 
-@pytest.mark.parametrize("function", REPLACED_NAMES)
-def test_names_that_are_replaced(function):
-    used, codes = set(), [inspect.unwrap(function).__code__]
-    while codes:
-        code = codes.pop()
-        used.update(code.co_names)
-        codes += filter(inspect.iscode, code.co_consts)
-    assert used.issuperset(REPLACED_NAMES[function]), f"scikit-learn {sklearn.__version__}"
-
-
-def test_searches_call_what_is_replaced():
+def test_a_search_runs_its_fits_by_the_given_class():
     class Runner:
         def __init__(self, n_jobs, pre_dispatch):
+            runners.append(self)
             self.arguments = n_jobs, pre_dispatch
 
         def __enter__(self):
@@ -117,39 +101,39 @@ def test_searches_call_what_is_replaced():
             raise InterruptedError
 
     search, runners = GridSearchCV(SoftmaxClassifier(), {"reg": [0.1]}, n_jobs=3, cv=2), []
-    fit = _sklearn_compat.rebind(
-        _sklearn_compat.search_fit,
-        Parallel=lambda **kwargs: runners.append(Runner(**kwargs)) or runners[0],
-        delayed=joblib.delayed,
-    )
     X, y = np.eye(4), [0, 1, 0, 1]
     with pytest.raises(InterruptedError):
-        fit(search, X, y)
+        _sklearn_compat.fit_search(search, Runner, X, y, {})
     assert runners[0].arguments == (3, "2*n_jobs")
     (function, (estimator, *rows), kwargs), _ = runners[0].calls
     assert function is _fit_and_score
     assert isinstance(estimator, SoftmaxClassifier)
     assert rows == [X, y]
     assert kwargs["split_progress"] == (0, 2)
-    assert {"scorer", "train", "test", "parameters", "fit_params", "score_params"} <= set(kwargs)
-    assert "return_train_score" in kwargs
+    assert kwargs["candidate_progress"] == (0, 1)
+    names = {"scorer", "train", "test", "parameters", "fit_params", "score_params"}
+    assert names | {"verbose", "error_score", "return_train_score"} <= set(kwargs)
 
 
 @pytest.mark.parametrize(
-    ("scoring", "count"),
+    ("scoring", "count", "is_accuracy"),
     [
-        (None, 1),
-        ("accuracy", 1),
-        (["accuracy", "neg_log_loss"], 2),
-        (make_scorer(f1_score, average="macro"), 1),
-        (max, None),
-        ({"a": "accuracy", "b": max}, None),
+        (None, 1, True),
+        ("accuracy", 1, True),
+        (make_scorer(accuracy_score, normalize=False), 1, False),
+        (make_scorer(accuracy_score, greater_is_better=False), 1, False),
+        (["accuracy", "neg_log_loss"], 2, False),
+        (make_scorer(f1_score, average="macro"), 1, False),
+        (max, None, False),
+        ({"a": "accuracy", "b": max}, None, False),
     ],
 )
-def test_number_of_predictions_of_a_scorer(scoring, count):
+def test_what_is_known_of_a_scorer(scoring, count, is_accuracy):
     search = GridSearchCV(SoftmaxClassifier(), {}, scoring=scoring, refit=False)
     scorer, _ = search._get_scorers()
-    assert _sklearn_compat.count_predictions(scorer) == count
+    scorers = _sklearn_compat.get_scorers(scorer)
+    assert (scorers and len(scorers)) == count
+    assert _sklearn_compat.is_accuracy(scorer) == is_accuracy
 
 
 def test_parameters_are_checked_as_before_fit():

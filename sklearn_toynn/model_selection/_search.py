@@ -2,9 +2,9 @@
 
 `GridSearchCV.fit` is in charge. It hands the fits of all candidates on all splits to `FitRunner`,
 which takes the place of joblib's `Parallel`. The runner groups the fits of this package's nets
-that have a split and the steps before the net in common (`sharing_key`), prepares each group
-once (`SharedSplit`), and runs each fit by scikit-learn's own `_fit_and_score`, in a pool of
-threads (`call_in_threads`). All other fits go to `Parallel`, as in `GridSearchCV`.
+that have a split and the steps before the net in common (`group_calls`), prepares the rows of
+each group once (`SharedSplit`), and fits and scores the nets on them in a pool of threads
+(`call_in_threads`). All other fits, and those that fail, go to `Parallel`, as in `GridSearchCV`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import ctypes
 import math
 import os
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from copy import deepcopy
@@ -29,36 +30,33 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.utils import parallel
 
-from .._base import NetClassifier
 from .._blas import single_threaded_blas
 from .._errors import call_in_worker, repeat_warnings, user_location, warnings_at
+from .._net_classifiers import MultiLayerNetClassifier, TwoLayerNetClassifier
 from .._sklearn_compat import (
     check_method_params,
-    count_predictions,
     fit_before_last,
     fit_context,
+    fit_search,
+    get_scorers,
     has_callbacks,
-    rebind,
+    is_accuracy,
     safe_split,
     score_with,
-    search_fit,
     stock_pipeline,
 )
 from .._softmax import SoftmaxClassifier
 from .._typing import MatrixLike
-from .._validation import check_sparse
+from .._validation import check_sparse, validate_rows
 
-#: The methods that take a net from its clone to its score.
-METHODS = (
-    "__getstate__ __setstate__ __sklearn_clone__ get_params set_params fit score predict "
-    "predict_proba predict_log_proba decision_function"
-)
+#: The nets that share. A subclass may override a method.
+NETS = (SoftmaxClassifier, TwoLayerNetClassifier, MultiLayerNetClassifier)
 
 #: The solvers that draw batches.
 BATCH_SOLVERS = ("adam", "sgd")
 
-#: Fits for each thread that are prepared before any begins, so that few threads are idle at the
-#: end. Preprocessing does not run beside them, as they limit the threads of the BLAS.
+#: Fits per thread that are prepared before any begins, so that few threads are idle at the end.
+#: Preprocessing does not run beside fits, because fits limit the threads of the BLAS.
 FITS_PER_THREAD = 4
 
 
@@ -88,8 +86,7 @@ class FusedSearchMixin:
         """
         for name, value in {"X": X, **params}.items():
             check_sparse(value, name)  # before scikit-learn converts it
-        names = {"Parallel": partial(FitRunner, self), "delayed": joblib.delayed}
-        return rebind(search_fit, **names)(self, X, y, **params)
+        return fit_search(self, partial(FitRunner, self), X, y, params)
 
 
 class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
@@ -98,11 +95,10 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     Every value but the times equals that of :class:`~sklearn.model_selection.GridSearchCV`, bit
     for bit. Each candidate is its own fit. The search saves time in three ways:
 
-    - The steps of a pipeline before the net are fitted once for each fold and each distinct
-      setting of these steps. If the scorers come by name or from
-      :func:`~sklearn.metrics.make_scorer`, the test rows are transformed once, too.
-    - The rows are split once for each fold.
-    - Candidates train in threads, which share the rows. Nothing is pickled.
+    - It fits the steps of a pipeline before the net once for each fold and each distinct setting
+      of these steps, and transforms the test rows once.
+    - It splits and checks the rows once for each fold.
+    - It trains candidates in threads, which share the rows. Nothing is pickled.
 
     Parameters and attributes are those of :class:`~sklearn.model_selection.GridSearchCV`.
 
@@ -120,21 +116,21 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     :func:`joblib.parallel_config` sets, such as "dask" or "ray", gets one task for each fold and
     distinct preprocessing, or more if there are more jobs. Each task prepares its own rows.
 
-    **What is shared.** Candidates share the steps of any pipeline of scikit-learn or
-    imbalanced-learn whose last step is a net of this package, and of its subclasses that override
-    no method. All other candidates run by `GridSearchCV`'s own code, without sharing, and in
-    processes if ``n_jobs`` is above 1. Those are candidates with callbacks or of a search with
-    callbacks, candidates that set `steps` or `memory` of a pipeline, and candidates behind a step
-    whose fit fails.
+    **What is shared.** Candidates share rows and steps if they are nets of this package, or
+    pipelines of scikit-learn or imbalanced-learn whose last step is such a net. A subclass of a
+    net, or of a pipeline if it overrides a method, shares nothing. All other candidates run by
+    `GridSearchCV`'s own code, in processes if ``n_jobs`` is above 1. So do
+
+    - all candidates if a scorer is a callable that :func:`~sklearn.metrics.make_scorer` did not
+      make, if the search or a part of it has callbacks, or if a pipeline has ``verbose=True`` or
+      metadata routing;
+    - candidates that set `steps` of a pipeline;
+    - candidates that fail, or that are behind a step that fails.
 
     **random_state.** Set it. A net with ``random_state=None`` draws from NumPy's global stream.
     With one job, such nets, nets with a callable as `init` or `schedule`, and nets behind a step
     that draws from this stream are fitted one by one in `GridSearchCV`'s order. After
     ``np.random.seed`` they have its results, and take as long.
-
-    **Callables as scorers.** With one job, a callable as `scoring` runs in the calling thread, and
-    so do the candidates. With more jobs, they run in processes. Each candidate gets copies of the
-    rows and of the fitted steps. The same holds for pipelines with metadata routing.
 
     Times in `cv_results_` leave out what candidates share.
 
@@ -164,7 +160,10 @@ class FusedRandomizedSearchCV(FusedSearchMixin, RandomizedSearchCV):
 
 
 class FitRunner:
-    """Runs the fits of a search, in the place of joblib's `Parallel`."""
+    """Runs the fits of a search, in the place of joblib's `Parallel`.
+
+    A call is (function, (estimator, X, y), kwargs), where the function is `_fit_and_score`.
+    """
 
     def __init__(self, search, n_jobs, pre_dispatch):
         self._is_watched = has_callbacks(search)
@@ -178,10 +177,12 @@ class FitRunner:
         pass
 
     def __call__(self, calls):
-        """Return the results of calls (function, args, kwargs) of `_fit_and_score`."""
+        """Return the results of the calls."""
         calls = list(calls)
-        results = self._run_groups(self._make_groups(calls))
-        rest = [place for place in range(len(calls)) if place not in results]
+        in_order = self._n_jobs == 1
+        groups = [] if self._is_watched else group_calls(calls, in_order=in_order)
+        results = self._run_groups(groups) if groups else {}
+        rest = [place for place in range(len(calls)) if results.get(place) is None]
         unshared = self._run_in_parallel(
             partial(function, *args, **kwargs)
             for function, args, kwargs in map(calls.__getitem__, rest)
@@ -196,38 +197,13 @@ class FitRunner:
         )
         return repeat_warnings(outputs)
 
-    def _make_groups(self, calls):
-        """Return dicts of calls by their places, each of one split and the same preprocessing."""
-        groups = {}
-        for place, (_, (estimator, *_), kwargs) in enumerate([] if self._is_watched else calls):
-            if place == 0:
-                first = estimator  # all others are clones
-            key = sharing_key(
-                first,
-                kwargs["parameters"],
-                has_fit_params=bool(kwargs["fit_params"]),
-                in_order=self._n_jobs == 1,
-            )
-            if key is not None:
-                groups.setdefault((kwargs["split_progress"], key), {})[place] = calls[place]
-        return list(groups.values())
-
     def _run_groups(self, groups):
-        """Return the results of the fits that could share something, by their places."""
-        if not groups:
-            return {}
-        _, (estimator, *_), kwargs = next(iter(groups[0].values()))
-        n_predictions = count_predictions(kwargs["scorer"])
-        is_routed = kwargs["score_params"] or get_config()["enable_metadata_routing"]
-        if stock_pipeline(estimator) and is_routed:
-            n_predictions = None  # the steps may get metadata
-        run = partial(run_groups, n_predictions=n_predictions, location=user_location())
+        """Return the results of groups of calls by their places, None for fits that failed."""
+        run = partial(run_groups, location=user_location())
         if self._n_jobs == 1:
             return run(groups, in_order=True)
-        # a scorer that does more than to ask for predictions may write to what threads share
-        prefer = "processes" if n_predictions is None else "threads"
-        backend, _ = joblib.parallel.get_active_backend(prefer=prefer)
-        if isinstance(backend, joblib.parallel.ThreadingBackend) and n_predictions is not None:
+        backend, _ = joblib.parallel.get_active_backend(prefer="threads")
+        if isinstance(backend, joblib.parallel.ThreadingBackend):
             return run(groups, n_threads=self._n_jobs)
         n_parts = math.ceil(self._n_jobs / len(groups))
         parts = [
@@ -239,54 +215,68 @@ class FitRunner:
         # workers that are threads of this process get one thread each
         with single_threaded_blas:
             outputs = self._run_in_parallel(
-                (partial(run, [part]) for part in parts), prefer=prefer
+                (partial(run, [part]) for part in parts), prefer="threads"
             )
         return {place: result for output in outputs for place, result in output.items()}
 
 
-def sharing_key(estimator, setting, *, has_fit_params, in_order):
-    """Return what candidates that share the preprocessing have in common, or None.
+def group_calls(calls, *, in_order):
+    """Return dicts of calls by their places, each of one split and the same preprocessing.
 
-    A candidate whose fit draws from NumPy's global stream shares nothing if it must run
-    `in_order`. With fit parameters, the steps before the last depend on what the last asks for.
+    Calls that can share nothing are left out.
     """
-    last_step, before, last = estimator, {}, setting
-    if stock_pipeline(estimator):
-        if not {"steps", "memory"}.isdisjoint(setting):
-            return None
-        name, default = estimator.steps[-1]
-        last_step = setting.get(name, default)
-        begin = f"{name}__"
-        last = {k.removeprefix(begin): v for k, v in setting.items() if k.startswith(begin)}
-        before = {k: v for k, v in setting.items() if k != name and not k.startswith(begin)}
+    if not calls:
+        return []
+    _, (estimator, *_), kwargs = calls[0]  # the other estimators are clones
+    if get_scorers(kwargs["scorer"]) is None or has_callbacks_within(estimator):
+        return []
+    groups, keys = {}, {}
+    for place, call in enumerate(calls):
+        candidate, split = call[2]["candidate_progress"], call[2]["split_progress"]
+        if candidate not in keys:
+            keys[candidate] = make_key(estimator, call[2]["parameters"], in_order=in_order)
+        if keys[candidate] is not None:
+            groups.setdefault((split, keys[candidate]), {})[place] = call
+    return list(groups.values())
+
+
+def make_key(estimator, setting, *, in_order):
+    """Return what candidates with the same preprocessing have in common.
+
+    None if the candidate shares nothing. With `in_order`, so does a net that may draw from
+    NumPy's global stream.
+    """
+    net, own, before = split_setting(estimator, setting)
     if (
-        not uses_stock_methods(last_step)
-        or (in_order and needs_order(last_step, last))
-        or any(map(has_callbacks_within, [estimator, *setting.values()]))
+        type(net) not in NETS
+        or (in_order and needs_order(net, own))
+        or any(map(has_callbacks_within, setting.values()))
+        or "steps" in setting
     ):
         return None
-    return id(last_step) if has_fit_params else None, freeze(before)
+    return freeze(before)
 
 
-def uses_stock_methods(step):
-    """Return whether an estimator is fitted and scored by this package's own methods."""
-    return isinstance(step, NetClassifier) and all(
-        getattr(type(step), name) is getattr(NetClassifier, name) for name in METHODS.split()
-    )
+def split_setting(estimator, setting):
+    """Return the last step of an estimator, and its parameters and others in a setting."""
+    if not stock_pipeline(estimator):
+        return estimator, setting, {}
+    name, last = estimator.steps[-1]
+    begin = f"{name}__"
+    own = {k.removeprefix(begin): v for k, v in setting.items() if k.startswith(begin)}
+    before = {k: v for k, v in setting.items() if k != name and not k.startswith(begin)}
+    return setting.get(name, last), own, before
 
 
 def needs_order(net, params):
     """Return whether a fit of a net with these parameters may draw from NumPy's global stream."""
-
-    def get(name):
-        return params.get(name, getattr(net, name))  # a subclass may have fewer parameters
-
-    if callable(get("init")) or callable(get("schedule")):
+    params = net.get_params() | params
+    if callable(params["init"]) or callable(params["schedule"]):
         return True
-    starts_at_zero = isinstance(net, SoftmaxClassifier) and str(get("init")) == "auto"
-    has_batches = str(get("solver")) in BATCH_SOLVERS
-    draws = has_batches or not starts_at_zero or get("early_stopping") is not False
-    return draws and get("random_state") is None
+    starts_at_zero = isinstance(net, SoftmaxClassifier) and str(params["init"]) == "auto"
+    has_batches = str(params["solver"]) in BATCH_SOLVERS
+    draws = has_batches or not starts_at_zero or params["early_stopping"] is not False
+    return draws and params["random_state"] is None
 
 
 def has_callbacks_within(value):
@@ -303,25 +293,22 @@ def freeze(parameters):
     )
 
 
-def run_groups(groups, *, n_predictions, location, in_order=False, n_threads=None):
-    """Return the results of calls by their places, without those that can share nothing.
+def run_groups(groups, *, location, in_order=False, n_threads=None):
+    """Return the results of groups of calls by their places, None for fits that failed.
 
-    Each group holds the calls of `_fit_and_score`, by places, that share a split and the
-    preprocessing. `n_predictions` is how many predictions the scorer asks a fitted model for, or
-    None if it may do something else with the model or the rows. Warnings point to `location`. With
-    `in_order`, `GridSearchCV` draws from NumPy's global stream in an order that must be kept.
-    `n_threads=None` stands for as many threads as the BLAS may use.
+    Warnings point to `location`. With `in_order`, `GridSearchCV` draws from NumPy's global stream
+    in an order that must be kept. `n_threads=None` stands for as many threads as the BLAS may use.
     """
     if n_threads is None:
         n_threads = single_threaded_blas.n_threads()
-    n_threads = 1 if n_predictions is None else n_threads
     results, ready = {}, {}
     with warnings_at(location):
         for number, group in enumerate(groups, 1):
-            shared = prepare(next(iter(group.values())), n_predictions, in_order=in_order)
+            shared = prepare(next(iter(group.values())), in_order=in_order)
             if shared is not None:
                 ready |= {
-                    place: partial(shared.fit_and_score, *call) for place, call in group.items()
+                    place: partial(shared.fit_and_score, **kwargs)
+                    for place, (_, _, kwargs) in group.items()
                 }
             if number == len(groups) or len(ready) >= FITS_PER_THREAD * n_threads:
                 outputs = call_in_threads(list(ready.values()), n_threads)
@@ -330,7 +317,7 @@ def run_groups(groups, *, n_predictions, location, in_order=False, n_threads=Non
     return results
 
 
-def prepare(call, n_predictions, *, in_order):
+def prepare(call, *, in_order):
     """Return the `SharedSplit` of a group with this call, or None.
 
     Candidates run by themselves if the preprocessing fails, so that each fails by itself, or if
@@ -338,7 +325,7 @@ def prepare(call, n_predictions, *, in_order):
     """
     stream = np.random.get_state() if in_order else ()
     try:
-        shared = SharedSplit(n_predictions, *call[1], **call[2])
+        shared = SharedSplit(*call[1], **call[2])
     except Exception:
         shared = None
     if in_order and not all(map(np.array_equal, stream, np.random.get_state())):
@@ -348,88 +335,111 @@ def prepare(call, n_predictions, *, in_order):
 
 
 class SharedSplit:
-    """One split of the rows, and the steps before the last as fitted to it, for many candidates.
+    """The rows of one split, checked, and transformed by the steps before the last.
 
-    If `n_predictions` is None, each candidate gets copies. The other parameters are the arguments
-    of `_fit_and_score` for one of the candidates. Raises an exception if they cannot share.
+    The parameters are the arguments of `_fit_and_score` for one of the candidates. Raises an
+    exception if the candidates cannot share.
     """
 
-    def __init__(self, n_predictions, estimator, X, y, *, train, test, **kwargs):
-        model = clone(estimator).set_params(**clone(kwargs["parameters"], safe=False))
+    def __init__(self, estimator, X, y, *, train, test, fit_params, score_params, **kwargs):
+        self._estimator, self._scorer = estimator, kwargs["scorer"]
+        net = model = clone(estimator).set_params(**clone(kwargs["parameters"], safe=False))
         train, test = np.asarray(train), np.asarray(test)
-        self._rows = {
-            "test": safe_split(model, X, y, test, train),
-            "train": safe_split(model, X, y, train),
+        split = {"test": safe_split(model, X, y, test, train)}
+        self._fit_rows = safe_split(model, X, y, train)
+        if kwargs["return_train_score"]:
+            split["train"] = self._fit_rows
+        self._fit_params = check_method_params(X, params=fit_params, indices=train)
+        self._n_test_samples = len(test)
+        if stock_pipeline(model):
+            *self._fit_rows, self._fit_params = fit_before_last(
+                model, *self._fit_rows, self._fit_params
+            )
+            name, net = model.steps[-1]
+            model.steps[-1] = name, "passthrough"
+            split = {part: (self._transform(model, X), y) for part, (X, y) in split.items()}
+        X_fit, y_fit = self._fit_rows
+        self._fit_rows = validate_rows(net, X_fit, reset=True), y_fit
+        indices = {"test": test, "train": train}
+        self._score_args = {
+            part: (
+                validate_rows(net, X_part),
+                y_part,
+                check_method_params(X, params=score_params, indices=indices[part]),
+            )
+            for part, (X_part, y_part) in split.items()
         }
-        self._gives_copies = n_predictions is None
-        self._has_steps = bool(stock_pipeline(model)) and len(model) > 1
-        self._inputs = {}
-        if not self._has_steps:
-            return
-        fit_params = check_method_params(X, params=kwargs["fit_params"], indices=train)
-        self._fit_rows = fit_before_last(model, *self._rows["train"], fit_params)
-        self._steps = [step for _, step in model.steps[:-1] if step not in (None, "passthrough")]
-        if self._gives_copies:
-            deepcopy(self._steps)
-            return
-        model.steps[-1] = (model.steps[-1][0], "passthrough")
-        for name in self._rows if kwargs["return_train_score"] else ["test"]:
-            rows = deepcopy(self._rows[name][0])  # which a step may write to
-            self._inputs[name] = model.transform(rows)
-            if n_predictions > 1:
-                first = joblib.hash(self._inputs[name])
-                if joblib.hash(model.transform(rows)) != first:
-                    raise ValueError("A step transforms the same rows differently each time.")
 
-    def fit_and_score(self, function, args, kwargs):
-        """Return the result of a call of `_fit_and_score`."""
-        estimator = args[0]
-        if self._has_steps:
-            steps = deepcopy(self._steps) if self._gives_copies else self._steps
-            estimator.memory = FittedSteps(steps, *self._fit_rows, estimator.memory)
-        shared = {"_safe_split": self._split, "_score": self._score, "print": print_line}
-        return rebind(function, **shared)(*args, **kwargs)
+    def _transform(self, steps, X):
+        """Return transformed rows, if each scorer would get the same."""
+        X = deepcopy(X)  # a step may write to it
+        transformed = steps.transform(X)
+        if len(get_scorers(self._scorer)) > 1:
+            first = joblib.hash(transformed)
+            if joblib.hash(steps.transform(X)) != first:
+                raise ValueError("A step transforms the same rows differently each time.")
+        return transformed
 
-    def _split(self, estimator, X, y, indices, train_indices=None):  # noqa: ARG002
-        """Return X and y of the training rows or, with `train_indices`, of the test rows."""
-        rows = self._rows["train" if train_indices is None else "test"]
-        return deepcopy(rows) if self._gives_copies else rows
+    def fit_and_score(self, **call):
+        """Return the result of a call of `_fit_and_score`, or None if the fit fails."""
+        begin = print_start(call)
+        net, own, _ = split_setting(self._estimator, call["parameters"])
+        try:
+            net = clone(net).set_params(**clone(own, safe=False))
+            start = time.perf_counter()
+            net.fit(*self._fit_rows, **self._fit_params)
+            fit_time = time.perf_counter() - start
+            scores = {"test_scores": self._score(net, "test", call["error_score"])}
+            score_time = time.perf_counter() - start - fit_time
+            if "train" in self._score_args:
+                scores["train_scores"] = self._score(net, "train", call["error_score"])
+        except Exception:  # `_fit_and_score` itself repeats the fit, and reports the error
+            return None
+        print_end(*begin, call["verbose"], fit_time + score_time, **scores)
+        times = {"fit_time": fit_time, "score_time": score_time}
+        return scores | times | {"fit_error": None, "n_test_samples": self._n_test_samples}
 
-    def _score(self, model, X, *args):
-        """Return the score of a fitted model."""
-        if self._has_steps:
-            if isinstance(model.memory, FittedSteps):
-                model.memory = model.memory.memory
-            if not self._gives_copies:
-                name = "test" if X is self._rows["test"][0] else "train"
-                model, X = model.steps[-1][1], self._inputs[name]
-        return score_with(model, X, *args)
+    def _score(self, net, part, error_score):
+        """Return the score of a fitted net, or a dict of scores."""
+        X, y, params = self._score_args[part]
+        if is_accuracy(self._scorer) and not params and has_plain_labels(y):
+            # `accuracy_score` checks its arguments for longer than a small fit takes
+            return float(np.average(y == net.predict(X)))
+        return score_with(net, X, y, self._scorer, params, error_score)
 
 
-class FittedSteps:
-    """A `memory` of a pipeline for one fit, in which the steps before the last are fitted already.
+def has_plain_labels(y):
+    """Return whether `accuracy_score` takes labels as they are."""
+    return type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuU" and len(y) > 0
 
-    X and y are the rows for the last step. Copies and pickles of the pipeline have its own
-    `memory`.
-    """
 
-    location = None  # a pipeline does not clone its steps then
+def print_start(call):
+    """Print what `_fit_and_score` prints before a fit; return two parts of its line after it."""
+    verbose, parameters = call["verbose"], call["parameters"]
+    split, n_splits = call["split_progress"]
+    candidate, n_candidates = call["candidate_progress"]
+    progress = f" {split + 1}/{n_splits}" if verbose > 2 else ""
+    progress += f"; {candidate + 1}/{n_candidates}" if verbose > 9 else ""
+    setting = ", ".join(f"{name}={parameters[name]}" for name in sorted(parameters))
+    if verbose > 9:
+        print_line(f"[CV{progress}] START {setting}".ljust(80, "."))
+    return f"[CV{progress}] END ", f"{setting};" if setting else ""
 
-    def __init__(self, steps, X, y, memory):
-        self._steps, self._X, self._y = iter(steps), X, y
-        self.memory = memory
 
-    def cache(self, function, **kwargs):  # noqa: ARG002
-        """Return a function that returns the next fitted step in the place of fitting it."""
-        return self._get_next
-
-    def _get_next(self, *args, **kwargs):  # noqa: ARG002
-        step = next(self._steps)
-        # a sampler of imbalanced-learn gives new labels, too
-        return (self._X, self._y, step) if hasattr(step, "fit_resample") else (self._X, step)
-
-    def __reduce__(self):
-        return deepcopy, (self.memory,)
+def print_end(start, setting, verbose, seconds, test_scores, train_scores=None):
+    """Print what `_fit_and_score` prints after a fit."""
+    text = setting
+    if verbose > 2 and isinstance(test_scores, dict):
+        for name in sorted(test_scores):
+            train = "" if train_scores is None else f"train={train_scores[name]:.3f}, "
+            text += f" {name}: ({train}test={test_scores[name]:.3f})"
+    elif verbose > 2:
+        test = f"{test_scores:.3f}"
+        train = train_scores is not None and f"(train={train_scores:.3f}, test={test})"
+        text += f", score={train or test}"
+    if verbose > 1:
+        text += f" total time={joblib.logger.short_format_time(seconds)}"
+        print_line(start + text.rjust(80 - len(start), "."))
 
 
 def print_line(text):
@@ -461,9 +471,8 @@ def call_in_threads(calls, n_threads):
     ):
         try:
             futures = [pool.submit(run, copy_context(), call) for call in calls]
-            for future in futures:
-                while wait([future], timeout=0.1).not_done:
-                    pass  # Windows does not interrupt a wait without an end
+            while wait(futures, timeout=0.1).not_done:
+                pass  # Windows does not interrupt a wait without a timeout
             return [future.result() for future in futures]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -5,22 +5,17 @@ import warnings
 import numpy as np
 import pytest
 from helpers import Recorder, ends_early, make_model, needs_callbacks, wine
-from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_wine
-from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import TwoLayerNetClassifier
-from sklearn_toynn.model_selection import FusedGridSearchCV, FusedRandomizedSearchCV
+from sklearn_toynn.model_selection import FusedGridSearchCV
 
 X, codes = wine()
 y = load_wine().target_names[codes]
-
-
-class Propagated(Recorder):
-    max_propagation_depth = None
 
 
 class Listener:
@@ -76,14 +71,11 @@ class TestTaskTreeOfSearches:
     @pytest.mark.parametrize(
         ("args", "fit_params"),
         [
-            ({}, {}),
             ({"refit": False}, {}),
             ({"scoring": ["accuracy", "neg_log_loss"], "refit": "accuracy"}, {}),
-            ({"scoring": lambda model, X, y: model.score(X, y), "return_train_score": True}, {}),
-            ({}, {"sample_weight": weights}),
-            ({}, {"sample_weight": None}),
+            ({"return_train_score": True}, {"sample_weight": weights}),
         ],
-        ids=["default", "no refit", "scorers", "own scorer", "weights", "no weights"],
+        ids=["no refit", "scorers", "weights"],
     )
     @pytest.mark.parametrize("in_pipeline", [False, True])
     def test_is_that_of_grid_search(self, in_pipeline, args, fit_params):
@@ -102,15 +94,6 @@ class TestTaskTreeOfSearches:
         assert ours == theirs
         assert len(ours) == 2 * (1 + 1 + 1 + 6 * 2) + 2 * (args.get("refit") is not False)
 
-    def test_randomized_search(self):
-        events = []
-        for search_class in (FusedRandomizedSearchCV, RandomizedSearchCV):
-            listener = Listener()
-            search = search_class(self.net, {"reg": [1e-3, 1e-2, 1e-1]}, n_iter=2, random_state=0)
-            search.set_callbacks(listener).fit(X, y)
-            events.append(listener.events)
-        assert events[0] == events[1]
-
     @pytest.mark.parametrize("in_pipeline", [False, True])
     def test_a_callback_within_sees_where_it_is(self, in_pipeline):
         estimator = make_pipeline(StandardScaler(), self.net) if in_pipeline else self.net
@@ -118,8 +101,7 @@ class TestTaskTreeOfSearches:
         grid = {f"{prefix}reg": [1e-3, 1e-2], f"{prefix}solver": ["adam", "lbfgs"]}
         ours, theirs = events_of_both(estimator, grid, on_search=False)
         assert ours == theirs
-        assert ours[1][2][-1][0] == "fit"
-        assert ours[1][2][-2][0] == "search"
+        assert [name for name, *_ in ours[1][2][:-3:-1]] == ["fit", "search"]
 
     @pytest.mark.parametrize("fails_in", ["fit", "score", "hook"])
     @pytest.mark.parametrize("error_score", [0.0, "raise"])
@@ -152,29 +134,17 @@ class TestTaskTreeOfSearches:
 
 
 @needs_callbacks
-class TestFusedSearch:
-    @ends_early
-    def test_each_candidate_shows_its_epochs(self):
-        recorder = Propagated()
-        net = make_model(TwoLayerNetClassifier, "adam")
-        search = FusedGridSearchCV(net, {"reg": [1e-3, 1e-2]}, cv=2).set_callbacks(recorder)
-        search.fit(X, y)
-        epochs = [("end", "epoch", k) for k in range(8)]
-        # two candidates on two folds, and the refit
-        assert [call for call in recorder.calls if call[:2] == ("end", "epoch")] == 5 * epochs
-        assert len(recorder.models) == 5 * 8
-        assert not hasattr(search.best_estimator_, "_parent_callback_ctx")
+@ends_early
+def test_each_candidate_shows_its_epochs():
+    class Propagated(Recorder):
+        max_propagation_depth = None
 
-    @ends_early
-    def test_estimators_with_callbacks_are_fitted_one_by_one(self):
-        recorder = Recorder(stop_at=3)
-        net = make_model(TwoLayerNetClassifier, "adam").set_callbacks(recorder)
-        grid = {"reg": [1e-3, 1e-2]}
-        search = FusedGridSearchCV(net, grid, cv=2).fit(X, y)
-        assert recorder.calls.count("setup") == recorder.calls.count("teardown") == 5
-        assert len(recorder.models) == 5 * 4
-        plain = GridSearchCV(net, grid, cv=2).fit(X, y)
-        assert_array_equal(
-            search.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"]
-        )
-        assert search.best_estimator_.n_iter_ == 4
+    recorder = Propagated()
+    net = make_model(TwoLayerNetClassifier, "adam")
+    search = FusedGridSearchCV(net, {"reg": [1e-3, 1e-2]}, cv=2).set_callbacks(recorder)
+    search.fit(X, y)
+    epochs = [("end", "epoch", k) for k in range(8)]
+    # two candidates on two folds, and the refit
+    assert [call for call in recorder.calls if call[:2] == ("end", "epoch")] == 5 * epochs
+    assert len(recorder.models) == 5 * 8
+    assert not hasattr(search.best_estimator_, "_parent_callback_ctx")
