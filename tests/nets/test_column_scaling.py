@@ -10,8 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from scipy.special import softmax
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_classification
-from sklearn.decomposition import PCA
+from sklearn.datasets import load_breast_cancer, load_wine, make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
@@ -192,18 +191,6 @@ def test_a_column_of_rounding_errors_gets_no_large_weights(solver, reg, dtype):
     assert np.abs(net.coefs_[0][-1]).max() < 2
     X_test = np.column_stack([X, 1e-10 * noise[::-1]]).astype(dtype)
     assert_allclose(net.predict_proba(X_test), net.predict_proba(X_train), atol=1e-5)
-
-
-@two_solvers
-@pytest.mark.parametrize("is_standardized", [False, True])
-def test_principal_components_in_float32(solver, is_standardized):
-    X, y = load_digits(n_class=4, return_X_y=True)
-    if is_standardized:
-        X = StandardScaler().fit_transform(X)
-    X = PCA().fit_transform(X.astype(np.float32))
-    net = TwoLayerNetClassifier(20, solver=solver, max_iter=30, random_state=0).fit(X, y)
-    assert net.loss_curve_[0] < 4
-    assert net.score(X, y) > 0.95
 
 
 def draw_hard_problem(seed):

@@ -1,11 +1,5 @@
 """Sparse X: the same fits and predictions as dense X, without a dense copy of it."""
 
-import threading
-import time
-import tracemalloc
-from contextlib import suppress
-from pathlib import Path
-
 import numpy as np
 import pytest
 from helpers import LINEAR_SOLVERS, assert_same_bits, assert_same_fit, blind_model, every_case
@@ -251,63 +245,3 @@ def test_x_is_never_dense_as_a_whole(model_class, solver, monkeypatch):
     model.fit(rows, target, X_val=rows, y_val=target)
     assert model.predict_proba(rows).shape == (n_samples, 3)
     model.fit(sparse.coo_array(rows), target, np.arange(n_samples) % 5)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "model",
-    [
-        TwoLayerNetClassifier(max_iter=1, random_state=0),
-        TwoLayerNetClassifier(solver="gd", max_iter=1, random_state=0),
-        TwoLayerNetClassifier(hidden_size=20, solver="lbfgs", max_iter=1, random_state=0),
-        SoftmaxClassifier(),
-        SoftmaxClassifier(solver="lbfgs"),
-        SoftmaxClassifier(solver="adam", max_iter=1),
-    ],
-    ids=str,
-)
-def test_a_large_matrix_needs_less_than_half_a_gigabyte(model):
-    rng = np.random.RandomState(0)
-    starts = np.arange(0, 1_200_001, 60)
-    columns = rng.randint(30_000, size=1_200_000)  # sparse.random would take gigabytes
-    rows = sparse.csr_array(
-        (rng.standard_normal(1_200_000), columns, starts), shape=(20_000, 30_000)
-    )
-    target = (rows @ rng.standard_normal((30_000, 4))).argmax(axis=1)
-    resident = ResidentMemory()
-    tracemalloc.start()
-    try:
-        with resident:
-            model.fit(rows, target)
-        traced = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert traced < 500e6
-    assert resident.growth < 500e6
-    assert model.predict_proba(rows).shape == (20_000, 4)
-
-
-class ResidentMemory:
-    """The peak growth of the process's resident memory within a block."""
-
-    growth = 0
-
-    def __enter__(self):
-        self._before, self._is_done = self._now(), False
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-
-    def __exit__(self, *exc_info):
-        self._is_done = True
-        self._thread.join()
-
-    def _watch(self):
-        while not self._is_done:
-            self.growth = max(self.growth, self._now() - self._before)
-            time.sleep(0.005)
-
-    @staticmethod
-    def _now():
-        with suppress(FileNotFoundError):  # no /proc on this system
-            return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
-        return 0

@@ -15,7 +15,6 @@ from helpers import (
     ends_early,
     ensemble,
     every_case,
-    fit_with_convergence_warnings_alone,
     interrupt_kernels,
     is_finite,
     parameters,
@@ -264,19 +263,6 @@ def test_ctrl_c_in_partial_fit_leaves_finite_weights(solver, moment, monkeypatch
     assert is_finite(model)
     model.partial_fit(X, y)
     assert np.isfinite(model.predict_proba(X)).all()
-
-
-@every_case
-def test_ctrl_c_does_not_change_the_next_fit(model_class, solver, monkeypatch):
-    model = model_class(solver=solver, max_iter=3, random_state=0)
-    expected = clone(model)
-    fit_with_convergence_warnings_alone(expected, X, y)
-    interrupt_call(monkeypatch, Monitor, "record", 1)
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(X, y)
-    monkeypatch.undo()
-    fit_with_convergence_warnings_alone(model, X, y)
-    assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
 
 
 @ends_early

@@ -3,12 +3,10 @@
 import pickle
 import sys
 
-import numpy as np
 import pytest
 from helpers import assert_same_bits, ends_early
-from kernel_cases import CompiledKernels, make_network, make_samples, needs_compiled, strided
+from kernel_cases import CompiledKernels, make_network, make_samples, needs_compiled
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import sparse
 from sklearn.datasets import load_iris
 from sklearn.utils._param_validation import StrOptions
 
@@ -107,31 +105,6 @@ def test_an_activation_without_c_code_runs_on_numpy(monkeypatch, solver):
     expected = TwoLayerNetClassifier(activation="tanh", **params).fit(X, y)
     assert_same_bits(model, expected)
     assert_array_equal(probabilities, expected.predict_proba(X))
-
-
-@ends_early
-@needs_compiled
-@pytest.mark.usefixtures("both")
-@pytest.mark.parametrize(
-    "model",
-    [
-        SoftmaxClassifier(max_iter=10),
-        SoftmaxClassifier(solver="adam", max_iter=10, random_state=0),
-        TwoLayerNetClassifier(solver="lbfgs", max_iter=10, random_state=0),
-        TwoLayerNetClassifier(solver="sgd", max_iter=10, random_state=0),
-    ],
-    ids=str,
-)
-def test_csr_rows_may_have_64_bit_indices_and_strided_arrays(model, monkeypatch):
-    rows = sparse.csr_array(X)
-    long, gaps = rows.copy(), rows.copy()
-    long.indices, long.indptr = rows.indices.astype(np.int64), rows.indptr.astype(np.int64)
-    gaps.data, gaps.indices = strided(rows.data), strided(rows.indices)
-    probabilities = [model.fit(other, y).predict_proba(other) for other in (rows, long, gaps)]
-    monkeypatch.setattr(dispatch, "KERNELS", [NumpyKernels])
-    expected = model.fit(rows, y).predict_proba(rows)
-    for of_other in probabilities:
-        assert_allclose(of_other, expected, rtol=1e-6)
 
 
 @ends_early

@@ -152,11 +152,10 @@ def test_scores_of_any_size_give_a_finite_loss(kernels_class, dtype, widths):
 def test_weights_that_are_not_finite_give_no_finite_loss(kernels_class, dtype, widths, activation):
     samples = make_samples(widths, 20, dtype=dtype)
     network = make_network(widths, activation, dtype=dtype)
-    kernels = make_kernels(kernels_class, network, samples)
-    parameters = kernels.network.parameters
-    for place, value in [(0, np.nan), (0, np.inf), (network.n_weights - 1, -np.inf)]:
-        parameters[...] = network.parameters
-        parameters[place] = value
+    # without a penalty, NaN must pass through the activation
+    for place, value, reg in [(0, np.nan, 0), (0, np.inf, 1), (network.n_weights - 1, -np.inf, 1)]:
+        kernels = make_kernels(kernels_class, network, samples, reg=reg)
+        kernels.network.parameters[place] = value
         assert not np.isfinite(kernels.value())
         assert not np.isfinite(kernels.value_and_gradient())
         assert not np.isfinite(kernels.batch_value_and_gradient(np.arange(11)))
