@@ -7,7 +7,6 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 import sklearn
-from autograd import value_and_grad
 from autograd.scipy.special import erf, expit
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import log_softmax, logsumexp
@@ -34,11 +33,6 @@ ends_early = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 every_class = pytest.mark.parametrize("model_class", MODEL_CLASSES)
 
 
-def wine():
-    X, y = load_wine(return_X_y=True)
-    return StandardScaler().fit_transform(X), y
-
-
 def with_entry(array, index, value):
     array = np.array(array)
     array[index] = value
@@ -62,7 +56,7 @@ def raise_late(progress):
 
 
 def interrupt_kernels(monkeypatch, moment):
-    """Raise KeyboardInterrupt in the call of a kernel that comes after so many."""
+    """Raise KeyboardInterrupt in a kernel, after as many calls as `moment` says."""
     calls = itertools.count()
     for kernels in KERNELS:
         for name in ("value", "value_and_gradient", "run_epochs"):
@@ -96,8 +90,12 @@ def scaled(name):
     return StandardScaler().fit_transform(X), y
 
 
+def wine():
+    return scaled("wine")
+
+
 def split():
-    X, y = scaled("wine")
+    X, y = wine()
     return train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
 
 
@@ -120,26 +118,6 @@ def adam(memory, gradient, rate, t):
 
 
 BATCH_UPDATES = {"sgd": nesterov, "adam": adam}
-
-
-def flat(net):
-    return np.concatenate([a.ravel() for a in (*net.coefs_, *net.intercepts_)])
-
-
-def tanh_objective(X, y, reg, shapes):
-    """Value and gradient of a tanh net's objective on flat parameters, by autograd."""
-    (d, h), (_, K) = shapes
-    ends = np.cumsum([d * h, h * K, h])
-
-    def value(theta):
-        W1, W2, b1, b2 = (part for part in anp.split(theta, ends))
-        scores = anp.tanh(X @ W1.reshape(d, h) + b1) @ W2.reshape(h, K) + b2
-        peak = anp.max(scores, axis=1)
-        log_sums = anp.log(anp.sum(anp.exp(scores - peak[:, None]), axis=1)) + peak
-        losses = log_sums - scores[anp.arange(len(y)), y]
-        return anp.mean(losses) + reg / 2 * (anp.sum(W1**2) + anp.sum(W2**2))
-
-    return value_and_grad(value)
 
 
 #: The activations, also for autograd.
@@ -267,9 +245,6 @@ class Recorder:
 
 
 LINEAR_SOLVERS = sorted(set(solvers_of(SoftmaxClassifier)) - set(BATCH_SOLVERS) - {"gd"})
-batch_cases = pytest.mark.parametrize(
-    ("model_class", "solver"), [case for case in CASES if case[1] in {"adam", "sgd"}]
-)
 
 
 def draw_weights(rng, fan_in, fan_out):

@@ -224,23 +224,26 @@ def assert_close(values, desired, rtol):
     assert_allclose(values, desired, rtol=0, atol=rtol * np.abs(desired).max())
 
 
-def train_by_plain_loop(model, X, y, w, step_sizes, batch_size):
-    """Train a net with the parameters of `model`, `init=glorot_uniform` and `shuffle=False`.
+def reference_of(model, X, y, w=None):
+    """Return the fitted parameters of a model of one net, and the reference of its objective."""
+    (network,) = model._get_networks()
+    samples = Samples(X, y, np.ones(len(y)) if w is None else w)
+    return network.parameters, Reference(network, samples, model.reg_)
 
-    Return the loss curve, and flat parameters in the order of `helpers.flat`.
+
+def train_by_plain_loop(model, X, y, w, step_sizes, batch_size):
+    """Return the losses and parameters that `model`, a fitted net, should have.
+
+    Its parameters must include `init=glorot_uniform` and `shuffle=False`.
     """
-    widths = [X.shape[1], model.hidden_size, y.max() + 1]
-    weights = [glorot_uniform(None, *pair) for pair in pairwise(widths)]
-    activation = ACTIVATIONS[model.activation]
-    network = Network.from_layers(
-        [layer.T for layer in weights], list(map(np.zeros, widths[1:])), activation
+    parameters, reference = reference_of(model, X, y, w)
+    weights, biases = model._get_networks()[0].split(parameters)
+    start = flatten(
+        [glorot_uniform(None, *layer.T.shape).T for layer in weights],
+        [0 * layer for layer in biases],
     )
-    reference = Reference(network, Samples(X, y, w), model.reg)
-    results = reference.run_epochs(
-        network.parameters, model.solver, step_sizes, batch_size, stream=None
-    )
-    weights, biases = network.split(results["parameters"])
-    return results["losses"], flatten([layer.T for layer in weights], biases)
+    results = reference.run_epochs(start, model.solver, step_sizes, batch_size, stream=None)
+    return results["losses"], results["parameters"]
 
 
 def unaligned(array):
