@@ -1,4 +1,4 @@
-"""The sdist builds with a compiler, without one and with `SKLEARN_TOYNN_PURE=1`, and runs."""
+"""The sdist builds and runs with a compiler, without one and with `SKLEARN_TOYNN_PURE=1`."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
-# a build, and the Python of a fresh environment, must not see the tree or what this run was told
+# builds and fresh environments must not see the tree or the settings of this run
 HIDDEN = {"PYTHONPATH", "SKLEARN_TOYNN_KERNELS", "SKLEARN_TOYNN_PURE"}
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in HIDDEN}
 
@@ -33,7 +33,7 @@ def run(*command, cwd, check=True, **variables):
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sdist")
-    # a copy, as builds write to the tree
+    # builds write to the tree
     ignored = shutil.ignore_patterns(".*", "build", "dist", "*.so", "*.egg-info", "__pycache__")
     shutil.copytree(ROOT, folder / "tree", ignore=ignored)
     run(sys.executable, "-m", "build", "--sdist", "--outdir", folder, "tree", cwd=folder)
@@ -68,7 +68,7 @@ def test_the_sdist_builds_and_runs(sdist, tmp_path, variables, kernels):
     assert f"\nkernels: {kernels}\n" in run(python, "-c", show, cwd=tmp_path)
 
 
-def test_the_compiled_kernels_asked_for_fail_the_build_without_a_compiler(sdist, tmp_path):
+def test_a_build_that_requires_compiled_kernels_fails_without_a_compiler(sdist, tmp_path):
     variables = {"CC": "false", "SKLEARN_TOYNN_KERNELS": "compiled"}
     wheel_command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", tmp_path]
     assert "false" in run(*wheel_command, sdist, cwd=tmp_path, check=False, **variables)

@@ -1,4 +1,4 @@
-"""Several fits and predictions at once: the same bits, and BLAS's threads as before."""
+"""Concurrent fits and predictions have the same bits and keep the number of BLAS threads."""
 
 import os
 import subprocess
@@ -11,10 +11,9 @@ import pytest
 from helpers import MODELS as SOLVED
 from helpers import assert_same_bits, ends_early
 from joblib import Parallel, delayed
-from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from sklearn_toynn import MultiLayerNetClassifier, SoftmaxClassifier, TwoLayerNetClassifier
 
@@ -24,12 +23,8 @@ MODELS = [
     TwoLayerNetClassifier(16, n_nets=3, max_iter=5, random_state=0),
     MultiLayerNetClassifier((16, 8), max_iter=5, random_state=0),
 ]
-
-
-@pytest.fixture(scope="module")
-def digits():
-    X, y = load_digits(return_X_y=True)
-    return X[:600] / 16, y[:600]
+X, y = load_digits(return_X_y=True)
+X, y = X[:600] / 16, y[:600]
 
 
 def blas_threads():
@@ -37,48 +32,49 @@ def blas_threads():
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
-def test_eight_threads_predict_while_another_fits(model, digits):
-    X, y = digits
+def test_eight_threads_predict_while_another_fits(model):
     model, other = clone(model).fit(X, y), clone(model)
-    expected, before = model.predict_proba(X[:20]), blas_threads()
-    is_over = threading.Event()
+    before, is_over = blas_threads(), threading.Event()
 
-    def fit_on():
+    def fit_repeatedly():
         n_fits = 0
         while not is_over.is_set():
             other.fit(X, y)
             n_fits += 1
         return n_fits
 
-    def predict_on(rows):
-        return [model.predict_proba(X[rows]) for _ in range(300)]
+    def predict_repeatedly(rows):
+        return [model.predict_proba(X[rows]) for _ in range(100)]
 
-    # a row at a time, and some; each thread others than the rest
     parts = [slice(0, 1), slice(1, 2), slice(3, 7), slice(0, 20)] * 2
+    expected = [model.predict_proba(X[rows]) for rows in parts]
     with ThreadPoolExecutor(9) as pool:
-        fits = pool.submit(fit_on)
+        fits = pool.submit(fit_repeatedly)
         try:
-            outputs = list(pool.map(predict_on, parts))
+            outputs = list(pool.map(predict_repeatedly, parts))
         finally:
             is_over.set()
         assert fits.result() > 0
-    for rows, predicted in zip(parts, outputs, strict=True):
-        alone = model.predict_proba(X[rows])
-        assert all(np.array_equal(one, alone) for one in predicted)
-    assert_array_equal(model.predict_proba(X[:20]), expected)
+    for probabilities, predicted in zip(expected, outputs, strict=True):
+        assert all(np.array_equal(one, probabilities) for one in predicted)
     assert_same_bits(other, model)
     assert blas_threads() == before
 
 
-@pytest.mark.parametrize("backend", ["threading", "loky", "multiprocessing"])
-def test_fits_by_joblib(backend, digits):
-    X, y = digits
+@pytest.mark.parametrize(
+    "backend",
+    ["threading", *(pytest.param(b, marks=pytest.mark.slow) for b in ("loky", "multiprocessing"))],
+)
+def test_fits_in_parallel_have_the_bits_of_fits_in_turn(backend):
     models = [*MODELS, *(clone(model).set_params(max_iter=3) for model in SOLVED.values())]
-    expected, before = [clone(model).fit(X, y) for model in models], blas_threads()
-    fitted = Parallel(2, backend=backend)(delayed(clone(model).fit)(X, y) for model in models)
+    with threadpool_limits(2):
+        expected = [clone(model).fit(X, y) for model in models]
+    with threadpool_limits(1):
+        before = blas_threads()
+        fitted = Parallel(2, backend=backend)(delayed(clone(model).fit)(X, y) for model in models)
+        assert blas_threads() == before
     for one, other in zip(fitted, expected, strict=True):
         assert_same_bits(one, other)
-    assert blas_threads() == before
 
 
 FORKS = """
@@ -96,12 +92,12 @@ def make():
     return {model}
 
 
-def fit_on():
+def fit_repeatedly():
     while not is_over.is_set():
         make().fit(X, y)
 
 
-threads = [threading.Thread(target=fit_on, daemon=True) for _ in range(2)]
+threads = [threading.Thread(target=fit_repeatedly, daemon=True) for _ in range(2)]
 for thread in threads:
     thread.start()
 children = []
@@ -136,10 +132,13 @@ sys.exit(f"{{len(left)}} of 40 children hang" if left else 0)
     ],
 )
 @pytest.mark.slow
-def test_a_child_fits_that_was_forked_while_threads_fit(model):
-    # with random_state=None, NumPy's own lock of its global generator may hang the child
-    script = FORKS.format(model=model)
+def test_a_child_forked_while_threads_fit_does_not_hang(model):
+    # with random_state=None, the lock of NumPy's global generator may hang the child
     run = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", FORKS.format(model=model)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert run.returncode == 0, run.stderr

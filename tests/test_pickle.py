@@ -1,4 +1,4 @@
-"""What is in a pickle, and what is said where another version loads it."""
+"""Pickles hold plain data and public names and say which version saved them."""
 
 import pickle
 import pickletools
@@ -17,21 +17,27 @@ from sklearn_toynn import (
     SoftmaxClassifierCV,
     TwoLayerNetClassifier,
     TwoLayerNetClassifierCV,
+    datasets,
+    inspection,
     model_selection,
 )
 
 pytestmark = ends_early
-FITTED = [
+QUICK = {"max_iter": 5, "random_state": 0}
+MODELS = [
     SoftmaxClassifier(),
     SoftmaxClassifier(solver="lbfgs"),
-    TwoLayerNetClassifier(4, max_iter=5, random_state=0),
-    TwoLayerNetClassifier(4, n_nets=2, max_iter=5, early_stopping=True, random_state=0),
-    MultiLayerNetClassifier((4, 3), max_iter=5, random_state=0),
+    TwoLayerNetClassifier(4, n_nets=2, early_stopping=True, **QUICK),
+    MultiLayerNetClassifier((4, 3), **QUICK),
+]
+CV_MODELS = [
+    SoftmaxClassifierCV(2, cv=2, solver="adam", **QUICK),
+    TwoLayerNetClassifierCV(regs=2, cv=2, **QUICK),
 ]
 
 
 def modules_named(pickled):
-    """The modules of what a pickle asks to import."""
+    """Return the modules that loading a pickle imports."""
     strings, modules = [], set()
     for opcode, argument, _ in pickletools.genops(pickled):
         if opcode.name == "GLOBAL":
@@ -43,36 +49,25 @@ def modules_named(pickled):
     return modules
 
 
-@pytest.mark.parametrize("model", FITTED, ids=str)
-def test_a_fitted_model_names_no_private_module(model):
+@pytest.mark.parametrize("model", [*MODELS, *CV_MODELS], ids=lambda model: type(model).__name__)
+def test_a_loaded_model_is_equal_and_needs_only_the_public_module(model):
     X, y = wine()
     pickled = pickle.dumps(model.fit(X, y), protocol=2)
-    ours = {name for name in modules_named(pickled) if name.startswith("sklearn_toynn")}
-    assert ours == {"sklearn_toynn"}
+    assert {name for name in modules_named(pickled) if "toynn" in name} == {"sklearn_toynn"}
+    copy = pickle.loads(pickled)
+    assert vars(copy).keys() == vars(model).keys()
+    assert_array_equal(copy.predict_proba(X), model.predict_proba(X))
+    assert_array_equal(copy.fit(X, y).predict_proba(X), model.predict_proba(X))
 
 
-@pytest.mark.parametrize("name", sklearn_toynn.__all__)
-def test_public_classes_live_where_they_are_imported_from(name):
-    if name != "show_versions":
-        assert getattr(sklearn_toynn, name).__module__ == "sklearn_toynn"
-
-
-@pytest.mark.parametrize("name", model_selection.__all__)
-def test_searches_live_where_they_are_imported_from(name):
-    assert getattr(model_selection, name).__module__ == "sklearn_toynn.model_selection"
-
-
-@pytest.mark.parametrize("model", FITTED, ids=str)
-def test_it_holds_no_training_state(model):
-    X, y = wine()
-    state = model.fit(X, y).__getstate__()
-    assert "_training_state" not in state
-    for value in state.values():
-        assert_is_plain(value)
+@pytest.mark.parametrize("module", [sklearn_toynn, datasets, inspection, model_selection])
+def test_public_names_have_public_modules(module):
+    for value in (getattr(module, name) for name in module.__all__):
+        assert value.__module__ == module.__name__ or value is sklearn_toynn.show_versions
 
 
 def assert_is_plain(value):
-    """Check that nested containers hold arrays of numbers and plain values alone."""
+    """Check that nested containers hold only numeric arrays and plain values."""
     plain = (np.ndarray, str, int, float, bool, list, tuple, dict, type(None))
     assert isinstance(value, plain), type(value)
     if isinstance(value, dict):
@@ -84,24 +79,30 @@ def assert_is_plain(value):
         assert not value.dtype.hasobject
 
 
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
+def test_without_warm_start_a_model_holds_no_training_state(model):
+    state = model.fit(*wine()).__getstate__()
+    assert "_training_state" not in state
+    assert_is_plain(state)
+
+
 @pytest.mark.parametrize("copied", [deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
 @pytest.mark.parametrize(("n_nets", "solver"), [(1, "adam"), (2, "sgd"), (1, "gd"), (1, "lbfgs")])
-def test_the_state_to_continue_from_is_plain(n_nets, solver, copied):
+def test_the_training_state_is_plain_and_continues(n_nets, solver, copied):
     X, y = wine()
-    model = TwoLayerNetClassifier(4, solver=solver, n_nets=n_nets, max_iter=5, batch_size=50)
-    model.set_params(warm_start=True, random_state=0)
-    calls = [model.fit, model.partial_fit] if solver in ("adam", "sgd") else [model.fit]
-    for call in calls:
-        call(100 * X, y)  # so that columns are scaled in `fit`
-        for value in model.__getstate__().values():
-            assert_is_plain(value)
-        copy = copied(model)
-        continued = getattr(copy, call.__name__)(100 * X, y).predict_proba(X)
-        assert_array_equal(continued, call(100 * X, y).predict_proba(X))
+    X = 100 * X  # fit scales the columns
+    params = {"solver": solver, "n_nets": n_nets, "batch_size": 50, "warm_start": True}
+    model = TwoLayerNetClassifier(4, **params, **QUICK)
+    for name in ("fit", "partial_fit") if solver in ("adam", "sgd") else ("fit",):
+        train = getattr(model, name)
+        train(X, y)
+        assert_is_plain(model.__getstate__())
+        continued = getattr(copied(model), name)(X, y).predict_proba(X)
+        assert_array_equal(continued, train(X, y).predict_proba(X))
     assert not hasattr(clone(model), "_training_state")
 
 
-def test_another_version_is_told_of(monkeypatch):
+def test_a_model_of_another_version_loads_with_a_warning(monkeypatch):
     X, y = wine()
     pickled = pickle.dumps(SoftmaxClassifier().fit(X, y))
     with monkeypatch.context() as patch:
@@ -110,11 +111,3 @@ def test_another_version_is_told_of(monkeypatch):
             loaded = pickle.loads(pickled)
     assert loaded.score(X, y) > 0.9
     assert "_version" not in vars(loaded)
-
-
-@pytest.mark.parametrize("cv_class", [SoftmaxClassifierCV, TwoLayerNetClassifierCV])
-def test_those_that_choose_hold_arrays_and_a_plain_one(cv_class):
-    X, y = wine()
-    model = cv_class(regs=2, cv=2, solver="adam", max_iter=5, random_state=0).fit(X, y)
-    ours = {name for name in modules_named(pickle.dumps(model, 2)) if "toynn" in name}
-    assert ours == {"sklearn_toynn"}

@@ -1,4 +1,4 @@
-"""The Python of README.md runs as it stands."""
+"""The Python code of README.md runs."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Models that released versions saved load, predict as before, and continue their training."""
+"""Models saved by released versions load, predict as before and continue to train."""
 
 import pickle
 from pathlib import Path
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.* was saved by sklearn-toynn")
 def load(path):
     if path.suffix == ".pkl":
         return pickle.loads(path.read_bytes())
-    sio = pytest.importorskip("skops.io", reason="skops is an extra of its own")
+    sio = pytest.importorskip("skops.io", reason="requires the extra `skops`")
     return sio.load(path, trusted=sio.get_untrusted_types(file=path))
 
 
@@ -43,7 +43,7 @@ def test_saved_models_predict_as_before(path):
         assert list(model.classes_) == ["class_0", "class_1", "class_2"]
 
 
-def test_there_are_files_of_every_released_version():
+def test_every_released_version_has_files():
     names = {version.name for version in VERSIONS}
     assert "0.2.0" in names
     assert all(len(list(version.iterdir())) == 15 for version in VERSIONS)

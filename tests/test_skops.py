@@ -1,4 +1,4 @@
-"""skops: saved without pickle, and trusted by the names of this package's public classes."""
+"""skops saves and loads models and asks to trust only public classes of this package."""
 
 import pytest
 from helpers import ends_early, wine
@@ -20,73 +20,51 @@ from sklearn_toynn.model_selection import (
     one_standard_error,
 )
 
-sio = pytest.importorskip("skops.io", reason="skops is an extra of its own")
+sio = pytest.importorskip("skops.io", reason="requires the extra `skops`")
 pytestmark = ends_early
-QUICK = {"max_iter": 10, "random_state": 0}
-MODELS = {
-    "linear": SoftmaxClassifier(),
-    "net": TwoLayerNetClassifier(5, **QUICK),
-    "nets": TwoLayerNetClassifier(5, n_nets=2, early_stopping=True, **QUICK),
-    "layers": MultiLayerNetClassifier((5, 4), **QUICK),
-    "in a pipeline": make_pipeline(StandardScaler(), TwoLayerNetClassifier(5, **QUICK)),
-    "linear, chosen": SoftmaxClassifierCV(2, cv=2, solver="adam", **QUICK),
-    "net, chosen": TwoLayerNetClassifierCV([5], 2, cv=2, n_nets=2, **QUICK),
-    **{
-        f"search, {fused.__name__}": fused(
-            TwoLayerNetClassifier(**QUICK),
-            {"hidden_size": [4, 5], "reg": [1e-3, 1e-2]},
-            cv=2,
-            refit=one_standard_error,
-            **params,
-        )
-        for fused, params in [
-            (FusedGridSearchCV, {}),
-            (FusedRandomizedSearchCV, {"n_iter": 3, "random_state": 0}),
-        ]
-    },
-}
-CONTINUING = {
-    f"{type(model).__name__}, {solver}": model.set_params(
-        solver=solver, warm_start=True, batch_size=50, **QUICK
-    )
-    for solver in ("adam", "sgd", "gd", "lbfgs")
-    for model in (
-        SoftmaxClassifier(),
-        TwoLayerNetClassifier(5, n_nets=2),
-        MultiLayerNetClassifier((5, 4)),
-    )
-}
-
-
-def is_public(name):
-    return name.startswith("sklearn_toynn.") and "._" not in name
+QUICK = {"max_iter": 5, "random_state": 0}
+SEARCH = {"cv": 2, "refit": one_standard_error}
+MODELS = [
+    SoftmaxClassifier(),
+    TwoLayerNetClassifier(5, n_nets=2, early_stopping=True, **QUICK),
+    MultiLayerNetClassifier((5, 4), **QUICK),
+    make_pipeline(StandardScaler(), TwoLayerNetClassifier(5, **QUICK)),
+    SoftmaxClassifierCV(2, cv=2, solver="adam", **QUICK),
+    TwoLayerNetClassifierCV([5], 2, cv=2, n_nets=2, **QUICK),
+    FusedGridSearchCV(TwoLayerNetClassifier(**QUICK), {"hidden_size": [4, 5]}, **SEARCH),
+    FusedRandomizedSearchCV(
+        TwoLayerNetClassifier(**QUICK), {"reg": [1e-3, 1e-2]}, n_iter=2, **SEARCH
+    ),
+]
+WARM = [SoftmaxClassifier(), TwoLayerNetClassifier(5, n_nets=2), MultiLayerNetClassifier((5, 4))]
 
 
 def dump_and_load(model):
-    """Return a copy by way of skops, and the types that it asks to trust."""
+    """Return the loaded model and the types that skops asks to trust."""
     dumped = sio.dumps(model)
     untrusted = sio.get_untrusted_types(data=dumped)
     return sio.loads(dumped, trusted=untrusted), untrusted
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_dump_and_load(name):
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
+def test_a_loaded_model_predicts_the_same(model):
     X, y = wine()
-    model = MODELS[name].fit(X, y)
-    loaded, untrusted = dump_and_load(model)
-    if hasattr(model, "scorer_"):  # a search, which also has types of scikit-learn and NumPy
-        untrusted = [name for name in untrusted if name.startswith("sklearn_toynn.")]
-    assert all(is_public(name) for name in untrusted)
+    loaded, untrusted = dump_and_load(model.fit(X, y))
+    if hasattr(model, "scorer_"):  # a search also has types of scikit-learn and NumPy
+        untrusted = [name for name in untrusted if name.startswith("sklearn_toynn")]
+    assert all(name.startswith("sklearn_toynn.") and "._" not in name for name in untrusted)
     assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
 
 
-@pytest.mark.parametrize("method", ["fit", "partial_fit"])
-@pytest.mark.parametrize("name", CONTINUING)
-def test_it_continues_as_if_not_saved(name, method):
+@pytest.mark.parametrize(
+    ("method", "solver"),
+    [*(("fit", s) for s in ("adam", "sgd", "gd", "lbfgs")), ("partial_fit", "adam")],
+)
+@pytest.mark.parametrize("model", WARM, ids=lambda model: type(model).__name__)
+def test_a_loaded_model_continues_to_train_as_the_saved_one(model, method, solver):
     X, y = wine()
-    model = clone(CONTINUING[name]).fit(100 * X, y)
-    if not hasattr(model, method):
-        return  # "gd" and "lbfgs" have no partial_fit
+    params = {"solver": solver, "warm_start": True, "batch_size": 50, **QUICK}
+    model = clone(model).set_params(**params).fit(100 * X, y)
     train = getattr(model, method)
     loaded, untrusted = dump_and_load(train(100 * X, y))
     assert untrusted == [f"sklearn_toynn.{type(model).__name__}"]

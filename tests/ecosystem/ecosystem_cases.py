@@ -1,4 +1,4 @@
-"""The searches that run on other machines, small ones."""
+"""Small searches to run on other backends."""
 
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
@@ -24,7 +24,7 @@ def make_search(name):
 
 
 def results(search):
-    """Yield a search's scores, the best parameters and what the best predicts."""
+    """Yield a search's scores, its best index and its predictions."""
     for name, values in search.cv_results_.items():
         if "score" in name and "time" not in name:
             yield values

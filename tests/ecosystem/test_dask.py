@@ -1,4 +1,4 @@
-"""Searches on a Dask cluster of two workers, and a fit over the chunks of its arrays."""
+"""Searches on a Dask cluster and fits on Dask arrays."""
 
 import numpy as np
 import pytest
@@ -8,9 +8,9 @@ from numpy.testing import assert_array_equal
 
 from sklearn_toynn import TwoLayerNetClassifier
 
-distributed = pytest.importorskip("distributed", reason="Dask is of the extra `ecosystem`")
-array = pytest.importorskip("dask.array", reason="Dask is of the extra `ecosystem`")
-wrappers = pytest.importorskip("dask_ml.wrappers", reason="dask-ml is of the extra `ecosystem`")
+distributed = pytest.importorskip("distributed", reason="requires the extra `ecosystem`")
+array = pytest.importorskip("dask.array", reason="requires the extra `ecosystem`")
+wrappers = pytest.importorskip("dask_ml.wrappers", reason="requires the extra `ecosystem`")
 pytestmark = pytest.mark.filterwarnings("ignore:::distributed")
 
 
@@ -34,7 +34,7 @@ def test_a_search_on_two_workers_has_the_same_bits(name, cluster):
         assert_array_equal(one, other)
 
 
-def test_incremental_is_partial_fit_over_the_chunks(cluster):
+def test_incremental_calls_partial_fit_on_each_chunk(cluster):
     X, y = rows()
     chunks = array.from_array(X, (100, -1)), array.from_array(y, 100)
     net = TwoLayerNetClassifier(8, random_state=0)
@@ -43,5 +43,4 @@ def test_incremental_is_partial_fit_over_the_chunks(cluster):
     for start in range(0, len(X), 100):
         net.partial_fit(X[start : start + 100], y[start : start + 100], classes=np.unique(y))
     assert_array_equal(model.estimator_.predict_proba(X), net.predict_proba(X))
-    # what is predicted for chunks is an array of chunks
     assert_array_equal(model.predict(chunks[0]).compute(), net.predict(X))

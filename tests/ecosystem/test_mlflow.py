@@ -1,4 +1,4 @@
-"""mlflow: a model logged and loaded, and what its autologging keeps of a fit."""
+"""Logged models and autologging of mlflow."""
 
 import numpy as np
 import pytest
@@ -11,8 +11,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
-mlflow = pytest.importorskip("mlflow", reason="mlflow is of the extra `ecosystem`")
-mlflow_sklearn = pytest.importorskip("mlflow.sklearn", reason="of the extra `ecosystem`")
+mlflow = pytest.importorskip("mlflow", reason="requires the extra `ecosystem`")
+mlflow_sklearn = pytest.importorskip("mlflow.sklearn", reason="requires the extra `ecosystem`")
 pytestmark = pytest.mark.filterwarnings("ignore:::mlflow")
 
 
@@ -25,30 +25,30 @@ def store(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("model", [SoftmaxClassifier(), TwoLayerNetClassifier(4, random_state=0)])
-def test_log_model_and_load(model, store):
+def test_a_logged_model_loads_and_predicts_the_same(model, store):
     X, y = wine()
     model = make_pipeline(StandardScaler(), model).fit(X, y)
     with mlflow.start_run():
-        # it saves by skops, which asks whom to trust
+        # mlflow saves with skops, which asks which types to trust
         trusted = [f"sklearn_toynn.{type(model[-1]).__name__}"]
         logged = mlflow_sklearn.log_model(model, name="model", skops_trusted_types=trusted)
     loaded = mlflow_sklearn.load_model(logged.model_uri)
     assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
-    anything = mlflow.pyfunc.load_model(logged.model_uri)
-    assert_array_equal(anything.predict(X), model.predict(X))
+    generic = mlflow.pyfunc.load_model(logged.model_uri)
+    assert_array_equal(generic.predict(X), model.predict(X))
 
 
 @pytest.mark.parametrize("make_search", [GridSearchCV, FusedGridSearchCV])
-def test_autologging_keeps_the_model_and_no_row(make_search, store):
+def test_autologging_saves_the_model_but_no_row(make_search, store):
     X, y = wine()
-    X[7, 3] = np.pi * 1e5  # such a value would be seen in any file that held its row
+    X[7, 3] = np.pi * 1e5  # easy to find in a file
     net = TwoLayerNetClassifier(4, early_stopping=True, random_state=0)
     model = make_search(
         make_pipeline(StandardScaler(), net), {"twolayernetclassifier__reg": [1e-4, 1e-2]}, cv=2
     )
     mlflow_sklearn.autolog(log_input_examples=False)
     try:
-        # scikit-learn's own estimators are logged, with what they hold; others are not patched
+        # mlflow patches only scikit-learn's own estimators, such as pipelines
         make_pipeline(StandardScaler(), net).fit(X, y)
         model.fit(X, y)
     finally:

@@ -1,4 +1,4 @@
-"""Optuna: its search in the place of RandomizedSearchCV, and trials pruned at an epoch."""
+"""Searches with Optuna and trials that it prunes after an epoch."""
 
 import pytest
 from helpers import needs_callbacks
@@ -9,13 +9,13 @@ from sklearn.preprocessing import MinMaxScaler
 
 from sklearn_toynn import TwoLayerNetClassifier
 
-optuna = pytest.importorskip("optuna", reason="Optuna is of the extra `ecosystem`")
-integration = pytest.importorskip("optuna_integration", reason="of the extra `ecosystem`")
+optuna = pytest.importorskip("optuna", reason="requires the extra `ecosystem`")
+integration = pytest.importorskip("optuna_integration", reason="requires the extra `ecosystem`")
 pytestmark = pytest.mark.filterwarnings("ignore:::optuna")
 
 
 @pytest.mark.filterwarnings("ignore:OptunaSearchCV is experimental")
-def test_optuna_search_cv():
+def test_optuna_search_cv_finds_a_good_net():
     X, y = load_digits(return_X_y=True)
     pipeline = make_pipeline(
         MinMaxScaler(), TwoLayerNetClassifier(max_iter=10, tol=0, random_state=0)
@@ -43,7 +43,7 @@ def test_optuna_search_cv():
 
 
 class Prune:
-    """Report the score on rows held out at each epoch, and end a trial that lags behind."""
+    """Report the validation score after each epoch and stop a bad trial."""
 
     def __init__(self, trial, X_val, y_val):
         self.trial, self.X_val, self.y_val = trial, X_val, y_val
@@ -66,7 +66,7 @@ class Prune:
 
 
 @needs_callbacks
-def test_a_study_prunes_at_an_epoch():
+def test_a_study_prunes_a_trial_after_an_epoch():
     X, y = load_digits(return_X_y=True)
     X_train, X_val, y_train, y_val = train_test_split(X / 16, y, random_state=0)
 

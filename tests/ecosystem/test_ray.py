@@ -1,12 +1,12 @@
-"""Searches by Ray's backend of joblib."""
+"""Searches on Ray's joblib backend."""
 
 import pytest
 from ecosystem_cases import SEARCHES, make_search, results, rows
 from joblib import parallel_config
 from numpy.testing import assert_array_equal
 
-ray = pytest.importorskip("ray", reason="Ray is of the extra `ecosystem`")
-ray_joblib = pytest.importorskip("ray.util.joblib", reason="Ray is of the extra `ecosystem`")
+ray = pytest.importorskip("ray", reason="requires the extra `ecosystem`")
+ray_joblib = pytest.importorskip("ray.util.joblib", reason="requires the extra `ecosystem`")
 pytestmark = pytest.mark.filterwarnings("ignore:::ray")
 
 

@@ -1,4 +1,4 @@
-"""SHAP's permutation explainer, held against the values of a linear model in closed form."""
+"""SHAP's permutation explainer."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 
-shap = pytest.importorskip("shap", reason="SHAP is of the extra `ecosystem`")
+shap = pytest.importorskip("shap", reason="requires the extra `ecosystem`")
 pytestmark = pytest.mark.filterwarnings("ignore:::shap")
 
 
@@ -16,8 +16,7 @@ def explain(function, X, rows):
     return shap.PermutationExplainer(function, masker, seed=0)(X[rows], silent=True)
 
 
-def test_a_linear_model_has_the_values_of_the_formula():
-    # a column moves the scores by its weights times what it is off its mean
+def test_the_values_of_a_linear_model_equal_the_closed_form():
     X, y = wine()
     model = SoftmaxClassifier().fit(X, y)
     explained = explain(model.decision_function, X, slice(5))
@@ -25,7 +24,7 @@ def test_a_linear_model_has_the_values_of_the_formula():
     assert_allclose(explained.values, expected, atol=1e-8)
 
 
-def test_the_values_of_a_net_add_up_to_its_probabilities():
+def test_the_values_of_a_net_sum_to_its_probabilities_minus_their_mean():
     X, y = wine()
     net = TwoLayerNetClassifier(8, random_state=0).fit(X, y)
     explained = explain(net.predict_proba, X, slice(0, None, 30))

@@ -1,10 +1,10 @@
-"""Figures are closed when a test is over."""
+"""Close the figures after each test."""
 
 import pytest
 from matplotlib import pyplot
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def closed_figures():
     yield
     pyplot.close("all")

@@ -1,9 +1,9 @@
-"""Save fitted models as files of this version, for later versions to load.
+"""Save fitted models of this version as files that later versions must load.
 
     python tests/saved_models/save.py
 
-It needs the extra `skops` and the oldest supported NumPy, as a pickle of a newer one names modules
-that an older one has not. To be run once, before a release.
+Run it once before a release. It requires the extra `skops` and the oldest supported NumPy: a
+pickle of a newer NumPy names modules that an older one does not have.
 """
 
 import pickle
@@ -56,11 +56,11 @@ def save(folder):
         expected[name] = model.predict_proba(rows)
         (folder / f"{name}.pkl").write_bytes(pickle.dumps(model))
         sio.dump(model, folder / f"{name}.skops")
-    # models whose training continues
+    # models that continue to train
     model = TwoLayerNetClassifier(5, random_state=0).partial_fit(X, names, np.unique(names))
     (folder / "partial_fit.pkl").write_bytes(pickle.dumps(model))
     expected["partial_fit"] = model.partial_fit(X, names).predict_proba(rows)
-    raw = 3 * X + 1  # columns that are scaled in training
+    raw = 3 * X + 1  # fit scales these columns
     models = [model.fit(raw, names) for model in WARM_MODELS]
     (folder / "warm_start.pkl").write_bytes(pickle.dumps(models))
     expected["warm_start"] = [model.fit(raw, names).predict_proba(rows) for model in models]
