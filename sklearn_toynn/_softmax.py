@@ -12,6 +12,7 @@ from ._linear.linear_training import LINEAR_SOLVERS, LinearResult, train_linear
 from ._nets.initializers import zeros
 from ._nets.network import Network
 from ._sklearn_compat import StrOptions
+from ._training.options import is_auto
 from ._training.solvers import SOLVERS
 from ._typing import Auto, ClassWeight, Floats, Initializer, RandomState, Schedule
 
@@ -117,10 +118,8 @@ class SoftmaxClassifier(NetClassifier):
     sum and a bound of the rounding errors. `gap_` is the smallest proven gap at the fitted
     weights.
 
-    - Rounding can end the descent before a gap within `tol` is proven. The solvers then accept
-      the weights if the Newton step promises a decrease far below `tol` times the objective and
-      changes no difference of two scores by more than 1. `gap_` is then `tol`. Otherwise they
-      issue a ``ConvergenceWarning``.
+    - If rounding ends the training before a gap within `tol` is proven, the solvers issue a
+      ``ConvergenceWarning``.
     - With ``reg=0`` there is no bound. Training stops when the Newton step promises a decrease of
       at most `tol` times the objective. If the classes are separable, there is no minimum.
       Training then stops when both the objective and the largest gradient entry, for columns of
@@ -209,13 +208,17 @@ class SoftmaxClassifier(NetClassifier):
     def _train(self, problem, options, streams, callbacks, *, continues):
         if self.solver in self._net_solvers:
             return super()._train(problem, options, streams, callbacks, continues=continues)
-        make_starts = self._continue if continues else self._start
-        (start,) = make_starts(problem, problem.dtype, streams)
+        shape = len(problem.classes), problem.n_features
+        start = np.zeros(shape, problem.dtype), np.zeros(shape[0], problem.dtype)
+        if continues or not is_auto(self.init):
+            make_starts = self._continue if continues else self._start
+            (given,) = make_starts(problem, problem.dtype, streams)
+            start = given.network.weights[0], given.network.biases[0]
         result, interrupt = train_linear(
             problem.samples,
             problem.validation,
             options,
-            (start.network.weights[0], start.network.biases[0]),
+            start,
             callbacks and callbacks.observe(1, options.max_iter, [None], 0),
         )
         return [result], interrupt

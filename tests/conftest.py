@@ -26,13 +26,12 @@ def one_blas_thread():
 
 @pytest.fixture
 def one_iteration_a_call(monkeypatch):
-    """Have Python see every epoch and every Newton step."""
+    """Have the monitor see every epoch and step."""
     # not before the set-up above
-    from sklearn_toynn._linear import descent  # noqa: PLC0415
-    from sklearn_toynn._training import solvers  # noqa: PLC0415
+    from sklearn_toynn._training import monitor, solvers  # noqa: PLC0415
 
     monkeypatch.setattr(solvers, "CALL_SECONDS", 0)
-    monkeypatch.setattr(descent, "MAX_ORDER_AHEAD", 0)
+    monkeypatch.setattr(monitor.Monitor, "n_unwatched", 1)
 
 
 @pytest.fixture

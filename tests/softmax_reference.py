@@ -4,18 +4,18 @@ All that decides is in long double (on x86, 64 bits of mantissa); float64 only f
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
+from hard_columns import Problem
 from scipy.linalg import cho_solve, lapack
 
-__all__ = ["Minimum", "excess", "find_minimum"]
+__all__ = ["Minimum", "excess", "find_minimum", "relative_excess"]
 
 LONG = np.longdouble
 #: The relative gap that is sought; what is proven may be less.
 TARGET = 1e-14
 MAX_ITER = 300
-#: The largest Hessian that is factored; beyond it, conjugate gradients.
-MAX_ORDER = 300
 
 
 @dataclass(frozen=True)
@@ -152,10 +152,7 @@ class Whitened:
 
     def newton_step(self, gradient, P):
         """Return -H^-1 gradient, of sum zero over the classes, as the gradient is."""
-        size, n_classes = gradient.shape
-        P, g = P.astype(float), gradient.astype(float)
-        dense = (n_classes - 1) * size <= MAX_ORDER
-        return -(self._solve_densely if dense else self._solve_by_cg)(g, P)
+        return -self._solve(gradient.astype(float), P.astype(float))
 
     def _block(self, P, k):
         """Return C_k1, C_k2, ..., (size, K, size), with C_km = sum_i w_i p_k p_m f f^T."""
@@ -164,7 +161,7 @@ class Whitened:
         products = P[:, :, None] * self.F64[:, None]
         return (weighted.T @ products.reshape(len(P), -1)).reshape(size, -1, size)
 
-    def _solve_densely(self, g, P):
+    def _solve(self, g, P):
         """By Cholesky's factor of the Hessian in the first K - 1 classes; the last takes the rest.
 
         The blocks of the Hessian are -C_km off the diagonal, and on it the penalty and
@@ -191,47 +188,6 @@ class Whitened:
         x = scale * cho_solve((factor, True), scale * rhs)
         x = x.reshape(last, size).T
         return np.column_stack([x, -x.sum(axis=1)])
-
-    def _solve_by_cg(self, g, P):
-        """By conjugate gradients, preconditioned by each class's own block of the Hessian."""
-        n_classes = g.shape[1]
-        w = self.data.w.astype(float)[:, None]
-        factors = []
-        for k in range(n_classes):
-            curvature = w * P[:, [k]] * (1 - P[:, [k]])
-            C = (self.F64 * curvature).T @ self.F64 + self.penalty64
-            scale = 1 / np.sqrt(C.diagonal())
-            C *= scale * scale[:, None]
-            C += 1e-14 * np.eye(len(C))
-            factors.append((scale, lapack.dpotrf(C, lower=1)[0]))
-
-        def precondition(r):
-            z = [
-                scale * cho_solve((factor, True), scale * column)
-                for (scale, factor), column in zip(factors, r.T, strict=True)
-            ]
-            z = np.column_stack(z)
-            return z - z.mean(axis=1, keepdims=True)
-
-        def product(d):
-            S = self.F64 @ d
-            S -= np.sum(P * S, axis=1, keepdims=True)
-            return self.F64.T @ (w * P * S) + self.penalty64 @ d
-
-        x, r = np.zeros_like(g), g
-        z = precondition(r)
-        d, rz = z, np.vdot(r, z)
-        end = 1e-12 * rz
-        for _ in range(500):
-            Hd = product(d)
-            step = rz / np.vdot(d, Hd)
-            x, r = x + step * d, r - step * Hd
-            z = precondition(r)
-            rz, before = np.vdot(r, z), rz
-            if not rz > end:
-                break
-            d = z + rz / before * d
-        return x
 
 
 def divergence(w, P, change):
@@ -340,3 +296,18 @@ def excess(problem, minimum, coef, intercept):
     coef = np.asarray(coef, LONG)
     intercept = np.asarray(intercept, LONG) + coef @ data.centre
     return float(data.objective(coef, intercept) - LONG(minimum.value))
+
+
+def relative_excess(model, X, y):
+    """Return how far the objective of a fitted model is above its minimum, relative to that."""
+    problem, minimum = solve(X.tobytes(), X.dtype.char, y.tobytes(), X.shape, model.reg_)
+    return excess(problem, minimum, model.coef_, model.intercept_) / minimum.value
+
+
+@cache
+def solve(rows, dtype, labels, shape, reg):
+    X, y = np.frombuffer(rows, dtype).reshape(shape), np.frombuffer(labels, int)
+    problem = Problem(0, "", X, y, None, reg, y.max() + 1)
+    minimum = find_minimum(problem)
+    assert minimum.gap <= 1e-12
+    return problem, minimum

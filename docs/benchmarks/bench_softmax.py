@@ -19,10 +19,9 @@ import argparse
 import platform
 import warnings
 from collections import defaultdict
+from contextlib import contextmanager
 from statistics import geometric_mean
 from time import perf_counter
-from typing import ClassVar
-from unittest.mock import patch
 
 import numpy as np
 import scipy
@@ -37,13 +36,12 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import ThreadpoolController
 
 from sklearn_toynn import SoftmaxClassifier
-from sklearn_toynn._linear import linear_training
+from sklearn_toynn._linear import starts
 from sklearn_toynn._linear.descent import Descent
 from sklearn_toynn._linear.hessian_models import (
     ClassFactors,
     Diagonal,
     FullHessian,
-    SharedFactor,
     UniformFactor,
 )
 
@@ -270,29 +268,37 @@ def time_in_turn(X, y, C, reg, ladders, least, target):
 
 
 def forced(first, *renewals):
-    """Return an entry of `LINEAR_SOLVERS` that has no choice of models."""
+    """Return a rule that always chooses these models."""
 
     class Dear(first):
         @classmethod
         def cost(cls, objective):  # noqa: ARG003
             return 1e18  # so that it is never renewed
 
-    return lambda objective: (first, renewals or (Dear,))  # noqa: ARG005
+    return lambda objective, solver: (first, renewals or (Dear,), False)  # noqa: ARG005
 
 
+#: Rules in the place of `choose_hessian_models`; None for the rule itself.
 APPROACHES = {
-    "newton": linear_training.choose_newton_models,
+    "exact Newton": lambda objective, solver: (UniformFactor, (FullHessian,), True),  # noqa: ARG005
     "bound": forced(UniformFactor),
     "diagonal": forced(Diagonal),
-    "shared factor": forced(UniformFactor, SharedFactor),
     "class factors": forced(UniformFactor, ClassFactors),
     "full, renewed": forced(UniformFactor, FullHessian),
-    "auto": linear_training.choose_auto_models,
+    "auto": None,
 }
 
 
-class Approach(SoftmaxClassifier):
-    _parameter_constraints: ClassVar[dict] = {}
+@contextmanager
+def approach_taken(name):
+    """Have a rule choose the models; all but "auto" start from zero."""
+    rule, before = APPROACHES[name], (starts.choose_hessian_models, starts.WARM_START_STRIDE)
+    if rule is not None:
+        starts.choose_hessian_models, starts.WARM_START_STRIDE = rule, 10**9
+    try:
+        yield
+    finally:
+        starts.choose_hessian_models, starts.WARM_START_STRIDE = before
 
 
 def compare_approaches(names):
@@ -302,17 +308,12 @@ def compare_approaches(names):
         n_free = y.max() * (X.shape[1] + 1)
         least = SoftmaxClassifier(reg, tol=1e-12).fit(X, y).loss_
         for approach in APPROACHES:
-            needs_hessian = approach in ("newton", "full, renewed")
+            needs_hessian = approach in ("exact Newton", "full, renewed")
             if (needs_hessian and n_free > 1500) or (n_free > 20_000 and approach == "bound"):
                 cells.append("-")
                 continue
-            # from zero on all rows, but for "auto"
-            stride = linear_training.WARM_START_STRIDE if approach == "auto" else 10**9
-            with (
-                patch.dict(linear_training.LINEAR_SOLVERS, APPROACHES),
-                patch.object(linear_training, "WARM_START_STRIDE", stride),
-            ):
-                cells.append(time_to(least, 1e-6, Approach(reg, solver=approach, tol=1e-9), X, y))
+            with approach_taken(approach):
+                cells.append(time_to(least, 1e-6, SoftmaxClassifier(reg, tol=1e-9), X, y))
         print(f"{name:30} {C:4} " + "".join(f"{cell:>18}" for cell in cells), flush=True)
     print(
         "ms (iterations) to a relative gap of 1e-6; - where the model or 1000 iterations don't do"

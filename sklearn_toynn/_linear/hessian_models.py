@@ -1,46 +1,42 @@
-"""Models of the Hessian of softmax regression, and the one rule that chooses among them.
+"""Models of the Hessian of softmax regression, and the rule that chooses among them.
 
-A model is built at a theta and gives the step that solves H d = g. A quasi-Newton method
-mends what it lacks; the better it is, the fewer evaluations that takes.
+A model is built at a theta. Its `solve` returns the step d with H d = g. A quasi-Newton method
+corrects the model: the better it is, the fewer evaluations of the objective are needed.
 """
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import numpy as np
+from scipy.linalg import lapack
+from scipy.linalg.blas import dgemm
 
-from .linear_kernels import kernels
-from .symmetric import add_gram, cholesky, diagonal_of, inverse, symmetric_product, zero_sum
+from .rows import slices
+from .standard_columns import subtract_class_mean
+from .symmetric import add_gram, cholesky, diagonal_of, inverse, symmetric_product
 
 #: The most entries of a model: 64 MB, or as many as X has.
 MAX_MODEL_ENTRIES = 8_000_000
-#: What it costs, in evaluations, that a renewal forgets the L-BFGS pairs.
+#: The cost, in evaluations, of the L-BFGS pairs that a renewal forgets.
 COST_OF_LOST_PAIRS = 10.0
-#: The Hessian is one of the models where it costs no more than so many evaluations.
+#: The Hessian is one of the models if its cost is at most so many evaluations.
 MAX_HESSIAN_COST = 8.0
+#: It is renewed at every step if its cost is at most so many evaluations.
+MAX_COST_AT_EVERY_STEP = 2.0
+#: The most entries of the Hessian of solver="newton": 3.2 GB.
+MAX_HESSIAN_ENTRIES = 400_000_000
+#: The number of entries of a temporary array of `FullHessian`.
+TEMPORARY_ENTRIES = 2**16
 
 
 class HessianModel(ABC):
-    """A model of the Hessian at theta.
+    """A model of the Hessian of a `LinearObjective` at theta, which sums to zero over classes."""
 
-    Parameters
-    ----------
-    objective : LinearObjective
-        Whose Hessian.
-    theta : ndarray of shape (n_classes, n_features + 1)
-        Where; it sums to zero over the classes.
-    """
-
-    #: Whether its scale is a guess, which L-BFGS betters by s'y / y'H^-1 y.
+    #: Whether its scale is a guess, which L-BFGS corrects by s'y / y'H^-1 y.
     is_guess: ClassVar[bool] = False
-    #: Whether it is the Hessian.
-    is_exact: ClassVar[bool] = False
-
-    def __init__(self, objective, theta):
-        self._build(objective, theta)
 
     @abstractmethod
-    def _build(self, objective, theta):
+    def __init__(self, objective, theta):
         """Compute the model."""
 
     @abstractmethod
@@ -58,16 +54,16 @@ class Diagonal(HessianModel):
 
     is_guess = True
 
-    def _build(self, objective, theta):
+    def __init__(self, objective, theta):
         d = np.zeros(objective.shape)
-        for chunk, P in objective.curvatures(theta):
-            objective.rows.add_squares(chunk, P, d)
+        for chunk, curvatures in objective.curvatures(theta):
+            objective.rows.add_squares(curvatures, chunk, d)
         d += objective.ridge
         self._inverse = np.divide(1.0, d, where=d > 0, out=np.zeros_like(d))
 
     def solve(self, g):
         """Divide."""
-        return zero_sum(g * self._inverse)
+        return subtract_class_mean(g * self._inverse)
 
     @classmethod
     def cost(cls, objective):  # noqa: ARG003
@@ -76,83 +72,48 @@ class Diagonal(HessianModel):
 
 
 class UniformFactor(HessianModel):
-    """The Hessian where all classes are equally likely: I/K (x) Z^T Z + ridge.
-
-    It is exact at theta = 0. K/2 times its first term is the upper bound of Boehning 1992,
-    "Multinomial logistic regression algorithm", Ann. Inst. Statist. Math. 44, 197.
-    """
+    """The Hessian at theta = 0, one matrix for all classes: Z^T diag(w) Z / K + ridge."""
 
     is_guess = True
 
-    def _build(self, objective, theta):  # noqa: ARG002
-        size = objective.shape[1]
+    def __init__(self, objective, theta):  # noqa: ARG002
+        n_classes, size = objective.shape
         A = np.zeros((size, size), order="F")
-        for chunk in objective.chunks:
-            root = np.sqrt(objective.weights[chunk] / objective.n_classes)
+        for chunk in objective.rows.chunks:
+            root = np.sqrt(objective.weights[chunk] / n_classes)
             A = add_gram(A, objective.rows.standardized(chunk) * root[:, None])
         diagonal_of(A)[:] += objective.ridge
         self._inverse = inverse(A)
 
     def solve(self, g):
-        """Multiply by the inverse, the same for every class."""
-        return zero_sum(symmetric_product(self._inverse, g))
+        """Multiply by the inverse."""
+        return subtract_class_mean(symmetric_product(self._inverse, g))
 
     @classmethod
     def cost(cls, objective):
-        """One Gram matrix and its inverse."""
+        """Count one Gram matrix and its inverse, and the lost pairs."""
         size = objective.shape[1]
-        return (objective.n_rows * size * (size / 2 + 20) + size**3 / 4) / objective.work
-
-
-class SharedFactor(HessianModel):
-    """One matrix for all classes, scaled to each class's own diagonal.
-
-    The matrix is the correlation form of Z^T diag(w mean_k p_k (1 - p_k)) Z + ridge.
-    """
-
-    is_guess = True
-
-    def _build(self, objective, theta):
-        size = objective.shape[1]
-        A, d = np.zeros((size, size), order="F"), np.zeros(objective.shape)
-        for chunk, P in objective.curvatures(theta):
-            objective.rows.add_squares(chunk, P, d)
-            root = np.sqrt(np.add.reduce(P, axis=0) / objective.n_classes)
-            A = add_gram(A, objective.rows.standardized(chunk) * root[:, None])
-        diagonal = diagonal_of(A)
-        diagonal += objective.ridge
-        d += objective.ridge
-        self._scale = np.sqrt(np.divide(diagonal, d, where=d > 0, out=np.zeros_like(d)))
-        self._inverse = inverse(A)
-
-    def solve(self, g):
-        """Scale, multiply by the inverse, scale."""
-        return zero_sum(symmetric_product(self._inverse, g * self._scale) * self._scale)
-
-    @classmethod
-    def cost(cls, objective):
-        """As dear as `UniformFactor`, when the time is ripe."""
-        return COST_OF_LOST_PAIRS + UniformFactor.cost(objective)
+        gram = objective.n_rows * size * (size / 2 + 20)
+        return COST_OF_LOST_PAIRS + (gram + size**3 / 4) / objective.work
 
 
 class ClassFactors(HessianModel):
     """The diagonal blocks, class by class: Z^T diag(w p_k (1 - p_k)) Z + ridge.
 
-    Rows whose p_k (1 - p_k) is under 1/100 of its mean over the chunk are passed over;
-    together they hold under 1/100 of it. Near separation, those are most rows.
+    Rows whose p_k (1 - p_k) is below 1/100 of its mean over the chunk are left out. Together they
+    have less than 1/100 of the sum. Near separation, most rows are such.
     """
 
-    def _build(self, objective, theta):
+    def __init__(self, objective, theta):
         n_classes, size = objective.shape
         grams = [np.zeros((size, size), order="F") for _ in range(n_classes)]
-        for chunk, P in objective.probabilities(theta):
+        for chunk, curvatures in objective.curvatures(theta):
             Z, weights = objective.rows.standardized(chunk), objective.weights[chunk]
-            spread = P * (1 - P)
-            floor = 0.01 * (spread @ weights) / max(weights.sum(), 1e-300)
+            floor = 0.01 * np.add.reduce(curvatures, axis=1) / max(weights.sum(), 1e-300)
             for k in range(n_classes):
-                keep = np.flatnonzero(spread[k] > floor[k])
+                keep = np.flatnonzero(curvatures[k] > floor[k] * weights)
                 R = Z[keep]
-                R *= np.sqrt(spread[k, keep] * weights[keep])[:, None]
+                R *= np.sqrt(curvatures[k, keep])[:, None]
                 grams[k] = add_gram(grams[k], R)
         self._inverses = []
         while grams:  # so that no two of a class are held at once
@@ -161,69 +122,74 @@ class ClassFactors(HessianModel):
             self._inverses.append(inverse(A))
 
     def solve(self, g):
-        """Multiply each class's part by its inverse."""
-        return zero_sum(
-            np.array(
-                [
-                    symmetric_product(A, row[None])[0]
-                    for A, row in zip(self._inverses, g, strict=True)
-                ]
-            )
-        )
+        """Multiply the part of each class by its inverse."""
+        pairs = zip(self._inverses, g, strict=True)
+        step = np.array([symmetric_product(A, part[None])[0] for A, part in pairs])
+        return subtract_class_mean(step)
 
     @classmethod
     def cost(cls, objective):
-        """As many Gram matrices as classes, over most of the rows."""
+        """Count as many Gram matrices as classes, over most of the rows."""
         n_classes, size = objective.shape
         per_class = 0.7 * objective.n_rows * size * (size / 2 + 20) + size**3 / 4 + 1e5
         return n_classes * per_class / objective.work
 
 
 class FullHessian(HessianModel):
-    """The Hessian, for the differences delta_k = theta_k - theta_K of the first K - 1 classes.
+    """The Hessian, for the differences theta_k - theta_K of the first K - 1 classes.
 
-    Its data part is sum_i w_i (diag(p_i) - p_i p_i^T) (x) z_i z_i^T. With the rows
-    r_i = [p_i1 z_i, ..., p_iK-1 z_i], one symmetric product R^T W R holds every p_j p_k block,
-    one general product R^T W Z the diagonal ones. The penalty's, as theta sums to zero, is
-    (I - 11^T / K) (x) diag(ridge).
+    The data's part is sum_i w_i (diag(p_i) - p_i p_i^T) (x) z_i z_i^T. With the rows
+    r_i = w_i^(1/2) [p_i1 z_i, ..., p_iK-1 z_i], the symmetric product R^T R has every block
+    p_j p_k, and the general product of w_i^(1/2) z_i with R has the diagonal blocks p_k. The
+    penalty's part, as theta sums to zero, is (I - 11^T / K) (x) diag(ridge).
     """
 
-    is_exact = True
-
-    def _build(self, objective, theta):
+    def __init__(self, objective, theta):
         n_classes, size = objective.shape
-        order = (n_classes - 1) * size
-        H = np.zeros((order, order), order="F")
+        n_free = n_classes - 1
+        order = n_free * size
+        H, blocks = np.zeros((order, order), order="F"), np.zeros((size, order), order="F")
         for chunk, P in objective.probabilities(theta):
-            Z, weights = objective.rows.standardized(chunk), objective.weights[chunk]
-            H = kernels.add_hessian(H, Z, P, weights)
-        kernels.add_penalty(H, objective.ridge, n_classes)
-        self.factor = cholesky(H)
+            Z, root = objective.rows.standardized(chunk), np.sqrt(objective.weights[chunk])
+            if n_classes == 2:  # the block's weight is w p_1 (1 - p_1) = w p_1 p_2
+                root *= np.sqrt(P[0] * P[1])
+                H = add_gram(H, Z * root[:, None])
+                continue
+            for part in slices(len(root), max(TEMPORARY_ENTRIES // order, 256)):
+                z = np.multiply(Z[part].T, root[part], order="C")
+                R = (P[:-1, None, part] * z).reshape(order, -1)
+                blocks = dgemm(1.0, z.T, R.T, beta=1.0, c=blocks, trans_a=1, overwrite_c=1)
+                H = add_gram(H, R.T, -1.0)
+        by_class = H.T.reshape(n_free, size, n_free, size)
+        np.einsum("kakb->kab", by_class)[...] += blocks.T.reshape(n_free, size, size)
+        # last, as the data's parts cancel
+        np.einsum("jaka->jka", by_class)[...] += objective.coupled_ridge
+        self._factor, self._class_coupling = cholesky(H), objective.class_coupling
 
     def solve(self, g):
-        """Solve for the differences; g sums to zero, so theirs is its part of K - 1 classes."""
-        step = np.empty(g.shape)
-        kernels.solve_hessian(self.factor, g, step)
-        return step
+        """Solve for the differences, whose gradient is g of the first K - 1 classes."""
+        delta, _ = lapack.dpotrs(self._factor, g[:-1].reshape(-1), lower=1)
+        return self._class_coupling @ delta.reshape(len(g) - 1, -1)
 
     @classmethod
     def cost(cls, objective):
-        """One Gram matrix of n_rows x (K - 1)(D + 1), and its factor."""
+        """Count one Gram matrix of n_rows x (K - 1)(D + 1), and its factor."""
         n_classes, size = objective.shape
         order = (n_classes - 1) * size
         grams = objective.n_rows * order * (order / 2 + size + 25)
         return (grams + order**3 / 4 + 8e5) / objective.work
 
 
-def choose_hessian_models(objective, *, may_be_exact):
-    """Say which models to take, from n, D, K and whether X is sparse alone.
+def choose_hessian_models(objective, solver):
+    """Choose the models by the size of X, its sparsity and the number of classes.
 
     Parameters
     ----------
     objective : LinearObjective
-        What they are for.
-    may_be_exact : bool
-        Whether the Hessian itself may be among them, where it is cheap.
+        The objective.
+    solver : {"auto", "newton", "lbfgs"}
+        "newton" takes the Hessian, "lbfgs" any other model. With "auto" the Hessian is among them
+        if it is cheap.
 
     Returns
     -------
@@ -231,23 +197,33 @@ def choose_hessian_models(objective, *, may_be_exact):
         The model at theta = 0.
     renewals : tuple of type
         The models to renew it by, the cheapest first.
+    renews_always : bool
+        Whether to renew it at every step.
 
     Notes
     -----
-    The figures behind the rule are in docs/benchmarks/README.md. The class factors need 3 to 10
-    times fewer evaluations than one factor for all classes; where they take too much room, that
-    one takes their place, and then the diagonal. Sparse rows come without a first factor: the
-    evaluations with a diagonal have often brought the end before one would have paid off.
+    docs/benchmarks/README.md has the figures behind the rule. `ClassFactors` needs 3 to 10 times
+    fewer evaluations than one matrix for all classes. `Diagonal` takes its place if it has too
+    many entries. Sparse rows begin with `Diagonal`: often the end comes before another model would
+    have paid off.
     """
     n_classes, size = objective.shape
-    room = max(MAX_MODEL_ENTRIES, 0 if objective.is_sparse else objective.n_rows * size)
-    if size**2 > room:
-        return Diagonal, (Diagonal,)
     order = (n_classes - 1) * size
-    if may_be_exact and order**2 <= room and FullHessian.cost(objective) <= MAX_HESSIAN_COST:
-        factor = FullHessian
-    else:
-        factor = ClassFactors if n_classes * size**2 <= room else SharedFactor
-    if objective.is_sparse:
-        return Diagonal, (Diagonal, factor)
-    return UniformFactor, (factor,)
+    if solver == "newton":
+        if order**2 > MAX_HESSIAN_ENTRIES:
+            raise ValueError(
+                f"solver='newton' needs the {order} x {order} Hessian of {n_classes} classes and "
+                f"rows that span {size - 1} dimensions, {8e-9 * order**2:.1f} GB. Set "
+                "solver='lbfgs' or 'auto'."
+            )
+        return UniformFactor, (FullHessian,), True
+    room = max(MAX_MODEL_ENTRIES, 0 if objective.is_sparse else objective.n_rows * size)
+    best = ClassFactors if n_classes * size**2 <= room else Diagonal
+    if solver == "auto" and order**2 <= room:
+        cost = FullHessian.cost(objective)
+        if cost <= MAX_COST_AT_EVERY_STEP:
+            return UniformFactor, (FullHessian,), True
+        best = FullHessian if cost <= MAX_HESSIAN_COST else best
+    if objective.is_sparse or size**2 > room:
+        return Diagonal, (Diagonal,) if best is Diagonal else (Diagonal, best), False
+    return UniformFactor, (best,), False

@@ -1,7 +1,7 @@
-"""The training of the linear model, whose objective is convex: a proven minimum."""
+"""The training of the linear model to a proven minimum of its convex objective."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from weakref import WeakMethod
 
 import numpy as np
@@ -9,30 +9,26 @@ import numpy as np
 from .._blas import single_threaded_blas
 from .._nets.loss import Objective
 from .._nets.network import Network
-from .._training.divergence import recover
 from .._training.monitor import Monitor
 from .._training.schedules import SCHEDULES
 from .._training.stopping import StoppingPolicy, describe_large_loss
 from .._training.training import TrainingResult
-from .descent import Descent, Tolerance
-from .hessian_models import Diagonal, FullHessian, UniformFactor, choose_hessian_models
+from .certificate import bound_gap
+from .hessian_models import MAX_MODEL_ENTRIES
 from .line_search import ROUNDING
-from .problem import LinearProblem
+from .linear_objective import LinearObjective
+from .row_space import RowSpace
+from .rows import DENSE_CHUNK_ELEMENTS
+from .starts import begin_descent, begin_newton
 
-#: Every so many rows make the smaller problem that a larger one starts from.
-WARM_START_STRIDE = 4
-#: The most evaluations that a Hessian may cost which is renewed at every step.
-MAX_COST_AT_EVERY_STEP = 2
-#: Steps until the variables are chosen anew, if the end has not come; then twice as many.
+#: The number of steps before the variables are first changed; it doubles with each change.
 STEPS_BEFORE_NEW_VARIABLES = 100
-#: How often they are chosen anew where no step lowers the objective any more.
-MAX_STANDSTILLS = 2
-#: A start whose objective is more than so many times that of zero is left for zero.
-MAX_START_LOSS = 4.0
-#: The least relative gap that float32 parameters can promise.
+#: The number of times that the variables are changed because no step lowers the objective.
+MAX_STAGNATIONS = 3
+#: The smallest relative gap that float32 parameters can promise.
 MIN_GAP_FLOAT32 = 1e-5
-#: The most entries of a Hessian that is asked for by name: 3.2 GB.
-MAX_HESSIAN_ENTRIES = 400_000_000
+#: The solvers; see `choose_hessian_models`.
+LINEAR_SOLVERS = ("auto", "newton", "lbfgs")
 
 
 @dataclass(frozen=True)
@@ -45,46 +41,24 @@ class LinearResult(TrainingResult):
     gap: float
 
 
-def choose_newton_models(objective):
-    """Return the Hessian, which at theta = 0 is `UniformFactor`."""
-    n_classes, size = objective.shape
-    order = (n_classes - 1) * size
-    if order**2 > MAX_HESSIAN_ENTRIES:
-        raise ValueError(
-            f"solver='newton' needs the {order} x {order} Hessian of {n_classes} classes and "
-            f"rows that span {size - 1} dimensions, {8e-9 * order**2:.1f} GB. Set "
-            "solver='lbfgs' or 'auto'."
-        )
-    return UniformFactor, (FullHessian,)
+def make_objective(samples, reg, n_classes):
+    """Return the objective on samples.
 
-
-def choose_lbfgs_models(objective):
-    """Return the best models that fit, except the Hessian."""
-    return choose_hessian_models(objective, may_be_exact=False)
-
-
-def choose_auto_models(objective):
-    """Return the best models by the rule."""
-    return choose_hessian_models(objective, may_be_exact=True)
-
-
-#: The solvers: functions that return the first model of the Hessian and its renewals.
-LINEAR_SOLVERS = {
-    "auto": choose_auto_models,
-    "newton": choose_newton_models,
-    "lbfgs": choose_lbfgs_models,
-}
-
-#: What `max_iter="auto"` stands for.
-MAX_ITER = 1000
+    Few rows in use are copied. If they are many, all rows stay, with a weight of 0 for the others.
+    """
+    X, codes, weights, rows = samples.X, samples.codes, samples.weights, samples.rows
+    if rows is not None and len(rows) * X.shape[1] <= DENSE_CHUNK_ELEMENTS:
+        X, codes, weights = X[rows], codes[rows], weights[rows]
+    elif rows is not None:
+        used = np.zeros(len(weights))
+        used[rows] = weights[rows]
+        weights = used
+    weights = np.multiply(weights, samples.weight_scale / samples.n_samples, dtype=float)
+    return LinearObjective(X, codes, weights, reg, n_classes)
 
 
 class LinearTraining:
-    """A descent with models of the Hessian.
-
-    With many rows it starts from the minimum of the problem on every fourth row, found the same
-    way; iterations of that smaller problem are not counted. With fewer rows than columns it starts
-    from the minimum in the span of the rows.
+    """The training of the linear model.
 
     Parameters
     ----------
@@ -93,8 +67,7 @@ class LinearTraining:
     options : TrainingOptions
         The options.
     start : tuple of ndarray
-        W of shape (n_classes, n_features) and b of shape (n_classes,), in the dtype of the result;
-        changed in place.
+        W of shape (n_classes, n_features) and b of shape (n_classes,), in the dtype of the result.
     observer : callable or None
         As in `NetTraining`.
     """
@@ -102,9 +75,7 @@ class LinearTraining:
     def __init__(self, samples, validation, options, start, observer=None):
         W, b = start
         self._options, self._dtype = options, samples.X.dtype
-        self._choose_models = LINEAR_SOLVERS[options.solver]
         self._network = Network.from_layers([W], [b], None)
-        self._validation = validation and Objective(self._network, validation, 0.0)
         policy = StoppingPolicy.make(
             options,
             SCHEDULES["constant"],
@@ -116,131 +87,119 @@ class LinearTraining:
         self.monitor = Monitor(
             self._network,
             policy,
-            validation=self._validation,
+            validation=validation and Objective(self._network, validation, 0.0),
             verbose=options.verbose,
             observer=observer and observer(WeakMethod(self.result)),
         )
-        self._problem = LinearProblem(samples, options.reg, len(b))
-        self._descent, self._lower_bound = None, -math.inf
+        self._objective = make_objective(samples, options.reg, len(b))
+        self._tol = max(options.tol, ROUNDING)
+        self._gradient_tol = options.tol if options.reg == 0 else 0.0
+        self._has_converged, self._lower_bound = False, -math.inf
 
     def run(self):
-        """Minimise until the gap is proven to be at most `tol` times the objective."""
-        self.monitor.begin()
-        monitor, problem, tol = self.monitor, self._problem, self._options.tol
-        objective = problem.objective
-        theta = problem.load(self._network.weights[0], self._network.biases[0])
-        goal = Tolerance(relative=max(tol, ROUNDING), gradient=tol if objective.reg == 0 else 0.0)
-        if problem.is_wide:
-            reduced = problem.in_row_space()
-            nearer = replace(goal, relative=0.5 * goal.relative)  # so that it holds in X as well
-            descent = self._begin(reduced.objective, reduced.from_full(theta), nearer)
-            self._follow(descent, STEPS_BEFORE_NEW_VARIABLES, reduced.to_full)
-            if monitor.reason is not None:
-                return
-            step = descent.newton_step
-            step = None if step is None else reduced.to_full(step)
-            descent = self._finish(reduced.to_full(descent.theta), goal, step)
-        else:
-            descent = self._begin(objective, theta, goal)
-        period, n_standstills = STEPS_BEFORE_NEW_VARIABLES, 0
-        while self._follow(descent, period) and n_standstills <= MAX_STANDSTILLS:
-            n_standstills += descent.stands_still
-            period *= 2
-            descent = self._finish(problem.change_variables(descent.theta), goal)
-        if monitor.reason is None and monitor.n_iter == 0:
-            monitor.record(np.array([descent.loss]))
-        monitor.end("precision")
+        """Minimise until the gap is proven to be at most `tol` times the objective.
 
-    def _follow(self, descent, n_steps, to_full=None):
-        """Record the steps of a descent in theta, or in what `to_full` turns into it.
-
-        The network has the weights of each step that is watched, and those of the last.
-        Return whether it has come to no end, neither its own nor the training's.
+        1. Descend by quasi-Newton steps, in the span of the rows if they are fewer than the
+           columns, and with many rows from the minimum on some of them.
+        2. After many steps, or if no step lowers the objective, change the variables and continue
+           by Newton's steps.
         """
-        monitor, self._descent = self.monitor, descent
-        is_full, may_go_on = to_full is None, True
+        self.monitor.begin()
+        objective, theta = self._objective, self._load(self._network)
+        goal = self._tol, self._gradient_tol
+        if self._spans_fewer_dimensions():
+            theta, step = self._descend_in_row_space(theta)
+            if self.monitor.reason is not None:
+                return
+            descent = begin_newton(objective, theta, *goal, step)
+        else:
+            descent = begin_descent(objective, theta, self._options.solver, *goal)
+        n_steps, n_stagnations = STEPS_BEFORE_NEW_VARIABLES, 0
+        while (outcome := self._follow(descent, n_steps)) != "end":
+            n_stagnations += outcome == "stagnation"
+            if n_stagnations > MAX_STAGNATIONS:
+                break
+            coefs = self._objective.columns.to_coefs(descent.theta)
+            self._objective = self._objective.with_columns_at(descent.theta)
+            theta = self._objective.columns.from_coefs(*coefs)
+            descent = begin_newton(self._objective, theta, *goal)
+            n_steps *= 2
+        if self.monitor.n_iter == 0:
+            self.monitor.record(np.array([descent.loss]))
+        self.monitor.end("precision")
 
-        def store():
-            theta = descent.theta if is_full else to_full(descent.theta)
-            self._problem.store(theta, self._network.weights[0], self._network.biases[0])
+    def _spans_fewer_dimensions(self):
+        """Say whether dense rows are fewer than the columns, and their Gram matrix fits."""
+        objective = self._objective
+        n_rows, n_features = objective.rows.X.shape
+        return not objective.is_sparse and n_rows < n_features and n_rows**2 <= MAX_MODEL_ENTRIES
+
+    def _descend_in_row_space(self, theta):
+        """Return theta at the minimum in the span of the rows, and about Newton's step there."""
+        space = RowSpace(self._objective)
+        descent = begin_descent(
+            space.objective,
+            space.from_full(theta),
+            self._options.solver,
+            0.5 * self._tol,  # so that the gap holds in X as well
+            self._gradient_tol,
+        )
+        self._follow(descent, STEPS_BEFORE_NEW_VARIABLES, space)
+        step = descent.newton_step
+        return space.to_full(descent.theta), None if step is None else space.to_full(step)
+
+    def _follow(self, descent, n_steps, space=None):
+        """Take the steps of a descent, which is one in the span of the rows if `space` is given.
+
+        The network has the weights of each step that is watched, and of the last.
+
+        Returns
+        -------
+        outcome : {"end", "stagnation", "limit"}
+            Whether the descent or the training has ended, no step lowers the objective, or the
+            steps have been taken.
+        """
+        monitor, losses = self.monitor, []
+
+        def record():
+            self._store(descent.theta if space is None else space.to_full(descent.theta))
+            if space is None:
+                self._has_converged = descent.has_converged
+                self._lower_bound = max(self._lower_bound, descent.lower_bound)
+            if losses:
+                taken = np.array(losses)
+                losses.clear()
+                monitor.record(taken)
 
         try:
             for _ in range(n_steps):
-                n_unwatched = monitor.n_unwatched
-                losses = descent.run_ahead(n_unwatched)
-                if not losses:
-                    losses = [descent.loss]
-                    may_go_on = not descent.has_converged and descent.advance()
-                if is_full:
-                    self._lower_bound = max(self._lower_bound, descent.lower_bound)
-                if not may_go_on:
-                    break
-                if len(losses) == n_unwatched or not np.isfinite(losses[0]):
-                    store()
-                monitor.record(np.array(losses))
-                if monitor.reason is not None:
-                    return False
+                loss = descent.loss
+                if descent.has_converged or not descent.advance():
+                    return "end" if descent.has_converged else "stagnation"
+                losses.append(loss)
+                if len(losses) >= monitor.n_unwatched or not math.isfinite(loss):
+                    record()
+                    if monitor.reason is not None:
+                        return "end"
         finally:  # on Ctrl-C too
-            store()
-        return not descent.has_converged
+            record()
+        return "end" if descent.has_converged else "limit"
 
-    def _begin(self, objective, theta, goal):
-        """Return a descent from theta, or where that is zero, from a better start."""
-        # from far above the objective of zero, log K, the way is long, or lost in rounding
-        farthest = MAX_START_LOSS * np.log(objective.n_classes)
-        if theta.any() and objective.value_and_gradient(theta)[0] <= farthest:
-            model = self._last_model(objective)
-        else:
-            theta, model = self._warm_start(objective)
-        return self._descend(objective, theta, model, goal)
+    def _load(self, network):
+        """Return the theta of a network."""
+        (W,), (b,) = network.weights, network.biases
+        return self._objective.columns.from_coefs(W.astype(float), b.astype(float))
 
-    def _last_model(self, objective):
-        _, renewals = self._choose_models(objective)
-        return renewals[-1]
+    def _store(self, theta):
+        """Store theta in the network; the mean of b, which is free, becomes zero."""
+        (W,), (b,) = self._network.weights, self._network.biases
+        columns = self._objective.columns
+        np.multiply(theta[:, :-1], columns.inv_scale, out=W, casting="same_kind")
+        # of the rounded weights, so that columns far from zero shift no score
+        centred = theta[:, -1] - W.astype(float, copy=False) @ columns.mean
+        b[...] = centred - np.add.reduce(centred) / len(b)
 
-    def _descend(self, objective, theta, model, goal):
-        _, renewals = self._choose_models(objective)
-        always = self._options.solver == "newton" or any(
-            kind.is_exact and kind.cost(objective) <= MAX_COST_AT_EVERY_STEP for kind in renewals
-        )
-        return Descent(objective, theta, model, renewals, goal, renews_always=always)
-
-    def _finish(self, theta, goal, step=None):
-        """Return a descent by Newton steps whose directions need no dear model."""
-        objective = self._problem.objective
-        _, renewals = choose_hessian_models(objective, may_be_exact=True)
-        return Descent(
-            objective,
-            theta,
-            Diagonal,
-            (Diagonal, *renewals),
-            goal,
-            is_newton=True,
-            newton_step=step,
-        )
-
-    def _warm_start(self, objective):
-        """Return a theta and a model of the Hessian from some of the rows, recursively.
-
-        The minimum on m rows lies within about P / 2m of that on all in the objective, P the
-        number of free parameters; it is not sought closer than a tenth of that.
-        """
-        first, _ = self._choose_models(objective)
-        n_classes, size = objective.shape
-        n_free = (n_classes - 1) * size
-        n_rows = objective.n_rows // WARM_START_STRIDE
-        many = not objective.is_sparse and n_rows >= max(10 * n_free, 1000)
-        smaller = objective.on_every(WARM_START_STRIDE) if many else None
-        if smaller is None:
-            theta = np.zeros(objective.shape)
-            return theta, first(objective, theta)
-        theta, model = self._warm_start(smaller)
-        goal = Tolerance(absolute=0.05 * n_free / smaller.n_rows, is_rough=True)
-        descent = self._descend(smaller, theta, model, goal)
-        for _ in range(30):
-            if descent.has_converged or not descent.advance():
-                break
-        return descent.theta, self._last_model(smaller)(smaller, descent.theta)
+    # ---- the outcome
 
     def end(self, reason):
         """End the training for a reason, unless it has ended."""
@@ -249,92 +208,61 @@ class LinearTraining:
     def result(self):
         """Return the outcome; before the end, of a training that a callback ends now."""
         monitor, network = self.monitor, self._network.copy()
-        if monitor.watches_validation:
-            network.parameters[...] = monitor.best.parameters
-        loss, has_diverged = recover(
-            network.parameters,
-            self._evaluate(network)[0],
-            [monitor.best.parameters, monitor.initial],
-            lambda parameters: self._evaluate(network.with_parameters(parameters))[0],
-            self._validation and self._validation.value_at,
-            math.log(network.widths[-1]),
+        monitor.load_best_weights(network)
+        theta, loss, gradient = self._evaluate(network)
+        _, has_diverged = monitor.recover(
+            network,
+            loss,
+            lambda parameters: self._evaluate(network.with_parameters(parameters))[1],
         )
-        has_diverged = has_diverged or monitor.ended_at_infinity
-        loss, gap, largest = self._measure(network)
+        if has_diverged:
+            theta, loss, gradient = self._evaluate(network)
+        gap = self._prove_gap(theta, loss, gradient)
         reason, warning = monitor.reason or "callback", None
         if has_diverged:
             reason = "diverged"
-            warning = (
-                f"Training diverged within {monitor.n_iter} iterations. The best weights so far "
-                f"are kept, with an objective of {loss:.4g}. Scale the columns of X, as "
-                "StandardScaler does, or raise reg."
+            warning = monitor.describe_divergence(
+                loss, "Scale the columns of X, as StandardScaler does, or raise reg"
             )
         elif reason in ("precision", "max_iter"):
-            warning = self._describe_end(reason, gap, largest)
+            warning = self._describe_end(reason, gap, np.abs(gradient).max())
             reason = reason if warning else "tol"
             if reason == "max_iter" and monitor.policy.max_iter_is_intended:
                 warning = None
-        warnings = [warning]
+        large_loss = None
         if monitor.reason not in (None, "interrupted"):
-            n_classes, reg = network.widths[-1], self._options.reg
-            comparison = describe_large_loss(loss, n_classes, reg, has_learning_rate=False)
-            warnings.insert(0, comparison)
+            large_loss = describe_large_loss(
+                loss, len(theta), self._options.reg, has_learning_rate=False
+            )
         return LinearResult(
             coef=network.weights[0],
             intercept=network.biases[0],
             gap=gap,
-            loss=loss,
-            loss_curve=monitor.loss_curve[:],
-            validation_curve=monitor.validation_curve[:],
-            best_iter=monitor.best_iter if monitor.watches_validation else 0,
-            stop_reason=reason,
-            warning=" ".join(filter(None, warnings)) or None,
+            **monitor.summarize(loss, reason, [large_loss, warning]),
         )
 
     def _evaluate(self, network):
-        """Return objective and gradient; where the descent stands, to rounding, they are known."""
-        theta, descent = self._load(network), self._descent
-        if descent is not None and descent.objective is self._problem.objective:
-            rounding = 2e-15 * np.abs(theta).max()
-            if np.abs(theta - descent.theta).max() <= rounding:
-                return descent.loss, descent.gradient
-        return self._problem.objective.value_and_gradient(theta)
+        """Return theta, objective and gradient at a network."""
+        theta = self._load(network)
+        return theta, *self._objective.value_and_gradient(theta)
 
-    def _load(self, network):
-        return self._problem.load(network.weights[0], network.biases[0])
-
-    def _measure(self, network):
-        """Return the objective, its proven gap and the largest gradient entry at the stored W, b.
-
-        The gap includes what rounding may have taken from the objective.
-        """
-        problem, theta = self._problem, self._load(network)
-        loss, gradient = self._evaluate(network)
-        rounding, bound = problem.objective.rounding(theta, loss), self._lower_bound
-        if not self._is_proven(self._relative_gap(loss, bound, rounding)):
-            bound = max(bound, loss - problem.objective.duality_gap(theta, gradient))
-        return loss, self._relative_gap(loss, bound, rounding), float(np.abs(gradient).max())
-
-    @staticmethod
-    def _relative_gap(loss, bound, rounding):
-        if not np.isfinite(bound):
+    def _prove_gap(self, theta, loss, gradient):
+        """Return the proven gap, relative to the objective, with what rounding may have taken."""
+        rounding, bound = self._objective.rounding(theta, loss), self._lower_bound
+        if not loss - bound + rounding <= self._tol * loss:
+            bound = max(bound, loss - bound_gap(self._objective, theta, gradient))
+        if bound == -math.inf:
             return math.nan
-        bound = max(bound, 0.0)  # no objective is negative
-        return float((max(loss - bound, 0.0) + rounding) / loss) if loss > 0 else 0.0
-
-    def _is_proven(self, gap):
-        """Say whether a gap is at most `tol`, or what float32 can promise."""
-        tol = self._options.tol
-        enough = max(tol, MIN_GAP_FLOAT32) if self._dtype == np.float32 else tol
-        return gap <= enough + 8 * ROUNDING
+        gap = max(loss - max(bound, 0.0), 0.0)  # no objective is negative
+        return float((gap + rounding) / loss) if loss > 0 else 0.0
 
     def _describe_end(self, reason, gap, largest):
         """Return the warning about an end too far from the minimum, or None."""
-        has_bound, tol = self._problem.objective.reg > 0, self._options.tol
-        has_converged = self._descent is not None and self._descent.has_converged
-        if has_converged and (not has_bound or self.monitor.watches_validation):
+        has_bound, tol = self._objective.reg > 0, self._options.tol
+        enough = max(tol, MIN_GAP_FLOAT32) if self._dtype == np.float32 else tol
+        if self._has_converged and (not has_bound or self.monitor.watches_validation):
             return None
-        if has_bound and self._is_proven(gap):
+        if has_bound and gap <= enough + 8 * ROUNDING:
             return None
         end = f"max_iter={self._options.max_iter} iterations ended the training"
         if reason == "precision":
@@ -353,19 +281,10 @@ class LinearTraining:
 
 @single_threaded_blas
 def train_linear(samples, validation, options, start, observer=None):
-    """Train the linear model to its end.
+    """Train the linear model to its end; the arguments are those of `LinearTraining`.
 
-    Parameters
-    ----------
-    samples, validation, options, start, observer
-        As in `LinearTraining`.
-
-    Returns
-    -------
-    result : LinearResult
-        The outcome; on Ctrl-C, with the weights so far.
-    interrupt : KeyboardInterrupt or None
-        The interrupt that ended the training, for the caller to raise.
+    Return the `LinearResult`, and the KeyboardInterrupt that ended the training, for the caller to
+    raise, or None. On Ctrl-C the result has the weights so far.
     """
     interrupt = None
     # overflow is how divergence shows; the monitor looks for it

@@ -3,24 +3,30 @@
 import numpy as np
 
 from .._column_statistics import ColumnScaling, measure_columns
-from .symmetric import zero_sum
+
+EPSILON = float(np.finfo(float).eps)
+
+
+def subtract_class_mean(theta):
+    """Subtract the mean over the classes, in place."""
+    theta -= np.add.reduce(theta, axis=0) / len(theta)
+    return theta
 
 
 class StandardColumns(ColumnScaling):
     """The change of variables from coefficients to theta, (n_classes, n_features + 1).
 
-    theta[:, :-1] and theta[:, -1] are the weights and the intercept on z: the penalty is
-    sum_j ridge_j theta_j^2 / 2.
+    theta[:, :-1] and theta[:, -1] are the weights and the intercept on z. The penalty is
+    sum_kj ridge_j theta_kj^2 / 2.
 
     Parameters
     ----------
     mean, std : ndarray of shape (n_features,)
         Need not be exact.
     floor : float
-        With scale^2 = std^2 + floor, no ridge is above reg / floor: a column of tiny spread is one
-        that says little, not one that is steeply penalised.
+        scale^2 is std^2 + floor, so that no ridge is above reg / floor.
     is_constant : ndarray of shape (n_features,)
-        Columns of one value have z = 0: their weight is 0, as at the minimum.
+        Columns of one value. Their z and weight are 0, as is the weight at the minimum.
     """
 
     def __init__(self, mean, std, floor, is_constant):
@@ -34,8 +40,8 @@ class StandardColumns(ColumnScaling):
     def from_rows(cls, X, weights, floor, is_constant=None):
         """Measure the columns of X, dense or CSR, under weights of any sum.
 
-        With those of the rows in the Hessian, w p (1 - p), and a floor of reg over their sum, the
-        Hessian, penalty and all, has a constant diagonal.
+        If these are w p (1 - p), and the floor is reg over their sum, the diagonal of the Hessian,
+        with the penalty, is constant.
         """
         found = measure_columns(X, weights)
         is_constant = found.is_constant if is_constant is None else is_constant
@@ -56,12 +62,12 @@ class StandardColumns(ColumnScaling):
         return self.unscale_coefs(theta[:, :-1], theta[:, -1])
 
     def from_coefs(self, W, b):
-        """Return theta less its mean over the classes, which has no part in any probability."""
+        """Return theta less its mean over the classes, which changes no probability."""
         theta = np.empty((len(b), len(self.scale) + 1))
         theta[:, :-1], theta[:, -1] = self.scale_coefs(W, b)
-        return zero_sum(theta)
+        return subtract_class_mean(theta)
 
     def rounding(self, theta):
-        """Return what rounding may add to scores by the change of variables, and by the mean."""
+        """Return the rounding of scores by the change of variables and by the mean."""
         means = np.abs(self.mean * self.inv_scale)
-        return 4 * np.finfo(float).eps * float(np.max(np.abs(theta[:, :-1]) @ means))
+        return 4 * EPSILON * float(np.maximum.reduce(np.abs(theta[:, :-1]) @ means))

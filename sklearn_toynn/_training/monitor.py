@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from .._nets.best_weights import BestWeights
+from .divergence import recover
 from .schedules import PLATEAU_EPOCHS
 
 
@@ -116,6 +117,47 @@ class Monitor:
     def end(self, reason):
         """End the training for a reason of the solver's, unless it has ended."""
         self.reason = self.reason or reason
+
+    # ---- the outcome
+
+    def load_best_weights(self, network):
+        """Give a network the weights that a validation set has chosen, if there is one."""
+        if self.watches_validation:
+            network.parameters[...] = self.best.parameters
+
+    def recover(self, network, loss, value_at):
+        """Replace weights that training has only made worse, in place; see `divergence.recover`.
+
+        `value_at` returns the objective at parameters. Return the objective of the network, and
+        whether training has diverged.
+        """
+        loss, has_diverged = recover(
+            network.parameters,
+            loss,
+            [self.best.parameters, self.initial],
+            value_at,
+            self._validation and self._validation.value_at,
+            math.log(network.widths[-1]),
+        )
+        return loss, has_diverged or self.ended_at_infinity
+
+    def describe_divergence(self, loss, advice):
+        """Return the warning that training has diverged."""
+        return (
+            f"Training diverged within {self.n_iter} iterations. The best weights so far are "
+            f"kept, with an objective of {loss:.4g}. {advice}."
+        )
+
+    def summarize(self, loss, reason, warnings):
+        """Return the fields of a `TrainingResult`."""
+        return {
+            "loss": loss,
+            "loss_curve": self.loss_curve[:],
+            "validation_curve": self.validation_curve[:],
+            "best_iter": self.best_iter if self.watches_validation else 0,
+            "stop_reason": reason,
+            "warning": " ".join(filter(None, warnings)) or None,
+        }
 
     def _count_stalls(self, watched):
         for loss in watched:

@@ -13,7 +13,6 @@ from .._blas import single_threaded_blas
 from .._nets.column_scaling import NetColumnScaling, are_scaled_alike, change_scaling
 from .._nets.loss import Objective
 from .._nets.network import Network
-from .divergence import recover
 from .monitor import Monitor
 from .solvers import SOLVERS, OptimizerState
 from .stopping import describe_large_loss
@@ -80,7 +79,6 @@ class NetTraining:
             columns.shrink_first_layer(network, options.reg)
         self._start, self._options, self._stop = start, options, stop
         self.objective = Objective(network, samples, options.reg)
-        self._validation = validation and Objective(network, validation, 0.0)
         self._solver = SOLVERS[options.solver](
             options, start.bit_generator if options.shuffle else None
         )
@@ -91,7 +89,7 @@ class NetTraining:
         self.monitor = Monitor(
             network,
             policy,
-            validation=self._validation,
+            validation=validation and Objective(network, validation, 0.0),
             verbose=options.verbose,
             observer=observer and observer(WeakMethod(self.result)),
             stop=stop,
@@ -115,13 +113,15 @@ class NetTraining:
             network = objective.network.copy()
             objective = Objective(network, objective.samples, objective.reg)
         network, moments = objective.network, self._state.moments
-        if monitor.watches_validation:
-            network.parameters[...] = monitor.best.parameters
-        loss = objective.value()
-        loss, has_diverged = self._recover(network, objective, loss)
+        monitor.load_best_weights(network)
+        loss, has_diverged = monitor.recover(network, objective.value(), objective.value_at)
         reason, warning = monitor.reason or "callback", None
         if has_diverged:
-            reason, warning = "diverged", self._describe_divergence(loss)
+            change = "what init draws"
+            if self._solver.follows_schedule:
+                change = f"learning_rate (now {self._options.learning_rate:.3g})"
+            advice = f"Lower {change}{self._scaling_advice()}"
+            reason, warning = "diverged", monitor.describe_divergence(loss, advice)
         elif monitor.reason is not None:
             warning = self._solver.warn_of_end(
                 objective, self._state, monitor, self._scaling_advice
@@ -135,26 +135,8 @@ class NetTraining:
         return NetResult(
             network=original.copy(samples.X.dtype),
             end=NetStart(network, state, self._start.bit_generator, True, columns),
-            loss=loss,
-            loss_curve=monitor.loss_curve[:],
-            validation_curve=monitor.validation_curve[:],
-            best_iter=monitor.best_iter if monitor.watches_validation else 0,
-            stop_reason=reason,
-            warning=" ".join(filter(None, warnings)) or None,
+            **monitor.summarize(loss, reason, warnings),
         )
-
-    def _recover(self, network, objective, loss):
-        """Return the objective and whether training diverged; see `divergence.recover`."""
-        monitor = self.monitor
-        loss, has_diverged = recover(
-            network.parameters,
-            loss,
-            [monitor.best.parameters, monitor.initial],
-            objective.value_at,
-            self._validation and self._validation.value_at,
-            math.log(network.widths[-1]),
-        )
-        return loss, has_diverged or monitor.ended_at_infinity
 
     def _scaling_advice(self):
         """Return advice, to end a sentence, to scale the columns if that would change them."""
@@ -177,16 +159,6 @@ class NetTraining:
             self._options.reg,
             has_learning_rate=self._solver.follows_schedule,
             scaling_advice=self._scaling_advice(),
-        )
-
-    def _describe_divergence(self, loss):
-        change = "what init draws"
-        if self._solver.follows_schedule:
-            change = f"learning_rate (now {self._options.learning_rate:.3g})"
-        return (
-            f"Training diverged within {self.monitor.n_iter} iterations. The best weights so far "
-            f"are kept, with an objective of {loss:.4g}. Lower {change}"
-            f"{self._scaling_advice()}."
         )
 
 

@@ -1,50 +1,128 @@
-"""The parts of the descent."""
-
-import pickle
+"""The descent, whatever it knows of the Hessian."""
 
 import numpy as np
+import pytest
 from helpers import wine
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose
+from scipy.optimize import minimize
 
-from sklearn_toynn._linear import hessian_models
-from sklearn_toynn._linear.descent import Descent, Tolerance
-from sklearn_toynn._linear.hessian_models import ClassFactors, FullHessian
+from sklearn_toynn._linear import descent
+from sklearn_toynn._linear.descent import Descent
+from sklearn_toynn._linear.hessian_approximation import HessianApproximation
+from sklearn_toynn._linear.hessian_models import (
+    ClassFactors,
+    Diagonal,
+    FullHessian,
+    UniformFactor,
+)
+from sklearn_toynn._linear.line_search import line_search
 from sklearn_toynn._linear.linear_objective import LinearObjective
 
+MODELS = [Diagonal, UniformFactor, ClassFactors, FullHessian]
 
-class TestParts:
-    def make_objective(self):
-        X, y = wine()
-        return LinearObjective(X, y, np.full(len(y), 1 / len(y)), 1e-3, 3)
 
-    def test_what_only_asks_changes_nothing(self):
-        objective = self.make_objective()
-        theta = np.zeros(objective.shape)
-        descent = Descent(
-            objective, theta, FullHessian, (ClassFactors, FullHessian), Tolerance(relative=1e-6)
-        )
-        for _ in range(4):
-            descent.advance()
-            before = pickle.dumps([descent.theta, descent.gap, descent.lower_bound, descent.loss])
-            n_evaluations, model = objective.n_evaluations, descent.model
-            for _ in range(3):
-                descent._due_model()
-                descent._affordable_model()
-                descent._has_vanished()
-            after = pickle.dumps([descent.theta, descent.gap, descent.lower_bound, descent.loss])
-            assert after == before
-            assert objective.n_evaluations == n_evaluations
-            assert descent.model is model
+def make_objective(reg=1e-3):
+    X, y = wine()
+    return LinearObjective(X, y, np.full(len(y), 1 / len(y)), reg, 3)
 
-    def test_a_sum_is_what_is_returned(self, monkeypatch):
-        # BLAS may hand back a copy
-        objective = self.make_objective()
-        rng = np.random.RandomState(0)
-        theta, g = (rng.standard_normal(objective.shape) for _ in range(2))
-        theta, g = theta - theta.mean(axis=0), g - g.mean(axis=0)
-        expected = ClassFactors(objective, theta).solve(g)
-        add_gram = hessian_models.add_gram
-        monkeypatch.setattr(
-            hessian_models, "add_gram", lambda A, *args: add_gram(A.copy(order="F"), *args)
-        )
-        assert_array_equal(ClassFactors(objective, theta).solve(g), expected)
+
+def begin(objective, kind=Diagonal, tol=1e-8, *, keeps_pairs=True, renews_always=False, **kwargs):
+    approximation = HessianApproximation(
+        objective, (kind,), kind, keeps_pairs=keeps_pairs, renews_always=renews_always
+    )
+    return Descent(objective, np.zeros(objective.shape), approximation, tol, **kwargs)
+
+
+def run(steps, most=300):
+    for _ in range(most):
+        if steps.has_converged or not steps.advance():
+            break
+    return steps
+
+
+def find_least(objective):
+    shape = objective.shape
+
+    def flat(theta):
+        value, gradient = objective.value_and_gradient(theta.reshape(shape))
+        return value, gradient.ravel()
+
+    options = {"maxiter": 10_000, "maxfun": 20_000, "ftol": 0, "gtol": 1e-10}
+    start = np.zeros(objective.shape).ravel()
+    return minimize(flat, start, jac=True, method="L-BFGS-B", options=options).fun
+
+
+@pytest.mark.parametrize(("kind", "kwargs"), [
+    *((kind, {}) for kind in MODELS),
+    *((kind, {"is_newton": True, "keeps_pairs": False}) for kind in MODELS),
+    (FullHessian, {"renews_always": True}),
+])  # fmt: skip
+def test_every_model_leads_to_the_minimum(kind, kwargs):
+    objective = make_objective()
+    least, steps = find_least(objective), run(begin(objective, kind, **kwargs))
+    assert steps.has_converged
+    assert steps.lower_bound <= least * (1 + 1e-12)
+    assert least * (1 - 1e-12) <= steps.loss <= least * (1 + 1e-8)
+    value, gradient = objective.value_and_gradient(steps.theta)
+    assert value == steps.loss
+    assert_allclose(gradient, steps.gradient)
+    # it begins there with a proof, and no model, by the step that proved it
+    approximation = HessianApproximation(objective, (), Diagonal)
+    known = {"newton_step": steps.newton_step}
+    again = Descent(objective, steps.theta, approximation, 1e-8, **known)
+    assert again.has_converged
+
+
+def test_a_rough_gap_needs_no_proof():
+    objective = make_objective()
+    steps = run(begin(objective, FullHessian, 0.0, renews_always=True, rough_gap=0.01))
+    assert steps.has_converged
+    assert steps.lower_bound == -np.inf or steps.loss - steps.lower_bound > 1e-6
+    assert steps.loss <= find_least(objective) + 0.02
+
+
+def test_without_a_penalty():
+    X, y = wine()
+    rng = np.random.RandomState(0)
+    objective = LinearObjective(X[:, :3], rng.permutation(y), np.full(len(y), 1 / len(y)), 0, 3)
+    steps = run(begin(objective, UniformFactor, 1e-8))
+    assert steps.has_converged
+    assert steps.lower_bound == -np.inf
+    assert_allclose(steps.loss, find_least(objective), rtol=1e-8)
+
+
+def test_a_separable_problem_ends_by_the_gradient():
+    objective = make_objective(0)
+    steps = run(begin(objective, UniformFactor, gradient_tol=1e-4))
+    assert steps.has_converged
+    assert max(steps.loss, abs(steps.gradient).max()) <= 1e-4
+
+
+def test_the_end_of_progress(monkeypatch):
+    objective = make_objective()
+    steps = run(begin(objective, FullHessian, 0.0, renews_always=True))
+    assert not steps.has_converged
+    assert not steps.advance()  # within rounding
+    assert_allclose(steps.loss, find_least(objective), rtol=1e-12)
+    # steps that bring nothing are given up
+    monkeypatch.setattr(
+        descent, "line_search", lambda _, theta, *args: ((theta, args[1], steps.gradient), 1)
+    )
+    idle = begin(objective, FullHessian)
+    assert sum(idle.advance() for _ in range(30)) < 15
+
+
+@pytest.mark.parametrize("scale", [1.0, 8.0, 1e4, 1e-3])
+def test_line_search(scale):
+    objective = make_objective()
+    theta = np.zeros(objective.shape)
+    loss, gradient = objective.value_and_gradient(theta)
+    direction = -scale * UniformFactor(objective, theta).solve(gradient)
+    slope = float(np.vdot(gradient, direction))
+    point, n_evaluations = line_search(objective, theta, direction, loss, slope)
+    new, new_loss, new_gradient = point
+    t = np.vdot(new, direction) / np.vdot(direction, direction)
+    assert 0 < t <= 1
+    assert (n_evaluations == 1) == (t == pytest.approx(1))
+    assert new_loss <= loss + 1e-4 * t * slope
+    assert_allclose(objective.value_and_gradient(new)[1], new_gradient)

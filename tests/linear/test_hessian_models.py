@@ -1,69 +1,96 @@
-"""Models of the Hessian."""
+"""The models of the Hessian by value, and the rule that chooses among them."""
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from helpers import random_theta
 from numpy.testing import assert_allclose
 
+from sklearn_toynn._linear import hessian_models
 from sklearn_toynn._linear.hessian_models import (
     ClassFactors,
     Diagonal,
     FullHessian,
-    SharedFactor,
     UniformFactor,
     choose_hessian_models,
 )
 from sklearn_toynn._linear.linear_objective import LinearObjective
 
-MODELS = [Diagonal, UniformFactor, SharedFactor, ClassFactors, FullHessian]
+
+def without_mean(step):
+    return step - step.mean(axis=0)
 
 
-def hessian_by_differences(problem, theta, step=1e-5):
-    """Its columns, each a central difference of the gradient."""
-    columns = []
-    for entry in np.ndindex(theta.shape):
-        shift = np.zeros(theta.shape)
-        shift[entry] = step
-        ahead, behind = (problem.value_and_gradient(theta + s * shift)[1] for s in (1, -1))
-        columns.append((ahead - behind).ravel() / (2 * step))
-    return np.array(columns).T
+def model_of(kind, H):
+    """Return the blocks (n_classes, size, size) that a model has of the dense Hessian."""
+    blocks = np.array([H[k, :, k] for k in range(len(H))])
+    if kind is Diagonal:
+        return blocks * np.eye(blocks.shape[1])
+    return blocks
 
 
-@pytest.mark.parametrize("kind", MODELS)
-def test_models_of_the_hessian(problem, kind):
-    problem, _ = problem
-    theta = random_theta(problem) if kind is not UniformFactor else np.zeros(problem.shape)
-    K, size = problem.shape
-    H = hessian_by_differences(problem, theta).reshape(K, size, K, size)
-    model, g = kind(problem, theta), random_theta(problem, 3)
-    step = model.solve(g)
+@pytest.mark.parametrize("kind", [Diagonal, ClassFactors])
+def test_models_by_class(case, kind):
+    g = case.draw_theta(3)
+    step = kind(case.objective, case.theta).solve(g)
+    blocks = model_of(kind, case.hessian(case.theta))
+    expected = without_mean(np.linalg.solve(blocks, g[..., None])[..., 0])
+    # `ClassFactors` leaves out rows of under 1 % of the sum
+    assert_allclose(step, expected, atol=(1e-6 if kind is Diagonal else 0.03) * abs(step).max())
+
+
+@pytest.mark.parametrize("entries", [2**16, 1], ids=["", "in parts"])
+@pytest.mark.parametrize("kind", [FullHessian, UniformFactor])
+def test_models_that_are_the_hessian(case, kind, entries, monkeypatch):
+    """`FullHessian` everywhere, `UniformFactor` at theta = 0."""
+    monkeypatch.setattr(hessian_models, "TEMPORARY_ENTRIES", entries)
+    theta = case.theta if kind is FullHessian else np.zeros(case.objective.shape)
+    g = case.draw_theta(3)
+    step = kind(case.objective, theta).solve(g)
     assert_allclose(step.sum(axis=0), 0, atol=1e-9 * abs(step).max())
-    if kind in (FullHessian, UniformFactor):  # H d = g
-        assert_allclose(np.tensordot(H, step, 2), g, atol=1e-4 * abs(g).max())
-    elif kind is not SharedFactor:
-        expected = np.zeros_like(g)
-        for k in range(K):
-            block = H[k, :, k]
-            block = np.diag(block.diagonal()) if kind is Diagonal else block
-            expected[k] = np.linalg.solve(block, g[k])
-        expected -= expected.mean(axis=0)
-        assert_allclose(step, expected, atol=0.03 * abs(expected).max())
-    assert np.vdot(step, g) > 0
-    assert kind.cost(problem) > 0
+    assert_allclose(np.tensordot(case.hessian(theta), step, 2), g, atol=1e-6 * abs(g).max())
 
 
-def test_the_rule():
-    def rule(n, D, K, exact=True, density=None):
-        X = np.zeros((n, D)) if density is None else sp.csr_array((n, D))
-        codes = np.arange(n) % K
-        problem = LinearObjective(X, codes, np.full(n, 1 / n), 1e-3, K)
-        return choose_hessian_models(problem, may_be_exact=exact)
+def test_two_classes():
+    rng = np.random.RandomState(0)
+    X, y = rng.standard_normal((50, 3)), np.arange(50) % 2
+    objective = LinearObjective(X, y, np.full(50, 1 / 50), 0.1, 2)
+    theta, g = (v * np.array([[1.0], [-1.0]]) for v in rng.standard_normal((2, 4)))
+    step = FullHessian(objective, theta).solve(g)
+    change = [objective.value_and_gradient(theta + t * step)[1] for t in (1e-6, -1e-6)]
+    assert_allclose((change[0] - change[1]) / 2e-6, g, rtol=1e-6)
 
-    assert rule(150, 4, 3) == (UniformFactor, (FullHessian,))
-    assert rule(150, 4, 3, exact=False) == (UniformFactor, (ClassFactors,))
-    assert rule(1797, 64, 10) == (UniformFactor, (ClassFactors,))
-    assert rule(500, 450, 50) == (UniformFactor, (SharedFactor,))
-    assert rule(100, 5000, 3) == (Diagonal, (Diagonal,))
-    assert rule(2000, 5000, 3, density=0) == (Diagonal, (Diagonal,))
-    assert rule(2000, 500, 9, density=0) == (Diagonal, (Diagonal, ClassFactors))
+
+@pytest.mark.parametrize("kind", [UniformFactor, ClassFactors, FullHessian])
+def test_a_sum_is_what_is_returned(case, kind, monkeypatch):
+    # BLAS may return a copy
+    g, add_gram = case.draw_theta(3), hessian_models.add_gram
+    expected = kind(case.objective, case.theta).solve(g)
+    monkeypatch.setattr(
+        hessian_models, "add_gram", lambda A, *args: add_gram(A.copy(order="F"), *args)
+    )
+    assert_allclose(kind(case.objective, case.theta).solve(g), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("n", "D", "K", "density", "solver", "expected"), [
+    (150, 4, 3, None, "auto", (UniformFactor, (FullHessian,), True)),
+    (150, 4, 3, None, "lbfgs", (UniformFactor, (ClassFactors,), False)),
+    (20_000, 50, 2, None, "auto", (UniformFactor, (FullHessian,), False)),
+    (1797, 64, 10, None, "auto", (UniformFactor, (ClassFactors,), False)),
+    (1797, 64, 10, None, "newton", (UniformFactor, (FullHessian,), True)),
+    (500, 450, 50, None, "auto", (UniformFactor, (Diagonal,), False)),
+    (100, 5000, 3, None, "auto", (Diagonal, (Diagonal,), False)),
+    (2000, 5000, 3, 0, "auto", (Diagonal, (Diagonal,), False)),
+    (2000, 500, 9, 0, "auto", (Diagonal, (Diagonal, ClassFactors), False)),
+])  # fmt: skip
+def test_the_rule(n, D, K, density, solver, expected):
+    X = np.zeros((n, D)) if density is None else sp.csr_array((n, D))
+    objective = LinearObjective(X, np.arange(n) % K, np.full(n, 1 / n), 1e-3, K)
+    assert choose_hessian_models(objective, solver) == expected
+    assert all(kind.cost(objective) > 0 for kind in expected[1])
+
+
+def test_newton_refuses_a_hessian_that_is_too_large():
+    X = sp.csr_array((50, 30_000))
+    objective = LinearObjective(X, np.arange(50) % 2, np.full(50, 1 / 50), 1e-3, 2)
+    with pytest.raises(ValueError, match=r"solver='newton' needs the 30001 x 30001.*7\.2 GB"):
+        choose_hessian_models(objective, "newton")

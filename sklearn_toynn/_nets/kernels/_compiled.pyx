@@ -4,17 +4,13 @@
 from cpython.buffer cimport (
     PyBUF_CONTIG,
     PyBUF_CONTIG_RO,
-    PyBUF_F_CONTIGUOUS,
     PyBUF_FORMAT,
     PyBUF_STRIDES,
-    PyBUF_WRITABLE,
     PyBuffer_Release,
     PyObject_GetBuffer,
 )
-from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
+from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdlib cimport calloc, free, malloc
-
-from scipy.linalg import cython_blas, cython_lapack
 
 cdef extern from "dispatch.h" nogil:
     ctypedef enum Activation "enum Activation":
@@ -68,49 +64,16 @@ cdef extern from "dispatch.h" nogil:
         ) noexcept nogil
         void (*scores)(CNet *, ptrdiff_t, void *) noexcept nogil
         void (*elementary)(int, ptrdiff_t, const void *, void *) noexcept nogil
-    ctypedef void Gemm(
-        char *, char *, int *, int *, int *, void *, void *, int *, void *, int *, void *,
-        void *, int *
-    )
-    ctypedef void dsyrk_t(char *, char *, int *, int *, double *, double *, int *, double *,
-                          double *, int *)
-    ctypedef void dtrsv_t(char *, char *, char *, int *, double *, int *, double *, int *)
-    ctypedef void dpotrf_t(char *, int *, double *, int *, int *)
-    ctypedef struct LinearKernels:
-        double (*cross_entropy)(double *, const ptrdiff_t *, const double *, double *, ptrdiff_t,
-                                ptrdiff_t) noexcept nogil
-        void (*softmax)(double *, ptrdiff_t, ptrdiff_t) noexcept nogil
-        void (*derivative_change)(double *, const double *, const double *, ptrdiff_t, ptrdiff_t) noexcept nogil
-        void (*add_penalty)(double *, const double *, ptrdiff_t, ptrdiff_t) noexcept nogil
-        ptrdiff_t (*hessian_rows)(ptrdiff_t) noexcept nogil
-        void (*add_hessian)(double *, const double *, const double *, const double *, ptrdiff_t,
-                            ptrdiff_t, ptrdiff_t, double *, dsyrk_t *, Gemm *) noexcept nogil
-        void (*solve_hessian)(const double *, const double *, double *, ptrdiff_t, ptrdiff_t,
-                              dtrsv_t *) noexcept nogil
-        ptrdiff_t (*newton_steps)(const double *, const ptrdiff_t *, const double *, const double *,
-                                  double *, double *, double *, double *, double *, double *,
-                                  ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, double, double,
-                                  double *, int *, int *, dsyrk_t *, Gemm *, dtrsv_t *, dpotrf_t *) noexcept nogil
     ctypedef struct InstructionSet:
         const Kernels **nets
-        const LinearKernels *linear
+        double (*cross_entropy)(
+            double *, const ptrdiff_t *, const double *, ptrdiff_t, ptrdiff_t
+        ) noexcept nogil
     ctypedef struct Choice:
         const char *name
         const InstructionSet *kernels
         int is_here
     int list_choices(Choice *)
-
-cdef void *find_blas(name, arguments, module=cython_blas) except NULL:
-    """Return a function of SciPy's BLAS or LAPACK, whose numbers are int and its own s or d."""
-    capsule = getattr(module, "__pyx_capi__", {}).get(name)
-    if capsule is None:
-        raise ImportError(f"SciPy has no {name} to be called from C")
-    signature = PyCapsule_GetName(capsule)
-    _, _, library = module.__name__.rpartition(".")
-    found = signature.decode().replace(f"__pyx_t_5scipy_6linalg_{len(library)}{library}_", "")
-    if found != f"void ({arguments})":
-        raise ImportError(f"SciPy's {name} takes other arguments: {found}")
-    return PyCapsule_GetPointer(capsule, signature)
 
 
 cdef Choice choices[3]
@@ -357,122 +320,14 @@ def apply_elementary(str name, values, out):
     chosen.nets[size == sizeof(double)].elementary(function, n, of_values, to_out)
 
 
-# The linear model, for _linear.linear_kernels.
-
-cdef Gemm *dgemm = <Gemm *>find_blas(
-    "dgemm",
-    "char *, char *, int *, int *, int *, d *, d *, int *, d *, int *, d *, d *, int *",
-)
-cdef dsyrk_t *dsyrk = <dsyrk_t *>find_blas(
-    "dsyrk", "char *, char *, int *, int *, d *, d *, int *, d *, d *, int *"
-)
-cdef dtrsv_t *dtrsv = <dtrsv_t *>find_blas(
-    "dtrsv", "char *, char *, char *, int *, d *, int *, d *, int *"
-)
-cdef dpotrf_t *dpotrf = <dpotrf_t *>find_blas(
-    "dpotrf", "char *, int *, d *, int *, int *", cython_lapack
-)
-
-
-def cross_entropy(scores, codes, weights, probabilities):
-    cdef Py_ssize_t n_classes, n_rows
+def cross_entropy(scores, codes, weights):
+    """Return a weighted cross-entropy; see `_linear.linear_kernels.numpy_cross_entropy`."""
+    cdef ptrdiff_t n_classes, n_rows
     n_classes, n_rows = scores.shape
     cdef double *to_scores = doubles(scores, n_classes * n_rows, PyBUF_CONTIG)
-    cdef double *to_probabilities = doubles(probabilities, n_classes * n_rows, PyBUF_CONTIG)
-    cdef double *of_weights = doubles(weights, n_rows)
     cdef ptrdiff_t *of_codes = integers(codes, n_rows)
+    cdef double *of_weights = doubles(weights, n_rows)
     cdef double value
     with nogil:
-        value = chosen.linear.cross_entropy(to_scores, of_codes, of_weights, to_probabilities, n_classes,
-                                     n_rows)
+        value = chosen.cross_entropy(to_scores, of_codes, of_weights, n_classes, n_rows)
     return value
-
-
-def softmax(scores):
-    cdef Py_ssize_t n_classes, n_rows
-    n_classes, n_rows = scores.shape
-    cdef double *to_scores = doubles(scores, n_classes * n_rows, PyBUF_CONTIG)
-    with nogil:
-        chosen.linear.softmax(to_scores, n_classes, n_rows)
-
-
-def derivative_change(changes, probabilities, weights):
-    cdef Py_ssize_t n_classes, n_rows
-    n_classes, n_rows = changes.shape
-    cdef double *to_changes = doubles(changes, n_classes * n_rows, PyBUF_CONTIG)
-    cdef double *of_probabilities = doubles(probabilities, n_classes * n_rows)
-    cdef double *of_weights = doubles(weights, n_rows)
-    with nogil:
-        chosen.linear.derivative_change(to_changes, of_probabilities, of_weights, n_classes, n_rows)
-
-
-cdef double *hessian(array, Py_ssize_t n_classes, Py_ssize_t size, int access=0) except? NULL:
-    """Return the address of a Hessian or its factor, in Fortran order."""
-    return doubles(array, ((n_classes - 1) * size) ** 2, PyBUF_F_CONTIGUOUS | access)
-
-
-def add_penalty(H, ridge, Py_ssize_t n_classes):
-    cdef Py_ssize_t size = len(ridge)
-    cdef double *to_H = hessian(H, n_classes, size, PyBUF_WRITABLE)
-    cdef double *of_ridge = doubles(ridge, size)
-    with nogil:
-        chosen.linear.add_penalty(to_H, of_ridge, n_classes, size)
-
-
-cdef double *new_work(Py_ssize_t n_classes, Py_ssize_t size, Py_ssize_t more) except NULL:
-    """Return room for `linear_add_hessian`, and for more entries."""
-    cdef Py_ssize_t order = (n_classes - 1) * size
-    cdef Py_ssize_t n_entries = (order + size) * chosen.linear.hessian_rows(order) + order * size
-    cdef double *work = <double *> malloc((n_entries + more) * sizeof(double))
-    if work == NULL:
-        raise MemoryError
-    return work
-
-
-def add_hessian(H, Z, probabilities, weights):
-    cdef Py_ssize_t n_classes = len(probabilities), n_rows, size
-    n_rows, size = Z.shape
-    cdef double *to_H = hessian(H, n_classes, size, PyBUF_WRITABLE)
-    cdef double *of_Z = doubles(Z, n_rows * size)
-    cdef double *of_probabilities = doubles(probabilities, n_classes * n_rows)
-    cdef double *of_weights = doubles(weights, n_rows)
-    cdef double *work = new_work(n_classes, size, 0)
-    with nogil:
-        chosen.linear.add_hessian(to_H, of_Z, of_probabilities, of_weights, n_classes, n_rows, size, work,
-                           dsyrk, dgemm)
-        free(work)
-    return H
-
-
-def solve_hessian(factor, gradient, steps):
-    cdef Py_ssize_t n_classes, size
-    n_classes, size = gradient.shape
-    cdef double *of_factor = hessian(factor, n_classes, size)
-    cdef double *of_gradient = doubles(gradient, n_classes * size)
-    cdef double *to_steps = doubles(steps, n_classes * size, PyBUF_CONTIG)
-    with nogil:
-        chosen.linear.solve_hessian(of_factor, of_gradient, to_steps, n_classes, size, dtrsv)
-
-
-def newton_steps(Z, codes, weights, ridge, theta, gradient, double loss, factor, probabilities,
-                 losses, double relative, double absolute):
-    cdef Py_ssize_t n_classes = len(theta), n_rows, size, n_steps, max_steps = len(losses)
-    n_rows, size = Z.shape
-    cdef double *of_Z = doubles(Z, n_rows * size)
-    cdef ptrdiff_t *of_codes = integers(codes, n_rows)
-    cdef double *of_weights = doubles(weights, n_rows)
-    cdef double *of_ridge = doubles(ridge, size)
-    cdef double *to_theta = doubles(theta, n_classes * size, PyBUF_CONTIG)
-    cdef double *to_gradient = doubles(gradient, n_classes * size, PyBUF_CONTIG)
-    cdef double *to_factor = hessian(factor, n_classes, size, PyBUF_WRITABLE)
-    cdef double *to_probabilities = doubles(probabilities, n_classes * n_rows, PyBUF_CONTIG)
-    cdef double *to_losses = doubles(losses, max_steps, PyBUF_CONTIG)
-    cdef double *work = new_work(n_classes, size, n_classes * (n_rows + 3 * size))
-    cdef int is_current, has_factor
-    with nogil:
-        n_steps = chosen.linear.newton_steps(of_Z, of_codes, of_weights, of_ridge, to_theta, to_gradient,
-                                      &loss, to_factor, to_probabilities, to_losses, n_classes,
-                                      n_rows, size, max_steps, relative, absolute, work,
-                                      &is_current, &has_factor, dsyrk, dgemm, dtrsv, dpotrf)
-        free(work)
-    return n_steps, loss, is_current != 0, has_factor != 0

@@ -1,0 +1,58 @@
+"""Products with the Hessian of softmax regression."""
+
+import numpy as np
+
+from .._nets.prediction import softmax
+from .linear_kernels import derivative_change
+
+#: Probabilities are kept if they are at most so many for each entry of X, or of one chunk.
+MAX_KEPT_PROBABILITIES = 0.25
+
+
+class HessianProducts:
+    """Products with the Hessian of a `LinearObjective` at theta."""
+
+    def __init__(self, objective, theta):
+        self._objective, self._theta, X = objective, theta, objective.rows.X
+        n_most = MAX_KEPT_PROBABILITIES * (X.nnz if objective.is_sparse else X.size)
+        is_small = X.dtype == float and objective.n_rows * objective.n_classes <= n_most
+        self._keeps = is_small or len(objective.rows.chunks) == 1
+        self._kept = []  # the probabilities of the chunks, after the first product
+
+    def multiply(self, direction):
+        """Return H d."""
+        objective, total = self._objective, np.zeros_like(direction)
+        for chunk, x, P, changes in self._changes(direction):
+            derivative_change(changes, P, objective.weights[chunk])
+            objective.rows.add_rmatmul(changes, x, total)
+        return objective.rows.unfold_scaling(total) + objective.ridge * direction
+
+    def _changes(self, direction):
+        """Yield the chunks with rows, probabilities, and changes of the scores along d."""
+        rows, n_classes = self._objective.rows, len(direction)
+        if self._kept:
+            folded = rows.fold_scaling(direction)
+            for chunk, P in self._kept:
+                x = rows.load(chunk)
+                yield chunk, x, P, rows.scores(folded, x)
+            return
+        # one product for scores and changes takes little longer than one of them
+        folded, kept = rows.fold_scaling(np.concatenate([self._theta, direction])), []
+        for chunk in rows.chunks:
+            x = rows.load(chunk)
+            scores = rows.scores(folded, x)
+            P, changes = scores[:n_classes], scores[n_classes:]
+            softmax(P)
+            if self._keeps:
+                kept.append((chunk, P.copy()))
+            yield chunk, x, P, changes
+        self._kept = kept
+
+    def intercept_block(self):
+        """Return the Hessian of the intercepts, (n_classes, n_classes)."""
+        objective = self._objective
+        H = np.zeros((objective.n_classes, objective.n_classes))
+        for chunk, P in self._kept or objective.probabilities(self._theta):
+            weighted = P * objective.weights[chunk]
+            H += np.diag(np.add.reduce(weighted, axis=1)) - weighted @ P.T
+        return H

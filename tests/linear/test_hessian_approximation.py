@@ -1,0 +1,88 @@
+"""L-BFGS on a model beside the BFGS formula, and the renewals of the model."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from sklearn_toynn._linear.hessian_approximation import HessianApproximation
+
+
+class Model:
+    """Twice the identity."""
+
+    is_guess, price = False, 1
+
+    def __init__(self, *args):
+        self.args = args
+
+    def solve(self, g):
+        return g / 2
+
+    @classmethod
+    def cost(cls, _):
+        return cls.price
+
+
+class Guess(Model):
+    """The same as a guess."""
+
+    is_guess = True
+
+
+class Dear(Model):
+    """The same at a higher price."""
+
+    price = 20
+
+
+@pytest.mark.parametrize("kind", [Model, Guess])
+def test_direction(kind):
+    rng = np.random.RandomState(0)
+    A = rng.standard_normal((6, 6))
+    A = A @ A.T + np.eye(6)
+    approximation = HessianApproximation(None, (kind,), kind())
+    pairs = []
+    for _ in range(12):  # of which ten are kept
+        step = rng.standard_normal((2, 3))
+        pairs.append((step.ravel(), A @ step.ravel()))
+        approximation.update(None, step, pairs[-1][1].reshape(2, 3))
+    s, y = pairs[-1]
+    inverse = np.eye(6) * (s @ y / (y @ y) if kind.is_guess else 0.5)
+    for s, y in pairs[-10:]:
+        V = np.eye(6) - np.outer(y, s) / (s @ y)
+        inverse = V.T @ inverse @ V + np.outer(s, s) / (s @ y)
+    g = rng.standard_normal((2, 3))
+    assert_allclose(approximation.direction(g).ravel(), -inverse @ g.ravel(), rtol=1e-9)
+
+
+def test_pairs_of_no_curvature_and_of_newton_are_left_out():
+    step = np.ones((2, 3))
+    for kwargs, change in (({}, -step), ({"keeps_pairs": False}, step)):
+        approximation = HessianApproximation(None, (Model,), Model(), **kwargs)
+        approximation.update(None, step, change)
+        assert not approximation.is_fresh
+        assert_allclose(approximation.direction(step), -0.5)
+
+
+def test_renewal_at_every_step():
+    approximation = HessianApproximation(None, (Model,), Model(), renews_always=True)
+    approximation.update("theta", np.ones((2, 3)), np.ones((2, 3)))
+    assert approximation.is_fresh
+    assert approximation.model.args[1] == "theta"
+
+
+@pytest.mark.parametrize(("n_evaluations", "decrement", "expected"), [
+    (4, 0.9, None),  # fewer than five
+    (5, 0.9, Model),
+    (5, 1e-3, None),  # at that rate, less than five more
+    (10, 1e-9, Model),  # put off long enough
+    (19, 0.9, Model),
+    (20, 0.9, Dear),  # as much as was spent
+])  # fmt: skip
+def test_when_a_renewal_is_due(n_evaluations, decrement, expected):
+    approximation = HessianApproximation(None, (Model, Dear), Model())
+    assert approximation.choose_renewal(1.0, 1e-5) is None
+    approximation.update(None, np.ones((2, 3)), np.ones((2, 3)))
+    approximation.count(n_evaluations)
+    for _ in range(2):  # asking changes nothing
+        assert approximation.choose_renewal(decrement, 1e-5) is expected

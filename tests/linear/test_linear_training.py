@@ -1,0 +1,336 @@
+"""The training of the linear model: the minimum itself, and what is said of it."""
+
+import re
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from helpers import assert_same_bits, linear_objective
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import softmax
+from sklearn.base import clone
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_digits,
+    load_iris,
+    load_wine,
+    make_classification,
+)
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+from softmax_reference import relative_excess
+
+from sklearn_toynn import SoftmaxClassifier
+
+every_solver = pytest.mark.parametrize("solver", ["newton", "lbfgs", "auto"])
+LOADERS = {
+    "iris": load_iris,
+    "wine": load_wine,
+    "breast cancer": load_breast_cancer,
+    "digits": load_digits,
+}
+#: The rounding of a relative gap.
+ROUNDING = 1e-12
+
+
+def draw_labels(X, n_classes, rng, strength=2.0):
+    """Draw labels of a softmax model of X, so that the classes overlap."""
+    W = strength / np.sqrt(X.shape[1]) * rng.standard_normal((X.shape[1], n_classes))
+    return np.argmax(X @ W + rng.gumbel(size=(X.shape[0], n_classes)), axis=1)
+
+
+def draw_text(n_samples, n_features, n_classes):
+    """Draw CSR rows like those of term frequencies: few entries, positive, of length 1."""
+    rng = np.random.RandomState(0)
+    X = sp.random(n_samples, n_features, 0.05, format="csr", random_state=0)
+    X.data = 0.2 + X.data
+    lengths = np.sqrt(np.asarray(X.multiply(X).sum(axis=1)).ravel())
+    X = sp.csr_array(sp.diags(1 / np.maximum(lengths, 1e-9)) @ X)
+    return X, draw_labels(X, n_classes, rng, strength=20.0)
+
+
+def load(name):
+    if name in LOADERS:
+        X, y = LOADERS[name](return_X_y=True)
+        return X.astype(float), y
+    if name == "text":
+        return draw_text(600, 60, 4)
+    if name.startswith("scaled "):
+        X, y = load(name.removeprefix("scaled "))
+        return StandardScaler().fit_transform(X), y
+    n_samples, n_features, n_classes = map(int, name.split(" x "))
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((n_samples, n_features))
+    return X, draw_labels(X, n_classes, rng)
+
+
+def gradient(model, X, y):
+    """Return the gradient of the objective with respect to coef_ and intercept_."""
+    P = softmax(X @ model.coef_.T + model.intercept_, axis=1)
+    P[np.arange(len(y)), y] -= 1
+    return P.T @ X / len(y) + model.reg_ * model.coef_, P.mean(axis=0)
+
+
+# ---- the minimum
+
+
+@pytest.mark.parametrize("C", [1, 100])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("iris", "scaled iris", "wine", "scaled wine", "scaled breast cancer"),
+        *("800 x 30 x 2", "400 x 4 x 40", "40 x 60 x 3", "text"),
+        *("6000 x 5 x 3", "3000 x 12 x 6"),  # from some of the rows, and in chunks
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("digits", "breast cancer")),
+    ],
+)
+@every_solver
+def test_it_is_that_of_logistic_regression(name, C, solver):
+    X, y = load(name)
+    factor = 2 if y.max() == 1 else 1
+    dense = X.toarray() if sp.issparse(X) else X
+    # centred, which changes the intercepts alone
+    theirs = LogisticRegression(C=C, solver="newton-cholesky", tol=1e-12, max_iter=300)
+    theirs.fit(dense - dense.mean(axis=0), y)
+    coef, intercept = theirs.coef_, theirs.intercept_
+    if factor == 2:
+        coef, intercept = np.vstack([-coef, coef]) / 2, np.append(-intercept, intercept) / 2
+    reg = factor / (C * len(y))
+    least = linear_objective(coef, intercept, dense - dense.mean(axis=0), y, reg)
+    for tol in (1e-8, 1e-6, 1e-4):
+        model = SoftmaxClassifier(reg, solver=solver, tol=tol).fit(X, y)
+        loss = linear_objective(model.coef_, model.intercept_, X, y, reg)
+        assert least * (1 - 1e-9) <= loss <= least * (1 + tol)
+        assert model.loss_ == pytest.approx(loss, rel=1e-9)
+        assert loss / least - 1 - 1e-10 <= model.gap_ <= tol
+        assert model.intercept_.sum() == pytest.approx(0, abs=1e-9 * abs(intercept).max())
+
+
+@every_solver
+def test_many_rows_take_few_iterations(solver):
+    X, y = load("12000 x 6 x 3")
+    model = SoftmaxClassifier(1e-4, solver=solver, tol=1e-8).fit(X, y)
+    assert relative_excess(model, X[:, :6], y) <= 1e-8
+    assert model.n_iter_ <= 6
+
+
+@every_solver
+def test_sparse_is_the_dense_problem(solver):
+    X, y = draw_text(300, 40, 3)
+    sparse, dense = (
+        SoftmaxClassifier(1e-4, solver=solver, tol=1e-12).fit(rows, y) for rows in (X, X.toarray())
+    )
+    assert_allclose(sparse.loss_, dense.loss_, rtol=1e-11)
+    assert_allclose(sparse.coef_, dense.coef_, atol=1e-4 * abs(dense.coef_).max())
+
+
+def test_sparse_rows_are_never_made_dense(monkeypatch):
+    X, y = draw_text(500, 4000, 3)
+    monkeypatch.setattr(sp.csr_array, "toarray", None)
+    SoftmaxClassifier(1e-3).fit(X, y)
+
+
+@pytest.mark.parametrize("reg", [0, 1e-14, 1e-10, 1e-6, 1e-3])
+@every_solver
+def test_separable_classes(reg, solver):
+    X, _ = load("200 x 5 x 2")
+    y = (X[:, 0] > 0).astype(int)
+    model = SoftmaxClassifier(reg, solver=solver).fit(X, y)
+    assert model.score(X, y) == 1
+    assert np.isfinite(model.coef_).all()
+    if reg == 0:  # no minimiser: the objective goes to 0
+        assert model.loss_ <= 1e-6
+    elif reg >= 1e-10:
+        assert relative_excess(model, X, y) <= 1e-6
+
+
+@every_solver
+def test_no_penalty(solver):
+    X, y = load("800 x 30 x 2")
+    model = SoftmaxClassifier(0, solver=solver).fit(X, y)
+    theirs = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(X, y)
+    P = theirs.predict_proba(X)
+    assert_allclose(model.loss_, -np.mean(np.log(P[np.arange(len(y)), y])), rtol=1e-6)
+    assert isinstance(model.gap_, float)
+    assert np.isnan(model.gap_)
+    X, y = load("40 x 60 x 3")  # separable
+    assert SoftmaxClassifier(0, solver=solver).fit(X, y).loss_ <= 1e-6
+
+
+@every_solver
+def test_weights_are_repeated_rows(solver):
+    X, y = load("scaled breast cancer")
+    w = np.random.RandomState(0).randint(0, 4, size=len(y))
+    weighted = SoftmaxClassifier(1e-3, solver=solver).fit(X, y, w)
+    repeated = SoftmaxClassifier(1e-3, solver=solver).fit(np.repeat(X, w, axis=0), np.repeat(y, w))
+    assert_allclose(weighted.loss_, repeated.loss_, rtol=1e-12)
+    assert_allclose(weighted.coef_, repeated.coef_, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("n_rows", [9000, 300], ids=["by weight", "by a copy"])
+@every_solver
+def test_early_stopping_leaves_rows_out(solver, n_rows):
+    X, y = load(f"{n_rows} x 40 x 3")
+    model = SoftmaxClassifier(1e-2, solver=solver, early_stopping=True, random_state=0).fit(X, y)
+    assert len(model.validation_loss_curve_) == model.n_iter_
+    # the rows that are left out have a higher loss
+    of_all = linear_objective(model.coef_, model.intercept_, X, y, 1e-2)
+    left_out = min(model.validation_loss_curve_) + 0.5e-2 * (model.coef_**2).sum()
+    assert_allclose(0.9 * model.loss_ + 0.1 * left_out, of_all, rtol=1e-3)
+
+
+# ---- what is said of it
+
+
+@every_solver
+def test_loss_curve_and_n_iter(solver):
+    X, y = load("wine")
+    seen = []
+    for n_iter in (1, 2, 3):
+        model = SoftmaxClassifier(solver=solver, max_iter=n_iter)
+        with pytest.warns(ConvergenceWarning):
+            model.fit(X, y)
+        assert model.n_iter_ == len(model.loss_curve_) == n_iter
+        seen.append(model.loss_)
+    model = SoftmaxClassifier(solver=solver).fit(X, y)
+    assert_allclose(model.loss_curve_[0], np.log(3))  # before the step
+    assert_allclose(model.loss_curve_[1:4], seen, rtol=1e-9)
+    assert model.loss_ <= min(model.loss_curve_)
+    # that many are enough, and one fewer is not
+    SoftmaxClassifier(solver=solver, max_iter=model.n_iter_).fit(X, y)
+    with pytest.warns(ConvergenceWarning):
+        SoftmaxClassifier(solver=solver, max_iter=model.n_iter_ - 1).fit(X, y)
+
+
+@every_solver
+def test_steps_that_are_watched_have_the_same_bits(solver):
+    X, y = load("iris")
+    alone = SoftmaxClassifier(1e-4, solver=solver).fit(X, y)
+    assert_same_bits(alone, clone(alone).set_params(verbose=1).fit(X, y))
+
+
+@every_solver
+@pytest.mark.parametrize("max_iter", [1, 2, 3])
+def test_the_gap_where_max_iter_ends_it(solver, max_iter):
+    X, y = load("scaled wine")  # so that the columns' variance is 1
+    model = SoftmaxClassifier(1e-3, solver=solver, max_iter=max_iter)
+    with pytest.warns(ConvergenceWarning) as caught:
+        model.fit(X, y)
+    (warning,) = caught
+    pattern = (
+        rf"max_iter={max_iter} iterations ended the training, where the gap to the minimum was at "
+        r"most (\S+) of the objective, above tol=1e-06. The largest entry of the gradient \(for "
+        r"columns of unit variance\) was (\S+)\. Raise max_iter, tol or reg\."
+    )
+    gap, largest = map(float, re.fullmatch(pattern, str(warning.message)).groups())
+    above = relative_excess(model, X, y)
+    assert above / (1 + above) <= model.gap_
+    assert gap == pytest.approx(model.gap_, rel=1e-2)
+    expected = max(abs(part).max() for part in gradient(model, X, y))
+    assert largest == pytest.approx(expected, rel=1e-2)
+
+
+@every_solver
+@pytest.mark.parametrize("tol", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_gap_is_at_most_tol_and_not_below_the_truth(solver, tol, dtype):
+    X, y = load("scaled wine")
+    X = X.astype(dtype)
+    model = SoftmaxClassifier(solver=solver, tol=tol).fit(X, y)
+    above = relative_excess(model, X, y)
+    assert above / (1 + above) - ROUNDING <= model.gap_
+    assert model.gap_ <= max(tol, 1e-5 if dtype == np.float32 else 0)
+
+
+@every_solver
+def test_the_gap_of_the_best_weights_on_a_validation_set(solver):
+    X, y = load("scaled wine")
+    rng = np.random.RandomState(0)
+    noise = rng.standard_normal((60, X.shape[1])), rng.randint(3, size=60)
+    model = SoftmaxClassifier(solver=solver).fit(X, y, X_val=noise[0], y_val=noise[1])
+    above = relative_excess(model, X, y)
+    assert above > 1e-3
+    assert above / (1 + above) <= model.gap_ < np.inf
+
+
+@pytest.mark.parametrize("solver", ["gd", "sgd", "adam"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_only_solvers_of_the_minimum_have_a_gap(solver):
+    X, y = load("scaled wine")
+    model = SoftmaxClassifier().fit(X, y)
+    assert not hasattr(clone(model), "gap_")
+    assert not hasattr(model.set_params(solver=solver, max_iter=5).fit(X, y), "gap_")
+    if solver != "gd":
+        model.set_params(solver="auto", max_iter="auto").fit(X, y)
+        assert not hasattr(model.set_params(solver=solver).partial_fit(X, y), "gap_")
+
+
+@every_solver
+def test_a_tol_out_of_reach(solver):
+    # rounding ends it, long before max_iter
+    X, y = load("iris")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = SoftmaxClassifier(1e-3, solver=solver, tol=0).fit(X, y)
+    assert model.n_iter_ < 200
+    assert abs(relative_excess(model, X, y)) <= 1e-12
+
+
+def test_newton_refuses_a_hessian_that_is_too_large():
+    X = sp.random(50, 30_000, 0.001, format="csr", random_state=0)
+    with pytest.raises(ValueError, match=r"Set solver='lbfgs' or 'auto'\."):
+        SoftmaxClassifier(solver="newton").fit(X, np.arange(50) % 2)
+
+
+# ---- starts
+
+
+@every_solver
+def test_warm_start_at_the_minimum(solver):
+    X, y = make_classification(200, 2, n_informative=2, n_redundant=0, random_state=0)
+    model = SoftmaxClassifier(solver=solver, warm_start=True, tol=1e-10).fit(X, y)
+    loss = model.loss_
+    for tol in (1e-2, 1e-6, 1e-8):
+        model.set_params(tol=tol).fit(X, y)
+        assert model.n_iter_ == 1
+        assert model.stop_reason_ == "tol"
+        assert model.loss_ == pytest.approx(loss, rel=1e-9)
+        assert model.gap_ <= tol
+
+
+@every_solver
+def test_warm_start_along_a_path(solver):
+    X, y = load("digits")
+    X, y = X[y < 4][:300], y[y < 4][:300]
+    warm = SoftmaxClassifier(solver=solver, warm_start=True)
+    n_cold = n_warm = 0
+    for reg in 10.0 ** -np.arange(1, 4, 0.5):
+        warm.set_params(reg=reg).fit(X, y)
+        cold = SoftmaxClassifier(reg, solver=solver).fit(X, y)
+        assert_allclose(warm.loss_, cold.loss_, rtol=2e-6)
+        n_cold += cold.n_iter_
+        n_warm += warm.n_iter_
+    assert n_warm < n_cold
+
+
+@pytest.mark.parametrize("init", [2.0, 1e3, 1e5])
+@pytest.mark.parametrize("name", ["wine", "scaled iris", "40 x 60 x 3"])
+@every_solver
+def test_any_start_ends_in_the_minimum(solver, name, init):
+    X, y = load(name)
+    from_zero = SoftmaxClassifier(solver=solver, tol=1e-8).fit(X, y)
+    drawn = clone(from_zero).set_params(init=init, random_state=0).fit(X, y)
+    assert_allclose(drawn.loss_, from_zero.loss_, rtol=2e-8)
+
+
+@pytest.mark.parametrize("reg", [0, 1e-3])
+@every_solver
+def test_where_zero_is_the_minimum(solver, reg):
+    xor = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
+    for X, y in ((np.ones((4, 2)), [0, 1, 0, 1]), (xor, [0, 1, 1, 0])):
+        model = SoftmaxClassifier(reg, solver=solver).fit(X, y)
+        assert_array_equal(model.coef_, 0)
+        assert model.n_iter_ == 1
+        assert_allclose(model.loss_, np.log(2))
