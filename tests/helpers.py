@@ -1,6 +1,5 @@
 """What tests of several modules share: solvers, data, formulas, models and comparisons."""
 
-import itertools
 import warnings
 
 import autograd.numpy as anp
@@ -17,7 +16,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
-from sklearn_toynn._nets.kernels.dispatch import KERNELS
 from sklearn_toynn._training.solvers import SOLVERS
 
 MODEL_CLASSES = [SoftmaxClassifier, TwoLayerNetClassifier]
@@ -53,21 +51,6 @@ def raise_late(progress):
     if progress > 0.5:
         raise RuntimeError("late")
     return 1.0
-
-
-def interrupt_kernels(monkeypatch, moment):
-    """Raise KeyboardInterrupt in a kernel, after as many calls as `moment` says."""
-    calls = itertools.count()
-    for kernels in KERNELS:
-        for name in ("value", "value_and_gradient", "run_epochs"):
-            method = getattr(kernels, name)
-
-            def interrupted(*args, method=method):
-                if next(calls) == moment:
-                    raise KeyboardInterrupt
-                return method(*args)
-
-            monkeypatch.setattr(kernels, name, interrupted)
 
 
 def fit_with_convergence_warnings_alone(model, X, y):

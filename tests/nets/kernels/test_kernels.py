@@ -142,20 +142,33 @@ def test_scores_of_any_size_give_a_finite_loss(kernels_class, dtype, widths):
     assert np.isfinite(kernels.gradient).all()
 
 
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # off during training
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # off during training
 @pytest.mark.parametrize(
     ("widths", "activation"),
-    [((3, 4), "tanh"), ((66, 70, 66), "relu"), *(((3, 5, 4), name) for name in ACTIVATIONS)],
+    [
+        ((3, 4), "tanh"),
+        ((66, 70, 66), "relu"),
+        ((3, 5, 4, 2), "relu"),
+        ((3, 5, 4, 2), "leaky_relu"),
+        *(((3, 5, 4), name) for name in ACTIVATIONS),
+    ],
 )
 @both_dtypes
 @both_sets
-def test_weights_that_are_not_finite_give_no_finite_loss(kernels_class, dtype, widths, activation):
+def test_overflow_and_weights_that_are_not_finite_give_no_finite_loss(
+    kernels_class, dtype, widths, activation
+):
     samples = make_samples(widths, 20, dtype=dtype)
-    network = make_network(widths, activation, dtype=dtype)
-    # without a penalty, NaN must pass through the activation
-    for place, value, reg in [(0, np.nan, 0), (0, np.inf, 1), (network.n_weights - 1, -np.inf, 1)]:
+    cases = []
+    for place, value in [(0, np.nan), (0, np.inf), (make_network(widths).n_weights - 1, -np.inf)]:
+        cases.append((make_network(widths, activation, dtype=dtype), 0.1))
+        cases[-1][0].parameters[place] = value
+    if len(widths) > 3:  # infinite values of both signs in a sum
+        cases.append((make_network(widths, activation, dtype=dtype), 0))
+        cases[-1][0].weights[0][...] = np.finfo(dtype).max
+        samples.X[...] = 2
+    for network, reg in cases:
         kernels = make_kernels(kernels_class, network, samples, reg=reg)
-        kernels.network.parameters[place] = value
         assert not np.isfinite(kernels.value())
         assert not np.isfinite(kernels.value_and_gradient())
         assert not np.isfinite(kernels.batch_value_and_gradient(np.arange(11)))
