@@ -6,7 +6,7 @@ from ._sklearn_compat import callback_context
 
 
 def make_hook_kwargs(estimator, X, y, sample_weight):
-    """Return the arguments of the hooks, by the arguments of `fit`."""
+    """Return the arguments of the hooks for the arguments of `fit`."""
     metadata = None if sample_weight is None else {"sample_weight": sample_weight}
     return {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
 
@@ -14,9 +14,9 @@ def make_hook_kwargs(estimator, X, y, sample_weight):
 class FitCallbacks:
     """The callbacks of an estimator during its fit.
 
-    `hook_kwargs` are the arguments of the hooks, see `make_hook_kwargs`, and `task_name` is the
-    name of an iteration. `make_attributes` returns the fitted attributes for a list of the results
-    of the nets, None for those that have not begun.
+    `hook_kwargs` come from `make_hook_kwargs`, and `task_name` names an iteration.
+    `make_attributes` returns the fitted attributes for a list of the results of the nets, None
+    for those that have not begun.
     """
 
     def __init__(self, hook_kwargs, task_name, make_attributes):
@@ -25,10 +25,9 @@ class FitCallbacks:
         self._context = self._observer = None
 
     def observe(self, n_nets, max_iter, results, net):
-        """Return a function that makes the observer of the training of the k-th net, k = `net`.
+        """Return a function that makes the observer of the net with index `net`.
 
-        `results` are those of all nets, None for those not yet trained; `max_iter` is the most
-        iterations of each.
+        `results` are those of all nets, None for those not yet trained.
         """
         if self._context is None:
             estimator = self._hook_kwargs["estimator"]
@@ -59,7 +58,7 @@ class FitCallbacks:
 class CallbackObserver:
     """Calls the callbacks at the begin and the end of each iteration.
 
-    `context` is that of the fit. `make_attributes` returns the fitted attributes as if the fit
+    `context` belongs to the fit. `make_attributes` returns the fitted attributes as if the fit
     ended now. scikit-learn calls it only for callbacks that take a `fitted_estimator`.
     """
 
@@ -74,7 +73,7 @@ class CallbackObserver:
         self._task.call_on_fit_task_begin(**self._hook_kwargs)
 
     def end_iteration(self):
-        """Call the callbacks at the end of an iteration; say whether one asks to stop."""
+        """Call the callbacks at the end of an iteration; return whether one asks to stop."""
         task, self._task = self._task, None
         return bool(task.call_on_fit_task_end(**self._hook_kwargs))
 

@@ -1,6 +1,6 @@
-"""Every private name that the package takes from scikit-learn, and every branch on its version.
+"""All uses of scikit-learn's private names, and all branches on its version.
 
-`tests/test_sklearn_compat.py` says which of them a release has moved.
+`tests/test_sklearn_compat.py` names those that a release has changed.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from sklearn.utils.validation import _check_method_params as check_method_params
 
 from ._typing import as_typed
 
-# what other modules import from here as it is
+# names for other modules
 __all__ = ["StrOptions", "check_method_params", "safe_split", "score_with"]
 
 
-# scikit-learn says nothing of types
+# scikit-learn has no type hints
 @as_typed
 def available_if(check):
-    """Return scikit-learn's decorator of this name, with the error of `check` as it is."""
+    """Return scikit-learn's decorator of this name, which keeps the error of `check`."""
     return lambda method: AvailableIf(method, check, method.__name__)
 
 
@@ -44,17 +44,17 @@ validate_params = as_typed(_validate_params)
 
 
 class AvailableIf(_available_if._AvailableIfDescriptor):
-    """A method that is there if a check of its object raises no AttributeError."""
+    """A method that exists unless a check of its object raises an AttributeError."""
 
     def _check(self, obj, owner):  # noqa: ARG002
         self.check(obj)
 
 
 class Interval(_param_validation.Interval):
-    """An interval of numbers; True and False are none."""
+    """An interval of numbers. True and False do not count as numbers."""
 
     def is_satisfied_by(self, val):
-        """Say whether a value is a number in the interval."""
+        """Return whether a value is a number in the interval."""
         return not isinstance(val, bool) and super().is_satisfied_by(val)
 
 
@@ -65,7 +65,7 @@ try:
     from sklearn.callback import CallbackSupportMixin as OwnCallbackSupportMixin
 
     class CallbackSupportMixin(OwnCallbackSupportMixin):
-        """`set_callbacks`, with an error that says what a callback lacks."""
+        """`set_callbacks` with an error that names the missing methods of a callback."""
 
         def set_callbacks(self, *callbacks: Any) -> Self:
             """Set the callbacks of `fit`.
@@ -73,7 +73,7 @@ try:
             Parameters
             ----------
             *callbacks : callback instances
-                As in scikit-learn's estimators; none takes away those that were set.
+                As in scikit-learn's estimators. Without arguments, all are removed.
 
             Returns
             -------
@@ -83,7 +83,7 @@ try:
             Raises
             ------
             TypeError
-                If one is a class, or has not all methods of a callback; the message names them.
+                If one is a class, or lacks methods of a callback. The message names them.
             """
             for callback in callbacks:
                 missing = [name for name in HOOKS if not callable(getattr(callback, name, None))]
@@ -96,7 +96,7 @@ try:
 except ImportError:  # before 1.9
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """In the place of the class that has `set_callbacks`."""
+        """Stands for the class that has `set_callbacks`."""
 
 
 def fit_search(search, parallel_class, X, y, params):
@@ -157,7 +157,7 @@ class FoldScorer:
         self.needs_classes = self._takes_labels and scorer._response_method != "predict"
 
     def get_metadata_routing(self):
-        """Return what the scorer asks for."""
+        """Return the metadata requests of the scorer."""
         return get_routing_for_object(self._scorer)
 
     def __call__(self, estimator, X, y, **params):
@@ -178,19 +178,18 @@ class FoldScorer:
 
 @fit_context(prefer_skip_nested_validation=True)
 def check_parameters(estimator):
-    """Raise what `fit` raises for wrong parameters, unless checks are switched off."""
+    """Raise the errors of `fit` for invalid parameters, unless checks are switched off."""
 
 
-#: The attributes of an estimator by which scikit-learn ends the callbacks of a failed fit too.
+#: The attributes of an estimator that scikit-learn needs to end the callbacks of a failed fit.
 CALLBACK_STATE = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
-
-#: Where imbalanced-learn defines its pipeline, which is not imported for this.
+#: The module and name of imbalanced-learn's pipeline. It may not be installed.
 PIPELINE_OF_IMBLEARN = ("imblearn.pipeline", "Pipeline")
 
 
 class NoCallbacks:
-    """In the place of a `CallbackContext` where there are no callbacks."""
+    """Stands for a `CallbackContext` if there are no callbacks."""
 
     def subcontext(self, **task):  # noqa: ARG002
         """Return the context of a task within this one."""
@@ -203,17 +202,17 @@ class NoCallbacks:
         """Call nothing."""
 
     def propagate_callback_context(self, estimator):  # noqa: ARG002
-        """Return a block in which an estimator calls nothing either."""
+        """Return a context manager that does nothing."""
         return nullcontext()
 
 
 def has_callbacks(estimator):
-    """Say whether `set_callbacks`, which scikit-learn has from 1.9 on, has set any."""
+    """Return whether `set_callbacks`, which scikit-learn has from 1.9 on, has set any."""
     return bool(getattr(estimator, "_skl_callbacks", []))
 
 
 def callback_context(estimator, max_subtasks):
-    """Return the context of an estimator's `fit`, for its callbacks."""
+    """Return the context of an estimator's `fit` for its callbacks."""
     if not has_callbacks(estimator):
         return NoCallbacks()
     return estimator._init_callback_context(max_subtasks=max_subtasks)

@@ -1,4 +1,4 @@
-"""Any calls in any order: an estimator stays whole, inputs as they were, errors name the cause."""
+"""Any sequence of calls leaves a consistent estimator and its inputs; errors name the cause."""
 
 import copy
 import pickle
@@ -261,12 +261,8 @@ def check(model_class, sequence):
 QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomize": True}
 
 
+@pytest.mark.parametrize("n_sequences", [100, pytest.param(1000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("model_class", MODEL_CLASSES)
-def test_a_hundred_sequences(model_class):
-    settings(max_examples=100, **QUIET)(given(actions)(lambda seq: check(model_class, seq)))()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("model_class", MODEL_CLASSES)
-def test_a_thousand_sequences(model_class):
-    settings(max_examples=1000, **QUIET)(given(actions)(lambda seq: check(model_class, seq)))()
+def test_any_sequence_of_calls(model_class, n_sequences):
+    run = given(actions)(lambda sequence: check(model_class, sequence))
+    settings(max_examples=n_sequences, **QUIET)(run)()

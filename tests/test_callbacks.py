@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks: progress, scores per iteration, and a stop that is asked for."""
+"""scikit-learn's callbacks: progress, scores per iteration, and requests to stop."""
 
 import pickle
 import warnings
@@ -9,7 +9,7 @@ from helpers import HAS_CALLBACKS, Recorder, ends_early, every_case, make_model,
 from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.datasets import load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -74,7 +74,10 @@ class TestIterations:
     @ends_early
     def test_every_iteration_begins_and_ends_once(self, model_class, solver):
         recorder = Recorder()
-        model = make_model(model_class, solver).set_callbacks(recorder).fit(X, y)
+        plain = make_model(model_class, solver).fit(X, y)
+        model = clone(plain).set_callbacks(recorder).fit(X, y)
+        assert_same_model(model, plain)
+        assert "_callback_fit_ctx" not in vars(model)
         name = "epoch" if solver in {"adam", "sgd"} else "iteration"
         assert recorder.calls[:2] == ["setup", ("begin", "fit", 0)]
         assert recorder.calls[-2:] == [("end", "fit", 0), "teardown"]
@@ -84,14 +87,6 @@ class TestIterations:
         # L-BFGS may end by itself, within an iteration that then gives no model
         assert n - model.n_iter_ in ((0, 1) if "gfs" in solver or solver == "auto" else (0,))
         assert len(recorder.models) == model.n_iter_
-
-    @every_case
-    @ends_early
-    def test_results_are_those_without_callbacks(self, model_class, solver):
-        model = make_model(model_class, solver)
-        plain = clone(model).fit(X, y)
-        assert_same_model(model.set_callbacks(Recorder()).fit(X, y), plain)
-        assert "_callback_fit_ctx" not in vars(model)
 
     @ends_early
     def test_hooks_get_the_arguments_of_fit(self):
@@ -120,8 +115,7 @@ class TestFittedEstimator:
     @ends_early
     @pytest.mark.parametrize("dtype", [np.float64, np.float32])
     def test_it_is_the_fit_that_ends_there(self, model_class, solver, dtype):
-        """Under a schedule that knows nothing of `max_iter`."""
-        rows = wine.astype(dtype)  # on raw columns, which are scaled within
+        rows = wine.astype(dtype)  # raw columns, which the net scales itself
         recorder = Recorder()
         params = {"schedule": "constant", "max_iter": 6}
         model = make_model(model_class, solver, **params).set_callbacks(recorder).fit(rows, y)
@@ -182,26 +176,15 @@ class TestFittedEstimator:
         assert not hasattr(recorder.models[0], "best_iter_")
 
     @ends_early
-    def test_it_is_a_copy(self):
-        recorder = Recorder()
-        plain = make_model(TwoLayerNetClassifier, "adam").fit(X, y)
-        model = clone(plain).set_callbacks(recorder).fit(X, y)
-        for seen in [*recorder.models, recorder.last[3]]:
-            assert seen is not model
-        for seen in recorder.models:
-            for layer in [*seen.coefs_, *seen.intercepts_]:
-                layer[...] = np.nan
-            seen.loss_curve_.clear()
-        assert_same_model(model, plain)
-
-    @ends_early
-    def test_a_change_of_it_during_training_changes_nothing(self):
+    def test_changes_of_it_change_nothing(self):
         class Vandal(Recorder):
             def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-                if context.parent is not None:
-                    for layer in fitted_estimator.coefs_:
-                        layer[...] = np.nan
-                    fitted_estimator.loss_curve_.clear()
+                assert fitted_estimator is not estimator
+                if context.parent is None:
+                    return
+                for layer in [*fitted_estimator.coefs_, *fitted_estimator.intercepts_]:
+                    layer[...] = np.nan
+                fitted_estimator.loss_curve_.clear()
 
         plain = make_model(TwoLayerNetClassifier, "adam").fit(X, y)
         assert_same_model(clone(plain).set_callbacks(Vandal()).fit(X, y), plain)
@@ -322,35 +305,23 @@ class TestProgressBar:
     def bar(self):
         return ProgressBar(max_propagation_depth=None)
 
-    @every_case
     @ends_early
-    def test_a_fit(self, bar, capsys, model_class, solver):
-        make_model(model_class, solver).set_callbacks(bar).fit(X, y)
+    def test_a_fit(self, bar, capsys):
+        make_model(SoftmaxClassifier, "adam").set_callbacks(bar).fit(X, y)
         (line,) = capsys.readouterr().out.strip().splitlines()[-1:]
-        assert f"{model_class.__name__} - fit" in line
+        assert "SoftmaxClassifier - fit" in line
         assert "100%" in line
 
+    @pytest.mark.parametrize("n_jobs", [1, 2])
     @ends_early
-    def test_pipeline(self, bar, capsys):
-        net = make_model(TwoLayerNetClassifier, "adam")
-        make_pipeline(StandardScaler(), net).set_callbacks(bar).fit(X, y)
-        out = capsys.readouterr().out
-        assert "Pipeline - fit-final-estimator | TwoLayerNetClassifier - fit #1" in out
-
-    @pytest.mark.parametrize(
-        ("search_class", "n_jobs"),
-        [(GridSearchCV, 1), (FusedGridSearchCV, 1), (FusedGridSearchCV, 2)],
-    )
-    @pytest.mark.parametrize("in_pipeline", [False, True])
-    @ends_early
-    def test_searches(self, bar, capsys, search_class, in_pipeline, n_jobs):
-        net = make_model(TwoLayerNetClassifier, "adam")
-        grid = {"reg": [1e-3, 1e-2], "hidden_size": [2, 3]}
-        if in_pipeline:
-            net = make_pipeline(StandardScaler(), net)
-            grid = {f"twolayernetclassifier__{name}": values for name, values in grid.items()}
-        search = search_class(net, grid, cv=2, n_jobs=n_jobs).set_callbacks(bar)
-        for _ in range(5):  # scikit-learn may end a bar before the last events have reached it
+    def test_searches(self, bar, capsys, n_jobs):
+        net = make_pipeline(StandardScaler(), make_model(TwoLayerNetClassifier, "adam"))
+        grid = {
+            "twolayernetclassifier__reg": [1e-3, 1e-2],
+            "twolayernetclassifier__hidden_size": [2, 3],
+        }
+        search = FusedGridSearchCV(net, grid, cv=2, n_jobs=n_jobs).set_callbacks(bar)
+        for _ in range(5):  # scikit-learn may close a bar before its last events
             search.fit(X, y)
             lines = capsys.readouterr().out.splitlines()
             nets = [line for line in lines if "TwoLayerNetClassifier - fit" in line]
@@ -366,18 +337,15 @@ class TestProgressBar:
 
 @needs_callbacks
 class TestScoringMonitor:
-    @pytest.mark.parametrize("scoring", ["accuracy", ["neg_log_loss", "roc_auc"]])
     @ends_early
-    def test_a_score_per_epoch(self, scoring):
-        X, y = load_breast_cancer(return_X_y=True)
-        monitor = ScoringMonitor(scoring=scoring)
+    def test_a_score_per_epoch(self):
+        monitor = ScoringMonitor(scoring="accuracy")
         model = TwoLayerNetClassifier(8, max_iter=20, random_state=0)
         model.set_callbacks(monitor).fit(X, y)
         rows = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"]
         assert [row["task_id"] for row in rows] == list(range(20))
-        if scoring == "accuracy":
-            assert rows[-1]["accuracy"] == model.score(X, y)
-            assert rows[-1]["accuracy"] > rows[0]["accuracy"]
+        assert rows[-1]["accuracy"] == model.score(X, y)
+        assert rows[-1]["accuracy"] > rows[0]["accuracy"]
 
     @ends_early
     def test_names_and_weights(self):
@@ -391,12 +359,3 @@ class TestScoringMonitor:
         scores = [r["neg_log_loss"] for r in monitor.get_logs().data if r["task_name"] != "fit"]
         # at reg=0 the objective is the log loss; the curve is that before each iteration
         np.testing.assert_allclose(-np.array(scores[:-1]), model.loss_curve_[1:], rtol=1e-9)
-
-    @ends_early
-    def test_nested(self):
-        monitor = ScoringMonitor(scoring="accuracy")
-        net = make_model(TwoLayerNetClassifier, "adam").set_callbacks(monitor)
-        grid = {"twolayernetclassifier__reg": [1e-3, 1e-2]}
-        GridSearchCV(make_pipeline(StandardScaler(), net), grid, cv=2).fit(X, y)
-        rows = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"]
-        assert len(rows) == (2 * 2 + 1) * 8

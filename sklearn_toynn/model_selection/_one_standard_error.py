@@ -1,4 +1,4 @@
-"""A rule that chooses the simplest of the candidates that are as good as the best."""
+"""A rule that chooses the simplest candidate within one standard error of the best."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-#: What makes a model simpler, in the order in which it counts: how a value of a parameter of such
-#: a name is measured, the least first.
+#: Functions that measure how complex a model is, by the name of a parameter, in the order in which
+#: they count. A smaller value is simpler.
 COMPLEXITIES = {
     "hidden_size": lambda value: value,
     "hidden_layer_sizes": lambda value: sum(value) if isinstance(value, Iterable) else value,
@@ -20,33 +20,31 @@ COMPLEXITIES = {
 
 
 def one_standard_error(cv_results: Mapping[str, Any]) -> int:
-    """Return the simplest candidate within one standard error of the best: a rule for `refit`.
+    """Return the simplest candidate within one standard error of the best, a rule for `refit`.
 
-    The smallest net among them, and of those the one with the strongest penalty. A grid of widths
-    so has an answer that does not run to its edge: the best score mostly goes to the widest net,
-    by a margin that another draw of the folds would turn.
+    It is the smallest net among them, and of equal sizes the one with the strongest penalty. The
+    best score often goes to the widest net of a grid by a margin that other folds would reverse.
 
     Parameters
     ----------
     cv_results : dict of str -> ndarray
         The `cv_results_` of a search with one scorer over ``hidden_size`` (or
-        ``hidden_layer_sizes``), ``reg`` (or ``alpha``, ``C``), or both; those of the last step
-        of a pipeline are known by the end of their names. ``reg="auto"`` counts as no penalty, as
-        each fold has its own.
+        ``hidden_layer_sizes``), ``reg`` (or ``alpha``, ``C``), or both, also as parameters of the
+        last step of a pipeline. ``reg="auto"`` counts as no penalty, as it differs by fold.
 
     Returns
     -------
     index : int
-        The place of the candidate.
+        The index of the candidate.
 
     Raises
     ------
     ValueError
-        If there is no score of a single scorer, none of those parameters, or but one fold.
+        If the search has several scorers, none of these parameters, or a single fold.
 
     Notes
     -----
-    The standard error is that of the mean of the best candidate's scores over the folds [1]_.
+    The standard error is that of the mean over the folds of the best candidate's scores [1]_.
 
     References
     ----------
@@ -67,8 +65,7 @@ def one_standard_error(cv_results: Mapping[str, Any]) -> int:
     """
     if "mean_test_score" not in cv_results:
         raise ValueError(
-            "one_standard_error needs a search with one scorer, as its scores are compared; got "
-            "several."
+            "one_standard_error compares the scores of one scorer, but the search has several."
         )
     params = {
         name.removeprefix("param_").split("__")[-1]: name
@@ -88,12 +85,11 @@ def one_standard_error(cv_results: Mapping[str, Any]) -> int:
     )
     if n_splits < 2:
         raise ValueError(
-            "one_standard_error needs 2 folds or more, as it goes by their spread, got "
-            f"{n_splits}."
+            f"one_standard_error needs 2 folds or more to compute a spread, got {n_splits}."
         )
     means = cv_results["mean_test_score"]
     best = int(np.nanargmax(means))
-    # that of the search is divided by n_splits, not n_splits - 1
+    # the search divides squared deviations by n_splits, not n_splits - 1
     error = cv_results["std_test_score"][best] / np.sqrt(n_splits - 1)
     return min(
         np.flatnonzero(means >= means[best] - error).tolist(),

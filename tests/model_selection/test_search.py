@@ -1,4 +1,4 @@
-"""The fused searches beside scikit-learn's own: every value but the times is equal to the bit."""
+"""Every value of the fused searches but the times equals that of scikit-learn's, bit for bit."""
 
 import re
 
