@@ -58,7 +58,7 @@ class Rows(ABC):
 
     @abstractmethod
     def load(self, chunk):
-        """Return the x of a chunk, which the next call may overwrite."""
+        """Return the x of a chunk."""
 
     def fold_scaling(self, theta):
         """Return W and b, a column, with theta z = W x + b."""
@@ -136,14 +136,11 @@ class DenseRows(Rows):
         super().__init__(X, columns, length, self._shift)
         is_contiguous = X.itemsize in X.strides
         self._reads_in_place = X.dtype == float and is_contiguous and not is_far.any()
-        self._buffer = None if self._reads_in_place else np.empty((length, X.shape[1]))
 
     def load(self, chunk):
         """Return the rows less the shift."""
         x = self.X[chunk]
-        if self._reads_in_place:
-            return x
-        return np.subtract(x, self._shift, out=self._buffer[: len(x)])
+        return x if self._reads_in_place else x - self._shift
 
 
 class SparseRows(Rows):

@@ -50,7 +50,8 @@ def find_start(objective, solver):
     for _ in range(MAX_WARM_START_STEPS):
         if descent.has_converged or not descent.advance():
             break
-    return descent.theta, kinds[-1](smaller, descent.theta)
+    approximation.renew(descent.theta)
+    return descent.theta, approximation.model
 
 
 def begin_newton(objective, theta, tol, gradient_tol, step=None):
