@@ -97,17 +97,11 @@ CALLS = {
     "class_weight": lambda X, y: SoftmaxClassifier(class_weight={np.int64(0): np.float64(-1)}).fit(
         X, y
     ),
-    "class_weight of nothing": lambda X, y: SoftmaxClassifier(
-        class_weight=dict.fromkeys(np.arange(3), np.float64(0))
-    ).fit(X, y),
     "init": lambda X, y: TwoLayerNetClassifier(init=np.float64(1e200)).fit(X, y),
     "init without an array": lambda X, y: TwoLayerNetClassifier(
         init=lambda *_: [[np.complex128(1)]]
     ).fit(X, y),
     "schedule": lambda X, y: TwoLayerNetClassifier(schedule=lambda _: np.float64(-1)).fit(X, y),
-    "schedule in partial_fit": lambda X, y: SoftmaxClassifier(
-        solver="sgd", early_stopping=np.True_
-    ).partial_fit(X, y, [0, 1, 2]),
     "warm_start": lambda X, y: continue_net(X, y, hidden_size=np.int64(4)),
     "classes": continue_with_other_classes,
     "one class": lambda X, y: SoftmaxClassifier().fit(X, np.full(len(y), np.str_("a"), object)),
