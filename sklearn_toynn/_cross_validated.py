@@ -194,14 +194,12 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         routing : MetadataRouter
             Scorers that are given by name request `sample_weight`.
         """
+        to_split = MethodMapping().add(caller="fit", callee="split")
+        to_score = MethodMapping().add(caller="fit", callee="score")
         router = MetadataRouter(owner=self).add_self_request(self)
-        for callee, name, consumer in (
-            ("split", "splitter", self.cv),  # an int or an iterable requests nothing
-            ("score", "scorer", self._make_scorer()),
-        ):
-            mapping = MethodMapping().add(caller="fit", callee=callee)
-            router.add(method_mapping=mapping, **{name: consumer})
-        return router
+        # an int or an iterable of splits requests nothing
+        router.add(splitter=self.cv, method_mapping=to_split)
+        return router.add(scorer=self._make_scorer(), method_mapping=to_score)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
