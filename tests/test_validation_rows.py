@@ -54,7 +54,12 @@ def test_float64_weights_and_validation_rows_do_not_change_the_dtype(model):
     w = np.linspace(0.5, 2, len(y))
     model = clone(model).set_params(class_weight={0: 1.5, 1: 1.0, 2: 0.7})
     X32 = X.astype(np.float32)
-    assert_dtype(model.fit(X32, y, w, X_val=X, y_val=y, sample_weight_val=w), X32, np.float32)
+    curves = []
+    for X_val in (X32, X32.astype(float)):
+        model.fit(X32, y, w, X_val=X_val, y_val=y, sample_weight_val=w)
+        assert_dtype(model, X32, np.float32)
+        curves.append(model.validation_loss_curve_)
+    assert curves[0] == curves[1]
     assert_dtype(model.set_params(early_stopping=True).fit(X32, y, w), X32, np.float32)
 
 
