@@ -25,6 +25,7 @@ from ._errors import naming, plain, warn
 from ._nets.initializers import INITIALIZERS, draw_network, make_initializer
 from ._nets.network import Network
 from ._nets.prediction import keep_scores, log_softmax, predict_codes, predict_scores, softmax
+from ._nets.row_coordinates import are_columns_many
 from ._sklearn_compat import (
     CALLBACK_STATE,
     CallbackSupportMixin,
@@ -191,7 +192,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         The rows per step of "sgd" and "adam"; "auto" is 200, or all if they are fewer.
     max_iter : int or "auto", default="auto"
         The most epochs of "sgd" and "adam", or iterations of the others. "auto" is
-        4500 / sqrt(n_samples) epochs, at least 20 and at most 240, or 1000 iterations. With
+        4500 / sqrt(n_samples) epochs, at least 20 and at most 240, or 1000 iterations. Training on
+        more than 2 n_samples columns takes at least 1000 steps; see `init`. With
         ``tol=0`` and no validation set, "gd", "sgd" and "adam" run all of them. With ``tol=0``,
         no solver warns when it reaches `max_iter`.
     n_iter_no_change : int, default=10
@@ -453,6 +455,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
                 validation_data=(X_val, y_val, sample_weight_val),
                 split_streams=streams if self.early_stopping else None,
             )
+            if self._reduces_columns(problem):
+                problem = problem.with_few_columns()
             continues = self.warm_start and hasattr(self, "classes_")
             earlier = self._get_earlier_curves(self.warm_start)
             callbacks = self._make_callbacks(problem, earlier, X, y, sample_weight)
@@ -541,7 +545,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         solver = self._solver_class
         batch_size = int(resolve_auto(self.batch_size, BATCH_SIZE))
         schedule = "constant" if is_one_pass else resolve_auto(self.schedule, solver.schedule)
-        max_iter = solver.get_max_iter(problem.samples.n_samples)
+        max_iter = solver.get_max_iter(problem.samples, batch_size)
         return TrainingOptions(
             solver=self.solver,
             reg=self._resolve_reg(problem),
@@ -558,6 +562,16 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
             is_one_pass=is_one_pass,
             verbose=int(self.verbose),
         )
+
+    def _reduces_columns(self, problem):
+        """Return True if few coordinates of the rows replace the columns in training.
+
+        A penalty above 0 makes the minima the same. An explicit `init` asks for a path to them.
+        """
+        if not (is_auto(self.reg) or self.reg > 0) or self.warm_start or not is_auto(self.init):
+            return False
+        is_net = self.solver in self._net_solvers
+        return is_net and are_columns_many(problem.samples.X, self._hidden_sizes)
 
     def _resolve_dtype(self, problem, batch_size, *, is_one_pass):
         """Return the dtype of the training."""

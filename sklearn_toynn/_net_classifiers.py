@@ -78,7 +78,10 @@ class HiddenLayersClassifier(NetClassifier, ABC):
     {n_iter_no_change, early_stopping, validation_fraction, class_weight, init}
         - "auto": "glorot" for "tanh" and "logistic", "he" for the other activations, on
           standardised columns. The weights are smaller if scaling a column makes its penalty
-          large.
+          large. With at most 1000 dense rows, more than 2 n_samples columns, ``reg > 0`` and at
+          least 24 units in each layer, training uses coordinates in the span of the centered
+          rows, which holds the first-layer weights of every minimum. Its steps differ from those
+          of a fit on the columns, which ``warm_start=True`` makes.
     {dtype, shuffle, random_state, warm_start, verbose}
 
     Attributes

@@ -15,6 +15,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from ._errors import naming, plain
 from ._nets.equal_rows import merge_equal_rows
+from ._nets.row_coordinates import reduce_columns
 from ._nets.samples import Samples
 
 DTYPES = (np.float64, np.float32)
@@ -51,6 +52,11 @@ class Problem:
     def dtype(self):
         """The dtype of X and of the fitted parameters."""
         return self.samples.X.dtype
+
+    def with_few_columns(self):
+        """Return the problem in coordinates of the rows."""
+        samples, validation = reduce_columns(self.samples, self.validation)
+        return replace(self, samples=samples, validation=validation)
 
     def divide_by_rows(self, penalty, name, remedy):
         """Return penalty / m with m = max(sum w, (sum w)^2 / sum w^2).

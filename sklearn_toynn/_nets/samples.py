@@ -26,11 +26,13 @@ class Samples:
     `rows` are the indices of the rows in use, all if None. `columns` is the `NetColumnScaling`
     that brings the columns to a common scale. None leaves them as they are. The dtype of the
     weights is that of the training. Batches of X are scaled in the dtype of X and then converted.
+    `space` is the `RowSpace` whose coordinates are the columns of X, or None.
     """
 
-    def __init__(self, X, codes, weights, rows=None, columns=None):
+    def __init__(self, X, codes, weights, rows=None, columns=None, space=None):
         self.X = X
         self.columns = columns
+        self.space = space
         self.codes = codes
         self.rows = rows
         self.weights = weights
@@ -50,7 +52,14 @@ class Samples:
     def prepare(self, columns, dtype):
         """Return the samples with scaled columns, for a training in a dtype."""
         weights = self.weights.astype(dtype, copy=False)
-        return Samples(self.X, self.codes, weights, self.rows, columns)
+        return Samples(self.X, self.codes, weights, self.rows, columns, self.space)
+
+    def to_original(self, network):
+        """Return a net on scaled columns as one on the columns of the data, in their dtype."""
+        if self.columns is not None:
+            network = self.columns.to_original(network)
+        network = network.copy(self.X.dtype)
+        return network if self.space is None else self.space.to_original(network)
 
     def chunks(self, length):
         """Yield the rows in use as slices, or as index arrays, of at most `length`."""

@@ -20,6 +20,9 @@ from .stopping import StoppingPolicy, describe_fall
 #: The time that the epochs of a call take. Ctrl-C is heard between the calls.
 CALL_SECONDS = 0.01
 
+#: The least number of mini-batch steps in coordinates of the rows, see `RowSpace`.
+ROW_SPACE_STEPS = 1000
+
 
 @dataclass
 class OptimizerState:
@@ -65,7 +68,7 @@ class Solver(ABC):
         )
 
     @staticmethod
-    def get_max_iter(n_samples):  # noqa: ARG004
+    def get_max_iter(samples, batch_size):  # noqa: ARG004
         """Return what `max_iter="auto"` stands for."""
         return 1000
 
@@ -187,9 +190,15 @@ class MiniBatchSolver(FirstOrderSolver):
     schedule = "cosine"
 
     @staticmethod
-    def get_max_iter(n_samples):
-        """Return 4500 / sqrt(n_samples) epochs, within [20, 240]: more steps for more rows."""
-        return min(max(round(4500 / math.sqrt(n_samples)), 20), 240)
+    def get_max_iter(samples, batch_size):
+        """Return 4500 / sqrt(n_samples) epochs, within [20, 240]: more steps for more rows.
+
+        In coordinates of the rows, steps cost little, and the minimum takes `ROW_SPACE_STEPS`.
+        """
+        n_epochs = min(max(round(4500 / math.sqrt(samples.n_samples)), 20), 240)
+        if samples.space is None:
+            return n_epochs
+        return max(n_epochs, ROW_SPACE_STEPS // math.ceil(samples.n_samples / batch_size))
 
     def warn_of_end(self, objective, state, monitor, get_scaling_advice):
         """Also warn if the loss was high and still falling when the schedule ended."""

@@ -128,13 +128,10 @@ class NetTraining:
             )
         warnings = [self._describe_large_loss(loss), warning]
         samples = objective.samples
-        columns, original = samples.columns, network
-        if columns is not None:
-            original = columns.to_original(network)
         state = OptimizerState(moments, self._state.n_steps)
         return NetResult(
-            network=original.copy(samples.X.dtype),
-            end=NetStart(network, state, self._start.bit_generator, True, columns),
+            network=samples.to_original(network),
+            end=NetStart(network, state, self._start.bit_generator, True, samples.columns),
             **monitor.summarize(loss, reason, warnings),
         )
 
@@ -200,7 +197,9 @@ def train_nets(starts, options, samples, validation, callbacks=None, max_threads
     """
     columns, dtype = None, options.dtype
     if options.scales_columns:
-        columns = NetColumnScaling.from_samples(samples, dtype)
+        space = samples.space
+        make_scaling = NetColumnScaling.from_samples if space is None else space.make_scaling
+        columns = make_scaling(samples, dtype)
     samples = samples.prepare(columns, dtype)
     validation = validation and validation.prepare(columns, dtype)
     train = partial(train_net, options=options, samples=samples, validation=validation)

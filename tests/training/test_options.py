@@ -18,6 +18,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn._nets.samples import Samples
 from sklearn_toynn._training.solvers import SOLVERS
 from sklearn_toynn.datasets import make_spiral
 
@@ -65,7 +66,8 @@ def test_a_larger_batch_size_means_all_rows(solver):
 )
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_the_auto_max_iter_follows_from_the_number_of_rows(solver, n_samples, n_epochs):
-    assert SOLVERS[solver].get_max_iter(n_samples) == n_epochs
+    samples = Samples(np.ones((n_samples, 1)), None, np.ones(n_samples))
+    assert SOLVERS[solver].get_max_iter(samples, 200) == n_epochs
 
 
 @pytest.mark.filterwarnings("ignore:max_iter=1000 iterations ended the training")

@@ -1,0 +1,140 @@
+"""Principal coordinates of the rows, for X with more columns than rows.
+
+With a penalty on the first-layer weights W, the gradient reg W + sum_i delta_i x_i^T vanishes at
+a minimum, and with a free bias the delta_i of a unit sum to 0. So the rows of W lie in the span of
+the centered rows of X, W = V Q with orthonormal rows of Q. In the coordinates Z = (X - mean) Q^T,
+V has the scores and the penalty that W has in X.
+"""
+
+import numpy as np
+from scipy.linalg import eigh
+
+from .._blas import single_threaded_blas
+from .column_scaling import NetColumnScaling
+from .network import Network
+from .samples import Samples
+
+#: The most rows. The eigenvectors of their products take n_rows^2 entries.
+MAX_ROWS = 1000
+
+#: The least width of hidden layers. Narrow nets end in worse minima than on the columns.
+MIN_WIDTH = 24
+
+#: The factor on the variance of initial weights. Smaller weights reach the minimum sooner.
+INITIAL_VARIANCE = 0.1
+
+#: The entries of X that are copied at once.
+BLOCK_ENTRIES = 2**18
+
+#: Eigenvalues below this share of the largest are zero in float64 if the rows are dependent.
+ROUNDING = 1e-13
+
+#: Below this share of the largest eigenvalue, eigenvalues and the sums of squares of columns have
+#: too few digits.
+PRECISE = 1e-9
+
+
+def are_columns_many(X, hidden_sizes):
+    """Return True if a net of such widths trains as well on few coordinates as on all columns."""
+    n_rows, n_features = X.shape
+    is_wide = isinstance(X, np.ndarray) and n_rows <= MAX_ROWS and n_features > 2 * n_rows
+    return is_wide and min(hidden_sizes, default=MIN_WIDTH) >= MIN_WIDTH
+
+
+@single_threaded_blas
+def reduce_columns(samples, validation):
+    """Return samples in coordinates of their rows, and validation samples or None in the same.
+
+    They are unchanged if the coordinates would be imprecise.
+    """
+    space = RowSpace.from_samples(samples)
+    if space is None:
+        return samples, validation
+    return space.project(samples), validation and space.project(validation)
+
+
+class RowSpace:
+    """Coordinates Z = (X - mean) Q^T of rows, by the eigenvectors of (X - mean) (X - mean)^T.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_all, n_features)
+        Only read, by blocks of columns.
+    rows : ndarray of shape (n_rows,) or None
+        The rows that span the space; None for all.
+    mean : ndarray of shape (n_features,)
+        The origin.
+    basis : ndarray of shape (n_rows, rank)
+        Q^T = (X - mean)^T basis.
+    """
+
+    def __init__(self, X, rows, mean, basis):
+        self._X, self._rows, self._mean, self._basis = X, rows, mean, basis
+
+    @classmethod
+    @np.errstate(over="ignore", invalid="ignore")
+    def from_samples(cls, samples):
+        """Return the space of the rows in use; None if the coordinates were imprecise."""
+        X, rows, n_rows = samples.X, samples.rows, samples.n_samples
+        mean, gram, smallest = np.empty(X.shape[1]), np.zeros((n_rows, n_rows)), np.inf
+        for columns in _blocks(X):
+            block = _take(X, rows, columns)
+            mean[columns] = block.mean(axis=0)
+            varies = np.ptp(block, axis=0) > 0
+            block -= mean[columns]
+            squares = np.einsum("ij,ij->j", block, block)
+            smallest = squares.min(initial=smallest, where=varies)
+            gram += block @ block.T
+        if not np.isfinite(gram).all():
+            return None
+        values, vectors = eigh(gram, overwrite_a=True, check_finite=False)
+        is_used = values > ROUNDING * n_rows * values[-1]
+        if not is_used.any() or min(values[is_used][0], smallest) < PRECISE * values[-1]:
+            return None
+        return cls(X, rows, mean, vectors[:, is_used] / np.sqrt(values[is_used]))
+
+    def project(self, samples):
+        """Return samples in these coordinates, with the dtype of X."""
+        X, codes, weights, rows = samples.X, samples.codes, samples.weights, samples.rows
+        Z = np.zeros((samples.n_samples, self._basis.shape[1]))
+        for columns in _blocks(self._X):
+            block = _take(X, rows, columns) - self._mean[columns]
+            Z += block @ (self._centered(columns).T @ self._basis)
+        if rows is not None:
+            codes, weights = codes[rows], weights[rows]
+        return Samples(Z.astype(X.dtype), codes, weights, space=self)
+
+    def make_scaling(self, samples, dtype):  # noqa: ARG002
+        """Return a common scale of the coordinates, that of the columns of X.
+
+        Steps of Adam on columns of variance 1 in X and in these coordinates are then of one size.
+        """
+        Z, n_features = samples.X, len(self._mean)
+        scale = np.sqrt(np.mean(np.square(Z, dtype=float)) * Z.shape[1] / n_features)
+        shrinkage = np.sqrt(INITIAL_VARIANCE * Z.shape[1] / n_features)
+        scales = np.full(Z.shape[1], scale, Z.dtype)
+        return NetColumnScaling(np.zeros_like(scales), scales, shrinkage)
+
+    def to_original(self, network):
+        """Return a net on coordinates as a net on X."""
+        (V, *weights), (c, *biases) = network.weights, network.biases
+        combination = V @ self._basis.T
+        W = np.empty((len(V), self._X.shape[1]), V.dtype)
+        for columns in _blocks(self._X):
+            W[:, columns] = combination @ self._centered(columns)
+        biases = [(c - W @ self._mean).astype(c.dtype), *biases]
+        return Network.from_layers([W, *weights], biases, network.activation)
+
+    def _centered(self, columns):
+        return _take(self._X, self._rows, columns) - self._mean[columns]
+
+
+def _blocks(X):
+    length = max(BLOCK_ENTRIES // len(X), 16)
+    for start in range(0, X.shape[1], length):
+        yield slice(start, start + length)
+
+
+def _take(X, rows, columns):
+    block = X[:, columns] if rows is None else X[rows, columns]
+    return block.astype(float)
