@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from helpers import ends_early
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
@@ -15,12 +14,9 @@ from sklearn.ensemble import (
     StackingClassifier,
     VotingClassifier,
 )
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.feature_selection import SelectFromModel
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 from sklearn.model_selection import (
-    HalvingGridSearchCV,
     StratifiedKFold,
     cross_val_score,
     cross_validate,
@@ -75,24 +71,6 @@ def test_cross_validated_scores_are_close_to_logistic_regression(name, model, ga
     assert score >= expected + gain
 
 
-@ends_early
-@pytest.mark.filterwarnings("ignore:The fitted model is worse")
-def test_a_halving_search_finds_the_better_parameters():
-    X, y = load_digits(return_X_y=True)
-    search = HalvingGridSearchCV(
-        TwoLayerNetClassifier(random_state=0),
-        {"hidden_size": [2, 32], "reg": [1e-3, 10.0]},
-        resource="max_iter",
-        min_resources=5,
-        max_resources=20,
-        factor=2,
-        cv=3,
-        random_state=0,
-    ).fit(X[:600], y[:600])
-    assert search.n_candidates_ == [4, 2, 1]
-    assert search.best_params_ == {"hidden_size": 32, "reg": 1e-3, "max_iter": 20}
-
-
 @both_models
 def test_a_column_transformer_passes_a_mixed_frame(model):
     X, y = load_iris(return_X_y=True, as_frame=True)
@@ -134,25 +112,6 @@ def test_ensembles_score_like_those_of_logistic_regression(model, wrap, name):
     ours, reference = (wrap(clone(m)).fit(X_train, y_train) for m in (model, LOGISTIC))
     assert ours.score(X_test, y_test) >= reference.score(X_test, y_test) - 0.03
     assert_allclose(ours.predict_proba(X_test).sum(axis=1), 1)
-
-
-@both_models
-def test_a_calibrated_model_has_a_low_log_loss(model):
-    X_train, X_test, y_train, y_test = scaled_split("digits")
-    ours, reference = (
-        CalibratedClassifierCV(clone(m), cv=3).fit(X_train, y_train) for m in (model, LOGISTIC)
-    )
-    expected = log_loss(y_test, reference.predict_proba(X_test))
-    assert log_loss(y_test, ours.predict_proba(X_test)) <= 1.2 * expected
-
-
-@both_models
-def test_one_vs_rest_has_the_scores_of_the_two_class_problems(model):
-    X_train, X_test, y_train, _ = scaled_split("wine")
-    rest = OneVsRestClassifier(clone(model)).fit(X_train, y_train)
-    member = clone(model).fit(X_train, (y_train == 1).astype(int))
-    expected = member.decision_function(X_test)
-    assert_allclose(rest.decision_function(X_test)[:, 1], expected, rtol=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore:The fitted model is worse")

@@ -3,17 +3,15 @@
 from functools import partial
 
 import numpy as np
-import pandas as pd
 import pytest
 from helpers import ends_early
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import (
     MultiLayerNetClassifier,
@@ -122,22 +120,3 @@ def test_integers_are_converted_to_float32():
     X = (16 * X).astype(np.int64)
     model = clone(MODELS["relu"]).fit(X, y)
     assert_allclose(run(model, X)[1], model.predict_proba(X), atol=1e-4)
-
-
-def test_a_pipeline_of_mixed_columns_is_converted():
-    X, y = load()
-    frame = pd.DataFrame({"ink": X.sum(axis=1), "side": np.where(X[:, 20] > 0, "a", "b")})
-    columns = make_column_transformer(
-        (StandardScaler(), ["ink"]), (OneHotEncoder(sparse_output=False), ["side"])
-    )
-    net = TwoLayerNetClassifier(6, **QUICK)
-    model = make_pipeline(columns, net).fit(frame, y)
-    types = skl2onnx.common.data_types
-    inputs = [
-        ("ink", types.FloatTensorType([None, 1])),
-        ("side", types.StringTensorType([None, 1])),
-    ]
-    onnx = skl2onnx.to_onnx(model, initial_types=inputs, options={id(net): {"zipmap": False}})
-    session = ort.InferenceSession(onnx.SerializeToString(), providers=["CPUExecutionProvider"])
-    _, probabilities = session.run(None, {name: frame[[name]].to_numpy() for name in frame})
-    assert_allclose(probabilities, model.predict_proba(frame), atol=1e-5)

@@ -1,7 +1,7 @@
-"""scikit-learn's own tests of the classes that this package replaces, run on ours.
+"""scikit-learn's tests of MLPClassifier, LogisticRegression and the searches, run on our classes.
 
-`LEFT_OUT` names every test that does not apply, with the reason. Names that the installed version
-of scikit-learn does not have are ignored.
+`LEFT_OUT` names each test that does not apply and the reason. It may name tests that the installed
+version of scikit-learn does not have.
 """
 
 import inspect
@@ -30,7 +30,7 @@ pytestmark = [
 ]
 
 
-# ---- our classes under scikit-learn's names of parameters
+# ---- our classes with scikit-learn's parameters
 
 
 class Net(MultiLayerNetClassifier):
@@ -68,7 +68,7 @@ def make_net(
 
 
 class Line(SoftmaxClassifier):
-    """Softmax regression under the parameters and attributes of `LogisticRegression`."""
+    """Softmax regression with the parameters and attributes of `LogisticRegression`."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Line(SoftmaxClassifier):
             warm_start=warm_start,
             verbose=verbose,
         )
-        # there is an intercept for fit_intercept=False too, which does no harm to most tests
+        # fit_intercept=False has no effect, which most tests do not notice
         self.C, self.fit_intercept = C, fit_intercept
         self.penalty, self.multi_class = penalty, multi_class
 
@@ -104,7 +104,7 @@ class Line(SoftmaxClassifier):
         return super()._resolve_reg(problem) / self.C  # "auto" is C=1
 
     def _resolve_options(self, problem, **kwargs):
-        # the gap of the objective is about the square of an error of the weights
+        # the gap of the objective is about the square of the error of the weights
         tol = max(self.tol**2, 1e-14)
         return replace(super()._resolve_options(problem, **kwargs), tol=tol)
 
@@ -116,7 +116,7 @@ class Line(SoftmaxClassifier):
     def n_iter_(self, n_iter):
         self._n_iter = n_iter
 
-    # theirs has one row for two classes: the scores of the second less those of the first
+    # LogisticRegression has one row for two classes: the second class minus the first
     def _set_layers(self, results):
         super()._set_layers(results)
         if len(self.coef_) == 2:
@@ -130,7 +130,7 @@ class Line(SoftmaxClassifier):
 
 
 class AnyMessage:
-    """pytest, but for the texts of errors and warnings, which are our own."""
+    """pytest, but it ignores the texts of errors and warnings."""
 
     def __getattr__(self, name):
         return getattr(pytest, name)
@@ -144,12 +144,12 @@ class AnyMessage:
 
 # ---- what does not apply
 
-#: Parameters of tests that have no counterpart.
+#: The replacement of parameters that have no counterpart.
 ABSENT = object()
 NO_COUNTERPART = ("liblinear", "sag", "saga", "ovr")
 
-#: The tests that do not apply, by module and reason. `MLPRegressor` and `LogisticRegressionCV` are
-#: dropped from the parameters of tests.
+#: The tests that do not apply, by module and reason. The parameters `MLPRegressor` and
+#: `LogisticRegressionCV` are removed from all other tests.
 LEFT_OUT = {
     "mlp": {
         "regression": """lbfgs_regression lbfgs_regression_maxfun multioutput_regression
@@ -235,7 +235,7 @@ def global_random_seed():
 
 
 def replace_class(value, ours):
-    """Return our counterpart of a parameter of a test, or `ABSENT`; else the value itself."""
+    """Return our counterpart of a test's parameter, `ABSENT`, or the parameter itself."""
     if inspect.isclass(value):
         return ours.get(value, value)
     if type(value) in ours:
@@ -247,7 +247,7 @@ def replace_class(value, ours):
 
 
 def replace_parameters(mark, ours):
-    """Return a mark whose parameters are our classes; those without a counterpart are dropped."""
+    """Return a mark with our classes as parameters, without those that have no counterpart."""
     if mark.name != "parametrize":
         return mark
     names, values, *rest = mark.args
@@ -265,7 +265,7 @@ def replace_parameters(mark, ours):
 
 
 def adapt(function, module, ours):
-    """Return a test that sees our classes in the place of theirs."""
+    """Return a test that uses our classes instead of scikit-learn's."""
     replacements = {theirs.__name__: own for theirs, own in ours.items() if own is not ABSENT}
     if module is not test_search or parse_version("1.9") > VERSION:
         replacements["pytest"] = AnyMessage()

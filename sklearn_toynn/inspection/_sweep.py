@@ -186,7 +186,10 @@ class SweepDisplay(Display):
         (values,), ax = self.values, self.ax_
         if all(map(is_number, values)):
             x = values
-            ax.set_xscale("log" if is_log_spaced(values) else "linear")
+            steps = np.diff(values)
+            # the rule of scikit-learn's ValidationCurveDisplay
+            if values[0] > 0 and len(values) > 2 and max(steps) > 5 * min(steps):
+                ax.set_xscale("log")
         else:
             x = range(len(values))
             ax.set_xticks(x, map(format_value, values))
@@ -255,14 +258,6 @@ def distinct(values):
 def is_number(value):
     """Return whether a value is a real number, but not a bool."""
     return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def is_log_spaced(values):
-    """Return whether sorted numbers are closer to a geometric than to an arithmetic sequence."""
-    if len(values) < 3 or values[0] <= 0:
-        return False
-    steps, log_steps = np.diff(values), np.diff(np.log(values))
-    return np.std(log_steps) / np.mean(log_steps) < np.std(steps) / np.mean(steps)
 
 
 def format_value(value):
