@@ -8,7 +8,6 @@ from copy import copy
 from dataclasses import replace
 from functools import partial
 from inspect import signature
-from itertools import zip_longest
 from numbers import Integral, Real
 from statistics import fmean
 from typing import Any, ClassVar, Self
@@ -21,11 +20,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._blas import single_threaded_blas
 from ._callbacks import FitCallbacks, make_hook_kwargs
-from ._errors import naming, plain, warn
-from ._nets.initializers import INITIALIZERS, draw_network, make_initializer
+from ._errors import plain, warn
+from ._nets.initializers import INITIALIZERS, make_initializer
 from ._nets.network import Network
 from ._nets.prediction import keep_scores, log_softmax, predict_codes, predict_scores, softmax
 from ._nets.row_coordinates import are_columns_many
+from ._partial_fit import check_one_pass, resolve_classes, supports_partial_fit
 from ._sklearn_compat import (
     CALLBACK_STATE,
     CallbackSupportMixin,
@@ -37,10 +37,12 @@ from ._sklearn_compat import (
 )
 from ._training.options import BATCH_SIZE, TrainingOptions, is_auto, resolve_auto
 from ._training.random_streams import RandomStreams
-from ._training.saved_state import load_bit_generator, load_states, save_states, upgrade_states
+from ._training.results import NetResult, continue_curves, mean_curve
+from ._training.saved_state import continue_starts, save_states, upgrade_states
 from ._training.schedules import SCHEDULES
 from ._training.solvers import SOLVERS, Solver
-from ._training.training import NetResult, NetStart, train_nets
+from ._training.starts import draw_starts
+from ._training.training import train_nets
 from ._typing import (
     Auto,
     ClassWeight,
@@ -51,16 +53,16 @@ from ._typing import (
     RandomState,
     Schedule,
 )
-from ._validation import check_labels, validate_problem, validate_rows
+from ._validation import validate_problem, validate_rows
 from ._version import __version__
 
-#: What a fit sets beside the attributes that end with an underscore.
+#: The private attributes that a fit sets.
 PRIVATE_ATTRIBUTES = ("_total_weight", "_effective_size", "_fitted_activation", "_training_state")
 
 
 @contextmanager
 def restored_on_error(estimator):
-    """Give an estimator its attributes back where the block fails."""
+    """Restore the attributes of an estimator if the block raises."""
     now = vars(estimator)
     before = dict(now)
     try:
@@ -85,80 +87,6 @@ def add_new_parameters(estimator_class, state):
     return {parameter.name: parameter.default for parameter in parameters} | state
 
 
-def check_range(X, dtype):
-    """Raise an error unless the largest absolute value of X is in the range of a dtype."""
-    largest = max(X.max(), -X.min())
-    if largest > np.finfo(dtype).max:
-        raise ValueError(
-            f"dtype={dtype!r} cannot hold the values of X, which are up to {largest:.3g}. Set "
-            "dtype='auto', or scale the columns of X, as StandardScaler does."
-        )
-
-
-def supports_partial_fit(estimator):
-    """Return True if the solver takes batches, else raise an error that names those that do."""
-    solvers = estimator._net_solvers.items()
-    able = sorted(name for name, solver in solvers if solver.takes_batches)
-    if estimator.solver in able:
-        return True
-    names = " or ".join(map(repr, able))
-    raise AttributeError(
-        f"partial_fit needs a solver that takes batches: {names}. Got solver={estimator.solver!r}."
-    )
-
-
-def check_one_pass(estimator):
-    """Refuse parameters that need all rows or several passes."""
-    for name, value, allowed, description in (
-        ("early_stopping", estimator.early_stopping, (False,), "False"),
-        ("class_weight", estimator.class_weight, (None,), "a dict or None"),
-        ("schedule", estimator.schedule, ("auto", "constant"), "'auto' or 'constant'"),
-    ):
-        if value not in allowed and not isinstance(value, dict):
-            raise ValueError(
-                f"partial_fit makes one pass over some of the rows, which {name}={plain(value)!r} "
-                f"does not allow. Set {name} to {description}, or call fit."
-            )
-
-
-def resolve_classes(estimator, classes):
-    """Return the sorted classes for `partial_fit`, from its argument or the calls before."""
-    fitted = getattr(estimator, "classes_", None)
-    if classes is None:
-        if fitted is None:
-            raise ValueError("classes must be given in the first call of partial_fit, got None.")
-        return fitted
-    labels = check_labels(classes, "classes")
-    with naming("classes"):  # labels may not compare
-        classes = np.unique(labels)
-    if fitted is not None and not np.array_equal(classes, fitted):
-        raise ValueError(
-            f"classes={plain(classes.tolist())} are not those of the first call of partial_fit "
-            f"or of fit, {plain(fitted.tolist())}."
-        )
-    if len(classes) < 2:
-        raise ValueError(f"classes must name at least 2 classes, got {plain(classes.tolist())}.")
-    return classes
-
-
-def mean_curve(curves):
-    """Return the mean of several nets' curves, of those that trained at the time."""
-    if len(curves) == 1:
-        return curves[0]
-    return [
-        fmean([value for value in values if value is not None]) for values in zip_longest(*curves)
-    ]
-
-
-def continue_curves(curves, results, n_before):
-    """Return the curve of each net that has begun, now or in the `n_before` steps of before."""
-    return [
-        [*curve, *[np.nan] * (n_before - len(curve)), *result.loss_curve] if result else [*curve]
-        for curve, result in zip_longest(curves, results, fillvalue=[])
-        if curve or result
-    ]
-
-
 class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     """A classifier whose scores are those of a net; see its subclasses.
 
@@ -176,22 +104,22 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         The size of the first step, a float > 0. "auto" is 0.5 for "gd", 0.1 for "sgd" and 0.01 for
         "adam".
     schedule : {"constant", "inverse", "cosine", "plateau"}, callable or "auto", default="auto"
-        The factor on the learning rate, by the progress p in [0, 1], the share of `max_iter`
+        The factor on the learning rate, by the progress p in [0, 1], the fraction of `max_iter`
         that is done:
 
         - "constant": 1;
         - "inverse": 1 / (1 + 9 p);
         - "cosine": (1 + cos(pi p)) / 2;
-        - "plateau": 5^-k, where k counts the times that the loss that is watched went 2
-          epochs on end without an improvement by `tol`;
+        - "plateau": 5^-k, where k is the number of times that the loss (on the validation set if
+          there is one) did not improve by `tol` for 2 epochs in a row;
         - a callable: its value at p, a float >= 0;
         - "auto": "cosine" for "sgd" and "adam", "constant" for "gd" and in `partial_fit`.
     momentum : float, default=0.9
-        Nesterov's momentum in [0, 1), for "sgd" alone.
+        Nesterov's momentum in [0, 1). Only "sgd" uses it.
     batch_size : int or "auto", default="auto"
-        The rows per step of "sgd" and "adam"; "auto" is 200, or all if they are fewer.
+        The number of rows per step of "sgd" and "adam". "auto" is min(200, n_samples).
     max_iter : int or "auto", default="auto"
-        The most epochs of "sgd" and "adam", or iterations of the others. "auto" is
+        The maximum number of epochs of "sgd" and "adam", or of iterations of others. "auto" is
         4500 / sqrt(n_samples) epochs, at least 20 and at most 240, or 1000 iterations. Training on
         more than 2 n_samples columns takes at least 1000 steps; see `init`. With
         ``tol=0`` and no validation set, "gd", "sgd" and "adam" run all of them. With ``tol=0``,
@@ -202,7 +130,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         Whether to set rows aside, stratified by class, as a validation set. Each class keeps at
         least one row to train on. Not needed if `fit` gets a validation set.
     validation_fraction : float, default=0.1
-        The share of the rows to set aside, in (0, 1).
+        The fraction of the rows to set aside, in (0, 1).
     class_weight : dict, "balanced" or None, default=None
         A factor on the weights of the rows of each class, by label. "balanced" gives every
         class the same total weight.
@@ -225,15 +153,15 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
           `X`;
         - "float32", "float64": as named.
     shuffle : bool, default=True
-        Whether "sgd" and "adam" draw the batches anew in every epoch.
+        Whether "sgd" and "adam" shuffle the rows before each epoch.
     random_state : int, RandomState instance or None, default=None
-        Determines initial weights, batches and the validation split, each by a stream of its
-        own. The same int gives the same bits.
+        The seed of the initial weights, the batches and the validation split. Each has its own
+        random stream. The same int gives the same bits.
     warm_start : bool, default=False
-        Whether `fit` continues from the weights as they are now, instead of new initial weights.
-        The curves then continue from call to call; `n_iter_` counts the iterations of the last.
+        Whether `fit` continues from the present weights instead of new initial weights. The
+        curves then continue from call to call. `n_iter_` counts the iterations of the last call.
     verbose : int, default=0
-        Print the loss of every `verbose`-th iteration; 0 for silence.
+        Print the loss of every `verbose`-th iteration; 0 prints nothing.
 
     Attributes
     ----------
@@ -330,10 +258,10 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     loss_curve_: list[float]
     validation_loss_curve_: list[float]
 
-    #: How many nets are averaged.
+    #: The number of nets.
     _n_nets = 1
 
-    #: What `reg="auto"` is with two classes, times the m of `Problem.divide_by_rows`.
+    #: `reg="auto"` for two classes, multiplied by the m of `Problem.divide_by_rows`.
     _reg_of_two_classes = 1
 
     @property
@@ -349,7 +277,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     @property
     @abstractmethod
     def _auto_initializer(self):
-        """What `init="auto"` stands for."""
+        """The initializer that `init="auto"` stands for."""
 
     @abstractmethod
     def _get_networks(self):
@@ -361,11 +289,11 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
 
     @abstractmethod
     def _convert(self, columns):
-        """Return the fitted model of scikit-learn; it is to know such columns."""
+        """Return the fitted model of scikit-learn, with the attributes `columns`."""
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        if "__init__" in vars(cls):  # each `fit` asks for the names of the parameters
+        if "__init__" in vars(cls):  # `fit` asks for it; computing it takes 0.1 ms
             cls.__init__.__signature__ = signature(cls.__init__)
 
     def __sklearn_is_fitted__(self):
@@ -382,8 +310,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         version = state.pop("_version", "of before 0.1")
         if version != __version__:
             warn(
-                f"This {type(self).__name__} was saved by sklearn-toynn {version}, and is loaded "
-                f"by {__version__}. Fit it anew where it predicts otherwise than it did.",
+                f"This {type(self).__name__} was saved by sklearn-toynn {version} and is loaded "
+                f"by {__version__}. Refit it if its predictions have changed.",
                 UserWarning,
             )
         super().__setstate__(add_new_parameters(type(self), state))
@@ -395,7 +323,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
 
     @property
     def _solver_class(self):
-        # solvers that train no net have the properties of the base class
+        # the solvers of the linear model have the defaults of the base class
         return self._net_solvers.get(self.solver, Solver)
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -419,10 +347,10 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         y : array-like of shape (n_samples,)
             The class labels: numbers, strings or booleans.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; None stands for 1 each. Rows of weight 0 are left out.
+            Non-negative weights; None means 1 for each row. Rows of weight 0 are dropped.
         X_val : array-like of shape (n_samples_val, n_features), default=None
-            Data whose log loss stops the training and chooses the weights. To have it
-            transformed by the steps before, use ``Pipeline(..., transform_input=["X_val"])``.
+            Validation data. Its log loss stops training and chooses the weights. A pipeline
+            transforms it with ``Pipeline(..., transform_input=["X_val"])``.
         y_val : array-like of shape (n_samples_val,), default=None
             The labels of `X_val`.
         sample_weight_val : array-like of shape (n_samples_val,), default=None
@@ -436,17 +364,16 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If an argument or a parameter is not what it must be; the message names it. An
-            earlier fit stays as it was.
+            If an argument or a parameter is invalid. The estimator keeps an earlier fit.
         KeyboardInterrupt
-            On Ctrl-C, after the weights so far have been kept.
+            On Ctrl-C. The estimator keeps the weights reached so far.
 
         Warns
         -----
         ConvergenceWarning
-            If training diverged, if it ended at `max_iter` before its stopping rule did, if the
-            loss was high and still falling at the end of the cosine schedule (neither with
-            ``tol=0``), or if the loss of "gd" has risen again.
+            If training diverged, if it reached `max_iter` before the stopping rule was met, if
+            the loss was high and still falling at the end of the cosine schedule, or if the loss
+            of "gd" has risen again. With ``tol=0``, reaching `max_iter` gives no warning.
         """
         with restored_on_error(self):
             streams = RandomStreams(self.random_state)
@@ -482,8 +409,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     ) -> Self:
         """Go through the given rows once, with a constant learning rate.
 
-        The optimizer state is kept from call to call. It starts anew, from the weights as they
-        are, after `fit` without `warm_start` and when the weights have been edited.
+        The optimizer state is kept from call to call. It is reset after `fit` without
+        `warm_start` and after the weights have been edited.
 
         Parameters
         ----------
@@ -492,9 +419,9 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         y : array-like of shape (n_samples,)
             Their labels.
         classes : array-like of shape (n_classes,), default=None
-            All labels that y may hold in this and later calls. Required in the first call.
+            All labels of this and later calls. Required in the first call.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; None stands for 1 each.
+            Non-negative weights; None means 1 for each row.
 
         Returns
         -------
@@ -504,9 +431,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If an argument or a parameter is invalid; the message names it. `classes` must hold
-            labels that `fit` accepts as y. Parameters that need all rows are invalid here:
-            `early_stopping`, `class_weight="balanced"` and a `schedule` over `max_iter`.
+            If an argument or a parameter is invalid, or if a parameter needs all rows:
+            ``early_stopping=True``, ``class_weight="balanced"`` or a `schedule` over `max_iter`.
         """
         check_one_pass(self)
         with restored_on_error(self):
@@ -516,7 +442,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
                 (X, y, sample_weight), classes=resolve_classes(self, classes), reset=not continues
             )
             if continues:
-                problem = problem.with_earlier_rows(  # none if the weights were set by hand
+                problem = problem.with_earlier_rows(  # none for weights that the user has set
                     vars(self).get("_total_weight", 0.0), vars(self).get("_effective_size", 1.0)
                 )
             options = self._resolve_options(problem, is_one_pass=True)
@@ -546,6 +472,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         batch_size = int(resolve_auto(self.batch_size, BATCH_SIZE))
         schedule = "constant" if is_one_pass else resolve_auto(self.schedule, solver.schedule)
         max_iter = solver.get_max_iter(problem.samples, batch_size)
+        scales_columns = is_auto(self.init) and not is_one_pass
         return TrainingOptions(
             solver=self.solver,
             reg=self._resolve_reg(problem),
@@ -557,8 +484,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
             max_iter=1 if is_one_pass else int(resolve_auto(self.max_iter, max_iter)),
             tol=float(self.tol),
             n_iter_no_change=int(self.n_iter_no_change),
-            dtype=self._resolve_dtype(problem, batch_size, is_one_pass=is_one_pass),
-            scales_columns=is_auto(self.init) and not is_one_pass,
+            dtype=self._resolve_dtype(problem, batch_size, scales_columns=scales_columns),
+            scales_columns=scales_columns,
             is_one_pass=is_one_pass,
             verbose=int(self.verbose),
         )
@@ -573,26 +500,24 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         is_net = self.solver in self._net_solvers
         return is_net and are_columns_many(problem.samples.X, self._hidden_sizes)
 
-    def _resolve_dtype(self, problem, batch_size, *, is_one_pass):
+    def _resolve_dtype(self, problem, batch_size, *, scales_columns):
         """Return the dtype of the training."""
         if not is_auto(self.dtype):
-            scales_columns = is_auto(self.init) and not is_one_pass
             if not scales_columns:
-                check_range(problem.samples.X, self.dtype)
+                problem.check_range(self.dtype)
             return np.dtype(self.dtype)
         has_batches = self._solver_class.takes_batches and problem.samples.n_samples > batch_size
-        uses_float32 = has_batches and is_auto(self.init) and not is_one_pass
-        return np.dtype(np.float32) if uses_float32 else problem.dtype
+        return np.dtype(np.float32) if has_batches and scales_columns else problem.dtype
 
     def _resolve_reg(self, problem):
-        """Return the penalty; "auto" goes by the weights of the rows."""
+        """Return the penalty; "auto" depends on the weights of the rows."""
         if not is_auto(self.reg):
             return float(self.reg)
         factor = self._reg_of_two_classes if len(problem.classes) == 2 else 1
         return problem.divide_by_rows(factor, "reg='auto'", "give reg as a number")
 
     def _train(self, problem, options, streams, callbacks, *, continues):
-        """Return the outcome of each net, and the KeyboardInterrupt that ended the training."""
+        """Return the result of each net, and the KeyboardInterrupt that ended training or None."""
         make_starts = self._continue if continues else self._start
         starts = make_starts(problem, options.dtype, streams)
         n_threads = single_threaded_blas.n_threads() if len(starts) > 1 else 1
@@ -601,7 +526,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         )
 
     def _make_callbacks(self, problem, earlier, X, y, sample_weight):
-        """Return the callbacks of the fit; None without any."""
+        """Return the callbacks of the fit, or None."""
         if not has_callbacks(self):
             return None
         # a warm start continues from the state
@@ -612,7 +537,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         return FitCallbacks(hook_kwargs, task_name, make_attributes)
 
     def _attributes_of(self, problem, earlier, results):
-        """Return the attributes that the estimator would have after a fit with such results."""
+        """Return the attributes that the estimator would have after a fit with these results."""
         fitted = copy(self)
         unwarned = [result and replace(result, warning=None) for result in results]
         fitted._set_fitted(problem, unwarned, earlier, keeps_state=fitted.warm_start)
@@ -623,35 +548,16 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         }
 
     def _start(self, problem, dtype, streams):
-        """Return where the training of each net begins anew."""
+        """Return a `NetStart` with new weights for each net."""
         initializer = self._auto_initializer if is_auto(self.init) else make_initializer(self.init)
-        widths, batches = self._get_widths(problem), self._make_batch_order(streams)
-        return [
-            NetStart(
-                draw_network(
-                    widths,
-                    self._activation,
-                    self.init,
-                    initializer,
-                    partial(streams.start, net),
-                    dtype,
-                ),
-                None,
-                batches(net),
-            )
-            for net in range(self._n_nets)
-        ]
-
-    def _make_batch_order(self, streams):
-        """Return a function of a net that returns the bit generator of its batches, or None."""
-        draws = self._solver_class.takes_batches and self.shuffle
-        return streams.batches if draws else lambda net: None  # noqa: ARG005
+        batches = self._seed_batches(streams)
+        widths = self._get_widths(problem)
+        return draw_starts(
+            widths, self._activation, self.init, initializer, dtype, streams, batches
+        )
 
     def _continue(self, problem, dtype, streams):
-        """Return the fitted weights as where the training of each net begins.
-
-        The optimizer continues from its saved state if there is one for these weights.
-        """
+        """Return a `NetStart` with the fitted weights for each net."""
         networks, widths = self._get_networks(), self._get_widths(problem)
         same_classes = np.array_equal(problem.classes, self.classes_)
         if networks[0].widths != widths or len(networks) != self._n_nets or not same_classes:
@@ -661,55 +567,37 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
                 f"{plain(self.classes_.tolist())}. Now they are {self._n_nets}, {plain(widths)} "
                 f"and {plain(problem.classes.tolist())}. Set warm_start=False, or fit a clone."
             )
-        fitted = np.stack([network.parameters for network in networks])
-        with np.errstate(over="ignore"):
-            now = fitted.astype(dtype)
-        if not np.isfinite(now).all():
-            raise ValueError(
-                "warm_start=True and partial_fit continue from the fitted weights and intercepts, "
-                f"and these hold NaN or infinity as {dtype}. Set them anew, or fit a "
-                "clone."
-            )
-        saved, batches = vars(self).get("_training_state"), self._make_batch_order(streams)
-        orders = [None] * len(now) if saved is None else saved["batch_order"]
-        if (
-            saved is not None
-            and saved["solver"] == self.solver
-            # otherwise the user has edited them
-            and np.array_equal(fitted, saved["fitted_parameters"])
-        ):
-            starts = load_states(saved, widths, self._activation)
-        else:
-            starts = [
-                NetStart(Network(widths, self._activation, parameters), None, None, True)
-                for parameters in fitted
-            ]
-        return [
-            replace(start, bit_generator=load_bit_generator(order) or batches(net))
-            for net, (start, order) in enumerate(zip(starts, orders, strict=True))
-        ]
+        # fitted nets have the activation of the last fit
+        networks = [Network(widths, self._activation, net.parameters) for net in networks]
+        saved = vars(self).get("_training_state")
+        return continue_starts(networks, saved, self.solver, dtype, self._seed_batches(streams))
+
+    def _seed_batches(self, streams):
+        """Return the bit generator that shuffles the rows of each net; None for no shuffling."""
+        shuffles = self._solver_class.takes_batches and self.shuffle
+        return [streams.batches(net) if shuffles else None for net in range(self._n_nets)]
 
     def _get_widths(self, problem):
         return [problem.n_features, *self._hidden_sizes, len(problem.classes)]
 
     def _drop_optional_attributes(self, *, keeps_state=False):
-        """Drop the attributes of an earlier fit that the next may not set."""
+        """Drop the attributes of an earlier fit that the next one may not set."""
         for name in ("loss_curves_", "validation_loss_curve_", "best_iter_", "gap_"):
             vars(self).pop(name, None)
         if not keeps_state:
             vars(self).pop("_training_state", None)
 
     def _get_earlier_curves(self, continues):
-        """Return the curves to go on from, if any: losses, validation losses, and each net's."""
+        """Return the curves to continue: losses, validation losses, and the losses of each net."""
         names = ("loss_curve_", "validation_loss_curve_", "loss_curves_")
-        # none where the weights were set by hand
+        # weights that the user has set have no curves
         return [vars(self).get(name, []) if continues else [] for name in names]
 
     def _set_fitted(self, problem, results, earlier, *, keeps_state):
-        """Set the fitted attributes, and warn of what went wrong in training.
+        """Set the fitted attributes, and issue the warnings of the training.
 
-        There is a result for each net, or None for one that had not begun. `earlier` are the
-        curves that theirs continue.
+        There is a result for each net, or None if the net had not begun. `earlier` are the curves
+        to continue.
         """
         loss_curve, validation_curve, net_curves = earlier
         all_results, n_before = results, len(loss_curve)
@@ -758,7 +646,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         Returns
         -------
         scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            For two classes, the score of the second less that of the first.
+            For two classes, the score of the second minus that of the first.
         """
         scores = self._predict(X, keep_scores)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
@@ -796,7 +684,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         return self._predict(X, softmax)
 
     def predict_log_proba(self, X: MatrixLike) -> Floats:
-        """Return the logarithms of the probabilities, finite however small those are.
+        """Return the logarithms of the probabilities, which are always finite.
 
         Parameters
         ----------
@@ -811,10 +699,10 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         return self._predict(X, log_softmax)
 
     def to_sklearn(self) -> Any:
-        """Return a fitted model of scikit-learn that predicts the same, to rounding.
+        """Return a fitted model of scikit-learn with the same predictions, to rounding.
 
-        It does not need this package. Its parameters describe the fit: `C`, or `alpha` for one
-        batch of all rows. Other parameters have scikit-learn's defaults.
+        It does not need this package. `C`, or `alpha` for one batch of all rows, is the penalty
+        of the fit. Other parameters have scikit-learn's defaults.
 
         The model can continue to train: `partial_fit` of `MLPClassifier` and a `fit` with
         ``warm_start=True`` start from these weights. `MLPClassifier` divides `alpha` by the number
@@ -823,17 +711,17 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         Returns
         -------
         model : LogisticRegression, MLPClassifier or VotingClassifier
-            The second for a net, the last for several, whose probabilities it averages. Its arrays
+            A linear model, a net, or several nets whose probabilities are averaged. The arrays
             are copies.
 
         Raises
         ------
         ValueError
-            If the activation is none of `MLPClassifier`'s: "gelu", "silu", "leaky_relu".
+            If `MLPClassifier` does not have the activation: "gelu", "silu" or "leaky_relu".
         NotFittedError
-            Before a fit, also where the weights were set by hand.
+            Before a fit, also if the user has set the weights.
         """
-        check_is_fitted(self, "reg_")  # by a fit, of which the model is to tell
+        check_is_fitted(self, "reg_")
         names = ("n_features_in_", "feature_names_in_")
         return self._convert({name: getattr(self, name) for name in names if hasattr(self, name)})
 

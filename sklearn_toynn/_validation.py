@@ -58,6 +58,16 @@ class Problem:
         samples, validation = reduce_columns(self.samples, self.validation)
         return replace(self, samples=samples, validation=validation)
 
+    def check_range(self, dtype):
+        """Raise an error unless the values of X are in the range of a dtype."""
+        X = self.samples.X
+        largest = max(X.max(), -X.min())
+        if largest > np.finfo(dtype).max:
+            raise ValueError(
+                f"dtype={dtype!r} cannot hold the values of X, which are up to {largest:.3g}. Set "
+                "dtype='auto', or scale the columns of X, as StandardScaler does."
+            )
+
     def divide_by_rows(self, penalty, name, remedy):
         """Return penalty / m with m = max(sum w, (sum w)^2 / sum w^2).
 

@@ -10,9 +10,9 @@ from .._blas import single_threaded_blas
 from .._nets.loss import Objective
 from .._nets.network import Network
 from .._training.monitor import Monitor
+from .._training.results import TrainingResult
 from .._training.schedules import SCHEDULES
 from .._training.stopping import StoppingPolicy, describe_large_loss
-from .._training.training import TrainingResult
 from .certificate import bound_gap
 from .hessian_models import MAX_MODEL_ENTRIES
 from .line_search import ROUNDING

@@ -5,6 +5,7 @@ among them that no longer exist are placeholders here, under the names of their 
 """
 
 import sys
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -13,7 +14,7 @@ from .._nets.column_scaling import NetColumnScaling
 from .._nets.network import Network
 from .random_streams import make_bit_generator
 from .solvers import OptimizerState
-from .training import NetStart
+from .starts import NetStart
 
 #: The values of `solver` by their classes in version 0.2, where these have other names.
 NAMES_IN_0_2 = {"GradientDescent": "gd", "PreconditionedLBFGS": "lbfgs"}
@@ -87,6 +88,46 @@ def load_states(saved, widths, activation):
         for net, (parameters, n_steps, order) in enumerate(
             zip(saved["parameters"], saved["n_steps"], saved["batch_order"], strict=True)
         )
+    ]
+
+
+def continue_starts(networks, saved, solver, dtype, batches):
+    """Return a `NetStart` for each fitted net.
+
+    Parameters
+    ----------
+    networks : list of Network
+        The fitted nets.
+    saved : dict or None
+        What `save_states` returned, with "solver" and "fitted_parameters". The optimizer continues
+        from it unless the solver or the fitted parameters have changed since.
+    solver : str
+        The name of the solver.
+    dtype : dtype
+        The dtype of the training.
+    batches : list of numpy.random.BitGenerator or None
+        For each net, the shuffling of the rows if none is saved.
+    """
+    network, fitted = networks[0], np.stack([network.parameters for network in networks])
+    with np.errstate(over="ignore"):
+        is_finite = np.isfinite(fitted.astype(dtype)).all()
+    if not is_finite:
+        raise ValueError(
+            "warm_start=True and partial_fit continue from the fitted weights and intercepts, "
+            f"which hold NaN or infinity as {dtype}. Set them anew, or fit a clone."
+        )
+    if (
+        saved is not None
+        and saved["solver"] == solver
+        and np.array_equal(fitted, saved["fitted_parameters"])
+    ):
+        starts = load_states(saved, network.widths, network.activation)
+    else:
+        starts = [NetStart(network, None, None, is_fitted=True) for network in networks]
+    orders = [None] * len(networks) if saved is None else saved["batch_order"]
+    return [
+        replace(start, bit_generator=load_bit_generator(order) or drawn)
+        for start, order, drawn in zip(starts, orders, batches, strict=True)
     ]
 
 

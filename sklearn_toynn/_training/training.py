@@ -2,7 +2,6 @@
 
 import math
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from functools import partial
 from threading import Event
 from weakref import WeakMethod
@@ -12,53 +11,11 @@ import numpy as np
 from .._blas import single_threaded_blas
 from .._nets.column_scaling import NetColumnScaling, are_scaled_alike, change_scaling
 from .._nets.loss import Objective
-from .._nets.network import Network
 from .monitor import Monitor
+from .results import NetResult
 from .solvers import SOLVERS, OptimizerState
+from .starts import NetStart
 from .stopping import describe_large_loss
-
-
-@dataclass(frozen=True)
-class NetStart:
-    """The start of a training, anew or from an earlier one."""
-
-    network: Network
-    #: None for a solver that starts anew.
-    state: OptimizerState | None
-    bit_generator: np.random.BitGenerator
-    #: Whether the weights are those of an earlier fit.
-    is_fitted: bool = False
-    #: The scaling of the columns that the weights belong to; None for the original columns.
-    columns: NetColumnScaling | None = None
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """The outcome of a training, whatever the model."""
-
-    loss: float
-    loss_curve: list
-    validation_curve: list
-    best_iter: int
-    #: One of `STOP_REASONS`.
-    stop_reason: str
-    #: The text of a warning, or None.
-    warning: str | None
-
-    @property
-    def n_iter(self):
-        """The number of iterations."""
-        return len(self.loss_curve)
-
-
-@dataclass(frozen=True)
-class NetResult(TrainingResult):
-    """The outcome of the training of a net."""
-
-    #: The net on the original columns.
-    network: Network
-    #: From where training can continue, on the columns of the training.
-    end: NetStart
 
 
 class NetTraining:
