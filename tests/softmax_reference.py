@@ -10,7 +10,7 @@ import numpy as np
 from hard_columns import Problem
 from scipy.linalg import cho_solve, lapack
 
-__all__ = ["Minimum", "excess", "find_minimum", "relative_excess"]
+__all__ = ["Minimum", "draw_labels", "excess", "find_minimum", "relative_excess"]
 
 LONG = np.longdouble
 #: The relative gap that is sought; what is proven may be less.
@@ -311,3 +311,9 @@ def solve(rows, dtype, labels, shape, reg):
     minimum = find_minimum(problem)
     assert minimum.gap <= 1e-12
     return problem, minimum
+
+
+def draw_labels(X, n_classes, rng, strength=2.0):
+    """Draw labels of a softmax model of X, so that the classes overlap."""
+    W = strength / np.sqrt(X.shape[1]) * rng.standard_normal((X.shape[1], n_classes))
+    return np.argmax(X @ W + rng.gumbel(size=(X.shape[0], n_classes)), axis=1)

@@ -47,3 +47,13 @@ class Case:
 @pytest.fixture(params=KINDS)
 def case(request):
     return Case(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _threads(one_blas_thread):
+    """Have BLAS compute in one thread; on a busy machine two wait for each other."""
+
+
+@pytest.fixture(params=["auto", "newton", "lbfgs"])
+def solver(request):
+    return request.param

@@ -1,5 +1,7 @@
 """The descent, whatever it knows of the Hessian."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from helpers import wine
@@ -21,6 +23,7 @@ from sklearn_toynn._linear.linear_objective import LinearObjective
 MODELS = [Diagonal, UniformFactor, ClassFactors, FullHessian]
 
 
+@cache
 def make_objective(reg=1e-3):
     X, y = wine()
     return LinearObjective(X, y, np.full(len(y), 1 / len(y)), reg, 3)
@@ -40,6 +43,7 @@ def run(steps, most=300):
     return steps
 
 
+@cache
 def find_least(objective):
     shape = objective.shape
 

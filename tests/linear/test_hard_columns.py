@@ -13,21 +13,15 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from softmax_reference import relative_excess
+from softmax_reference import draw_labels, relative_excess
 
 from sklearn_toynn import SoftmaxClassifier
 
-every_solver = pytest.mark.parametrize("solver", ["auto", "newton", "lbfgs"])
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 #: What is promised of the objective, relative to its minimum.
 TOL = {"f": 1e-5, "d": 1e-6}
 #: The rounding of a relative gap.
 ROUNDING = 1e-12
-
-
-def draw_labels(X, n_classes, rng, strength=2.0):
-    W = strength / np.sqrt(X.shape[1]) * rng.standard_normal((X.shape[1], n_classes))
-    return np.argmax(X @ W + rng.gumbel(size=(len(X), n_classes)), axis=1)
 
 
 def assert_minimum(X, y, solver, reg=1e-3):
@@ -42,7 +36,6 @@ def assert_minimum(X, y, solver, reg=1e-3):
 class TestTinySpread:
     """The steep penalty of one column says nothing of the others."""
 
-    @every_solver
     def test_components_of_standardised_digits(self, solver):
         X, y = load_digits(return_X_y=True)
         model = make_pipeline(StandardScaler(), PCA(), SoftmaxClassifier(solver=solver)).fit(X, y)
@@ -53,7 +46,6 @@ class TestTinySpread:
         unrotated = SoftmaxClassifier(solver=solver).fit(StandardScaler().fit_transform(X), y)
         assert_allclose(model[-1].loss_, unrotated.loss_, rtol=1e-6)
 
-    @every_solver
     @pytest.mark.parametrize("factor", [1e-10, 1e-14])
     def test_units_of_iris(self, factor, solver):
         X, y = load_iris(return_X_y=True)
@@ -67,14 +59,14 @@ def make_wide(kind):
     """More columns than rows, of which all can be told apart."""
     rng = np.random.RandomState(0)
     if kind == "spectra":  # smooth curves 1 +- 0.01, and a peak that tells the classes apart
-        y, grid = np.arange(80) % 2, np.linspace(0, 1, 160)
+        y, grid = np.arange(50) % 2, np.linspace(0, 1, 100)
         waves = np.cos(np.pi * np.outer(np.arange(1, 9), grid))
-        X = 1 + 0.0015 * rng.standard_normal((80, 8)) @ waves
+        X = 1 + 0.0015 * rng.standard_normal((50, 8)) @ waves
         X += 0.0005 * rng.standard_normal(X.shape)
         X += 0.001 * np.outer(2 * y - 1, np.exp(-(((grid - 0.5) / 0.05) ** 2)))
         return X.astype(np.float32), y
-    y = np.arange(60) % 2
-    X = rng.standard_normal((60, 120)) + np.outer(y - 0.5, np.arange(120) < 60)
+    y = np.arange(40) % 2
+    X = rng.standard_normal((40, 80)) + np.outer(y - 0.5, np.arange(80) < 40)
     if kind == "offset":
         X += 1000
     else:
@@ -94,24 +86,20 @@ def make_raw_columns(n_samples, n_features):
 
 
 class TestMoreColumnsThanRows:
-    @every_solver
     @pytest.mark.parametrize("kind", ["unit in float32", "unit in float64", "offset", "spectra"])
     def test_all_rows_are_told_apart(self, kind, solver):
         X, y = make_wide(kind)
         model = assert_minimum(X, y, solver, reg=1e-6 if kind == "spectra" else 1e-3)
         assert model.score(X, y) == 1
 
-    @every_solver
-    @pytest.mark.parametrize("reg", [1e-3, 1.0])
-    def test_raw_columns(self, reg, solver):
-        X, y = make_raw_columns(84, 250)
-        assert assert_minimum(X, y, solver, reg).score(X, y) > 0.9
+    def test_raw_columns(self, solver):
+        X, y = make_raw_columns(50, 120)
+        assert assert_minimum(X, y, solver).score(X, y) > 0.9
 
 
 class TestSinglePrecision:
     """float32 parameters, at a minimum that is found in float64."""
 
-    @every_solver
     def test_offset_of_a_hundred_thousand(self, solver):
         rng = np.random.RandomState(0)
         X = rng.standard_normal((20_000, 8))
@@ -125,7 +113,6 @@ class TestSinglePrecision:
         above = model.loss_ / double.loss_ - 1
         assert -double.tol <= above <= min(model.gap_, 1e-4)
 
-    @every_solver
     def test_what_rounding_leaves_is_told(self, solver):
         # one float32 apart, a weight of 1 moves the scores by 0.06
         X, y = load_iris(return_X_y=True)
@@ -165,16 +152,14 @@ def make_lone_entries(rng, X):
 class TestHeavyTails:
     """A small decrement far from the minimum proves nothing."""
 
-    @every_solver
     @both_dtypes
-    @pytest.mark.parametrize("seed", range(3))
+    @pytest.mark.parametrize("seed", range(2))
     def test_one_value_of_a_million(self, seed, dtype, solver):
         rng = np.random.RandomState(seed)
         X = rng.standard_normal((200, 5))
         y = draw_labels(X, 2, rng, strength=3)
         assert_minimum(make_outlier(rng, X).astype(dtype), y, solver)
 
-    @every_solver
     @both_dtypes
     @pytest.mark.parametrize(
         ("make", "seed"),

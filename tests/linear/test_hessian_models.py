@@ -87,10 +87,3 @@ def test_the_rule(n, D, K, density, solver, expected):
     objective = LinearObjective(X, np.arange(n) % K, np.full(n, 1 / n), 1e-3, K)
     assert choose_hessian_models(objective, solver) == expected
     assert all(kind.cost(objective) > 0 for kind in expected[1])
-
-
-def test_newton_refuses_a_hessian_that_is_too_large():
-    X = sp.csr_array((50, 30_000))
-    objective = LinearObjective(X, np.arange(50) % 2, np.full(50, 1 / 50), 1e-3, 2)
-    with pytest.raises(ValueError, match=r"solver='newton' needs the 30001 x 30001.*7\.2 GB"):
-        choose_hessian_models(objective, "newton")

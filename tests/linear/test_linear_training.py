@@ -20,11 +20,10 @@ from sklearn.datasets import (
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
-from softmax_reference import relative_excess
+from softmax_reference import draw_labels, relative_excess
 
 from sklearn_toynn import SoftmaxClassifier
 
-every_solver = pytest.mark.parametrize("solver", ["newton", "lbfgs", "auto"])
 LOADERS = {
     "iris": load_iris,
     "wine": load_wine,
@@ -33,12 +32,6 @@ LOADERS = {
 }
 #: The rounding of a relative gap.
 ROUNDING = 1e-12
-
-
-def draw_labels(X, n_classes, rng, strength=2.0):
-    """Draw labels of a softmax model of X, so that the classes overlap."""
-    W = strength / np.sqrt(X.shape[1]) * rng.standard_normal((X.shape[1], n_classes))
-    return np.argmax(X @ W + rng.gumbel(size=(X.shape[0], n_classes)), axis=1)
 
 
 def draw_text(n_samples, n_features, n_classes):
@@ -56,7 +49,7 @@ def load(name):
         X, y = LOADERS[name](return_X_y=True)
         return X.astype(float), y
     if name == "text":
-        return draw_text(600, 60, 4)
+        return draw_text(300, 40, 3)
     if name.startswith("scaled "):
         X, y = load(name.removeprefix("scaled "))
         return StandardScaler().fit_transform(X), y
@@ -80,13 +73,11 @@ def gradient(model, X, y):
 @pytest.mark.parametrize(
     "name",
     [
-        *("iris", "scaled iris", "wine", "scaled wine", "scaled breast cancer"),
-        *("800 x 30 x 2", "400 x 4 x 40", "40 x 60 x 3", "text"),
+        *("scaled iris", "wine", "300 x 30 x 2", "400 x 4 x 20", "40 x 60 x 3", "text"),
         *("6000 x 5 x 3", "3000 x 12 x 6"),  # from some of the rows, and in chunks
         *(pytest.param(name, marks=pytest.mark.slow) for name in ("digits", "breast cancer")),
     ],
 )
-@every_solver
 def test_it_is_that_of_logistic_regression(name, C, solver):
     X, y = load(name)
     factor = 2 if y.max() == 1 else 1
@@ -99,7 +90,7 @@ def test_it_is_that_of_logistic_regression(name, C, solver):
         coef, intercept = np.vstack([-coef, coef]) / 2, np.append(-intercept, intercept) / 2
     reg = factor / (C * len(y))
     least = linear_objective(coef, intercept, dense - dense.mean(axis=0), y, reg)
-    for tol in (1e-8, 1e-6, 1e-4):
+    for tol in (1e-8, 1e-4):
         model = SoftmaxClassifier(reg, solver=solver, tol=tol).fit(X, y)
         loss = linear_objective(model.coef_, model.intercept_, X, y, reg)
         assert least * (1 - 1e-9) <= loss <= least * (1 + tol)
@@ -108,7 +99,6 @@ def test_it_is_that_of_logistic_regression(name, C, solver):
         assert model.intercept_.sum() == pytest.approx(0, abs=1e-9 * abs(intercept).max())
 
 
-@every_solver
 def test_many_rows_take_few_iterations(solver):
     X, y = load("12000 x 6 x 3")
     model = SoftmaxClassifier(1e-4, solver=solver, tol=1e-8).fit(X, y)
@@ -116,7 +106,6 @@ def test_many_rows_take_few_iterations(solver):
     assert model.n_iter_ <= 6
 
 
-@every_solver
 def test_sparse_is_the_dense_problem(solver):
     X, y = draw_text(300, 40, 3)
     sparse, dense = (
@@ -132,8 +121,7 @@ def test_sparse_rows_are_never_made_dense(monkeypatch):
     SoftmaxClassifier(1e-3).fit(X, y)
 
 
-@pytest.mark.parametrize("reg", [0, 1e-14, 1e-10, 1e-6, 1e-3])
-@every_solver
+@pytest.mark.parametrize("reg", [0, 1e-14, 1e-10, 1e-3])
 def test_separable_classes(reg, solver):
     X, _ = load("200 x 5 x 2")
     y = (X[:, 0] > 0).astype(int)
@@ -146,9 +134,8 @@ def test_separable_classes(reg, solver):
         assert relative_excess(model, X, y) <= 1e-6
 
 
-@every_solver
 def test_no_penalty(solver):
-    X, y = load("800 x 30 x 2")
+    X, y = load("300 x 10 x 2")
     model = SoftmaxClassifier(0, solver=solver).fit(X, y)
     theirs = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(X, y)
     P = theirs.predict_proba(X)
@@ -159,7 +146,6 @@ def test_no_penalty(solver):
     assert SoftmaxClassifier(0, solver=solver).fit(X, y).loss_ <= 1e-6
 
 
-@every_solver
 def test_weights_are_repeated_rows(solver):
     X, y = load("scaled breast cancer")
     w = np.random.RandomState(0).randint(0, 4, size=len(y))
@@ -170,7 +156,6 @@ def test_weights_are_repeated_rows(solver):
 
 
 @pytest.mark.parametrize("n_rows", [9000, 300], ids=["by weight", "by a copy"])
-@every_solver
 def test_early_stopping_leaves_rows_out(solver, n_rows):
     X, y = load(f"{n_rows} x 40 x 3")
     model = SoftmaxClassifier(1e-2, solver=solver, early_stopping=True, random_state=0).fit(X, y)
@@ -184,7 +169,6 @@ def test_early_stopping_leaves_rows_out(solver, n_rows):
 # ---- what is said of it
 
 
-@every_solver
 def test_loss_curve_and_n_iter(solver):
     X, y = load("wine")
     seen = []
@@ -204,23 +188,20 @@ def test_loss_curve_and_n_iter(solver):
         SoftmaxClassifier(solver=solver, max_iter=model.n_iter_ - 1).fit(X, y)
 
 
-@every_solver
 def test_steps_that_are_watched_have_the_same_bits(solver):
     X, y = load("iris")
     alone = SoftmaxClassifier(1e-4, solver=solver).fit(X, y)
     assert_same_bits(alone, clone(alone).set_params(verbose=1).fit(X, y))
 
 
-@every_solver
-@pytest.mark.parametrize("max_iter", [1, 2, 3])
-def test_the_gap_where_max_iter_ends_it(solver, max_iter):
+def test_the_gap_where_max_iter_ends_it(solver):
     X, y = load("scaled wine")  # so that the columns' variance is 1
-    model = SoftmaxClassifier(1e-3, solver=solver, max_iter=max_iter)
+    model = SoftmaxClassifier(1e-3, solver=solver, max_iter=2)
     with pytest.warns(ConvergenceWarning) as caught:
         model.fit(X, y)
     (warning,) = caught
     pattern = (
-        rf"max_iter={max_iter} iterations ended the training, where the gap to the minimum was at "
+        r"max_iter=2 iterations ended the training, where the gap to the minimum was at "
         r"most (\S+) of the objective, above tol=1e-06. The largest entry of the gradient \(for "
         r"columns of unit variance\) was (\S+)\. Raise max_iter, tol or reg\."
     )
@@ -232,8 +213,7 @@ def test_the_gap_where_max_iter_ends_it(solver, max_iter):
     assert largest == pytest.approx(expected, rel=1e-2)
 
 
-@every_solver
-@pytest.mark.parametrize("tol", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize("tol", [1e-2, 1e-6])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_gap_is_at_most_tol_and_not_below_the_truth(solver, tol, dtype):
     X, y = load("scaled wine")
@@ -244,7 +224,6 @@ def test_the_gap_is_at_most_tol_and_not_below_the_truth(solver, tol, dtype):
     assert model.gap_ <= max(tol, 1e-5 if dtype == np.float32 else 0)
 
 
-@every_solver
 def test_the_gap_of_the_best_weights_on_a_validation_set(solver):
     X, y = load("scaled wine")
     rng = np.random.RandomState(0)
@@ -267,7 +246,6 @@ def test_only_solvers_of_the_minimum_have_a_gap(solver):
         assert not hasattr(model.set_params(solver=solver).partial_fit(X, y), "gap_")
 
 
-@every_solver
 def test_a_tol_out_of_reach(solver):
     # rounding ends it, long before max_iter
     X, y = load("iris")
@@ -280,14 +258,14 @@ def test_a_tol_out_of_reach(solver):
 
 def test_newton_refuses_a_hessian_that_is_too_large():
     X = sp.random(50, 30_000, 0.001, format="csr", random_state=0)
-    with pytest.raises(ValueError, match=r"Set solver='lbfgs' or 'auto'\."):
+    message = r"solver='newton' needs the 30001 x 30001.*7\.2 GB\. Set solver='lbfgs'"
+    with pytest.raises(ValueError, match=message):
         SoftmaxClassifier(solver="newton").fit(X, np.arange(50) % 2)
 
 
 # ---- starts
 
 
-@every_solver
 def test_warm_start_at_the_minimum(solver):
     X, y = make_classification(200, 2, n_informative=2, n_redundant=0, random_state=0)
     model = SoftmaxClassifier(solver=solver, warm_start=True, tol=1e-10).fit(X, y)
@@ -300,7 +278,6 @@ def test_warm_start_at_the_minimum(solver):
         assert model.gap_ <= tol
 
 
-@every_solver
 def test_warm_start_along_a_path(solver):
     X, y = load("digits")
     X, y = X[y < 4][:300], y[y < 4][:300]
@@ -315,9 +292,8 @@ def test_warm_start_along_a_path(solver):
     assert n_warm < n_cold
 
 
-@pytest.mark.parametrize("init", [2.0, 1e3, 1e5])
-@pytest.mark.parametrize("name", ["wine", "scaled iris", "40 x 60 x 3"])
-@every_solver
+@pytest.mark.parametrize("init", [2.0, 1e5])
+@pytest.mark.parametrize("name", ["wine", "40 x 60 x 3"])
 def test_any_start_ends_in_the_minimum(solver, name, init):
     X, y = load(name)
     from_zero = SoftmaxClassifier(solver=solver, tol=1e-8).fit(X, y)
@@ -326,7 +302,6 @@ def test_any_start_ends_in_the_minimum(solver, name, init):
 
 
 @pytest.mark.parametrize("reg", [0, 1e-3])
-@every_solver
 def test_where_zero_is_the_minimum(solver, reg):
     xor = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
     for X, y in ((np.ones((4, 2)), [0, 1, 0, 1]), (xor, [0, 1, 1, 0])):
