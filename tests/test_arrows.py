@@ -24,7 +24,7 @@ ARROWS = {
     "_partial_fit": "_validation _errors",
     "_validation": "_nets _errors",
     "_callbacks": "_sklearn_compat",
-    "_linear": "_training _nets _blas _cached_property _column_statistics",
+    "_linear": "_training _nets _blas _column_statistics",
     "_training": "_nets _blas _errors",
     "_nets": "_nets.kernels _blas _errors _column_statistics",
     "_nets.kernels": "_nets.activations _nets.products _nets.samples _nets.update_rules",
@@ -35,7 +35,6 @@ ARROWS = {
         [
             "_version",
             "_to_sklearn",
-            "_cached_property",
             "_column_statistics",
             "_docstrings",
             "_errors",
