@@ -101,7 +101,7 @@ def test_four_layers_descend_as_in_mlp_classifier(activation):
         init=uniform,
         max_iter=30,
     )
-    assert_allclose(net.fit(X, y).loss_curve_, losses, rtol=1e-6)
+    assert_allclose(net.fit(X, y).loss_curve_, losses, rtol=1e-9)
 
 
 def test_invalid_sizes_are_named():

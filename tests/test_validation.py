@@ -161,16 +161,3 @@ def test_the_split_is_stratified_and_each_class_keeps_a_training_row(counts, fra
             assert (abs(in_validation - shares)[splittable] < 1).all()
         if fraction >= 0.5:
             assert len(rows_val) == min(n_validation, n_rows - (counts > 0).sum())
-
-
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-@every_class
-def test_a_class_with_one_row_is_trained(model_class, solver):
-    X, y = wine()
-    y = np.where(np.arange(len(y)) == 5, 7, y)
-    model = model_class(solver=solver, early_stopping=True, random_state=0)
-    assert model.fit(X, y).score(X, y) > 0.95
-    assert_array_equal(model.classes_, [0, 1, 2, 7])
-    # more classes than validation rows
-    model.set_params(validation_fraction=0.01).fit(X, y)
-    assert np.isfinite(model.validation_loss_curve_).all()
