@@ -423,9 +423,9 @@ def check_weights(weights, n_samples, name):
 def weigh_classes(class_weight, classes, codes, weights):
     """Return the weights m_k 2^e_k of the classes as two arrays m and e, (n_classes,) each.
 
-    "balanced" gives class k the weight W / (K W_k) up to a common power of 2, where W_k is the sum
-    of its sample weights, W their total and K the number of classes with W_k > 0. Each class is
-    summed in its own power of 2, so nothing overflows.
+    "balanced" gives class k the weight W / (K W_k), where W_k is the sum of its sample weights, W
+    their total and K the number of classes with W_k > 0. Weights of a class are scaled by a power
+    of 2 before they are summed, so nothing overflows.
     """
     if class_weight is None:
         return np.frexp(np.ones(len(classes)))
