@@ -423,13 +423,15 @@ def test_a_random_state_that_is_no_int_gives_one_seed(cv_class):
     assert isinstance(one.best_estimator_.random_state, int)
 
 
-def interrupt_fit(monkeypatch, n_before):
-    """Have fits of the plain net, after some, raise at their end."""
+def interrupt_fit(monkeypatch, n_before, *, at_start=False):
+    """Make fits of the plain net, after some, raise at their end or start."""
     fit, count = TwoLayerNetClassifier.fit, iter(range(1000))
 
     def interrupted(self, *args, **kwargs):
-        fit(self, *args, **kwargs)
-        if next(count) >= n_before:
+        is_over = next(count) >= n_before
+        if not (is_over and at_start):
+            fit(self, *args, **kwargs)
+        if is_over:
             raise KeyboardInterrupt
         return self
 
@@ -445,15 +447,17 @@ def test_ctrl_c_in_the_refit_keeps_the_weights(monkeypatch):
     assert model.reg_ == model.best_estimator_.reg_
 
 
-def test_ctrl_c_in_the_search_leaves_the_earlier_fit(monkeypatch):
+@pytest.mark.parametrize(("n_before", "at_start"), [(4, False), (3 * 3, True)])
+def test_ctrl_c_before_the_refit_leaves_the_earlier_fit(monkeypatch, n_before, at_start):
     model = make(TwoLayerNetClassifierCV).fit(X, y)
     before = vars(model).copy()
-    interrupt_fit(monkeypatch, 4)
+    interrupt_fit(monkeypatch, n_before, at_start=at_start)
     with pytest.raises(KeyboardInterrupt):
         model.set_params(hidden_sizes=[3]).fit(X, y)
     now = vars(model)
     assert now.keys() == before.keys()
     assert now["best_estimator_"] is before["best_estimator_"]
+    assert now["cv_results_"] is before["cv_results_"]
 
 
 @needs_callbacks
