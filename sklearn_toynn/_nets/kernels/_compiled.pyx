@@ -13,8 +13,6 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdlib cimport calloc, free, malloc
 
 cdef extern from "dispatch.h" nogil:
-    ctypedef enum Activation "enum Activation":
-        pass
     ctypedef enum Rule "enum Rule":
         pass
     ctypedef struct Samples:
@@ -35,17 +33,15 @@ cdef extern from "dispatch.h" nogil:
         pass
     ctypedef struct CNet "Net":
         const Kernels *kernels
-        int n_layers, is_by_entry, has_new_penalty
-        Activation activation
-        ptrdiff_t n_parameters, n_packed, stride
+        int n_layers, activation, is_by_entry, n_arrays
+        ptrdiff_t stride
         Samples samples
-        const void *parameters
-        const void *decay
-        const void *param_scale
+        void *parameters
         char *memory
     ctypedef struct Update:
         Rule rule
         double beta1, beta2, epsilon, momentum, tol
+        ptrdiff_t n_epochs, batch_size, length
         const double *step_sizes
         void **moments
         void *previous
@@ -54,15 +50,18 @@ cdef extern from "dispatch.h" nogil:
         void *gradient
         ptrdiff_t *order
         BitGenerator *bit_generator
+        double *losses
     ctypedef struct Kernels:
         size_t entry_size
         size_t (*lay_out)(CNet *, const int *) noexcept nogil
-        double (*on_all)(CNet *, ptrdiff_t, void *) noexcept nogil
-        double (*on_rows)(CNet *, const ptrdiff_t *, ptrdiff_t, void *) noexcept nogil
-        ptrdiff_t (*run_epochs)(
-            CNet *, const Update *, ptrdiff_t, ptrdiff_t, ptrdiff_t, double *
+        void (*pack_penalty)(CNet *, const void *, const void *) noexcept nogil
+        void (*pack_parameters)(CNet *) noexcept nogil
+        double (*objective)(
+            CNet *, const ptrdiff_t *, ptrdiff_t, ptrdiff_t, void *
         ) noexcept nogil
+        ptrdiff_t (*run_epochs)(CNet *, const Update *) noexcept nogil
         void (*scores)(CNet *, ptrdiff_t, void *) noexcept nogil
+        void (*scores_unpacked)(CNet *, ptrdiff_t, void *) noexcept nogil
         void (*elementary)(int, ptrdiff_t, const void *, void *) noexcept nogil
     ctypedef struct InstructionSet:
         const Kernels **nets
@@ -140,47 +139,55 @@ cdef int check_limit(name, Py_ssize_t value, Py_ssize_t limit) except -1:
 
 
 cdef class Net:
-    """A net, and room for passes over its rows.
+    """A net, and room for passes over its rows. It shares all arrays.
 
     Parameters
     ----------
     widths : ndarray of int32
-        Of the layers, from the features to the classes.
+        The widths of the layers, from the features to the classes.
     activation : int
-        Its place in `enum Activation`.
+        The place of the activation in `ACTIVATIONS`.
     parameters : ndarray of shape (n_parameters,)
-        Shared, as all arrays are.
+        The parameters.
     n_rows : int
         How many rows a pass takes at most.
     is_by_entry : bool
         Whether CSR rows are taken entry by entry, not made dense.
+    n_arrays : int
+        How many arrays like the parameters there is room for: 8, or for scores alone 1 or 0. With 1,
+        they are of the parameters at the time of this call. With 0, there is nothing to prepare,
+        but each row takes longer.
     """
 
     cdef CNet net
     cdef list kept
-    cdef ptrdiff_t room, n_classes
+    cdef ptrdiff_t room, n_parameters, n_classes
+    cdef bint has_penalty
 
-    def __cinit__(self, widths, int activation, parameters, ptrdiff_t n_rows, bint is_by_entry):
+    def __cinit__(
+        self, widths, int activation, parameters, ptrdiff_t n_rows, bint is_by_entry,
+        int n_arrays,
+    ):
         cdef CNet *net = &self.net
-        cdef size_t n_bytes
         cdef int *sizes = <int *>address(widths, len(widths), "ilq", sizeof(int))
         self.kept = [parameters]
         net.kernels = chosen.nets[parameters.itemsize == 8]
-        net.n_layers = len(widths) - 1
-        for layer in range(net.n_layers):
-            net.n_parameters += (<ptrdiff_t>sizes[layer] + 1) * sizes[layer + 1]
-        net.parameters = self.reals(parameters, net.n_parameters, PyBUF_CONTIG)
-        net.is_by_entry = is_by_entry
-        net.activation = <Activation>activation
+        net.n_layers, net.activation, net.is_by_entry = len(widths) - 1, activation, is_by_entry
+        net.n_arrays = n_arrays
+        if n_arrays not in (8, 1, 0) or (is_by_entry and not n_arrays):
+            raise ValueError(f"n_arrays can't be {n_arrays}")
         self.room, self.n_classes = n_rows, sizes[net.n_layers]
+        for layer in range(net.n_layers):
+            self.n_parameters += (<ptrdiff_t>sizes[layer] + 1) * sizes[layer + 1]
+        net.parameters = self.reals(parameters, self.n_parameters, PyBUF_CONTIG)
         net.stride = (n_rows + 15) // 16 * 16
         net.samples.n_features = sizes[0]
-        n_bytes = net.kernels.lay_out(net, sizes)
-        check_limit("the number of packed parameters", net.n_packed, 2**31 - 1)
-        net.memory = <char *>calloc(n_bytes, 1)
+        net.memory = <char *>calloc(net.kernels.lay_out(net, sizes), 1)
         if net.memory == NULL:
             raise MemoryError(f"no room for passes over {n_rows} rows")
         net.kernels.lay_out(net, sizes)
+        if n_arrays == 1:
+            net.kernels.pack_parameters(net)
 
     def __dealloc__(self):
         free(self.net.memory)
@@ -188,6 +195,12 @@ cdef class Net:
     cdef char *reals(self, array, Py_ssize_t length, int layout=PyBUF_CONTIG_RO) except? NULL:
         """Return the address of an array in the dtype of the parameters."""
         return address(array, length, "fd", self.net.kernels.entry_size, layout)
+
+    cdef int check_is_complete(self) except -1:
+        """Raise an error unless samples and a penalty are set."""
+        if not self.has_penalty or self.net.samples.codes == NULL:
+            raise ValueError("set_samples and set_penalty must be called before")
+        return 0
 
     cdef char *as_rows(self, array, Py_ssize_t length, int layout=PyBUF_CONTIG_RO) except? NULL:
         """Return the address of an array in the dtype of X."""
@@ -233,30 +246,27 @@ cdef class Net:
         samples.center = self.as_rows(center, samples.n_features)
 
     def set_penalty(self, decay, param_scale):
-        """Add a penalty; see `Penalty`."""
-        self.kept += decay, param_scale
-        self.net.decay = self.reals(decay, self.net.n_parameters)
-        self.net.param_scale = self.reals(param_scale, self.net.n_parameters)
-        self.net.has_new_penalty = True
+        """Add a penalty, of which copies are made; see `Penalty`. Updates and the objective need it."""
+        if self.net.n_arrays != 8:
+            raise ValueError(f"n_arrays must be 8, got {self.net.n_arrays}")
+        self.has_penalty = True
+        cdef char *of_decay = self.reals(decay, self.n_parameters)
+        cdef char *of_scale = self.reals(param_scale, self.n_parameters)
+        self.net.kernels.pack_penalty(&self.net, of_decay, of_scale)
 
-    def on_all(self, ptrdiff_t length, gradient):
-        """Return the objective, and compute its gradient unless that is None, by `length` rows."""
-        cdef char *to_gradient = self.reals(gradient, self.net.n_parameters, PyBUF_CONTIG)
-        cdef double loss
-        check_limit("length", length, self.room)
-        with nogil:
-            loss = self.net.kernels.on_all(&self.net, length, to_gradient)
-        return loss
+    def objective(self, rows, ptrdiff_t length, gradient):
+        """Return the objective on rows, None for those in use, by `length` at once.
 
-    def on_rows(self, rows, gradient):
-        """Return the objective on rows, and compute its gradient."""
-        cdef ptrdiff_t n_rows = len(rows)
+        Its gradient is computed unless that is None.
+        """
+        cdef ptrdiff_t n_rows = self.net.samples.n_samples if rows is None else len(rows)
         cdef ptrdiff_t *of_rows = integers(rows, n_rows)
-        cdef char *to_gradient = self.reals(gradient, self.net.n_parameters, PyBUF_CONTIG)
+        cdef char *to_gradient = self.reals(gradient, self.n_parameters, PyBUF_CONTIG)
         cdef double loss
-        check_limit("len(rows)", n_rows, self.room)
+        self.check_is_complete()
+        check_limit("length", min(length, n_rows), self.room)
         with nogil:
-            loss = self.net.kernels.on_rows(&self.net, of_rows, n_rows, to_gradient)
+            loss = self.net.kernels.objective(&self.net, of_rows, n_rows, length, to_gradient)
         return loss
 
     def run_epochs(
@@ -265,21 +275,16 @@ cdef class Net:
     ):
         """Go through epochs; return how many, fewer than asked for where they end."""
         cdef Update update
-        cdef CNet *net = &self.net
-        cdef ptrdiff_t n_epochs = len(losses), size = net.n_parameters, n_updates = 1
-        cdef ptrdiff_t n_samples = net.samples.n_samples
-        cdef double *to_losses = doubles(losses, n_epochs, PyBUF_CONTIG)
-        update.rule = <Rule>rule
+        cdef ptrdiff_t n_samples = self.net.samples.n_samples, size = self.n_parameters, n_epochs
+        update.rule, update.tol = <Rule>rule, tol
         update.momentum, update.beta1, update.beta2, update.epsilon = constants
-        update.tol = tol
-        update.order = NULL
-        if order is None:
-            check_limit("length", length, self.room)
-        else:
-            check_limit("batch_size", min(batch_size, n_samples), self.room)
-            n_updates = len(range(0, n_samples, batch_size))
-            update.order = integers(order, n_samples, PyBUF_CONTIG)
-        update.step_sizes = doubles(step_sizes, n_epochs * n_updates)
+        update.n_epochs, update.batch_size, update.length = len(losses), batch_size, length
+        self.check_is_complete()
+        check_limit("length", min(length, batch_size, n_samples), self.room)
+        update.losses = doubles(losses, len(losses), PyBUF_CONTIG)
+        n_updates = len(range(0, n_samples, batch_size))
+        update.step_sizes = doubles(step_sizes, len(losses) * n_updates)
+        update.order = integers(order, n_samples, PyBUF_CONTIG)
         update.moments[0] = update.moments[1] = NULL
         for index, moment in enumerate(moments):
             update.moments[index] = self.reals(moment, size, PyBUF_CONTIG)
@@ -293,11 +298,7 @@ cdef class Net:
         update.best = self.reals(best, size, PyBUF_CONTIG)
         update.best_loss = doubles(best_loss, 1, PyBUF_CONTIG)
         with nogil:
-            n_epochs = net.kernels.run_epochs(
-                net, &update, n_epochs, batch_size, length, to_losses
-            )
-        if n_epochs < 0:
-            raise MemoryError("no room for the optimizer state")
+            n_epochs = self.net.kernels.run_epochs(&self.net, &update)
         return n_epochs
 
     def scores(self, out):
@@ -307,7 +308,10 @@ cdef class Net:
         cdef char *to_out = self.reals(out, self.n_classes * n_rows, PyBUF_CONTIG)
         check_limit("out.shape[1]", n_rows, min(self.room, self.net.samples.n_samples))
         with nogil:
-            self.net.kernels.scores(&self.net, n_rows, to_out)
+            if self.net.n_arrays:
+                self.net.kernels.scores(&self.net, n_rows, to_out)
+            else:
+                self.net.kernels.scores_unpacked(&self.net, n_rows, to_out)
 
 
 def apply_elementary(str name, values, out):

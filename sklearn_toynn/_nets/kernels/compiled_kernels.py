@@ -10,18 +10,20 @@ from ..update_rules import Adam, GradientDescent, NesterovMomentum
 from ._compiled import Net
 from .interface import Kernels
 
-#: The activations that C knows, in the order of `enum Activation` in net.h.
+#: The activations that C knows, in the order of the enum in activations.h.
 ACTIVATIONS = (ReLU, LeakyReLU, Logistic, Tanh, GELU, SiLU, Identity, type(None))
 
-#: The update rules, in the order of `enum Rule`.
+#: The update rules, in the order of `enum Rule` in net.h.
 RULES = (GradientDescent, NesterovMomentum, Adam)
-
 
 #: Sparse rows of no more columns are made dense, batch by batch.
 MAX_DENSE_COLUMNS = 256
 
 #: The most entries of a first layer of few units when its units are padded to a vector.
 MAX_PADDED_ENTRIES = 2**20
+
+#: For fewer rows, scores are computed without packing the parameters.
+MIN_PACKED_ROWS = 6
 
 
 class CompiledKernels(Kernels):
@@ -43,10 +45,8 @@ class CompiledKernels(Kernels):
             )
         n_features, width = network.widths[:2]
         lanes = 64 // network.parameters.itemsize
-        if n_features * lanes > max(MAX_PADDED_ENTRIES, 4 * n_features * width):
-            return False  # the padded weights would be several times as large
-        # padding adds at most 15 to each width
-        fits &= sum((n + 15) * (m + 15) for n, m in pairwise(network.widths)) < 2**31
+        # else the padded weights would be several times as large
+        fits &= n_features * lanes <= max(MAX_PADDED_ENTRIES, 4 * n_features * width)
         return fits and type(network.activation) in ACTIVATIONS
 
     @staticmethod
@@ -57,7 +57,8 @@ class CompiledKernels(Kernels):
     @classmethod
     def make_scorer(cls, network, X):
         """Return a function of rows and `out` that uses one net for all chunks."""
-        net = make_net(network, X, X.shape[0])
+        is_packed = X.shape[0] >= MIN_PACKED_ROWS or is_taken_by_entry(X)
+        net = make_net(network, X, X.shape[0], int(is_packed))
 
         def score(rows, out=None):
             if out is None:
@@ -70,43 +71,42 @@ class CompiledKernels(Kernels):
 
     def value(self):
         """Return the objective."""
-        return self._on_all(None)
+        length = self._chunk_length()
+        return self._get_net(length).objective(None, length, None)
 
     def value_and_gradient(self):
         """Return the objective and set `gradient`, chunk by chunk."""
-        return self._on_all(self.gradient)
+        length = self._chunk_length()
+        return self._get_net(length).objective(None, length, self.gradient)
 
     def batch_value_and_gradient(self, rows):
         """Return the objective on some rows, an unbiased estimate, and set `gradient`."""
-        return self._get_net(len(rows)).on_rows(rows, self.gradient)
+        return self._get_net(len(rows)).objective(rows, len(rows), self.gradient)
 
     def run_epochs(self, rule, state, step_sizes, batch_size, bit_generator, best, tol):
         """See `Kernels.run_epochs`."""
-        losses = np.empty(len(step_sizes))
-        length = self._chunk_length()
-        order = np.empty(self.samples.n_samples, np.intp) if rule.takes_batches else None
-        names = "momentum", "beta1", "beta2", "epsilon"
-        n_epochs = self._get_net(batch_size if rule.takes_batches else length).run_epochs(
+        losses, is_one = np.empty(len(step_sizes)), len(step_sizes) == 1
+        n_samples = self.samples.n_samples
+        order, gradient, length = np.empty(n_samples, np.intp), None, batch_size
+        if not rule.takes_batches:
+            order, gradient, length = None, self.gradient, self._chunk_length()
+        n_epochs = self._get_net(length).run_epochs(
             RULES.index(type(rule)),
-            tuple(getattr(rule, name, 0.0) for name in names),
+            [getattr(rule, name, 0.0) for name in ("momentum", "beta1", "beta2", "epsilon")],
             step_sizes,
-            batch_size,
+            batch_size if rule.takes_batches else n_samples,
             length,
             tol,
             state.moments,
-            self.gradient,
+            gradient,
             order,
             bit_generator,
-            best.previous,
-            best.parameters,
+            None if is_one else best.previous,
+            None if is_one else best.parameters,
             best.loss,
             losses,
         )
         return losses[:n_epochs]
-
-    def _on_all(self, gradient):
-        length = self._chunk_length()
-        return self._get_net(length).on_all(length, gradient)
 
     def _chunk_length(self):
         return min(chunk_length(self.network.widths), self.samples.n_samples)
@@ -127,12 +127,12 @@ class CompiledKernels(Kernels):
         return self._net
 
 
-def make_net(network, X, n_rows):
-    """Return a net with room for passes over so many rows like those of X."""
+def make_net(network, X, n_rows, n_arrays=8):
+    """Return a net with room for passes over so many rows like those of X; see `Net`."""
     activation = ACTIVATIONS.index(type(network.activation))
     activation = min(activation, len(ACTIVATIONS) - 2)  # without hidden layers any will do
     widths = np.array(network.widths, np.intc)
-    return Net(widths, activation, network.parameters, n_rows, is_taken_by_entry(X))
+    return Net(widths, activation, network.parameters, n_rows, is_taken_by_entry(X), n_arrays)
 
 
 def is_taken_by_entry(X):

@@ -1,27 +1,38 @@
-/*
- * Elementary functions that compilers vectorise: no branches, tables or calls, and selects that
- * keep NaN. To be included once for each type, with
- *
- *     #define REAL float          #define REAL double
- *     #define REAL_IS_FLOAT 1     #define REAL_IS_FLOAT 0
- *     #define NAME(f) f##_f32     #define NAME(f) f##_f64
- *
- * and without -ffast-math, -fassociative-math or -ffinite-math-only; products and sums may be
- * contracted (FMA). Bounds are in ulp, units in the last place of the exact result.
- *
- * Arguments are reduced as in Cody and Waite, "Software Manual for the Elementary Functions"
- * (1980). Coefficients are least-squares fits at high precision in six times as many Chebyshev
- * nodes, which is close to minimax, weighted for the relative error of the result; they were
- * rounded one by one from the lowest, the rest fitted anew after each. Even and odd terms are
- * summed apart: two short chains of operations take less time than a long one.
- */
+/* Elementary functions that compilers vectorise: no branches, tables or calls, and selects that keep
+   NaN. Included once for each REAL, and compiled without -ffast-math, -fassociative-math and
+   -ffinite-math-only; products and sums may be contracted (FMA). Bounds are in ulp, units in the
+   last place of the exact result.
 
-#include <math.h>
-#include <stdint.h>
+   Arguments are reduced as in Cody and Waite, "Software Manual for the Elementary Functions" (1980).
+   Coefficients are least-squares fits at high precision in six times as many Chebyshev nodes, which
+   is close to minimax, weighted for the relative error of the result; they were rounded one by one
+   from the lowest, the rest fitted anew after each. Even and odd terms are summed apart: two short
+   chains of operations take less time than a long one. */
+#undef UINT
+#undef SQRT
+#undef FABS
+#undef COPYSIGN
+#undef FMA
+#undef DIGITS
+#undef BIAS
+#undef EXP_MIN
+#undef EXP_MAX
+#undef TANH_MAX
+#undef GAUSSIAN_MAX
+#undef LN2_HIGH
+#undef LN2_LOW
+#undef EXP_EVEN
+#undef EXP_ODD
+#undef LOG_SERIES
+#undef MILLS_EVEN
+#undef MILLS_ODD
 
 #if REAL_IS_FLOAT
-
 #define UINT uint32_t
+#define SQRT sqrtf
+#define FABS fabsf
+#define COPYSIGN copysignf
+#define FMA fmaf
 #define DIGITS 23 /* stored ones */
 #define BIAS 127 /* of the exponent */
 #define EXP_MIN -106 /* exp is 0 here ... */
@@ -30,36 +41,22 @@
 #define GAUSSIAN_MAX 14.5f /* exp(-x^2 / 2) is 0 here */
 #define LN2_HIGH 0.693145751953125f /* its first 15 bits */
 #define LN2_LOW 1.4286068e-06f
-
-/* (exp(r) - 1 - r) / r^2 for |r| <= ln(2) / 2 */
-static ALWAYS_INLINE float exp_series_f32(float r)
-{
-    const float z = r * r;
-    const float even = 0.49999997f + z * (0.041667525f + z * 0.0013862429f);
-    const float odd = 0.16666542f + z * 0.008366679f;
-    return even + r * odd;
-}
-
+/* (exp(r) - 1 - r) / r^2 for z = r^2, |r| <= ln(2) / 2 */
+#define EXP_EVEN(z) (0.49999997f + z * (0.041667525f + z * 0.0013862429f))
+#define EXP_ODD(z) (0.16666542f + z * 0.008366679f)
 /* (2 atanh(s) - 2 s) / s^3 for z = s^2, |s| <= 3 - sqrt(8) */
-static ALWAYS_INLINE float log_series_f32(float z)
-{
-    return 0.66666776f + z * (0.39977586f + z * 0.29870695f);
-}
-
-/* (x + 4) Phi(-x) exp(x^2 / 2), 0 <= x <= GAUSSIAN_MAX, in t = x / (x + 4) - 1/2 */
-static ALWAYS_INLINE float mills_series_f32(float t)
-{
-    const float z = t * t;
-    const float even = 0.75528514f + z * (1.5485468f + z * (0.9664806f + z * (-0.22493947f
-        + z * 0.04598875f)));
-    const float odd = -1.2157931f + z * (-1.4921904f + z * (-0.24074817f + z * (0.20049152f
-        + z * -0.06695392f)));
-    return even + t * odd;
-}
-
+#define LOG_SERIES(z) (0.66666776f + z * (0.39977586f + z * 0.29870695f))
+/* (x + 4) Phi(-x) exp(x^2 / 2), 0 <= x <= GAUSSIAN_MAX, for z = t^2, t = x / (x + 4) - 1/2 */
+#define MILLS_EVEN(z) (0.75528514f + z * (1.5485468f + z * (0.9664806f + z * (-0.22493947f     \
+    + z * 0.04598875f))))
+#define MILLS_ODD(z) (-1.2157931f + z * (-1.4921904f + z * (-0.24074817f + z * (0.20049152f    \
+    + z * -0.06695392f))))
 #else
-
 #define UINT uint64_t
+#define SQRT sqrt
+#define FABS fabs
+#define COPYSIGN copysign
+#define FMA fma
 #define DIGITS 52
 #define BIAS 1023
 #define EXP_MIN -761
@@ -68,42 +65,22 @@ static ALWAYS_INLINE float mills_series_f32(float t)
 #define GAUSSIAN_MAX 39
 #define LN2_HIGH 0.6931471805601177 /* its first 39 bits */
 #define LN2_LOW -1.7239444525614835e-13
-
-static ALWAYS_INLINE double exp_series_f64(double r)
-{
-    const double z = r * r;
-    const double even = 0.5000000000000006 + z * (0.04166666666657383 + z * (0.0013888888932295275
-        + z * (2.4801504548233385e-05 + z * 2.7626287661130227e-07)));
-    const double odd = 0.166666666666666 + z * (0.008333333333383501 + z * (0.00019841269731638088
-        + z * (2.7557396606047278e-06 + z * 2.5057148034637627e-08)));
-    return even + r * odd;
-}
-
-static ALWAYS_INLINE double log_series_f64(double z)
-{
-    return 0.6666666666666736 + z * (0.39999999999405383 + z * (0.2857142874409988
-        + z * (0.2222219842096405 + z * (0.181835713839169 + z * (0.15313886090294743
-        + z * 0.14797471593402337)))));
-}
-
-static ALWAYS_INLINE double mills_series_f64(double t)
-{
-    const double z = t * t;
-    const double even = 0.7552851304157515 + z * (1.5485496029688635 + z * (0.9663451982523147
-        + z * (-0.22270031123020342 + z * (0.03413613018534074 + z * (-0.001953678129324002
-        + z * (0.0029290655857473094 + z * (-0.010247655491227175 + z * (0.017330269802845123
-        + z * (-0.02029408424726137 + z * (0.0154120629984611
-        + z * -0.0050666292571087896))))))))));
-    const double odd = -1.2157932839437842 + z * (-1.4921748636772996 + z * (-0.2412860469283062
-        + z * (0.20874476212535392 + z * (-0.11832059317837229 + z * (0.07197611181611252
-        + z * (-0.048496986910175816 + z * (0.03348524486103398 + z * (-0.020526128585423874
-        + z * (0.008420690239581485 + z * -0.000699228313535115)))))))));
-    return even + t * odd;
-}
-
+#define EXP_EVEN(z) (0.5000000000000006 + z * (0.04166666666657383 + z * (0.0013888888932295275  \
+    + z * (2.4801504548233385e-05 + z * 2.7626287661130227e-07))))
+#define EXP_ODD(z) (0.166666666666666 + z * (0.008333333333383501 + z * (0.00019841269731638088  \
+    + z * (2.7557396606047278e-06 + z * 2.5057148034637627e-08))))
+#define LOG_SERIES(z) (0.6666666666666736 + z * (0.39999999999405383 + z * (0.2857142874409988   \
+    + z * (0.2222219842096405 + z * (0.181835713839169 + z * (0.15313886090294743                \
+    + z * 0.14797471593402337))))))
+#define MILLS_EVEN(z) (0.7552851304157515 + z * (1.5485496029688635 + z * (0.9663451982523147    \
+    + z * (-0.22270031123020342 + z * (0.03413613018534074 + z * (-0.001953678129324002          \
+    + z * (0.0029290655857473094 + z * (-0.010247655491227175 + z * (0.017330269802845123        \
+    + z * (-0.02029408424726137 + z * (0.0154120629984611 + z * -0.0050666292571087896)))))))))))
+#define MILLS_ODD(z) (-1.2157932839437842 + z * (-1.4921748636772996 + z * (-0.2412860469283062  \
+    + z * (0.20874476212535392 + z * (-0.11832059317837229 + z * (0.07197611181611252            \
+    + z * (-0.048496986910175816 + z * (0.03348524486103398 + z * (-0.020526128585423874         \
+    + z * (0.008420690239581485 + z * -0.000699228313535115))))))))))
 #endif
-
-#define SIGN (~((UINT)-1 >> 1))
 
 static ALWAYS_INLINE UINT NAME(to_bits)(REAL x)
 {
@@ -118,16 +95,15 @@ static ALWAYS_INLINE REAL NAME(from_bits)(UINT bits)
     return pun.real;
 }
 
-static ALWAYS_INLINE REAL NAME(abs)(REAL x)
+static ALWAYS_INLINE REAL NAME(exp_series)(REAL r)
 {
-    return NAME(from_bits)(NAME(to_bits)(x) & ~SIGN);
+    const REAL z = r * r;
+    return EXP_EVEN(z) + r * EXP_ODD(z);
 }
 
-/*
- * Splits x - y, y small, into n ln(2) + *r, n an integer; the bits returned end in n + 2 BIAS.
- * Adding 1.5 * 2^DIGITS leaves no bits for a fraction: the sum is rounded to the nearest integer
- * and has it in its last bits, whatever x is, so that NaN is never converted to an integer.
- */
+/* Split x - y, y small, into n ln(2) + *r, n an integer; the bits returned end in n + 2 BIAS.
+   Adding 1.5 * 2^DIGITS leaves no bits for a fraction: the sum is rounded to the nearest integer and
+   has it in its last bits, whatever x is, so that NaN is never converted to an integer. */
 static ALWAYS_INLINE UINT NAME(reduce)(REAL x, REAL y, REAL *r)
 {
     const REAL magic = (REAL)(3 * ((UINT)1 << (DIGITS - 1)) + 2 * BIAS);
@@ -178,7 +154,7 @@ static ALWAYS_INLINE REAL NAME(log)(REAL x)
     const REAL s = f / (2 + f);
     const REAL z = s * s;
     const REAL h = f * f / 2;
-    const REAL tail = s * (h + z * NAME(log_series)(z)) + n * LN2_LOW;
+    const REAL tail = s * (h + z * LOG_SERIES(z)) + n * LN2_LOW;
     const REAL result = n * LN2_HIGH + (f - (h - tail));
     return x < (REAL)INFINITY ? result : x;
 }
@@ -186,55 +162,40 @@ static ALWAYS_INLINE REAL NAME(log)(REAL x)
 /* Within 3 ulp; the sign of 0 stays. */
 static ALWAYS_INLINE REAL NAME(tanh)(REAL x)
 {
-    const REAL a = NAME(abs)(x);
+    const REAL a = FABS(x);
     REAL r;
     const REAL power = NAME(from_bits)((NAME(reduce)(2 * a, 0, &r) - BIAS) << DIGITS);
     /* exp(2 a) - 1, without a loss of digits near 0 */
     const REAL e = power * (r + r * r * NAME(exp_series)(r)) + (power - 1);
-    const REAL ratio = e / (e + 2);
-    const REAL result = a > TANH_MAX ? 1 : ratio;
-    return NAME(from_bits)(NAME(to_bits)(result) | (NAME(to_bits)(x) & SIGN));
+    return COPYSIGN(a > TANH_MAX ? 1 : e / (e + 2), x);
 }
 
 /* 1 / (1 + exp(-x)), within 3 ulp. */
 static ALWAYS_INLINE REAL NAME(logistic)(REAL x)
 {
-    const REAL e = NAME(exp_nonpositive)(-NAME(abs)(x));
+    const REAL e = NAME(exp_nonpositive)(-FABS(x));
     return (x < 0 ? e : 1) / (1 + e);
 }
 
 /* exp(-x^2 / 2), within 1.2 ulp. */
 static ALWAYS_INLINE REAL NAME(gaussian)(REAL x)
 {
-    REAL a = NAME(abs)(x);
+    REAL a = FABS(x);
     a = a > GAUSSIAN_MAX ? GAUSSIAN_MAX : a;
     /* x^2 = high^2 + (x - high) (x + high): half of the digits have a square without rounding */
     const REAL high = NAME(from_bits)(NAME(to_bits)(a) >> (DIGITS / 2 + 1) << (DIGITS / 2 + 1));
     return NAME(exp_of_difference)(-high * high / 2, (a - high) * (a + high) / 2);
 }
 
-/*
- * The normal distribution function Phi, within 5 ulp, for doubles below -25 within 7, down to
- * where it is denormal: a polynomial as in Shepherd and Laframboise, "Chebyshev approximation of
- * (1 + 2x) exp(x^2) erfc x in 0 <= x < infinity", Math. Comp. 36 (1981). Where `gaussian` of the
- * same x is needed as well, compilers find it here.
- */
+/* The normal distribution function Phi, within 5 ulp, for doubles below -25 within 7, down to where
+   it is denormal: a polynomial as in Shepherd and Laframboise, "Chebyshev approximation of
+   (1 + 2x) exp(x^2) erfc x in 0 <= x < infinity", Math. Comp. 36 (1981). Where `gaussian` of the same
+   x is needed as well, compilers find it here. */
 static ALWAYS_INLINE REAL NAME(ndtr)(REAL x)
 {
-    REAL a = NAME(abs)(x);
+    REAL a = FABS(x);
     a = a > GAUSSIAN_MAX ? GAUSSIAN_MAX : a;
-    const REAL u = 1 / (a + 4);
-    const REAL tail = NAME(gaussian)(x) * (u * NAME(mills_series)(a * u - (REAL)0.5));
+    const REAL u = 1 / (a + 4), t = a * u - (REAL)0.5, z = t * t;
+    const REAL tail = NAME(gaussian)(x) * (u * (MILLS_EVEN(z) + t * MILLS_ODD(z)));
     return x > 0 ? 1 - tail : tail;
 }
-
-#undef SIGN
-#undef TANH_MAX
-#undef GAUSSIAN_MAX
-#undef UINT
-#undef DIGITS
-#undef BIAS
-#undef EXP_MIN
-#undef EXP_MAX
-#undef LN2_HIGH
-#undef LN2_LOW

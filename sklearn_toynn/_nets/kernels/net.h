@@ -1,69 +1,64 @@
 /* The data of the kernels: a net, its rows and an update rule; and the table of functions.
 
-   A matrix lies in panels of one vector: `M[panel][row][lane]` holds the entry of a row and of the
-   column `panel * LANES + lane`, with LANES = VECTOR_BYTES / sizeof(REAL). This is at once the
-   operand that the products want, and the layout of activations, parameters and gradients. */
+   A matrix lies in panels of one vector: `M[panel][row][lane]` is the entry of a row and of the column
+   `panel * LANES + lane`, with LANES = VECTOR_BYTES / sizeof(REAL). This is at once the operand that
+   the products want, and the layout of activations, parameters and gradients. Padding is 0. */
 #ifndef NET_H
 #define NET_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum Activation { RELU, LEAKY_RELU, LOGISTIC, TANH, GELU, SILU, IDENTITY };
-enum Rule { GRADIENT_DESCENT, NESTEROV_MOMENTUM, ADAM };
+enum Rule { NO_STEP = -1, GRADIENT_DESCENT, NESTEROV_MOMENTUM, ADAM };
 
-/* A layer. The weights of a hidden layer are a matrix (fan_in + 1, fan_out), with the biases as its
-   last row, as the values below it have a column of ones. Those of the last layer are (fan_out,
-   fan_in), so that padding costs nothing where there are few classes; its biases lie apart. */
+/* A layer. The weights are a matrix (fan_in + 1, fan_out), with the biases as the last row, as the
+   values below have a column of ones. The last layer, unless it is the only one, has the transpose
+   (fan_out, fan_in), as padding then costs nothing where there are few classes, and biases apart. */
 typedef struct {
     ptrdiff_t fan_in, fan_out;
-    ptrdiff_t weights, panels, rows; /* where they begin; panels, and rows of each with padding */
-    void *values;                    /* hidden: f(z), (stride, fan_out and ones) */
-    void *slopes;                    /* hidden: f'(z) where it does not follow from f(z) */
-    void *delta;                     /* hidden: the derivative of the loss with respect to z */
-    void *transposed;                /* of the weights, for products the other way */
+    int is_transposed;
+    ptrdiff_t weights, biases; /* where they begin */
+    ptrdiff_t panels, rows;    /* rows of each panel, with padding */
+    void *values;              /* f(z) or the scores, (stride, fan_out and ones) */
+    void *slopes, *delta;      /* hidden: f'(z) unless it follows; the loss's derivative by z */
+    void *other_way;           /* a transpose of the weights, for the product that wants it */
 } Layer;
 
-/* Rows of data, dense where `x` is given, else CSR. Strides are in bytes. Scaled columns are
-   (x - mean) / scale; entries that CSR rows do not store are `center`. */
+/* Rows of data, dense where `x` is given, else CSR; all arrays are IN. Strides are in bytes. Scaled
+   columns are (x - mean) * inv_scale; CSR rows also have `center` added. */
 typedef struct {
     ptrdiff_t n_samples, n_features;
+    int is_double; /* of X; else float */
     const char *x;
     ptrdiff_t row_stride, column_stride;
-    int is_double;
     const void *data;
     const int *indices, *indptr;
-    const ptrdiff_t *rows;  /* those in use, NULL for all */
-    const ptrdiff_t *codes; /* of the classes */
-    const void *weights;    /* of the rows, float or double as the parameters */
-    double weight_scale;    /* brings the weights in use to a mean of 1 */
-    const void *mean, *inv_scale; /* as X; NULL where columns stay as they are */
-    const void *center;           /* as X; CSR only, or NULL */
+    const void *mean, *inv_scale, *center; /* (n_features,) as X, or NULL */
+    const ptrdiff_t *rows;                 /* (n_samples,) those in use; NULL for all */
+    const ptrdiff_t *codes;                /* of the classes */
+    const void *weights;                   /* of the rows, as the parameters */
+    double weight_scale;                   /* brings the weights in use to a mean of 1 */
 } Samples;
 
 typedef struct Kernels Kernels;
 
 typedef struct {
     const Kernels *kernels;
-    int n_layers;
+    int n_layers, activation;
     int is_by_entry; /* CSR rows are taken entry by entry, not made dense */
-    enum Activation activation;
-    ptrdiff_t n_parameters, n_packed, n_packed_weights;
     Layer *layers;
     Samples samples;
-    ptrdiff_t stride;         /* the most rows of a pass, padded */
-    ptrdiff_t n, n_padded;    /* the rows of the present pass */
-    ptrdiff_t *codes, *rows;  /* their classes and their places in X, (stride,) */
-    int is_ready_to_score;    /* whether the weights are packed, which do not change then */
-    int has_new_penalty;      /* whether decay and param_scale are not packed yet */
-    const void *parameters;   /* IN and OUT, (n_parameters,), as NumPy has them */
-    const void *decay;        /* IN, (n_parameters,): the penalty's gradient over the weights */
-    const void *param_scale;  /* IN, (n_parameters,) or NULL: parameters over solver's variables */
-    /* packed, (n_packed,) each */
-    void *weights, *gradient, *packed_decay, *packed_scale;
-    void *inputs;                       /* (stride, n_features and ones), in panels */
-    void *scores, *score_panels;        /* (n_classes, stride) class after class; (stride, ...) */
-    void *totals, *own_scores, *loss_weights; /* (stride,) */
+    void *parameters;        /* IN and OUT, (n_parameters,) as NumPy has them */
+    ptrdiff_t stride;        /* the most rows of a pass, padded */
+    ptrdiff_t n_rows;        /* those of the present pass, padded */
+    ptrdiff_t *rows, *codes; /* (stride,) their places in X and classes */
+    void *loss_weights;      /* (stride,) their factors in the loss */
+    void *inputs;            /* (stride, n_features and ones) in panels */
+    void *scores;            /* (n_classes, stride) class after class */
+    void *totals, *largest;  /* (stride,) */
+    int n_arrays;            /* how many of the following there are: 1 for scores alone, or 0 */
+    ptrdiff_t n_packed;      /* in panels, (n_packed,) each: */
+    void *weights, *gradient, *packed_decay, *packed_scale, *moments[2], *previous, *best;
     char *memory;
 } Net;
 
@@ -76,30 +71,35 @@ typedef struct {
     uint64_t (*next_raw)(void *state);
 } BitGenerator;
 
-/* How epochs change the parameters. Arrays are (n_parameters,) as NumPy has them. */
+/* How epochs change the parameters. Arrays are (n_parameters,) as NumPy has them, unless stated. */
 typedef struct {
     enum Rule rule;
     double beta1, beta2, epsilon; /* of Adam */
     double momentum;              /* of Nesterov's momentum */
-    double tol;                   /* of gradient descent: ends where no gradient entry is larger */
+    double tol;                   /* epochs end where no gradient entry is larger */
+    ptrdiff_t n_epochs, batch_size;
+    ptrdiff_t length;             /* the rows of a pass */
     const double *step_sizes;     /* IN, (n_epochs, n_updates) */
-    void *moments[2];             /* IN and OUT */
+    void *moments[2];             /* IN and OUT, or NULL */
     void *previous, *best;        /* IN and OUT: BestWeights.previous and .parameters */
     double *best_loss;            /* IN and OUT */
-    void *gradient;               /* OUT: the last, of gradient descent */
+    void *gradient;               /* OUT: the last */
     ptrdiff_t *order;             /* (n_samples,): room for the order of the rows */
     BitGenerator *bit_generator;  /* shuffles them; NULL leaves them in their order */
+    double *losses;               /* OUT, (n_epochs,) */
 } Update;
 
-/* The functions of one instruction set, for float and for double; see passes.h. */
+/* The functions of one instruction set, for float and for double; see passes.h and updates.h. */
 struct Kernels {
     size_t entry_size;
     size_t (*lay_out)(Net *net, const int *widths);
-    double (*on_all)(Net *net, ptrdiff_t length, void *gradient);
-    double (*on_rows)(Net *net, const ptrdiff_t *rows, ptrdiff_t n, void *gradient);
-    ptrdiff_t (*run_epochs)(Net *net, const Update *update, ptrdiff_t n_epochs,
-                            ptrdiff_t batch_size, ptrdiff_t length, double *losses);
+    void (*pack_penalty)(Net *net, const void *decay, const void *param_scale);
+    void (*pack_parameters)(Net *net);
+    double (*objective)(Net *net, const ptrdiff_t *rows, ptrdiff_t n, ptrdiff_t length,
+                        void *gradient);
+    ptrdiff_t (*run_epochs)(Net *net, const Update *update);
     void (*scores)(Net *net, ptrdiff_t n, void *out);
+    void (*scores_unpacked)(Net *net, ptrdiff_t n, void *out);
     void (*elementary)(int function, ptrdiff_t n, const void *x, void *out);
 };
 

@@ -1,486 +1,348 @@
 /* The passes over a batch: its rows, forward, loss and backward; included once for each REAL.
 
-   With a_0 = x, z_l = W_l a_{l-1} + b_l, a_l = f(z_l) and scores s = z_L:
+   With a_0 = x, z_l = W_l a_{l-1} + b_l, a_l = f(z_l) and scores s = z_L (Goodfellow, Bengio and
+   Courville 2016, "Deep Learning", section 6.5):
 
        loss     = sum_i c_i (log sum_k exp(s_ik) - s_i,y_i)
        delta_L  = c (softmax(s) - onehot(y))
        dW_l     = delta_l a_{l-1}^T,  db_l = sum_i delta_l
        delta_l  = W_{l+1}^T delta_{l+1} f'(z_l)
 
-   Every sum runs over a fixed number of lanes, which are folded in a fixed order: the bits depend
-   on neither the threads nor the addresses. */
+   Every sum has a fixed order: the bits depend on neither the threads nor the addresses. */
 
-enum { NAME(SUM_LANES) = 64 / sizeof(REAL) };
-
-static ALWAYS_INLINE REAL NAME(fold)(REAL *lanes)
-{
-    for (ptrdiff_t half = NAME(SUM_LANES) / 2; half > 0; half /= 2)
-        for (ptrdiff_t l = 0; l < half; l++)
-            lanes[l] += lanes[l + half];
-    return lanes[0];
-}
-
-/* Add up TERM, an expression of i, over i < n, a multiple of SUM_LANES. */
-#define SUM(sum, n, TERM)                                                 \
-    do {                                                                  \
-        REAL lanes[NAME(SUM_LANES)] = {0};                                \
-        for (ptrdiff_t start = 0; start < (n); start += NAME(SUM_LANES))  \
-            for (ptrdiff_t l = 0; l < NAME(SUM_LANES); l++) {             \
-                const ptrdiff_t i = start + l;                            \
-                lanes[l] += TERM;                                         \
-            }                                                             \
-        sum = NAME(fold)(lanes);                                          \
-    } while (0)
-
+/* n, rounded up to a multiple. */
 static ptrdiff_t NAME(whole)(ptrdiff_t n, ptrdiff_t multiple)
 {
     return (n + multiple - 1) / multiple * multiple;
 }
 
-/* ------------------------------------------------------------------ the rows of a batch */
-
-/* out[panel][i] <- the rows of dense X, scaled; XREAL is the type of X. */
-#define GATHER(gather, XREAL, XVEC)                                                            \
-    typedef XREAL XVEC __attribute__((vector_size(LANES * sizeof(XREAL)),                      \
-                                      aligned(sizeof(XREAL)), may_alias));                     \
-    static void NAME(gather)(const Net *net, REAL *RESTRICT out)                               \
-    {                                                                                          \
-        const Samples *samples = &net->samples;                                                \
-        const ptrdiff_t n_features = samples->n_features, stride = samples->column_stride;     \
-        const XREAL *RESTRICT mean = samples->mean, *RESTRICT inverse = samples->inv_scale;    \
-        for (ptrdiff_t i = 0; i < net->n; i++) {                                               \
-            const char *x = samples->x + net->rows[i] * samples->row_stride;                   \
-            REAL *RESTRICT lanes = out + i * LANES;                                            \
-            ptrdiff_t j = 0;                                                                   \
-            for (; stride == sizeof(XREAL) && j + LANES <= n_features; j += LANES) {           \
-                XVEC values = *(const XVEC *)(x + j * sizeof(XREAL));                          \
-                if (inverse)                                                                   \
-                    values = (values - *(const XVEC *)(mean + j)) * *(const XVEC *)(inverse + j); \
-                *(VEC *)lanes = __builtin_convertvector(values, VEC);                          \
-                lanes += net->stride * LANES;                                                  \
-            }                                                                                  \
-            while (j < n_features) {                                                           \
-                const ptrdiff_t n = n_features - j < LANES ? n_features - j : LANES;           \
-                for (ptrdiff_t l = 0; l < n; l++) {                                            \
-                    const XREAL value = *(const XREAL *)(x + (j + l) * stride);                \
-                    lanes[l] = (REAL)(inverse ? (value - mean[j + l]) * inverse[j + l] : value); \
-                }                                                                              \
-                lanes += net->stride * LANES;                                                  \
-                j += n;                                                                        \
-            }                                                                                  \
-        }                                                                                      \
-    }
-GATHER(gather_float, float, NAME(vec_of_float))
-GATHER(gather_double, double, NAME(vec_of_double))
-#undef GATHER
-
-static ALWAYS_INLINE REAL NAME(at)(const void *array, int is_double, ptrdiff_t place)
+static ALWAYS_INLINE REAL NAME(sum_lanes)(VEC lanes)
 {
-    return is_double ? (REAL)((const double *)array)[place] : (REAL)((const float *)array)[place];
+    REAL sum = 0;
+    for (ptrdiff_t l = 0; l < LANES; l++)
+        sum += lanes[l];
+    return sum;
 }
 
-/* The stored value of a CSR entry, scaled, with what the column holds elsewhere. */
-static ALWAYS_INLINE REAL NAME(stored)(const Samples *samples, ptrdiff_t place)
+/* ------------------------------------------------------------------ the rows of a batch */
+
+/* The entry of X at `x`, scaled in the type of X. */
+static ALWAYS_INLINE REAL NAME(scaled)(const Samples *samples, const int is_double,
+                                       const int is_scaled, const char *x, ptrdiff_t column)
 {
-    const int j = samples->indices[place], is_double = samples->is_double;
-    if (!samples->inv_scale)
-        return NAME(at)(samples->data, is_double, place);
-    if (is_double)
-        return (REAL)((((const double *)samples->data)[place] - ((const double *)samples->mean)[j]) *
-                      ((const double *)samples->inv_scale)[j]);
-    return (REAL)((((const float *)samples->data)[place] - ((const float *)samples->mean)[j]) *
-                  ((const float *)samples->inv_scale)[j]);
+    if (is_double) {
+        const double *mean = samples->mean, *inverse = samples->inv_scale, value = *(double *)x;
+        return (REAL)(is_scaled ? (value - mean[column]) * inverse[column] : value);
+    }
+    const float *mean = samples->mean, *inverse = samples->inv_scale, value = *(float *)x;
+    return (REAL)(is_scaled ? (value - mean[column]) * inverse[column] : value);
+}
+
+/* out[panel][i] <- the rows of dense X. */
+static ALWAYS_INLINE void NAME(gather)(const Net *net, const int is_double, const int is_scaled,
+                                       ptrdiff_t stride, REAL *RESTRICT out)
+{
+    const Samples samples = net->samples;
+    for (ptrdiff_t i = 0; i < net->n_rows; i++) {
+        const char *x = samples.x + net->rows[i] * samples.row_stride;
+        REAL *RESTRICT lanes = out + i * LANES;
+        ptrdiff_t j = 0;
+        for (; j + LANES <= samples.n_features; j += LANES, lanes += net->stride * LANES)
+            for (ptrdiff_t l = 0; l < LANES; l++)
+                lanes[l] = NAME(scaled)(&samples, is_double, is_scaled, x + (j + l) * stride, j + l);
+        for (ptrdiff_t l = 0; j + l < samples.n_features; l++)
+            lanes[l] = NAME(scaled)(&samples, is_double, is_scaled, x + (j + l) * stride, j + l);
+    }
+}
+
+static ALWAYS_INLINE void NAME(gather_of_type)(const Net *net, const int is_double, REAL *out)
+{
+    const ptrdiff_t stride = net->samples.column_stride;
+    const ptrdiff_t size = is_double ? sizeof(double) : sizeof(float);
+    if (stride == size && net->samples.mean)
+        NAME(gather)(net, is_double, 1, size, out);
+    else if (stride == size)
+        NAME(gather)(net, is_double, 0, size, out);
+    else
+        NAME(gather)(net, is_double, net->samples.mean != NULL, stride, out);
+}
+
+/* A stored entry of CSR rows, and what is added to all entries of a column. */
+static ALWAYS_INLINE REAL NAME(stored)(const Samples *samples, ptrdiff_t entry)
+{
+    const int is_double = samples->is_double;
+    const char *x = (const char *)samples->data + entry * (is_double ? sizeof(double) : sizeof(float));
+    return NAME(scaled)(samples, is_double, samples->mean != NULL, x, samples->indices[entry]);
+}
+
+static ALWAYS_INLINE REAL NAME(center)(const Samples *samples, ptrdiff_t column)
+{
+    return samples->is_double ? (REAL)((const double *)samples->center)[column]
+                              : (REAL)((const float *)samples->center)[column];
 }
 
 /* out[panel][i] <- CSR rows, made dense. */
 static void NAME(scatter)(const Net *net, REAL *out)
 {
     const Samples *samples = &net->samples;
-    const ptrdiff_t n_panels = NAME(whole)(samples->n_features, LANES) / LANES;
-    for (ptrdiff_t p = 0; p < n_panels; p++)
-        for (ptrdiff_t i = 0; i < net->n; i++)
-            for (ptrdiff_t l = 0; l < LANES && p * LANES + l < samples->n_features; l++)
-                out[(p * net->stride + i) * LANES + l] =
-                    samples->center ? NAME(at)(samples->center, samples->is_double, p * LANES + l)
-                                    : 0;
-    for (ptrdiff_t i = 0; i < net->n; i++)
+    for (ptrdiff_t j = 0; j < samples->n_features; j++)
+        for (ptrdiff_t i = 0; i < net->n_rows; i++)
+            out[(j / LANES * net->stride + i) * LANES + j % LANES] =
+                samples->center ? NAME(center)(samples, j) : 0;
+    for (ptrdiff_t i = 0; i < net->n_rows; i++)
         for (int e = samples->indptr[net->rows[i]]; e < samples->indptr[net->rows[i] + 1]; e++) {
             const int j = samples->indices[e];
             out[(j / LANES * net->stride + i) * LANES + j % LANES] += NAME(stored)(samples, e);
         }
 }
 
-/* Make ready the rows `order[0], ..., order[n - 1]`, or start, start + 1, ... where it is NULL.
-   The factor of a row's term in the loss is `factor` times its weight. */
+/* Make ready the rows `order[start], ...`, or start, ... where order is NULL. The factor of a row in
+   the loss is `factor` times its weight. The first row fills up the last rows, with a factor of 0. */
 static void NAME(load)(Net *net, const ptrdiff_t *order, ptrdiff_t start, ptrdiff_t n,
                        double factor)
 {
     const Samples *samples = &net->samples;
-    const REAL *weights = samples->weights;
-    REAL *loss_weights = net->loss_weights, *inputs = net->inputs;
+    REAL *loss_weights = net->loss_weights;
     const REAL scale = (REAL)(factor * samples->weight_scale);
-    const ptrdiff_t n_padded = NAME(whole)(n, 16);
-    net->n = n;
-    net->n_padded = n_padded;
-    for (ptrdiff_t i = 0; i < n; i++)
-        net->rows[i] = order ? order[i] : start + i;
-    for (ptrdiff_t i = 0; samples->codes && i < n; i++) {
-        net->codes[i] = samples->codes[net->rows[i]];
-        loss_weights[i] = weights[net->rows[i]] * scale;
+    net->n_rows = NAME(whole)(n, 16);
+    for (ptrdiff_t i = 0; i < net->n_rows; i++) {
+        const ptrdiff_t place = i < n ? start + i : start, row = order ? order[place] : place;
+        net->rows[i] = row;
+        net->codes[i] = samples->codes ? samples->codes[row] : 0;
+        loss_weights[i] = samples->codes && i < n ? ((const REAL *)samples->weights)[row] * scale : 0;
     }
-    for (ptrdiff_t i = n; i < n_padded; i++)
-        net->codes[i] = loss_weights[i] = 0;
     if (net->is_by_entry)
         return;
-    for (ptrdiff_t p = 0; n < n_padded && p * LANES < samples->n_features; p++)
-        for (ptrdiff_t i = n; i < n_padded; i++)
-            for (ptrdiff_t l = 0; l < LANES && p * LANES + l < samples->n_features; l++)
-                inputs[(p * net->stride + i) * LANES + l] = 0;
     if (!samples->x)
-        NAME(scatter)(net, inputs);
+        NAME(scatter)(net, net->inputs);
     else if (samples->is_double)
-        NAME(gather_double)(net, inputs);
+        NAME(gather_of_type)(net, 1, net->inputs);
     else
-        NAME(gather_float)(net, inputs);
-}
-
-/* ------------------------------------------------------------------ activations */
-
-/* values <- f(values) over n entries, and slopes <- f' where it does not follow from f. To add an
-   activation, add its two formulas here and its name to `enum Activation`. */
-static void NAME(activate)(enum Activation activation, ptrdiff_t n, REAL *RESTRICT values,
-                           REAL *RESTRICT slopes)
-{
-    switch (activation) {
-    case RELU:
-        for (ptrdiff_t i = 0; i < n; i++)
-            values[i] = values[i] < 0 ? 0 : values[i];
-        break;
-    case LEAKY_RELU:
-        for (ptrdiff_t i = 0; i < n; i++)
-            values[i] = values[i] < 0 ? values[i] * (REAL)0.01 : values[i];
-        break;
-    case LOGISTIC:
-        for (ptrdiff_t i = 0; i < n; i++)
-            values[i] = NAME(logistic)(values[i]);
-        break;
-    case TANH:
-        for (ptrdiff_t i = 0; i < n; i++)
-            values[i] = NAME(tanh)(values[i]);
-        break;
-    case GELU: /* z Phi(z), and Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi) */
-        for (ptrdiff_t i = 0; i < n; i++) {
-            const REAL z = values[i], p = NAME(ndtr)(z);
-            slopes[i] = p + z * NAME(gaussian)(z) * (REAL)0.3989422804014327;
-            values[i] = z * p;
-        }
-        break;
-    case SILU: /* z s(z), and 1 + (f(z) - 1) (1 - s(z)) */
-        for (ptrdiff_t i = 0; i < n; i++) {
-            const REAL z = values[i], s = NAME(logistic)(z);
-            slopes[i] = 1 + (z * s - 1) * (1 - s);
-            values[i] = z * s;
-        }
-        break;
-    case IDENTITY:
-        break;
-    }
-}
-
-/* delta <- delta f'(z) over n entries. */
-static void NAME(differentiate)(enum Activation activation, ptrdiff_t n,
-                                const REAL *RESTRICT values, const REAL *RESTRICT slopes,
-                                REAL *RESTRICT delta)
-{
-    switch (activation) {
-    case RELU:
-        for (ptrdiff_t i = 0; i < n; i++)
-            delta[i] = values[i] > 0 ? delta[i] : 0;
-        break;
-    case LEAKY_RELU: /* at 0, as where biases begin and x is 0, the mean of both */
-        for (ptrdiff_t i = 0; i < n; i++)
-            delta[i] *= values[i] > 0 ? 1 : values[i] < 0 ? (REAL)0.01 : (REAL)0.505;
-        break;
-    case LOGISTIC:
-        for (ptrdiff_t i = 0; i < n; i++)
-            delta[i] *= values[i] * (1 - values[i]);
-        break;
-    case TANH:
-        for (ptrdiff_t i = 0; i < n; i++)
-            delta[i] *= 1 - values[i] * values[i];
-        break;
-    case GELU:
-    case SILU:
-        for (ptrdiff_t i = 0; i < n; i++)
-            delta[i] *= slopes[i];
-        break;
-    case IDENTITY:
-        break;
-    }
+        NAME(gather_of_type)(net, 0, net->inputs);
 }
 
 /* ------------------------------------------------------------------ forward */
 
-/* Lanes of the last panel of hidden values that belong to no unit become 0. If another hidden layer
-   follows, the one after the last unit is 1, for its biases. */
+/* Behind the values of the last unit, write a column of ones and zeros. */
 static void NAME(pad_values)(const Net *net, const Layer *layer)
 {
     const ptrdiff_t used = layer->fan_out % LANES;
-    if (used == 0) /* the column of ones is in a panel of its own, set once */
-        return;
-    const REAL one = layer < net->layers + net->n_layers - 2;
-    REAL *rows = (REAL *)layer->values + (layer->panels - 1) * net->stride * LANES;
-    for (ptrdiff_t i = 0; i < net->n_padded; i++)
-        for (ptrdiff_t l = used; l < LANES; l++)
-            rows[i * LANES + l] = l == used ? one : 0;
+    REAL *last = (REAL *)layer->values + layer->fan_out / LANES * net->stride * LANES;
+    for (ptrdiff_t i = 0; i < net->n_rows; i++, last += LANES)
+        for (ptrdiff_t l = 0; l < LANES; l++)
+            last[l] = l < used ? last[l] : l == used;
 }
 
-/* The first layer's products entry by entry. Of a hidden layer: z[panel][i] <- x_i W + b. */
-static void NAME(multiply_entries)(const Net *net, const Layer *layer, const REAL *weights,
-                                   REAL *z)
+/* z <- x W + b, entry by entry. */
+static void NAME(multiply_entries)(const Net *net, const Layer *layer, REAL *z)
 {
     const Samples *samples = &net->samples;
     for (ptrdiff_t p = 0; p < layer->panels; p++) {
-        const VEC *of_panel = (const VEC *)weights + p * layer->rows;
-        VEC base = of_panel[layer->fan_in];
-        if (samples->center)
-            for (ptrdiff_t j = 0; j < layer->fan_in; j++)
-                base += NAME(at)(samples->center, samples->is_double, j) * of_panel[j];
-        for (ptrdiff_t i = 0; i < net->n; i++) {
+        const VEC *weights = (const VEC *)net->weights + p * layer->rows;
+        VEC base = weights[layer->fan_in];
+        for (ptrdiff_t j = 0; samples->center && j < layer->fan_in; j++)
+            base += NAME(center)(samples, j) * weights[j];
+        for (ptrdiff_t i = 0; i < net->n_rows; i++) {
             VEC sum = base;
             for (int e = samples->indptr[net->rows[i]]; e < samples->indptr[net->rows[i] + 1]; e++)
-                sum += NAME(stored)(samples, e) * of_panel[samples->indices[e]];
+                sum += NAME(stored)(samples, e) * weights[samples->indices[e]];
             ((VEC *)z)[p * net->stride + i] = sum;
         }
-        memset((VEC *)z + p * net->stride + net->n, 0, (net->n_padded - net->n) * sizeof(VEC));
     }
 }
 
-/* Without a hidden layer: scores[k][i] <- x_i W_k. */
-static void NAME(score_entries)(const Net *net, const Layer *layer, const REAL *weights)
+/* other_way (n_columns, n_rows) <- the transpose of the first rows and columns of the weights. */
+static void NAME(transpose)(const Net *net, const Layer *layer, ptrdiff_t n_rows,
+                            ptrdiff_t n_columns)
 {
-    const Samples *samples = &net->samples;
-    REAL *scores = net->scores;
-    for (ptrdiff_t k = 0; k < layer->fan_out; k++) {
-        const REAL *of_class = weights + k * LANES;
-        REAL base = 0;
-        if (samples->center)
-            for (ptrdiff_t j = 0; j < layer->fan_in; j++)
-                base += NAME(at)(samples->center, samples->is_double, j) *
-                        of_class[j / LANES * layer->rows * LANES + j % LANES];
-        for (ptrdiff_t i = 0; i < net->n; i++) {
-            REAL sum = base;
-            for (int e = samples->indptr[net->rows[i]]; e < samples->indptr[net->rows[i] + 1]; e++) {
-                const int j = samples->indices[e];
-                sum += NAME(stored)(samples, e) *
-                       of_class[j / LANES * layer->rows * LANES + j % LANES];
-            }
-            scores[k * net->stride + i] = sum;
-        }
-        memset(scores + k * net->stride + net->n, 0, (net->n_padded - net->n) * sizeof(REAL));
-    }
-}
-
-/* out[panel of rows][column] <- in[panel of columns][row], a matrix in panels the other way. */
-static void NAME(transpose)(ptrdiff_t n_rows, ptrdiff_t n_columns, const REAL *in,
-                            ptrdiff_t in_panel, REAL *out, ptrdiff_t out_panel)
-{
+    const REAL *weights = (const REAL *)net->weights + layer->weights;
     for (ptrdiff_t r = 0; r < n_rows; r++) {
-        REAL *lanes = out + r / LANES * out_panel + r % LANES;
+        REAL *lanes = (REAL *)layer->other_way + r / LANES * n_columns * LANES + r % LANES;
         for (ptrdiff_t c = 0; c < n_columns; c++)
-            lanes[c * LANES] = in[c / LANES * in_panel + r * LANES + c % LANES];
+            lanes[c * LANES] = weights[(c / LANES * layer->rows + r) * LANES + c % LANES];
     }
 }
 
-/* The scores without their biases, class after class. */
+/* Compute the values of the layers, and the scores class after class. */
 static void NAME(forward)(Net *net)
 {
-    const ptrdiff_t stride = net->stride, n = net->n_padded;
+    const ptrdiff_t panel = net->stride * LANES;
     const Layer *last = net->layers + net->n_layers - 1;
-    const REAL *weights = net->weights, *below = net->inputs;
-    REAL *scores = net->scores, *panels = net->score_panels;
-    for (const Layer *layer = net->layers; layer < last; layer++, below = layer[-1].values) {
-        const NAME(Left) left = {below, LANES, 1, LANES, stride * LANES};
-        REAL *values = layer->values;
+    const REAL *below = net->inputs;
+    for (const Layer *layer = net->layers; layer <= last; below = layer->values, layer++) {
+        const ptrdiff_t n_terms = layer->fan_in + !layer->is_transposed;
+        const ptrdiff_t n_panels = NAME(whole)(layer->fan_out, LANES) / LANES;
+        const REAL *weights = (const REAL *)net->weights + layer->weights;
+        if (layer->is_transposed)
+            NAME(transpose)(net, layer, layer->fan_out, n_terms);
         if (layer == net->layers && net->is_by_entry)
-            NAME(multiply_entries)(net, layer, weights + layer->weights, values);
+            NAME(multiply_entries)(net, layer, layer->values);
         else
-            NAME(multiply)(8, n, layer->panels, layer->fan_in + 1, left, 0,
-                           weights + layer->weights, layer->rows * LANES, 0, values,
-                           stride * LANES);
-        for (ptrdiff_t p = 0; p < layer->panels; p++)
-            NAME(activate)(net->activation, n * LANES, values + p * stride * LANES,
-                           (REAL *)layer->slopes + p * stride * LANES);
-        NAME(pad_values)(net, layer);
+            NAME(multiply)(8, (NAME(Product)){
+                .n_rows = net->n_rows, .n_panels = n_panels, .n_terms = n_terms,
+                .left = below, .row_block = LANES * LANES, .row = LANES,
+                .block = LANES, .term_block = panel, .term = 1,
+                .right = layer->is_transposed ? layer->other_way : weights,
+                .right_panel = (layer->is_transposed ? n_terms : layer->rows) * LANES,
+                .out = layer->values, .out_panel = panel});
+        for (ptrdiff_t p = 0; layer < last && p < n_panels; p++)
+            NAME(activate)(net->activation, net->n_rows * LANES,
+                           (REAL *)layer->values + p * panel, (REAL *)layer->slopes + p * panel);
+        if (layer < last)
+            NAME(pad_values)(net, layer);
     }
-    if (net->n_layers == 1 && net->is_by_entry) {
-        NAME(score_entries)(net, last, weights + last->weights);
-        return;
+    for (ptrdiff_t k = 0; k < last->fan_out; k++) {
+        const REAL *lanes = (REAL *)last->values + k / LANES * panel + k % LANES;
+        const REAL bias = last->is_transposed ? ((REAL *)net->weights)[last->biases + k] : 0;
+        REAL *scores = (REAL *)net->scores + k * net->stride;
+        for (ptrdiff_t i = 0; i < net->n_rows; i++)
+            scores[i] = lanes[i * LANES] + bias;
     }
-    const ptrdiff_t n_panels = NAME(whole)(last->fan_out, LANES) / LANES;
-    const NAME(Left) left = {below, LANES, 1, LANES, stride * LANES};
-    NAME(transpose)(last->fan_out, last->fan_in, weights + last->weights, last->rows * LANES,
-                    last->transposed, last->fan_in * LANES);
-    NAME(multiply)(8, n, n_panels, last->fan_in, left, 0, last->transposed,
-                   last->fan_in * LANES, 0, panels, stride * LANES);
-    for (ptrdiff_t k = 0; k < last->fan_out; k++)
-        for (ptrdiff_t i = 0; i < n; i++)
-            scores[k * stride + i] = panels[(k / LANES * stride + i) * LANES + k % LANES];
 }
 
-/* sum_i c_i (log sum_k exp(s_ik - m_i) - (s_iy - m_i)), m_i = max_k s_ik. The scores get their
-   biases and become e_ik = exp(s_ik - m_i), and `totals` their sums. */
+/* The loss. The scores become e_ik = exp(s_ik - max_k s_ik), and `totals` their sums. */
 static double NAME(softmax_loss)(const Net *net)
 {
-    const ptrdiff_t n = net->n_padded, stride = net->stride;
+    const ptrdiff_t n = net->n_rows, stride = net->stride;
     const ptrdiff_t n_classes = net->layers[net->n_layers - 1].fan_out;
     const REAL *RESTRICT loss_weights = net->loss_weights;
-    const REAL *biases = (REAL *)net->weights + net->n_packed_weights;
     REAL *RESTRICT scores = net->scores, *RESTRICT totals = net->totals;
-    REAL *RESTRICT largest = net->own_scores; /* until those take its place */
-    REAL loss;
-    for (ptrdiff_t i = 0; i < n; i++)
-        largest[i] = scores[i] += biases[0];
-    for (ptrdiff_t k = 1; k < n_classes; k++) {
-        REAL *RESTRICT s = scores + k * stride;
+    REAL *RESTRICT largest = net->largest;
+    memcpy(largest, scores, n * sizeof(REAL));
+    for (ptrdiff_t k = 1; k < n_classes; k++)
         for (ptrdiff_t i = 0; i < n; i++) {
-            s[i] += biases[k];
-            largest[i] = s[i] > largest[i] ? s[i] : largest[i];
+            const REAL score = scores[k * stride + i];
+            largest[i] = score > largest[i] ? score : largest[i];
         }
-    }
-    for (ptrdiff_t k = 0; k < n_classes; k++) {
-        REAL *RESTRICT s = scores + k * stride;
+    for (ptrdiff_t k = 0; k < n_classes; k++)
         for (ptrdiff_t i = 0; i < n; i++)
-            s[i] -= largest[i];
-    }
+            scores[k * stride + i] -= largest[i];
     REAL *RESTRICT own_scores = largest;
-    for (ptrdiff_t i = 0; i < n; i++)
+    for (ptrdiff_t i = 0; i < n; i++) {
         own_scores[i] = scores[net->codes[i] * stride + i];
-    for (ptrdiff_t i = 0; i < n; i++)
-        totals[i] = scores[i] = NAME(exp_nonpositive)(scores[i]);
-    for (ptrdiff_t k = 1; k < n_classes; k++) {
-        REAL *RESTRICT s = scores + k * stride;
-        for (ptrdiff_t i = 0; i < n; i++)
-            totals[i] += s[i] = NAME(exp_nonpositive)(s[i]);
+        totals[i] = 0;
     }
-    SUM(loss, n, loss_weights[i] * (NAME(log)(totals[i]) - own_scores[i]));
-    return loss;
+    for (ptrdiff_t k = 0; k < n_classes; k++)
+        for (ptrdiff_t i = 0; i < n; i++)
+            totals[i] += scores[k * stride + i] = NAME(exp_nonpositive)(scores[k * stride + i]);
+    for (ptrdiff_t i = 0; i < n; i++)
+        own_scores[i] = NAME(log)(totals[i]) - own_scores[i];
+    VEC loss = {0};
+    for (ptrdiff_t i = 0; i < n; i += LANES)
+        loss += *(const VEC *)(loss_weights + i) * *(VEC *)(own_scores + i);
+    return NAME(sum_lanes)(loss);
 }
 
 /* ------------------------------------------------------------------ backward */
 
-/* The scores become c (softmax(s) - onehot(y)); their sums by class are the biases' gradient. */
-static void NAME(softmax_delta)(const Net *net, int is_added)
+/* The scores become delta_L; where the weights are not transposed, also in panels. */
+static void NAME(softmax_delta)(const Net *net, const Layer *last)
 {
-    const ptrdiff_t n = net->n_padded, stride = net->stride;
-    const Layer *last = net->layers + net->n_layers - 1;
+    const ptrdiff_t n = net->n_rows, stride = net->stride;
     const REAL *RESTRICT loss_weights = net->loss_weights;
     REAL *RESTRICT delta = net->scores, *RESTRICT factors = net->totals;
-    REAL *biases = (REAL *)net->gradient + net->n_packed_weights;
     for (ptrdiff_t i = 0; i < n; i++)
         factors[i] = loss_weights[i] / factors[i];
-    for (ptrdiff_t k = 0; k < last->fan_out; k++) {
-        REAL *RESTRICT d = delta + k * stride;
+    for (ptrdiff_t k = 0; k < last->fan_out; k++)
         for (ptrdiff_t i = 0; i < n; i++)
-            d[i] *= factors[i];
-    }
+            delta[k * stride + i] *= factors[i];
     for (ptrdiff_t i = 0; i < n; i++)
         delta[net->codes[i] * stride + i] -= loss_weights[i];
-    for (ptrdiff_t k = 0; k < last->fan_out; k++) {
-        REAL sum;
-        SUM(sum, n, delta[k * stride + i]);
-        biases[k] = is_added ? biases[k] + sum : sum;
-    }
+    for (ptrdiff_t k = 0; !last->is_transposed && k < last->fan_out; k++)
+        for (ptrdiff_t i = 0; i < n; i++)
+            ((REAL *)last->delta)[(k / LANES * stride + i) * LANES + k % LANES] =
+                delta[k * stride + i];
 }
 
 /* The first layer's gradient entry by entry; that of `center` is by the sums of delta. */
-static void NAME(add_entries)(const Net *net, const Layer *layer, int is_added, REAL *gradient)
+static void NAME(add_entries)(const Net *net, const Layer *layer, int is_added)
 {
     const Samples *samples = &net->samples;
-    if (!is_added)
-        memset(gradient, 0, layer->panels * layer->rows * LANES * sizeof(REAL));
-    for (ptrdiff_t p = 0; net->n_layers > 1 && p < layer->panels; p++) {
-        VEC *of_panel = (VEC *)gradient + p * layer->rows, sum = {0};
+    for (ptrdiff_t p = 0; p < layer->panels; p++) {
+        VEC *gradient = (VEC *)net->gradient + p * layer->rows, sum = {0};
         const VEC *delta = (const VEC *)layer->delta + p * net->stride;
-        for (ptrdiff_t i = 0; i < net->n; i++) {
+        if (!is_added)
+            memset(gradient, 0, layer->rows * sizeof(VEC));
+        for (ptrdiff_t i = 0; i < net->n_rows; i++) {
             sum += delta[i];
             for (int e = samples->indptr[net->rows[i]]; e < samples->indptr[net->rows[i] + 1]; e++)
-                of_panel[samples->indices[e]] += NAME(stored)(samples, e) * delta[i];
+                gradient[samples->indices[e]] += NAME(stored)(samples, e) * delta[i];
         }
         for (ptrdiff_t j = 0; samples->center && j < layer->fan_in; j++)
-            of_panel[j] += NAME(at)(samples->center, samples->is_double, j) * sum;
-        of_panel[layer->fan_in] += sum;
-    }
-    for (ptrdiff_t k = 0; net->n_layers == 1 && k < layer->fan_out; k++) {
-        REAL *of_class = gradient + k * LANES, sum = 0;
-        const REAL *delta = (const REAL *)net->scores + k * net->stride;
-        for (ptrdiff_t i = 0; i < net->n; i++) {
-            sum += delta[i];
-            for (int e = samples->indptr[net->rows[i]]; e < samples->indptr[net->rows[i] + 1]; e++) {
-                const int j = samples->indices[e];
-                of_class[j / LANES * layer->rows * LANES + j % LANES] +=
-                    NAME(stored)(samples, e) * delta[i];
-            }
-        }
-        for (ptrdiff_t j = 0; samples->center && j < layer->fan_in; j++)
-            of_class[j / LANES * layer->rows * LANES + j % LANES] +=
-                NAME(at)(samples->center, samples->is_double, j) * sum;
+            gradient[j] += NAME(center)(samples, j) * sum;
+        gradient[layer->fan_in] += sum;
     }
 }
 
-/* The loss on the rows that are loaded. */
-static double NAME(loss)(Net *net)
+/* The gradient of a layer; `below` are the values below. Its rows are the units, or the columns of
+   those values, and its terms the samples. */
+static void NAME(layer_gradient)(const Net *net, const Layer *layer, const REAL *below,
+                                 int is_added)
 {
-    NAME(forward)(net);
-    return NAME(softmax_loss)(net);
+    const ptrdiff_t stride = net->stride, panel = stride * LANES;
+    NAME(Product) product = {
+        .n_rows = layer->rows, .n_panels = layer->panels, .n_terms = net->n_rows,
+        .block = net->n_rows, .is_added = is_added, .right_panel = panel,
+        .out = (REAL *)net->gradient + layer->weights, .out_panel = layer->rows * LANES};
+    if (layer->is_transposed) {
+        product.left = net->scores;
+        product.row_block = LANES * stride, product.row = stride, product.term = 1;
+        product.right = below;
+        NAME(multiply)(4, product);
+        for (ptrdiff_t k = 0; k < layer->fan_out; k++) {
+            const REAL *delta = (REAL *)net->scores + k * stride;
+            REAL *bias = (REAL *)net->gradient + layer->biases + k;
+            VEC sum = {0};
+            for (ptrdiff_t i = 0; i < net->n_rows; i += LANES)
+                sum += *(const VEC *)(delta + i);
+            *bias = (is_added ? *bias : 0) + NAME(sum_lanes)(sum);
+        }
+    } else {
+        product.left = below;
+        product.row_block = panel, product.row = 1, product.term = LANES;
+        product.right = layer->delta;
+        NAME(multiply)(LANES < 8 ? LANES : 8, product);
+    }
 }
 
-/* The same; the packed gradient is set, or added to. */
-static double NAME(loss_and_gradient)(Net *net, int is_added)
+/* The delta of the layer below: W^T delta f'(z). Its rows are samples, its terms this layer's units. */
+static void NAME(delta_below)(const Net *net, const Layer *layer, const Layer *lower)
 {
-    const double loss = NAME(loss)(net);
-    const ptrdiff_t stride = net->stride, n = net->n_padded;
-    const Layer *last = net->layers + net->n_layers - 1;
-    const REAL *weights = net->weights;
-    REAL *gradient = net->gradient;
-    NAME(softmax_delta)(net, is_added);
-    for (const Layer *layer = last; layer >= net->layers; layer--) {
-        const Layer *lower = layer - 1;
-        const REAL *below = layer == net->layers ? net->inputs : lower->values;
-        REAL *of_layer = gradient + layer->weights;
-        const int is_first = layer == net->layers;
-        /* rows of the gradient: classes, or columns of the values below; terms: the samples */
-        const NAME(Left) classes = {net->scores, stride, 1, n, 0};
-        const NAME(Left) columns = {below, 1, LANES, n, 0};
-        if (is_first && net->is_by_entry)
-            NAME(add_entries)(net, layer, is_added, of_layer);
-        else if (layer == last)
-            NAME(multiply)(4, layer->rows, layer->panels, n, classes, 0, below, stride * LANES,
-                           is_added, of_layer, layer->rows * LANES);
-        else
-            NAME(multiply)(LANES < 8 ? LANES : 8, layer->rows, layer->panels, n, columns,
-                           stride * LANES, layer->delta, stride * LANES, is_added, of_layer,
-                           layer->rows * LANES);
-        if (is_first)
-            break;
-        /* delta of the values below: rows are samples, terms the units of this layer */
-        const NAME(Left) by_class = {net->scores, 1, stride, layer->fan_out, 0};
-        const NAME(Left) by_unit = {layer->delta, LANES, 1, LANES, stride * LANES};
-        if (layer == last) {
-            NAME(multiply)(8, n, lower->panels, layer->fan_out, by_class, 0,
-                           weights + layer->weights, layer->rows * LANES, 0, lower->delta,
-                           stride * LANES);
-        } else {
-            NAME(transpose)(layer->fan_in, layer->fan_out, weights + layer->weights,
-                            layer->rows * LANES, layer->transposed, layer->fan_out * LANES);
-            NAME(multiply)(8, n, lower->panels, layer->fan_out, by_unit, 0, layer->transposed,
-                           layer->fan_out * LANES, 0, lower->delta, stride * LANES);
-        }
-        for (ptrdiff_t p = 0; p < lower->panels; p++) {
-            const ptrdiff_t place = p * stride * LANES;
-            NAME(differentiate)(net->activation, n * LANES, (REAL *)lower->values + place,
-                                (REAL *)lower->slopes + place, (REAL *)lower->delta + place);
-        }
+    const ptrdiff_t n = net->n_rows, panel = net->stride * LANES;
+    const ptrdiff_t n_panels = NAME(whole)(lower->fan_out, LANES) / LANES;
+    NAME(Product) product = {.n_rows = n, .n_panels = n_panels, .n_terms = layer->fan_out,
+                             .out = lower->delta, .out_panel = panel};
+    if (layer->is_transposed) {
+        product.left = net->scores;
+        product.row_block = LANES, product.row = 1;
+        product.block = layer->fan_out, product.term = net->stride;
+        product.right = (const REAL *)net->weights + layer->weights;
+        product.right_panel = layer->rows * LANES;
+    } else {
+        NAME(transpose)(net, layer, layer->fan_in, layer->fan_out);
+        product.left = layer->delta;
+        product.row_block = LANES * LANES, product.row = LANES;
+        product.block = LANES, product.term_block = panel, product.term = 1;
+        product.right = layer->other_way;
+        product.right_panel = layer->fan_out * LANES;
     }
-    return loss;
+    NAME(multiply)(8, product);
+    for (ptrdiff_t p = 0; p < n_panels; p++)
+        NAME(differentiate)(net->activation, n * LANES, (REAL *)lower->values + p * panel,
+                            (REAL *)lower->slopes + p * panel, (REAL *)lower->delta + p * panel);
+}
+
+/* The gradient of the loss, after `softmax_loss`; it is set, or added to. */
+static void NAME(backward)(const Net *net, int is_added)
+{
+    const Layer *layer = net->layers + net->n_layers - 1;
+    NAME(softmax_delta)(net, layer);
+    for (; layer > net->layers; layer--) {
+        NAME(layer_gradient)(net, layer, layer[-1].values, is_added);
+        NAME(delta_below)(net, layer, layer - 1);
+    }
+    if (net->is_by_entry)
+        NAME(add_entries)(net, layer, is_added);
+    else
+        NAME(layer_gradient)(net, layer, net->inputs, is_added);
 }

@@ -1,94 +1,103 @@
 /* Products of matrices in panels; included once for each REAL.
 
-   A tile is ROWS rows by COLUMNS vectors of the result, held in registers while it runs over the
-   terms of its sums: sum += a * b, with an entry a of the left matrix for all lanes and a vector b
-   of the right one. `acc` has a fixed size and every loop over it constant bounds, so that the
-   compiler keeps it in registers.
-
-   The tiles by the number of vectors that are left:
-
-       vectors   3 or more   2, or 4   1
-       tile      TILE_ROWS x 3   TILE_ROWS x 2   8 x 1
-
-   TILE_ROWS is 4 with 16 registers and 8 with 32. */
+   A tile is some rows by 1 to 3 vectors of the result, held in registers while it runs over the
+   terms of its sums: sum += a * b, with an entry a of the left matrix for all lanes and a vector b of
+   the right one (Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication").
+   `acc` has a fixed size and every loop over it constant bounds, so that the compiler keeps it in
+   registers. */
 
 typedef REAL NAME(vec) __attribute__((vector_size(VECTOR_BYTES), may_alias));
+#undef VEC
 #define VEC NAME(vec)
+#undef LANES
 #define LANES ((ptrdiff_t)(VECTOR_BYTES / sizeof(REAL)))
 
-/* Where the entries of the left matrix are: row r and term k = block * length + j, j < length, at
-   start + r * row + block * jump + j * step. */
+/* a * b + c, as the compiler has it in `sum += a * b`. */
+#undef MULTIPLY_ADD
+#if defined(__FMA__) || defined(__aarch64__)
+#define MULTIPLY_ADD(a, b, c) FMA(a, b, c)
+#else
+#define MULTIPLY_ADD(a, b, c) ((c) + (a) * (b))
+#endif
+
+/* out (n_rows, n_panels) <- left (n_rows, n_terms) right (n_terms, n_panels), or added to it. Entry
+   (r, k) of the left matrix, which may lie in any way in panels or by columns, is at
+
+       left + r / LANES * row_block + r % LANES * row + k / block * term_block + k % block * term  */
 typedef struct {
-    const REAL *start;
-    ptrdiff_t row, step, length, jump;
-} NAME(Left);
+    ptrdiff_t n_rows, n_panels, n_terms;
+    const REAL *left; /* IN */
+    ptrdiff_t row_block, row, block, term_block, term;
+    const REAL *right; /* IN */
+    ptrdiff_t right_panel;
+    REAL *out; /* OUT, or IN and OUT */
+    ptrdiff_t out_panel;
+    int is_added;
+} NAME(Product);
 
-/* out[c][r] <- sum_k left(r, k) right[c][k], or added to it. Vectors of `right` follow each other
-   by k, and rows of `out` by r; panels of either are `right_panel` and `out_panel` entries apart. */
-static ALWAYS_INLINE void NAME(tile)(const int n_rows, const int n_columns, ptrdiff_t n_terms,
-                                     NAME(Left) left, const REAL *right, ptrdiff_t right_panel,
-                                     int is_added, REAL *out, ptrdiff_t out_panel)
+/* The tile of rows r, r + 1, ... of the first panels. */
+static ALWAYS_INLINE void NAME(tile)(const int n_rows, const int n_vectors,
+                                     const NAME(Product) * p, ptrdiff_t r)
 {
+    const REAL *left = p->left + r / LANES * p->row_block + r % LANES * p->row, *right = p->right;
+    REAL *out = p->out + r * LANES;
     VEC acc[8][3];
-    for (int r = 0; r < n_rows; r++)
-        for (int c = 0; c < n_columns; c++)
-            acc[r][c] = (VEC){0};
-    for (ptrdiff_t begin = 0; begin < n_terms; begin += left.length, left.start += left.jump) {
-        const ptrdiff_t n = n_terms - begin < left.length ? n_terms - begin : left.length;
-        const REAL *a = left.start;
-        for (ptrdiff_t k = 0; k < n; k++, a += left.step, right += LANES) {
+    for (int i = 0; i < n_rows; i++)
+        for (int v = 0; v < n_vectors; v++)
+            acc[i][v] = (VEC){0};
+    for (ptrdiff_t k = 0; k < p->n_terms; k += p->block, left += p->term_block) {
+        const ptrdiff_t n = p->n_terms - k < p->block ? p->n_terms - k : p->block;
+        const REAL *a = left;
+        for (ptrdiff_t term = 0; term < n; term++, a += p->term, right += LANES) {
             VEC b[3];
-            for (int c = 0; c < n_columns; c++)
-                b[c] = *(const VEC *)(right + c * right_panel);
-            for (int r = 0; r < n_rows; r++)
-                for (int c = 0; c < n_columns; c++)
-                    acc[r][c] += a[r * left.row] * b[c];
+            for (int v = 0; v < n_vectors; v++)
+                b[v] = *(const VEC *)(right + v * p->right_panel);
+            for (int i = 0; i < n_rows; i++)
+                for (int v = 0; v < n_vectors; v++)
+                    acc[i][v] += a[i * p->row] * b[v];
         }
     }
-    for (int r = 0; r < n_rows; r++)
-        for (int c = 0; c < n_columns; c++) {
-            VEC *entry = (VEC *)(out + c * out_panel + r * LANES);
-            if (is_added)
-                acc[r][c] += *entry;
-            *entry = acc[r][c];
+    for (int i = 0; i < n_rows; i++)
+        for (int v = 0; v < n_vectors; v++) {
+            VEC *entry = (VEC *)(out + v * p->out_panel + i * LANES);
+            if (p->is_added)
+                acc[i][v] += *entry;
+            *entry = acc[i][v];
         }
 }
 
-/* All rows of some panels; n_rows is a multiple of the tile's. With `is_blocked`, the rows of the
-   left matrix are its columns in panels: LANES of them, then the next panel `next` entries on. */
-static ALWAYS_INLINE void NAME(strip)(const int tile_rows, const int n_columns, ptrdiff_t n_rows,
-                                      ptrdiff_t n_terms, NAME(Left) left, ptrdiff_t next,
-                                      const REAL *right, ptrdiff_t right_panel, int is_added,
-                                      REAL *out, ptrdiff_t out_panel)
+static ALWAYS_INLINE void NAME(tiles)(const int n_rows, const int n_vectors,
+                                      const NAME(Product) p)
 {
-    const REAL *start = left.start;
-    for (ptrdiff_t r = 0; r < n_rows; r += tile_rows) {
-        left.start = next ? start + r / LANES * next + r % LANES : start + r * left.row;
-        NAME(tile)(tile_rows, n_columns, n_terms, left, right, right_panel, is_added,
-                   out + r * LANES, out_panel);
-    }
+    for (ptrdiff_t r = 0; r < p.n_rows; r += n_rows)
+        NAME(tile)(n_rows, n_vectors, &p, r);
 }
 
-/* out (n_rows, n_panels) <- left (n_rows, n_terms) right (n_terms, n_panels), or added to it.
-   `multiple`, 8, 4 or 2, divides n_rows. */
-static void NAME(multiply)(int multiple, ptrdiff_t n_rows, ptrdiff_t n_panels, ptrdiff_t n_terms,
-                           NAME(Left) left, ptrdiff_t next, const REAL *right,
-                           ptrdiff_t right_panel, int is_added, REAL *out, ptrdiff_t out_panel)
+/* Compute a product whose number of rows `multiple` divides, by these tiles:
+
+       multiple   3 panels or more   2 panels, or 4   1 panel
+       8          TILE_ROWS x 3      TILE_ROWS x 2    8 x 1
+       4          4 x 3              4 x 2            4 x 1
+       2          2 x 3              2 x 2            2 x 1
+
+   Their accumulators, factors and entries fill the registers, of which there are 16, or 32. */
+#define TILE_ROWS (VECTOR_BYTES == 64 ? 8 : 4)
+static void NAME(multiply)(int multiple, NAME(Product) p)
 {
-    for (ptrdiff_t width; n_panels > 0; n_panels -= width) {
-        width = n_panels == 1 ? 1 : n_panels == 2 || n_panels == 4 ? 2 : 3;
+    for (ptrdiff_t left = p.n_panels, width; left > 0; left -= width) {
+        width = left == 1 ? 1 : left == 2 || left == 4 ? 2 : 3;
         switch (10 * multiple + width) {
-#define CASE(multiple, width, tile_rows)                                                      \
-    case 10 * multiple + width:                                                               \
-        NAME(strip)(tile_rows, width, n_rows, n_terms, left, next, right, right_panel,        \
-                    is_added, out, out_panel);                                                \
-        break;
-            CASE(8, 1, 8) CASE(8, 2, TILE_ROWS) CASE(8, 3, TILE_ROWS)
-            CASE(4, 1, 4) CASE(4, 2, 4) CASE(4, 3, 4)
-            CASE(2, 1, 2) CASE(2, 2, 2) CASE(2, 3, 2)
-#undef CASE
+        case 83: NAME(tiles)(TILE_ROWS, 3, p); break;
+        case 82: NAME(tiles)(TILE_ROWS, 2, p); break;
+        case 81: NAME(tiles)(8, 1, p); break;
+        case 43: NAME(tiles)(4, 3, p); break;
+        case 42: NAME(tiles)(4, 2, p); break;
+        case 41: NAME(tiles)(4, 1, p); break;
+        case 23: NAME(tiles)(2, 3, p); break;
+        case 22: NAME(tiles)(2, 2, p); break;
+        case 21: NAME(tiles)(2, 1, p); break;
         }
-        right += width * right_panel;
-        out += width * out_panel;
+        p.right += width * p.right_panel;
+        p.out += width * p.out_panel;
     }
 }

@@ -4,7 +4,6 @@ import sys
 import threading
 import time
 from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -222,20 +221,6 @@ def test_supported_rows_are_dense_or_csr_with_c_indices():
                 assert not CompiledKernels.supports(network, with_part(csr, part, other))
 
 
-def test_nets_too_large_for_32_bit_positions_are_not_supported(tmp_path):
-    for widths in ([2**20, 2**11, 2], [2**28, 1, 2], [2, 2**14, 2**17, 3]):
-        parameters = np.empty(0, np.float32)
-        network = SimpleNamespace(
-            widths=widths, activation=ACTIVATIONS["relu"], parameters=parameters
-        )
-        assert not CompiledKernels.supports(network, np.zeros((1, 1)))
-    widths = np.array([2**20, 2**11, 2], np.intc)
-    n_parameters = (2**20 + 1) * 2**11 + (2**11 + 1) * 2
-    parameters = np.memmap(tmp_path / "parameters", np.float32, "w+", shape=n_parameters)
-    with pytest.raises(ValueError, match="packed parameters must be .* 2147483647"):
-        Net(widths, 0, parameters, 1, False)
-
-
 def test_few_units_on_many_columns_are_not_supported():
     # weights padded to whole vectors would take several times the memory
     rows = sparse.csr_array((3, 100_000), dtype=np.float32)
@@ -287,13 +272,13 @@ def test_the_arrays_of_each_call_are_checked(dtype, kind, monkeypatch):
     monkeypatch.setattr(compiled_kernels, "Net", Spy)
     network = make_network(widths, dtype=dtype)
     compute_all(network, make_samples(widths, 20, kind, dtype=dtype))
-    methods = {"set_rows", "set_samples", "on_all", "on_rows", "run_epochs", "scores"}
+    methods = {"set_rows", "set_samples", "objective", "run_epochs", "scores"}
     last_calls = {call.__name__: (call, args) for call, args in calls}
     assert last_calls.keys() >= {"Net", *methods}
     for name, (call, args) in last_calls.items():
         takes_rows = name in ("set_rows", "set_samples")
         assert_checks(
-            call, *args, any_layout=[0] * takes_rows, any_length=[0] * (name == "on_rows")
+            call, *args, any_layout=[0] * takes_rows, any_length=[0] * (name == "objective")
         )
         if takes_rows and sparse.issparse(args[0]):
             for part in ("data", "indices", "indptr"):
@@ -308,8 +293,8 @@ def test_numbers_of_rows_are_checked():
     widths = (3, 5, 2)
     network, samples = make_network(widths), make_samples(widths, 20)
     for call, message in [
-        (lambda kernels: kernels._get_net(5).on_all(6, None), "length .* 6"),
-        (lambda kernels: kernels._get_net(5).on_rows(np.arange(6), kernels.gradient), "rows.* 6"),
+        (lambda kernels: kernels._get_net(5).objective(None, 6, None), "length .* 6"),
+        (lambda kernels: kernels._get_net(5).objective(np.arange(6), 6, None), "length .* 6"),
         (lambda kernels: kernels._get_net(5).scores(np.zeros((2, 6))), "out.* 6"),
     ]:
         with pytest.raises(ValueError, match=message):
