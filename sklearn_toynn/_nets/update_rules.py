@@ -1,7 +1,7 @@
 """The update rules of the first-order solvers.
 
 To add a rule, write a subclass of `UpdateRule`, and a solver in `_training.solvers` that names it.
-For C, extend `RULES` in compiled_kernels.py, `Rule` in net.h, `update` and `step` in updates.h.
+For C, extend `RULES` in compiled_kernels.py, `Rule` in net.h, `update` in updates.h.
 """
 
 import math

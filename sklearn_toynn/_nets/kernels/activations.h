@@ -1,8 +1,8 @@
 /* The activations; included once for each REAL. To add one, add its name and its two formulas, and
-   its class to ACTIVATIONS in compiled_kernels.py. */
+   its class to ACTIVATIONS in compiled_kernels.py, which has the order of the enum. */
 #ifndef ACTIVATIONS_H
 #define ACTIVATIONS_H
-enum { RELU, LEAKY_RELU, LOGISTIC, TANH, GELU, SILU, IDENTITY }; /* in the order of ACTIVATIONS */
+enum { RELU, LEAKY_RELU, LOGISTIC, TANH, GELU, SILU, IDENTITY };
 #endif
 
 /* values (n,), IN and OUT: f(z) instead of z; slopes (n,), OUT: f'(z) unless it follows from f(z). NaN

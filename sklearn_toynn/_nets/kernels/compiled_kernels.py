@@ -1,7 +1,5 @@
 """The objective of a net and its gradient in C; several epochs in one call."""
 
-from itertools import pairwise
-
 import numpy as np
 
 from ..activations import GELU, Identity, LeakyReLU, Logistic, ReLU, SiLU, Tanh
