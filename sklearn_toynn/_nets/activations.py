@@ -14,20 +14,19 @@ from scipy.special import expit, ndtr
 class Activation(ABC):
     """An elementwise function, applied to and differentiated on arrays in place.
 
-    `cache` is what `make_cache` gives for such `values`. It holds zeros before the first call and
-    is left alone between a `forward` and the `backward` that follows it.
+    `cache` is the result of `make_cache`. `forward` writes to it and the next `backward` reads it.
     """
 
-    #: The entry of `INITIALIZERS` that keeps the variance of the activations level.
+    #: The entry of `INITIALIZERS` that keeps the variance equal from layer to layer.
     initializer: ClassVar[str]
 
     def make_cache(self, values):
-        """Return what `cache` is to be for such values."""
+        """Return a `cache` for such values."""
         return np.zeros_like(values)
 
     @abstractmethod
     def forward(self, values, cache):
-        """Replace each z in `values` by f(z), and note in `cache` what `backward` needs."""
+        """Replace each z in `values` by f(z), and write to `cache` what `backward` needs."""
 
     @abstractmethod
     def backward(self, delta, values, cache):
@@ -40,7 +39,7 @@ class ReLU(Activation):
     initializer = "he"
 
     def make_cache(self, values):
-        """Return a row of zeros to compare with: NumPy has no fast loop for a scalar."""
+        """Return a zero as an array, because NumPy has no fast loop for a scalar."""
         return np.zeros_like(values[:1, :1])
 
     def forward(self, values, cache):
@@ -147,7 +146,7 @@ class SiLU(Activation):
 
 
 class Identity(Activation):
-    """f(z) = z, which bends nothing: what is left is a linear model of low rank."""
+    """f(z) = z, which makes the net a linear model of low rank."""
 
     initializer = "glorot"
 

@@ -15,9 +15,9 @@ class BestWeights:
         self.parameters, self.previous = parameters.copy(), parameters.copy()
 
     def update(self, loss, now, *, is_of_now=False):
-        """Take in the loss of an iteration, and the weights after it.
+        """Record the loss of an iteration and the weights `now` after it.
 
-        The loss belongs to the weights before the iteration unless it `is_of_now`.
+        The loss belongs to the weights before the iteration, or to `now` if `is_of_now` is set.
         """
         if loss < self.loss[0]:
             self.loss[0] = loss

@@ -20,15 +20,14 @@ class NetColumnScaling(ColumnScaling):
 
     Nets on the original columns have at least this dtype, as a bias may take all digits of a mean.
 
-    The scale is the standard deviation, or where that is more a tenth of the largest deviation
-    from the mean: the few entries of a column that hardly has any are not blown up. Columns that
-    may be rounding, beside their own mean or beside the widest column, are not blown up at all:
-    their scale is at least 1. Means within half the scale stay. Columns whose mean is at most 1/2
-    and whose standard deviation lies in [1/2, 2] are left as they are: on standardized data
-    nothing changes.
+    The scale is the standard deviation, or a tenth of the largest deviation from the mean if that
+    is larger, so that rare entries do not become large. Columns that may consist of rounding
+    errors, relative to their mean or to the widest column, have a scale of at least 1. A mean
+    within half the scale is not subtracted. Columns with a mean of at most 1/2 and a standard
+    deviation in [1/2, 2] stay unchanged, as do standardized data.
     """
 
-    #: What sparse rows that store nothing hold, see `SparseColumns`.
+    #: The value of entries that sparse rows do not store, see `SparseColumns`.
     center = None
 
     def __init__(self, mean, scale, shrinkage=1.0):
@@ -39,7 +38,7 @@ class NetColumnScaling(ColumnScaling):
     def from_samples(cls, samples, dtype):
         """Return what suits weighted samples for a training in a dtype; None if nothing to do.
 
-        That goes by the values alone: for sparse X it is what it is for dense.
+        The scaling is the same for sparse and for dense X.
         """
         X = samples.X
         mean, std, largest = measure_columns(X, samples.weights, samples.rows, with_largest=True)
@@ -72,11 +71,9 @@ class NetColumnScaling(ColumnScaling):
         return self._with_first_layer(network, self.unscale_coefs)
 
     def shrink_first_layer(self, network, reg):
-        """Shrink the first layer of a drawn net where the penalty on V is steep, in place.
+        """Divide the variance of the initial weights V by 1 + fan_out ridge, in place.
 
-        Its variance is divided by 1 + fan_out ridge. So He's 2 / fan_in makes a penalty of at
-        most 1 in all, whatever the scales. A weight is at most 1 / sqrt(fan_out reg) times as
-        large as on the original columns, where the data say nothing.
+        With He's variance 2 / fan_in, the penalty on V is then at most 1, whatever the scales.
         """
         weights = network.weights[0]
         growth = 1 + len(weights) * self.ridge(weights.dtype.type(reg))
@@ -90,11 +87,11 @@ class NetColumnScaling(ColumnScaling):
 
 
 class SparseColumns:
-    """A `NetColumnScaling` of canonical CSR rows, in which entries that are not stored stay so.
+    """A `NetColumnScaling` of canonical CSR rows that adds no stored entries.
 
-    A column that all rows store is centred value by value, so that an offset takes no digits.
-    The others have values of 0, from which their mean is not far: it goes into `CenteredRows`.
-    `mean` and `scale` are what stored values are centred and divided by.
+    If all rows store a column, its values are centered one by one, so that a large mean costs no
+    digits. The other columns contain zeros, so their mean is small. `CenteredRows` subtracts it.
+    `mean` and `scale` apply to the stored values.
     """
 
     def __init__(self, columns, X, rows):
@@ -110,7 +107,7 @@ class SparseColumns:
 
     @property
     def center(self):
-        """What all rows have in addition, (n_features,), or None."""
+        """The term that is added to all rows, (n_features,), or None."""
         if not len(self._centered):
             return None
         center = np.zeros_like(self.mean)
@@ -132,9 +129,9 @@ class SparseColumns:
 
 
 def are_scaled_alike(old, new):
-    """Say whether two scalings are the same to rounding; None stands for the original columns.
+    """Return True if two scalings are equal up to rounding; None means unscaled columns.
 
-    Another machine or another version may sum in another order.
+    Other machines and versions may sum in another order.
     """
     if old is None or new is None:
         return old is new

@@ -1,4 +1,4 @@
-"""Equal rows as one row of their joint weight."""
+"""Equal rows as one row with the sum of their weights."""
 
 from hashlib import blake2b
 
@@ -7,11 +7,11 @@ from scipy import sparse
 
 
 def merge_equal_rows(X, codes, weights, rows):
-    """Return rows and weights with equal rows of one class as one row of their joint weight.
+    """Merge equal rows of one class into the first of them, with the sum of their weights.
 
-    The rows, all if None, come in the order of a hash of their contents. So neither their order,
-    nor whether a row is repeated or weighted, changes a bit of what is computed from them. The
-    first of equal rows stands for all. The array of all weights is changed in place.
+    Return the row numbers, sorted by a hash of the rows, and the array of all weights, which is
+    changed in place. The order of the rows, and whether a row is repeated or weighted, then do not
+    change a bit of the results. `rows` are the rows in use, None for all.
     """
     n_rows = len(codes) if rows is None else len(rows)
     digests = np.empty((n_rows, 2), np.uint64)

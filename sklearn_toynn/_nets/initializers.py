@@ -35,7 +35,7 @@ def glorot(rng, fan_in, fan_out):
 
 
 def zeros(rng, fan_in, fan_out):  # noqa: ARG001
-    """Start at zero: what suits a convex problem, whose minimum the start does not change."""
+    """Return zeros, for convex problems: their minimum does not depend on the start."""
     return np.zeros((fan_in, fan_out))
 
 
@@ -45,7 +45,7 @@ INITIALIZERS = {"he": he, "lecun": lecun, "glorot": glorot}
 def make_initializer(init):
     """Return the function for a name in `INITIALIZERS`, a standard deviation or a callable.
 
-    A user's callable is held to finite numbers in the shape that it was asked for.
+    The results of a user's callable are checked.
     """
     if isinstance(init, str):
         return INITIALIZERS[init]
@@ -80,7 +80,7 @@ def draw_network(widths, activation, init, initializer, make_rng, dtype):
     rng = None if initializer is zeros else make_rng()
     with np.errstate(over="ignore"):
         weights = [initializer(rng, *pair).T.astype(dtype) for pair in pairwise(widths)]
-        # not by BLAS, whose second thread would then spin while ours compute
+        # not by BLAS, whose idle threads would spin while ours compute
         if not np.isfinite(sum(np.square(layer).sum() for layer in weights)):
             raise ValueError(
                 f"init={plain(init)!r} gives weights whose squares exceed {dtype}. Lower it."

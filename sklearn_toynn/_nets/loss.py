@@ -13,12 +13,12 @@ from .kernels.dispatch import choose_kernels
 class Penalty:
     """reg/2 ||W||^2, W the weights.
 
-    Where the columns are scaled, the first layer has the scaled weights V = W * scale, with the
-    penalty ridge = reg / scale^2 on V. Solvers see V sqrt(1 + ridge): as the loss has a curvature
-    of about 1 in V, the objective has a curvature of about 1 in these variables for any scale.
+    With scaled columns, the first layer has the weights V = W * scale, with the penalty
+    ridge = reg / scale^2 on V. The solvers' variables are V sqrt(1 + ridge). The loss has a
+    curvature of about 1 in V, so the objective has a curvature of about 1 in these variables.
 
-    `decay` is the penalty's gradient divided by the parameters, and 0 for biases. `param_scale` is
-    the parameters divided by the solvers' variables, with None for ones.
+    `decay` is the gradient of the penalty divided by the parameters, which is 0 for biases.
+    `param_scale` is the parameters divided by the solvers' variables, None if they are equal.
     """
 
     def __init__(self, network, columns, reg):

@@ -26,9 +26,9 @@ def softmax(scores):
 
 
 class ScoreBuffers:
-    """The scores of a chunk of `n_rows` rows, in arrays that are reused.
+    """The scores of chunks of `n_rows` rows, in arrays that are reused.
 
-    Fresh memory for each chunk would take longer than the products.
+    Allocating memory for each chunk would take longer than the products.
     """
 
     def __init__(self, networks, n_rows):

@@ -1,16 +1,16 @@
-"""The recovery from a training that has diverged."""
+"""The recovery from divergence."""
 
 import math
 
 
 def recover(parameters, loss, fallbacks, value_at, watched_at, zero_loss):
-    """Replace parameters that training has only made worse by better ones, in place.
+    """Replace parameters of a diverged training by better ones, in place.
 
-    That is where the objective is not finite, or well above both `zero_loss`, that of zero
-    weights, and that of a fallback, and so is the watched loss. The fallbacks are the best
-    parameters so far, and those at the start. `value_at` returns the objective at parameters,
-    `watched_at` the loss that chooses them, if that is not the objective. Return the objective at
-    the new parameters, and whether training had diverged.
+    Training has diverged if the objective and the watched loss are not finite, or well above both
+    `zero_loss`, the objective of zero weights, and the objective of a fallback. The fallbacks are
+    the best parameters so far and the initial ones. `value_at` returns the objective at
+    parameters, and `watched_at` the watched loss, None if that is the objective. Return the
+    objective at the new parameters, and whether training had diverged.
     """
 
     def watch(at, value):

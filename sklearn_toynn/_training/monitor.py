@@ -1,4 +1,4 @@
-"""The monitor of a training: curves, best weights, progress, callbacks and the end."""
+"""The monitor of a training: curves, best weights, verbosity, callbacks and stopping."""
 
 import math
 
@@ -10,26 +10,26 @@ from .schedules import PLATEAU_EPOCHS
 
 
 class Monitor:
-    """Records the iterations of a training, and says when it ends.
+    """Records the iterations of a training and decides when to stop.
 
-    `network.parameters` are those of the present iteration. If there is a `validation`, the
-    `Objective` of a validation set without a penalty, its loss is watched: it stops the training
-    and chooses the weights. Every `verbose`-th iteration is printed. The `observer` is told of
-    each iteration. If the event `stop` is set, the training ends after the present call of the
-    kernels.
+    `network` holds the current parameters. `validation` is the `Objective` of a validation set
+    without a penalty, or None. If given, its value is the watched loss, which stops training and
+    chooses the weights. Otherwise the watched loss is the objective. Every `verbose`-th iteration
+    is printed. The `observer` is called at each iteration. If the event `stop` is set, training
+    stops after the current call of the kernels.
 
     Attributes
     ----------
     reason : str or None
-        Why the training has ended, one of `STOP_REASONS`; None before the end.
+        The reason to stop, one of `STOP_REASONS`; None while training continues.
     loss_curve, validation_curve : list of float
         The losses of the iterations.
     best : BestWeights
         The weights with the lowest watched loss.
     initial : ndarray of shape (n_parameters,)
-        The weights at the start.
+        The initial weights.
     n_plateaus : int
-        How often the watched loss went `PLATEAU_EPOCHS` epochs without an improvement.
+        The number of times that the watched loss did not improve for `PLATEAU_EPOCHS` epochs.
     """
 
     def __init__(self, network, policy, *, validation=None, verbose=0, observer=None, stop=None):
@@ -59,13 +59,13 @@ class Monitor:
 
     @property
     def ended_at_infinity(self):
-        """Whether a loss of the last iteration is not finite."""
+        """Whether a loss at the last iteration is not finite."""
         ends = (*self.loss_curve[-1:], *self.validation_curve[-1:])
         return not all(map(math.isfinite, ends))
 
     @property
     def n_unwatched(self):
-        """The number of iterations that may go by before the next call of `record`."""
+        """The maximum number of iterations until the next call of `record`."""
         policy = self.policy
         if (
             self.watches_validation
@@ -80,22 +80,22 @@ class Monitor:
         return min(left, policy.n_iter_no_change - self._n_stalled)
 
     def begin(self):
-        """Tell the observer of the first iteration, unless the training has ended."""
+        """Call the observer before the next iteration, unless training has stopped."""
         if self.reason is None and self._observer is not None:
             self._observer.begin_iteration()
 
     def record(self, losses, largest_gradient_entry=None):
-        """Record iterations that have just ended.
+        """Record the iterations of one call of the kernels.
 
-        `losses` are the objective at the parameters before each iteration; for mini-batches the
-        mean as the parameters changed. `best` has taken in all but the last.
-        `largest_gradient_entry` is that before the last iteration, if it can end the training.
+        `losses` are the objective before each iteration, or its mean over the mini-batches. The
+        kernels have updated `best` for all iterations but the last. `largest_gradient_entry`
+        belongs to the parameters before the last iteration. It is None if it is not watched.
         """
         if self._verbose and self.n_iter % self._verbose == 0:
             print(f"iteration {self.n_iter}: loss {losses[0]:.6f}")  # noqa: T201
         losses = watched = losses.tolist()
         if self._validation is not None:
-            watched = [self._validation.value()]  # before a curve grows, as Ctrl-C may come here
+            watched = [self._validation.value()]  # Ctrl-C here leaves the curves equally long
             self.validation_curve += watched
         self.loss_curve += losses
         self._count_stalls(watched)
@@ -115,18 +115,18 @@ class Monitor:
         self.begin()
 
     def end(self, reason):
-        """End the training for a reason of the solver's, unless it has ended."""
+        """Stop training for a reason, unless it has stopped already or the reason is None."""
         self.reason = self.reason or reason
 
-    # ---- the outcome
+    # ---- the result
 
     def load_best_weights(self, network):
-        """Give a network the weights that a validation set has chosen, if there is one."""
+        """Write the weights that the validation set has chosen, if any, to a network."""
         if self.watches_validation:
             network.parameters[...] = self.best.parameters
 
     def recover(self, network, loss, value_at):
-        """Replace weights that training has only made worse, in place; see `divergence.recover`.
+        """Replace the weights of a diverged training in place; see `divergence.recover`.
 
         `value_at` returns the objective at parameters. Return the objective of the network, and
         whether training has diverged.

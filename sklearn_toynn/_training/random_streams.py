@@ -8,7 +8,7 @@ from sklearn.utils import check_random_state
 
 
 class NoEntropy(ISeedSequence):
-    """The seed of a generator that is seeded again right away."""
+    """A placeholder seed; `RandomState.seed` seeds the generator."""
 
     def generate_state(self, n_words, dtype=np.uint32):  # noqa: ARG002
         """Return zeros, as a list because MT19937 reads them one by one."""
@@ -16,7 +16,7 @@ class NoEntropy(ISeedSequence):
 
 
 def make_bit_generator(seed):
-    """Return the bit generator of `RandomState(seed)`; collects no entropy on the way."""
+    """Return the bit generator of `RandomState(seed)`, without the cost of system entropy."""
     bit_generator = np.random.MT19937(NoEntropy())
     np.random.RandomState(bit_generator).seed(seed)
     return bit_generator
@@ -25,11 +25,10 @@ def make_bit_generator(seed):
 class RandomStreams:
     """Seeds for the validation split, and for the start and the batches of each net.
 
-    Each has a stream of its own, so that the width of a net, for example, does not change its
-    batches. The first of several nets draws as a single net does.
+    Each has its own stream, so that the width of a net does not change its batches. The first of
+    several nets has the streams of a single net. Seeds are drawn on demand.
     """
 
-    # seeds are drawn when they are needed: some fits need none
     def __init__(self, random_state):
         is_seed = isinstance(random_state, Integral)
         self._random_state = None if is_seed else random_state
@@ -37,7 +36,7 @@ class RandomStreams:
         self._rng, self._seeds = None, []
 
     def _draw(self, n_seeds):
-        """Draw further seeds until there are so many."""
+        """Return at least `n_seeds` seeds."""
         if self._rng is None:
             self._rng = (
                 check_random_state(self._random_state)

@@ -1,8 +1,8 @@
-"""The factor on the learning rate over the course of training.
+"""Schedules: factors on the learning rate.
 
 To add a schedule, write a function `(progress, n_plateaus) -> factors` and enter it in
-`SCHEDULES`. `progress` is an array of shares of `max_iter` in [0, 1). `n_plateaus` counts how
-often the watched loss went `PLATEAU_EPOCHS` epochs without an improvement.
+`SCHEDULES`. `progress` is an array of fractions of `max_iter` in [0, 1). `n_plateaus` is the
+number of times that the watched loss did not improve for `PLATEAU_EPOCHS` epochs.
 """
 
 import math
@@ -15,7 +15,7 @@ import numpy as np
 
 from .._errors import plain
 
-#: The epochs without an improvement by `tol` that make a plateau.
+#: The number of epochs without an improvement by `tol` that make a plateau.
 PLATEAU_EPOCHS = 2
 
 
@@ -25,7 +25,7 @@ def constant(progress, n_plateaus):  # noqa: ARG001
 
 
 def inverse(progress, n_plateaus):  # noqa: ARG001
-    """Return 1 / (1 + 9 p): a tenth at the end."""
+    """Return 1 / (1 + 9 p), which ends at 1/10."""
     return 1 / (1 + 9 * progress)
 
 
@@ -44,9 +44,9 @@ class Schedule:
     """A schedule and its properties."""
 
     factors: Callable
-    #: Whether the factor falls to 0 at the end, which then ends the training.
+    #: Whether the factor falls to 0 at `max_iter`, so that training ends there.
     ends: bool = False
-    #: Whether the factor follows the losses.
+    #: Whether the factor depends on the losses.
     watches_loss: bool = False
 
 
@@ -59,7 +59,7 @@ SCHEDULES = {
 
 
 def make_schedule(schedule):
-    """Return the `Schedule` for a name in `SCHEDULES` or a callable of one progress."""
+    """Return the `Schedule` for a name in `SCHEDULES` or a callable of the progress."""
     if isinstance(schedule, str):
         return SCHEDULES[schedule]
 
@@ -72,8 +72,8 @@ def make_schedule(schedule):
 
 
 def check_factor(returned, progress):
-    """Return a user's factor as a float, if it is one."""
-    # a NumPy function may return an array without axes
+    """Return the factor of a user's schedule as a float, or raise an error."""
+    # a NumPy function may return a zero-dimensional array
     factor = returned[()] if isinstance(returned, np.ndarray) else returned
     if not (isinstance(factor, Real) and 0 <= factor < math.inf):
         raise ValueError(

@@ -17,7 +17,7 @@ from .._nets.update_rules import Adam, GradientDescent, NesterovMomentum
 from .schedules import make_schedule
 from .stopping import StoppingPolicy, describe_fall
 
-#: The time that the epochs of a call take. Ctrl-C is heard between the calls.
+#: The duration of a call of the kernels. Python handles Ctrl-C between the calls.
 CALL_SECONDS = 0.01
 
 #: The least number of mini-batch steps in coordinates of the rows, see `RowSpace`.
@@ -26,37 +26,35 @@ ROW_SPACE_STEPS = 1000
 
 @dataclass
 class OptimizerState:
-    """The memory of a solver from step to step.
-
-    A step changes it before the monitor looks at the training, and returns it.
-    """
+    """What a solver keeps from step to step; each step changes and returns it."""
 
     #: Of shape (n_moments, n_parameters), changed in place.
     moments: np.ndarray
     #: The number of updates so far.
     n_steps: int = 0
     epoch_seconds: float = math.inf
-    #: The result of SciPy, once it has ended.
+    #: SciPy's `OptimizeResult`, at the end.
     result: object = None
 
 
 class Solver(ABC):
-    """Lowers the objective of a net.
+    """Minimizes the objective of a net.
 
     Parameters
     ----------
     options : TrainingOptions
         The options of the training.
     bit_generator : numpy.random.BitGenerator or None
-        Shuffles the rows; None where they stay in order.
+        Shuffles the rows; None keeps their order.
     """
 
-    #: What `learning_rate` and `schedule` stand for where they are "auto".
+    #: The values of `learning_rate="auto"` and `schedule="auto"`.
     learning_rate: ClassVar[float] = math.nan
     schedule: ClassVar[str] = "constant"
-    #: Whether the learning rate and its schedule have an effect, and `tol=0` runs all iterations.
+    #: Whether the solver uses the learning rate and its schedule, and runs all iterations with
+    #: `tol=0`.
     follows_schedule: ClassVar[bool] = False
-    #: Whether a step uses a batch, and so `partial_fit` can continue with new rows.
+    #: Whether a step uses a batch, so that `partial_fit` can continue with new rows.
     takes_batches: ClassVar[bool] = False
     #: Whether equal rows are merged first, for a solver that amplifies rounding errors.
     merges_equal_rows: ClassVar[bool] = False
@@ -69,7 +67,7 @@ class Solver(ABC):
 
     @staticmethod
     def get_max_iter(samples, batch_size):  # noqa: ARG004
-        """Return what `max_iter="auto"` stands for."""
+        """Return the value of `max_iter="auto"`."""
         return 1000
 
     def make_policy(self, *, validates):
@@ -90,7 +88,7 @@ class Solver(ABC):
 
     @abstractmethod
     def step(self, objective, state, monitor):
-        """Change the parameters by one or more iterations, and tell the monitor of each.
+        """Make one or more iterations and record each in the monitor.
 
         Returns
         -------
@@ -99,11 +97,11 @@ class Solver(ABC):
         """
 
     def is_done(self, state):  # noqa: ARG002
-        """Return why the solver can do no more, one of `STOP_REASONS`, or None."""
+        """Return the reason, one of `STOP_REASONS`, why the solver cannot continue, or None."""
         return
 
     def warn_of_end(self, objective, state, monitor, get_scaling_advice):  # noqa: ARG002
-        """Return the warning about an end that is not that of the stopping rule, or None."""
+        """Return the warning about a bad termination, or None."""
         if monitor.reason != "max_iter" or monitor.policy.max_iter_is_intended:
             return None
         if not monitor.policy.watches_gradient:
@@ -114,7 +112,7 @@ class Solver(ABC):
 
 
 class FirstOrderSolver(Solver):
-    """Iterations by an update rule; several per call of the kernels."""
+    """Iterations by an update rule, several per call of the kernels."""
 
     follows_schedule = True
     rule_class: ClassVar[type]
@@ -133,7 +131,7 @@ class FirstOrderSolver(Solver):
         return OptimizerState(np.zeros(shape, parameters.dtype))
 
     def step(self, objective, state, monitor):
-        """Go through the data once, or as often as nothing looks in between."""
+        """Make one epoch, or as many as the monitor need not see one by one."""
         options, policy, n_samples = self.options, monitor.policy, objective.samples.n_samples
         start, n_epochs = perf_counter(), 1
         if monitor.n_unwatched > 1:
@@ -169,7 +167,7 @@ class GradientDescentSolver(FirstOrderSolver):
     rule_class = GradientDescent
 
     def warn_of_end(self, objective, state, monitor, get_scaling_advice):
-        """Also warn where the steps were too long, and the loss has risen again."""
+        """Also warn if the loss has risen again, which shows that the steps are too long."""
         warning = super().warn_of_end(objective, state, monitor, get_scaling_advice)
         if monitor.watches_validation or not monitor.n_iter:
             return warning
@@ -184,7 +182,7 @@ class GradientDescentSolver(FirstOrderSolver):
 
 
 class MiniBatchSolver(FirstOrderSolver):
-    """An update after each batch, with new batches in each epoch."""
+    """An update after each batch."""
 
     takes_batches = True
     schedule = "cosine"
@@ -193,7 +191,7 @@ class MiniBatchSolver(FirstOrderSolver):
     def get_max_iter(samples, batch_size):
         """Return 4500 / sqrt(n_samples) epochs, within [20, 240]: more steps for more rows.
 
-        In coordinates of the rows, steps cost little, and the minimum takes `ROW_SPACE_STEPS`.
+        Coordinates of the rows need at least `ROW_SPACE_STEPS` steps, which are fast.
         """
         n_epochs = min(max(round(4500 / math.sqrt(samples.n_samples)), 20), 240)
         if samples.space is None:
@@ -230,16 +228,16 @@ class AdamSolver(MiniBatchSolver):
 
 
 class LBFGSSolver(Solver):
-    """SciPy's L-BFGS-B, whose line search chooses the steps. One step is the whole training.
+    """SciPy's L-BFGS-B, whose line search chooses the step sizes. One `step` runs to the end.
 
-    On a net, rounding errors grow until two runs end in different minima. Equal rows are merged
-    first, so that weights and repeated rows, in any order, give the same bits.
+    Rounding errors grow until two runs end in different minima. Equal rows are merged first, so
+    that weights and repeated rows, in any order, give the same bits.
     """
 
     merges_equal_rows = True
 
     def step(self, objective, state, monitor):
-        """Minimise until the monitor ends the training or SciPy does."""
+        """Minimize until the monitor or SciPy stops."""
         network, kernels = objective.network, objective.kernels
         scale = kernels.penalty.param_scale
         scale = 1.0 if scale is None else scale.astype(float)
@@ -287,15 +285,14 @@ class LBFGSSolver(Solver):
         return state
 
     def is_done(self, state):
-        """Return "precision": SciPy found no lower loss."""
+        """Return "precision" after SciPy has stopped, because it found no lower loss."""
         return None if state.result is None else "precision"
 
     def warn_of_end(self, objective, state, monitor, get_scaling_advice):
-        """Give SciPy's reason for an end.
+        """Return a warning with SciPy's message if the gradient is large.
 
-        There is none to give if no entry g of the gradient is above `tol` or its rounding:
-        g^2 / 2, the gain of a step along it at a curvature of 1, is then within the rounding of
-        the loss.
+        An entry g is large if it exceeds `tol` and if g^2 / 2, the decrease by a step along it at
+        a curvature of 1, exceeds the rounding of the loss.
         """
         if monitor.reason != "precision":
             return super().warn_of_end(objective, state, monitor, get_scaling_advice)
@@ -305,7 +302,7 @@ class LBFGSSolver(Solver):
         if largest <= max(tol, 10 * eps + math.sqrt(2 * eps * result.fun)):
             return None
         return (
-            f"L-BFGS-B stopped after {monitor.n_iter} iterations, {result.message!r}, where the "
+            f"L-BFGS-B stopped after {monitor.n_iter} iterations, {result.message!r}, when the "
             f"largest entry of the gradient was {largest:.3g}, above tol={tol:.3g}. Raise tol or "
             "reg, pass X as float64, or set an activation without kinks, such as 'tanh'."
         )

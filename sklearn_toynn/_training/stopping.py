@@ -1,4 +1,4 @@
-"""When a training ends, for what reason, and the warning about a bad end."""
+"""The stopping rule, the reasons to stop, and the warnings about a bad termination."""
 
 import math
 from dataclasses import dataclass
@@ -10,31 +10,31 @@ from .schedules import Schedule
 #: The values of `stop_reason_`.
 STOP_REASONS = {
     "tol": "the gradient, the gap to the minimum or the progress of the loss is within `tol`",
-    "max_iter": "`max_iter` came before the stopping rule",
-    "schedule": "the schedule has run to its end, which is at `max_iter`",
+    "max_iter": "`max_iter` was reached before the stopping rule was met",
+    "schedule": "the schedule ended, at `max_iter`",
     "validation": "the loss on the validation set no longer fell by `tol`",
-    "precision": "the dtype resolves no lower objective",
+    "precision": "rounding prevents a lower objective",
     "callback": "a callback asked for it",
     "diverged": "the objective is not finite, or above both its start and that of zero weights",
     "interrupted": "Ctrl-C",
-    "partial_fit": "the one pass of `partial_fit` is over",
+    "partial_fit": "`partial_fit` makes one pass",
 }
 
 
 @dataclass(frozen=True)
 class StoppingPolicy:
-    """When a net has been trained enough."""
+    """The stopping rule of a training."""
 
     schedule: Schedule
     tol: float
     n_iter_no_change: int
     max_iter: int
-    #: Why training ends after `n_iter_no_change` iterations without an improvement of the watched
-    #: loss; None where it continues.
+    #: The reason to stop after `n_iter_no_change` iterations without an improvement of the watched
+    #: loss; None to continue.
     stall_reason: str | None
-    #: Why it ends at `max_iter`.
+    #: The reason to stop at `max_iter`.
     limit_reason: str
-    #: Whether it ends where the largest gradient entry is at most `tol`.
+    #: Whether training stops when the largest gradient entry is at most `tol`.
     watches_gradient: bool
     #: Whether an end at `max_iter` is expected.
     max_iter_is_intended: bool
@@ -43,9 +43,8 @@ class StoppingPolicy:
     def make(cls, options, schedule, *, stops_on_loss, stops_on_gradient, runs_all, validates):
         """Return the policy of a training.
 
-        `stops_on_loss` and `stops_on_gradient` say what the solver's stopping rule watches, unless
-        training `validates`. `runs_all` says whether the solver runs all iterations with
-        ``tol=0``.
+        `stops_on_loss` and `stops_on_gradient` are what the solver watches without a validation
+        set. `runs_all` says whether the solver runs all iterations with ``tol=0``.
         """
         runs_all = runs_all and options.tol == 0
         stall_reason, limit_reason = None, "schedule" if schedule.ends else "max_iter"
@@ -67,10 +66,10 @@ class StoppingPolicy:
         )
 
     def find_reason(self, *, is_finite, n_stalled, largest_gradient_entry, callback_asks, n_iter):
-        """Return why training ends after an iteration, or None.
+        """Return the reason to stop after an iteration, or None.
 
-        The watched loss fell by `tol` for the last time `n_stalled` iterations ago. The gradient
-        is that before the iteration; its largest entry is None if it is not watched.
+        `n_stalled` is the number of iterations since the watched loss last fell by `tol`. The
+        largest gradient entry, before the iteration, is None if it is not watched.
         """
         if not is_finite:
             return "diverged"
@@ -83,7 +82,7 @@ class StoppingPolicy:
         return self.limit_reason if n_iter >= self.max_iter else None
 
     def describe_progress(self):
-        """Return the warning that `max_iter` came while the loss still fell."""
+        """Return the warning that the loss still fell at `max_iter`."""
         return (
             f"max_iter={self.max_iter} epochs ended the training while the loss still fell by "
             f"more than tol={self.tol:.3g}. Raise max_iter, tol or learning_rate, or set "
@@ -91,7 +90,7 @@ class StoppingPolicy:
         )
 
     def describe_gradient(self, largest_entry, scaling_advice):
-        """Return the warning that `max_iter` came before the gradient was small."""
+        """Return the warning that the gradient was not small at `max_iter`."""
         return (
             f"max_iter={self.max_iter} iterations ended the training where the largest entry "
             f"of the gradient was {largest_entry:.3g}, above tol={self.tol:.3g}. Raise max_iter "
@@ -102,9 +101,9 @@ class StoppingPolicy:
 def describe_fall(curve, step_sizes, log_n_classes, max_iter):
     """Return the warning that the loss still fell when the schedule ended, or None.
 
-    It falls if the last tenth of the sum of step sizes brings more than 5 % of the total fall
-    (half of the average) and of log K / 2, where log K is the loss of zero weights. A net whose
-    loss is at most log K / 2 has learned something; there is no warning.
+    The warning is issued if the last tenth of the sum of step sizes brings more than 5 % of the
+    total fall (half of the average) and of log K / 2, where log K is the loss of zero weights. A
+    net with a loss of at most log K / 2 has learned something and gets no warning.
     """
     steps = np.cumsum(step_sizes)
     place = min(int(np.searchsorted(steps, 0.9 * steps[-1])), len(curve) - 2)

@@ -1,4 +1,4 @@
-"""The training of nets: the loop, and several nets as tasks of a thread pool."""
+"""The training loop, and several nets as tasks of a thread pool."""
 
 import math
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -123,7 +123,7 @@ def train_net(start, options, samples, validation, observer=None, stop=None, rea
     raise, or None. On Ctrl-C the result has the weights so far.
     """
     interrupt = None
-    # overflow is how divergence shows; the monitor looks for it
+    # the monitor checks for overflow, which shows divergence
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         training = NetTraining(start, options, samples, validation, observer, stop)
         if reason is not None:
