@@ -89,6 +89,16 @@ class TestIterations:
         assert len(recorder.models) == model.n_iter_
 
     @ends_early
+    def test_the_iteration_in_which_lbfgs_gives_up_ends(self):
+        recorder = Recorder()
+        model = make_model(TwoLayerNetClassifier, "lbfgs", max_iter=5000, tol=0)
+        model.set_callbacks(recorder).fit(X.astype(np.float32), y)
+        assert model.stop_reason_ == "precision"
+        begun = [call[1:] for call in recorder.calls if call[0] == "begin"]
+        assert sorted(begun) == sorted(call[1:] for call in recorder.calls if call[0] == "end")
+        assert len(begun) == 1 + model.n_iter_ + 1
+
+    @ends_early
     def test_hooks_get_the_arguments_of_fit(self):
         recorder, weights = Recorder(), np.linspace(1, 2, len(y))
         model = make_model(SoftmaxClassifier, "adam").set_callbacks(recorder)
