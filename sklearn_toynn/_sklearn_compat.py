@@ -1,6 +1,6 @@
 """All uses of scikit-learn's private names, and all branches on its version.
 
-`tests/test_sklearn_compat.py` names those that a release has changed.
+`tests/test_sklearn_compat.py` tests what they do.
 """
 
 from __future__ import annotations

@@ -315,13 +315,6 @@ class TestProgressBar:
     def bar(self):
         return ProgressBar(max_propagation_depth=None)
 
-    @ends_early
-    def test_a_fit(self, bar, capsys):
-        make_model(SoftmaxClassifier, "adam").set_callbacks(bar).fit(X, y)
-        (line,) = capsys.readouterr().out.strip().splitlines()[-1:]
-        assert "SoftmaxClassifier - fit" in line
-        assert "100%" in line
-
     @pytest.mark.parametrize("n_jobs", [1, 2])
     @ends_early
     def test_searches(self, bar, capsys, n_jobs):

@@ -1,11 +1,7 @@
-"""Says by name which private part of scikit-learn a release has moved.
-
-All of them are used in `_sklearn_compat.py`.
-"""
+"""Private parts of scikit-learn behave as `_sklearn_compat.py` expects."""
 
 import inspect
 import re
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -16,46 +12,9 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import accuracy_score, f1_score, make_scorer
 from sklearn.model_selection import GridSearchCV
 from sklearn.model_selection._validation import _fit_and_score
-from sklearn.pipeline import Pipeline
 
 import sklearn_toynn
 from sklearn_toynn import SoftmaxClassifier, _sklearn_compat
-
-# module, name -> how it is called here: positional arguments, and names of keywords
-FUNCTIONS = {
-    ("sklearn.base", "_fit_context"): ([], ["prefer_skip_nested_validation"]),
-    ("sklearn.model_selection._validation", "_score"): (
-        ["estimator", "X", "y", "scorer", "score_params", "error_score"],
-        [],
-    ),
-    ("sklearn.utils._param_validation", "validate_params"): (
-        ["constraints"],
-        ["prefer_skip_nested_validation"],
-    ),
-    ("sklearn.utils.metaestimators", "_safe_split"): (
-        ["estimator", "X", "y", "indices", "train_indices"],
-        [],
-    ),
-    ("sklearn.utils.validation", "_check_method_params"): (["X"], ["params", "indices"]),
-}
-CLASSES = [
-    ("sklearn.metrics._scorer", "_MultimetricScorer"),
-    ("sklearn.metrics._scorer", "_PassthroughScorer"),
-    ("sklearn.metrics._scorer", "_Scorer"),
-    ("sklearn.utils._param_validation", "Interval"),
-    ("sklearn.utils._param_validation", "StrOptions"),
-]
-PIPELINE_METHODS = {
-    "_check_method_params": (0, ["method", "props"]),
-    "_fit": (3, ["raw_params", *(["callback_ctx"] if HAS_CALLBACKS else [])]),
-}
-
-
-def look_up(module, name):
-    try:
-        return getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        pytest.fail(f"scikit-learn {sklearn.__version__} has no {module}.{name}: {error}")
 
 
 def check_call(function, name, n_positional, keywords=()):
@@ -63,25 +22,6 @@ def check_call(function, name, n_positional, keywords=()):
         inspect.signature(function).bind(*range(n_positional), **dict.fromkeys(keywords))
     except TypeError as error:
         pytest.fail(f"scikit-learn {sklearn.__version__} has changed {name}: {error}")
-
-
-@pytest.mark.parametrize(("module", "name"), FUNCTIONS)
-def test_function(module, name):
-    positional, keywords = FUNCTIONS[module, name]
-    check_call(look_up(module, name), f"{module}.{name}", len(positional), keywords)
-
-
-@pytest.mark.parametrize(("module", "name"), CLASSES)
-def test_class(module, name):
-    assert inspect.isclass(look_up(module, name)), f"{module}.{name} is no class any more"
-
-
-@pytest.mark.parametrize("name", PIPELINE_METHODS)
-def test_method_of_pipelines(name):
-    method = getattr(Pipeline, name, None)
-    assert method is not None, f"Pipeline.{name} is gone"
-    n_positional, keywords = PIPELINE_METHODS[name]
-    check_call(method, f"Pipeline.{name}", 1 + n_positional, keywords)
 
 
 def test_a_search_runs_its_fits_by_the_given_class():

@@ -25,7 +25,6 @@ from sklearn.exceptions import ConvergenceWarning, FitFailedWarning, UnsetMetada
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
@@ -76,20 +75,6 @@ def test_sample_weight_with_routing(fit_request, score_request, scoring):
                     compare(model, grid, **args)
             else:
                 compare(model, grid, **args)
-
-
-def test_replaced_last_steps_get_what_they_ask_for():
-    with config_context(enable_metadata_routing=True):
-        asks = net().set_fit_request(sample_weight=True)
-        declines = net().set_fit_request(sample_weight=False)
-        scaler = StandardScaler().set_fit_request(sample_weight=True)
-        model = Pipeline([("scaler", scaler), ("net", asks)])
-        compare(
-            model,
-            {"net": [asks, declines], "net__reg": REGS},
-            fit_params={"sample_weight": WEIGHTS},
-            scoring=make_scorer(accuracy_score).set_score_request(sample_weight=False),
-        )
 
 
 @pytest.mark.parametrize("n_validation", [20, len(y)])
