@@ -95,6 +95,7 @@ class LinearTraining:
         self._tol = max(options.tol, ROUNDING)
         self._gradient_tol = options.tol if options.reg == 0 else 0.0
         self._has_converged, self._lower_bound = False, -math.inf
+        self._point = None  # theta, objective and gradient at the weights of the network
 
     def run(self):
         """Minimise until the gap is proven to be at most `tol` times the objective.
@@ -119,7 +120,7 @@ class LinearTraining:
             n_stagnations += outcome == "stagnation"
             if n_stagnations > MAX_STAGNATIONS:
                 break
-            coefs = self._objective.columns.to_coefs(descent.theta)
+            coefs, self._point = self._objective.columns.to_coefs(descent.theta), None
             self._objective = self._objective.with_columns_at(descent.theta)
             theta = self._objective.columns.from_coefs(*coefs)
             descent = begin_newton(self._objective, theta, *goal)
@@ -165,6 +166,7 @@ class LinearTraining:
             self._store(descent.theta if space is None else space.to_full(descent.theta))
             if space is None:
                 self._has_converged = descent.has_converged
+                self._point = descent.theta, descent.loss, descent.gradient
                 self._lower_bound = max(self._lower_bound, descent.lower_bound)
             if losses:
                 taken = np.array(losses)
@@ -209,7 +211,11 @@ class LinearTraining:
         """Return the outcome; before the end, of a training that a callback ends now."""
         monitor, network = self.monitor, self._network.copy()
         monitor.load_best_weights(network)
-        theta, loss, gradient = self._evaluate(network)
+        is_rounded = self._dtype != np.float64
+        if self._point is None or is_rounded or monitor.watches_validation:
+            theta, loss, gradient = self._evaluate(network)
+        else:
+            theta, loss, gradient = self._point
         _, has_diverged = monitor.recover(
             network,
             loss,

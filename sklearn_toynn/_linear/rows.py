@@ -68,7 +68,9 @@ class Rows(ABC):
     def scores(self, folded, x):
         """Return theta z for loaded rows, (n_classes, n_rows)."""
         W, b = folded
-        scores = np.ascontiguousarray((x @ W.T).T) if sp.issparse(x) else W @ x.T
+        if sp.issparse(x):
+            return np.add((x @ W.T).T, b, order="C")
+        scores = W @ x.T
         scores += b
         return scores
 
