@@ -23,7 +23,7 @@ from sklearn.preprocessing import scale
 from sklearn_toynn import MultiLayerNetClassifier, SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._training.schedules import SCHEDULES
 from sklearn_toynn._training.solvers import SOLVERS
-from sklearn_toynn._training.stopping import STOP_REASONS
+from sklearn_toynn._training.stopping import STOP_REASONS, describe_large_loss
 
 X, y = scaled("wine")
 X_iris, y_iris = load_iris(return_X_y=True)
@@ -255,6 +255,8 @@ def test_a_loss_that_has_risen_gives_a_warning():
 @pytest.mark.parametrize("reg", [0.0, 1e10])
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_a_loss_above_that_of_zero_weights_gives_a_warning(solver, reg):
+    assert describe_large_loss(np.log(3), 3, 1.0, has_learning_rate=True) is None
+    assert describe_large_loss(1.0987, 3, 1.0, has_learning_rate=True) is not None
     reg = 1e300 if reg and solver == "lbfgs" else reg
     net = TwoLayerNetClassifier(5, reg, solver=solver, init=30.0, random_state=0)
     net.set_params(max_iter=1 if reg == 0 else "auto", learning_rate=1e-9 if reg == 0 else "auto")
