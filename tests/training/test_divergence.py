@@ -49,22 +49,21 @@ def test_the_end_is_replaced_only_by_much_better_parameters(end, best, start, ke
 
 
 @pytest.mark.parametrize(
-    ("watched_end", "watched_start", "kept", "has_diverged"),
+    ("end", "watched_end", "watched_start", "kept"),
     [
-        (1.0, 0.9, 5.0, True),  # the watched loss is below that of zero weights
-        (2.0, 3.0, 5.0, True),
-        (3.0, 2.0, 4.0, True),
-        (np.nan, 2.0, 4.0, True),
+        (5.0, 1.0, 0.9, 5.0),  # the watched loss is below that of zero weights
+        (5.0, 2.0, 3.0, 5.0),
+        (5.0, 3.0, 2.0, 4.0),
+        (5.0, np.nan, 2.0, 4.0),
+        (np.inf, 1.0, 2.0, 4.0),
     ],
 )
-def test_a_validation_set_decides_what_is_better(watched_end, watched_start, kept, has_diverged):
+def test_a_validation_set_decides_what_is_better(end, watched_end, watched_start, kept):
     parameters, start = np.array([5.0]), np.array([4.0])
     watched = {5.0: watched_end, 4.0: watched_start}
-    loss, diverged = recover(
-        parameters, 5.0, [start], loss_at, lambda at: watched[at[0]], np.log(3)
-    )
-    assert (parameters[0], diverged) == (kept, has_diverged)
-    assert loss == kept
+    outcome = recover(parameters, end, [start], loss_at, lambda at: watched[at[0]], np.log(3))
+    assert outcome == (kept, True)
+    assert parameters[0] == kept
 
 
 # ---- divergence
