@@ -11,6 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 
+X, y = wine()
+
 # ---- invalid parameters
 
 BAD_PARAMETERS = [
@@ -53,13 +55,13 @@ BAD_NET_PARAMETERS = [
 def test_an_invalid_parameter_is_named(model_class, name, value):
     message = rf"'{name}' parameter of {model_class.__name__}.* Got {re.escape(repr(value))}"
     with pytest.raises(ValueError, match=message):
-        model_class(**{name: value}).fit(*wine())
+        model_class(**{name: value}).fit(X, y)
 
 
 def test_partial_fit_checks_the_parameters():
     net = TwoLayerNetClassifier(solver="sgd", momentum=1.0)
     with pytest.raises(ValueError, match="'momentum' parameter"):
-        net.partial_fit(*wine(), classes=[0, 1, 2])
+        net.partial_fit(X, y, classes=[0, 1, 2])
 
 
 def test_every_parameter_has_invalid_values_above():
@@ -72,7 +74,7 @@ def test_other_parameters_are_keyword_only(model_class):
     with pytest.raises(TypeError, match="positional"):
         model_class(1, 2, 3)
     with pytest.raises(TypeError, match="positional"):
-        model_class().fit(*wine(), None, *wine())
+        model_class().fit(X, y, None, X, y)
 
 
 # ---- failed fits
@@ -82,28 +84,19 @@ def raise_in_init(*_):
     raise RuntimeError("early")
 
 
-FAILURES = {
-    "parameter": ({"reg": -1.0}, lambda X, y: (X, y), {}),
-    "nan": ({}, lambda X, y: (with_entry(X, (0, 0), np.nan), y), {}),
-    "wider, then one class": ({}, lambda X, y: (np.c_[X, X], 0 * y), {}),
-    "continuous": ({}, lambda X, _: (X, X[:, 0]), {}),
-    "other classes, bad weights": ({}, lambda X, y: (X, y + 7, -np.ones(len(y))), {}),
-    "class_weight": ({"class_weight": {0: -1.0, 1: 1.0, 2: 1.0}}, lambda X, y: (X, y), {}),
-    "validation": ({}, lambda X, y: (X[:, 1:], y + 7), {"X_val": np.ones((1, 5)), "y_val": [7]}),
-    "early_stopping": (
-        {"early_stopping": True, "validation_fraction": 0.999},
-        lambda X, y: (X[:, 1:], y + 7),
-        {},
-    ),
-    "init": ({"init": raise_in_init}, lambda X, y: (X[:, 1:], y + 7), {}),
-    "schedule": ({"schedule": raise_late}, lambda X, y: (X[:, 1:], y + 7), {}),
-    "warm_start": ({"warm_start": True}, lambda X, y: (X[:, 1:], y), {}),
-    "warm_start, schedule": (
-        {"warm_start": True, "schedule": raise_late},
-        lambda X, y: (X, y),
-        {},
-    ),
-}
+FAILURES = [
+    ({"reg": -1.0}, X, y, {}),
+    ({}, with_entry(X, (0, 0), np.nan), y, {}),
+    ({}, np.c_[X, X], 0 * y, {}),
+    ({}, X, y + 7, {"sample_weight": -np.ones(len(y))}),
+    ({"class_weight": {0: -1.0, 1: 1.0, 2: 1.0}}, X, y, {}),
+    ({}, X[:, 1:], y + 7, {"X_val": np.ones((1, 5)), "y_val": [7]}),
+    ({"early_stopping": True, "validation_fraction": 0.999}, X[:, 1:], y + 7, {}),
+    ({"init": raise_in_init}, X[:, 1:], y + 7, {}),
+    ({"schedule": raise_late}, X[:, 1:], y + 7, {}),
+    ({"warm_start": True}, X[:, 1:], y, {}),
+    ({"warm_start": True, "schedule": raise_late}, X, y, {}),
+]
 
 
 def fitted_attributes(model):
@@ -112,21 +105,19 @@ def fitted_attributes(model):
 
 
 @ends_early
-@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize(("params", "X_bad", "y_bad", "kwargs"), FAILURES)
 @pytest.mark.parametrize(
     ("model_class", "solver"), [(SoftmaxClassifier, "gd"), (TwoLayerNetClassifier, "adam")]
 )
-def test_a_failed_fit_keeps_the_earlier_one(model_class, solver, failure):
-    X, y = wine()
-    change, data, kwargs = FAILURES[failure]
+def test_a_failed_fit_keeps_the_earlier_one(model_class, solver, params, X_bad, y_bad, kwargs):
     # a validation set adds attributes
     fitted = model_class(solver=solver, max_iter=20, tol=0, random_state=0)
     fitted.fit(X, y, X_val=X[::3], y_val=y[::3])
     before, probability = fitted_attributes(fitted), fitted.predict_proba(X)
     unchanged = fitted.get_params()
-    fitted.set_params(**change)
+    fitted.set_params(**params)
     with pytest.raises((ValueError, RuntimeError)):
-        fitted.fit(*data(X, y), **kwargs)
+        fitted.fit(X_bad, y_bad, **kwargs)
     assert fitted_attributes(fitted) == before
     assert_array_equal(fitted.predict_proba(X), probability)
     assert fitted.score(X, y) > 0.5
@@ -139,24 +130,23 @@ def test_a_failed_fit_keeps_the_earlier_one(model_class, solver, failure):
 @pytest.mark.parametrize(
     "bad",
     [
-        lambda X, y: (with_entry(X, (0, 0), np.nan), y),
-        lambda X, y: (X[:, 1:], y),
-        lambda X, y: (X, y + 1),
-        lambda X, y: (X, y, [0, 1]),
-        lambda X, y: (X, y, None, -np.ones(len(y))),
+        (with_entry(X, (0, 0), np.nan), y),
+        (X[:, 1:], y),
+        (X, y + 1),
+        (X, y, [0, 1]),
+        (X, y, None, -np.ones(len(y))),
     ],
 )
 @pytest.mark.parametrize(
     ("model_class", "solver"), [(SoftmaxClassifier, "sgd"), (TwoLayerNetClassifier, "adam")]
 )
 def test_a_failed_partial_fit_keeps_weights_state_and_stream(model_class, solver, bad):
-    X, y = wine()
     model, undisturbed = (
         model_class(solver=solver, random_state=0).partial_fit(X, y, classes=[0, 1, 2])
         for _ in range(2)
     )
     with pytest.raises(ValueError, match=r"X|y|classes|sample_weight"):
-        model.partial_fit(*bad(X, y))
+        model.partial_fit(*bad)
     model.partial_fit(X, y)
     undisturbed.partial_fit(X, y)
     assert_array_equal(model.predict_proba(X), undisturbed.predict_proba(X))
@@ -166,7 +156,6 @@ def test_a_failed_partial_fit_keeps_weights_state_and_stream(model_class, solver
 @ends_early
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_a_failed_warm_start_keeps_state_and_stream(solver):
-    X, y = wine()
     params = {"schedule": "constant", "max_iter": 5, "batch_size": 20, "tol": 0}
     model, undisturbed = (
         TwoLayerNetClassifier(solver=solver, random_state=0, warm_start=True, **params).fit(X, y)
@@ -181,7 +170,6 @@ def test_a_failed_warm_start_keeps_state_and_stream(solver):
 
 @every_class
 def test_a_warning_turned_into_an_error_keeps_the_earlier_fit(model_class):
-    X, y = wine()
     model = model_class(solver="gd", tol=1.0, random_state=0).fit(X, y)
     probability = model.predict_proba(X)
     model.set_params(tol=1e-12, max_iter=2)
