@@ -1,6 +1,7 @@
 """The monitor of a training: curves, best weights, plateaus and the end."""
 
 from types import SimpleNamespace
+from unittest.mock import Mock, call
 
 import numpy as np
 import pytest
@@ -156,3 +157,15 @@ def test_the_first_of_several_reasons_counts():
 @pytest.mark.parametrize(("largest", "reason"), [(0.11, None), (0.1, "tol"), (None, None)])
 def test_a_small_gradient_ends_the_training(largest, reason):
     assert record(make_monitor(), 5.0, largest=largest).reason == reason
+
+
+def test_an_observer_is_called_around_each_iteration_and_may_stop_the_training():
+    observer = Mock()
+    observer.end_iteration.side_effect = [False, True]
+    monitor = make_monitor(observer=observer)
+    monitor.begin()
+    record(monitor, 5.0, 4.0, 3.0)
+    assert observer.mock_calls == [call.begin_iteration(), call.end_iteration()] * 2
+    assert monitor.reason == "callback"
+    monitor.end("precision")
+    assert monitor.reason == "callback"

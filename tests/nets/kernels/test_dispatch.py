@@ -3,10 +3,12 @@
 import pickle
 import sys
 
+import numpy as np
 import pytest
 from helpers import assert_same_bits, ends_early
 from kernel_cases import CompiledKernels, make_network, make_samples, needs_compiled
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.datasets import load_iris
 from sklearn.utils._param_validation import StrOptions
 
@@ -105,6 +107,17 @@ def test_an_activation_without_c_code_runs_on_numpy(monkeypatch, solver):
     expected = TwoLayerNetClassifier(activation="tanh", **params).fit(X, y)
     assert_same_bits(model, expected)
     assert_array_equal(probabilities, expected.predict_proba(X))
+
+
+@ends_early
+@needs_compiled
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_csr_rows_with_64_bit_indices_are_fitted(solver):
+    rows, long = sparse.csr_array(X), sparse.csr_array(X)
+    long.indices, long.indptr = rows.indices.astype(np.int64), rows.indptr.astype(np.int64)
+    model = TwoLayerNetClassifier(solver=solver, batch_size=50, max_iter=10, random_state=0)
+    expected = model.fit(rows, y).predict_proba(rows)
+    assert_allclose(model.fit(long, y).predict_proba(long), expected, rtol=1e-5)
 
 
 @ends_early
