@@ -135,6 +135,7 @@ def test_an_mlp_has_all_attributes_of_a_fitted_one(solver):
     of_each_fit = {"_optimizer", "_random_state", "_coef_indptr", "_intercept_indptr"}
     ours = clone(MODELS["net relu"]).fit(X, y).to_sklearn()
     assert vars(fitted).keys() - vars(ours).keys() <= of_each_fit
+    assert (ours.best_loss_, ours.best_validation_score_) == (np.inf, -np.inf)
 
 
 @pytest.mark.parametrize("activation", ["gelu", "silu", "leaky_relu"])

@@ -22,7 +22,7 @@ NET = TwoLayerNetClassifier(max_iter=20, random_state=0)
 GRID = [{"size": size, "net__reg": reg} for size in (8, 1) for reg in (0.1, 0.001, 10)]
 
 
-def make_search(candidates=GRID, means=(3, 2.5, 1, 2, np.nan, 0), n_splits=5, **attributes):
+def make_search(candidates=GRID, means=(3, 2.5, 1.8, 2, np.nan, 0), n_splits=5, **attributes):
     """Return an object with the results of a search; the standard error is 0.5 for 5 splits."""
     means, results = np.array(means, float), {"params": candidates}
     for name in {name: None for setting in candidates for name in setting}:
@@ -54,7 +54,7 @@ def test_two_parameters_are_a_map():
     display = SweepDisplay.from_search(make_search(best_index_=3), baseline=0.9)
     assert display.names == ["size", "reg"]
     assert display.values == [[1, 8], [0.001, 0.1, 10]]
-    assert_array_equal(display.scores, [[np.nan, 2, 0], [2.5, 3, 1]])
+    assert_array_equal(display.scores, [[np.nan, 2, 0], [2.5, 3, 1.8]])
     assert_array_equal(display.errors, [[np.nan, 0.5, 0.5], [0.5, 0.5, 0.5]])
     assert (display.best, display.chosen) == ((1, 1), (0, 1))
     framed = frames(display)
@@ -64,7 +64,7 @@ def test_two_parameters_are_a_map():
     assert tick_labels(display.ax_.xaxis) == ["0.001", "0.1", "10"]
     assert tick_labels(display.ax_.yaxis) == ["1", "8"]
     texts = {text.get_position(): text.get_text() for text in display.ax_.texts}
-    assert texts == {(1, 0): "2", (2, 0): "0", (0, 1): "2.5", (1, 1): "3", (2, 1): "1"}
+    assert texts == {(1, 0): "2", (2, 0): "0", (0, 1): "2.5", (1, 1): "3", (2, 1): "1.8"}
     bar = display.figure_.axes[1]
     assert_array_equal(bar.lines[-1].get_ydata(), [0.9, 0.9])
 
@@ -109,7 +109,7 @@ def test_values_that_are_not_numbers_are_ticks(values):
 
 def test_the_best_of_several_candidates_with_the_same_values_is_shown():
     display = SweepDisplay.from_search(make_search(best_index_=4), params=["reg"])
-    assert_array_equal(display.scores, [2.5, 3, 1])
+    assert_array_equal(display.scores, [2.5, 3, 1.8])
     assert star(display) == ("chosen", 0.001, 2.5)
 
 
