@@ -19,6 +19,7 @@ from fused_searches import (
     scores_by_name,
     y,
 )
+from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning, UnsetMetadataPassedError
@@ -149,6 +150,14 @@ def test_errors_are_raised_as_by_grid_search(grid, args, message):
     for search_class in (FusedGridSearchCV, GridSearchCV):
         with pytest.raises(ValueError, match=message):
             search_class(pipeline(), grid, cv=3, **args).fit(X, y)
+
+
+def test_invalid_sparse_rows_raise_before_they_are_split():
+    rows = csr_array(X)
+    rows.indices[-1] = 99  # in the last row, which is in no split
+    search = FusedGridSearchCV(net(), {"reg": REGS}, cv=[(np.arange(60), np.arange(60, 89))])
+    with pytest.raises(ValueError, match="X is an invalid sparse matrix"):
+        search.set_params(refit=False).fit(rows, y)
 
 
 @pytest.mark.parametrize("fails_in", ["fit", "transform"])
