@@ -203,7 +203,7 @@ class ConstantPipeline(Pipeline):
 def test_subclasses_run_their_own_methods():
     for net_class in (ConstantNet, WeighingNet, LogNet, RoundNet, StrictNet):
         compare(net_class(4, max_iter=4, random_state=0), {"reg": REGS})
-    compare(ConstantPipeline(pipeline().steps), {"net__reg": REGS})
+    compare(ConstantPipeline(pipeline().steps), {"net__reg": REGS}, scoring="accuracy")
 
 
 def test_other_estimators():
