@@ -184,6 +184,7 @@ SMALL, WIDE = (5, 7, 3), (70, 66, 67)
     [
         *((SMALL, kind, np.float64, 8, True) for kind in KINDS),
         (SMALL, "dense", np.float64, 1, False),
+        (SMALL, "dense", np.float64, 150, True),
         (WIDE, "scaled", np.float64, 16, True),
         (WIDE, "dense", np.float32, 16, True),
         ((67, 5), "scaled csr", np.float32, 16, False),
@@ -195,7 +196,8 @@ def test_epochs_follow_a_plain_loop(
     kernels_class, rule_name, widths, kind, dtype, batch_size, shuffles
 ):
     rule, network = RULES[rule_name], make_network(widths, dtype=dtype)
-    samples = make_samples(widths, 25, kind, dtype=dtype, uses_rows=True)
+    n_samples = 300 if batch_size == 150 else 25  # more than 256 rows are drawn by more bits
+    samples = make_samples(widths, n_samples, kind, dtype=dtype, uses_rows=True)
     sizes = make_step_sizes(rule, samples, n_epochs=2, batch_size=batch_size, rate=0.003)
     kernels = make_kernels(kernels_class, network, samples)
     results = run_epochs(kernels, rule, sizes, batch_size=batch_size, shuffles=shuffles)
