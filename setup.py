@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import sysconfig
 from concurrent.futures import ThreadPoolExecutor
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -25,6 +27,8 @@ AVX = {
     "kernels_avx512": (64, [*AVX512, "-mprefer-vector-width=512"]),
     "kernels_avx2": (32, AVX2),
 }
+#: One wheel serves all versions of Python that have the interpreter lock: the limited API of 3.11.
+IS_LIMITED = not sysconfig.get_config_var("Py_GIL_DISABLED")
 # in the manner of a MANIFEST.in
 SDIST = ["graft docs", "graft tests", "include CITATION.cff", "global-exclude *.pyc *.png"]
 
@@ -35,8 +39,8 @@ class BuildKernels(build_ext):
     def run(self):
         # where the compiler fails, no kernels of an earlier build pass for this one's
         for folder in [self.build_lib, "."] if self.inplace else [self.build_lib]:
-            for extension in self.extensions:
-                Path(folder, self.get_ext_filename(extension.name)).unlink(missing_ok=True)
+            for suffix in EXTENSION_SUFFIXES:
+                Path(folder, KERNELS, "_compiled" + suffix).unlink(missing_ok=True)
         super().run()
 
     def build_extension(self, ext):
@@ -63,7 +67,7 @@ class BuildKernels(build_ext):
 
     def compile_module(self, ext, has_avx):
         (module,) = cythonize(ext, build_dir=self.build_temp, quiet=True)
-        macros = [("HAS_AVX", "1")] if has_avx else []
+        macros = [("HAS_AVX", "1")] * has_avx + [("Py_LIMITED_API", "0x030B0000")] * IS_LIMITED
         return self.compile(module.sources[0], "module", ["-O1", *FLAGS[1:]], macros)
 
     def compile(self, source, folder, flags, macros):
@@ -93,10 +97,13 @@ kernels = Extension(
     "sklearn_toynn._nets.kernels._compiled",
     [str(KERNELS / "_compiled.pyx")],
     depends=sorted(map(str, [*KERNELS.glob("*.h"), *KERNELS.glob("*.c")])),
+    py_limited_api=IS_LIMITED,
     # without a compiler NumPy's kernels serve, unless the compiled ones are asked for
     optional=os.environ.get("SKLEARN_TOYNN_KERNELS") != "compiled",
 )
+is_pure = os.environ.get("SKLEARN_TOYNN_PURE") == "1"
 setup(
-    ext_modules=[] if os.environ.get("SKLEARN_TOYNN_PURE") == "1" else [kernels],
+    ext_modules=[] if is_pure else [kernels],
+    options={} if is_pure or not IS_LIMITED else {"bdist_wheel": {"py_limited_api": "cp311"}},
     cmdclass={"build_ext": BuildKernels, "sdist": SourceDistribution},
 )

@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, freethreading_compatible=True
 """The kernels in C, as Python sees them: a net bound to its parameters and its rows."""
 
 from cpython.buffer cimport (
@@ -154,13 +154,14 @@ cdef class Net:
     is_by_entry : bool
         Whether CSR rows are taken entry by entry, not made dense.
     n_arrays : int
-        How many arrays like the parameters there is room for: 8, or for scores alone 1 or 0. With 1,
-        they are of the parameters at the time of this call. With 0, there is nothing to prepare,
-        but each row takes longer.
+        How many arrays like the parameters there is room for: 8, or for scores alone 1 or 0.
+        With 1, they are of the parameters at the time of this call. With 0, there is nothing to
+        prepare, but each row takes longer.
     """
 
     cdef CNet net
-    cdef list kept
+    cdef list kept  # the arrays in use
+    cdef object kept_rows
     cdef ptrdiff_t room, n_parameters, n_classes
     cdef bint has_penalty
 
@@ -210,7 +211,7 @@ cdef class Net:
     def set_rows(self, X):
         """Compute on rows of X, dense or CSR."""
         cdef Samples *samples = &self.net.samples
-        self.kept.append(X)
+        self.kept_rows = X
         n_samples, n_features = X.shape
         if n_features != samples.n_features:
             raise ValueError(f"X must have {samples.n_features} columns, got {n_features}")
@@ -246,7 +247,7 @@ cdef class Net:
         samples.center = self.as_rows(center, samples.n_features)
 
     def set_penalty(self, decay, param_scale):
-        """Add a penalty, of which copies are made; see `Penalty`. Updates and the objective need it."""
+        """Copy a `Penalty`, which updates and the objective need."""
         if self.net.n_arrays != 8:
             raise ValueError(f"n_arrays must be 8, got {self.net.n_arrays}")
         self.has_penalty = True

@@ -5,8 +5,8 @@
 enum { RELU, LEAKY_RELU, LOGISTIC, TANH, GELU, SILU, IDENTITY };
 #endif
 
-/* values (n,), IN and OUT: f(z) instead of z; slopes (n,), OUT: f'(z) unless it follows from f(z). NaN
-   must stay NaN. */
+/* values (n,), IN and OUT: f(z) instead of z; slopes (n,), OUT: f'(z) unless it follows from
+   f(z). NaN must stay NaN. */
 static void NAME(activate)(int activation, ptrdiff_t n, REAL *RESTRICT values,
                            REAL *RESTRICT slopes)
 {
@@ -46,7 +46,8 @@ static void NAME(activate)(int activation, ptrdiff_t n, REAL *RESTRICT values,
     }
 }
 
-/* delta (n,), IN and OUT: multiplied by f'(z); values and slopes (n,), IN: as `activate` left them. */
+/* delta (n,), IN and OUT: multiplied by f'(z); values and slopes (n,), IN: as `activate` left
+   them. */
 static void NAME(differentiate)(int activation, ptrdiff_t n, const REAL *RESTRICT values,
                                 const REAL *RESTRICT slopes, REAL *RESTRICT delta)
 {

@@ -1,13 +1,13 @@
-/* Elementary functions that compilers vectorise: no branches, tables or calls, and selects that keep
-   NaN. Included once for each REAL, and compiled without -ffast-math, -fassociative-math and
-   -ffinite-math-only; products and sums may be contracted (FMA). Bounds are in ulp, units in the
-   last place of the exact result.
+/* Elementary functions that compilers vectorise: no branches, tables or calls, and selects that
+   keep NaN. Included once for each REAL, and compiled without -ffast-math, -fassociative-math
+   and -ffinite-math-only; products and sums may be contracted (FMA). Bounds are in ulp, units
+   in the last place of the exact result.
 
-   Arguments are reduced as in Cody and Waite, "Software Manual for the Elementary Functions" (1980).
-   Coefficients are least-squares fits at high precision in six times as many Chebyshev nodes, which
-   is close to minimax, weighted for the relative error of the result; they were rounded one by one
-   from the lowest, the rest fitted anew after each. Even and odd terms are summed apart: two short
-   chains of operations take less time than a long one. */
+   Arguments are reduced as in Cody and Waite, "Software Manual for the Elementary Functions"
+   (1980). Coefficients are least-squares fits at high precision in six times as many Chebyshev
+   nodes, which is close to minimax, weighted for the relative error of the result; they were
+   rounded one by one from the lowest, the rest fitted anew after each. Even and odd terms are
+   summed apart: two short chains of operations take less time than a long one. */
 #undef UINT
 #undef SQRT
 #undef FABS
@@ -102,8 +102,9 @@ static ALWAYS_INLINE REAL NAME(exp_series)(REAL r)
 }
 
 /* Split x - y, y small, into n ln(2) + *r, n an integer; the bits returned end in n + 2 BIAS.
-   Adding 1.5 * 2^DIGITS leaves no bits for a fraction: the sum is rounded to the nearest integer and
-   has it in its last bits, whatever x is, so that NaN is never converted to an integer. */
+   Adding 1.5 * 2^DIGITS leaves no bits for a fraction: the sum is rounded to the nearest
+   integer and has it in its last bits, whatever x is, so that NaN is never converted to an
+   integer. */
 static ALWAYS_INLINE UINT NAME(reduce)(REAL x, REAL y, REAL *r)
 {
     const REAL magic = (REAL)(3 * ((UINT)1 << (DIGITS - 1)) + 2 * BIAS);
@@ -187,10 +188,10 @@ static ALWAYS_INLINE REAL NAME(gaussian)(REAL x)
     return NAME(exp_of_difference)(-high * high / 2, (a - high) * (a + high) / 2);
 }
 
-/* The normal distribution function Phi, within 5 ulp, for doubles below -25 within 7, down to where
-   it is denormal: a polynomial as in Shepherd and Laframboise, "Chebyshev approximation of
-   (1 + 2x) exp(x^2) erfc x in 0 <= x < infinity", Math. Comp. 36 (1981). Where `gaussian` of the same
-   x is needed as well, compilers find it here. */
+/* The normal distribution function Phi, within 5 ulp, for doubles below -25 within 7, down to
+   where it is denormal: a polynomial as in Shepherd and Laframboise, "Chebyshev approximation
+   of (1 + 2x) exp(x^2) erfc x in 0 <= x < infinity", Math. Comp. 36 (1981). Where `gaussian` of
+   the same x is needed as well, compilers find it here. */
 static ALWAYS_INLINE REAL NAME(ndtr)(REAL x)
 {
     REAL a = FABS(x);

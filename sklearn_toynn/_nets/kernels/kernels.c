@@ -1,5 +1,5 @@
-/* All kernels, for float and for double. setup.py compiles this file once for each instruction set,
-   with its own flags and with
+/* All kernels, for float and for double. setup.py compiles this file once for each instruction
+   set, with its own flags and with
 
        KERNELS       the name of the table, such as kernels_avx2
        VECTOR_BYTES  the bytes of a vector register  */

@@ -1,8 +1,9 @@
 /* The data of the kernels: a net, its rows and an update rule; and the table of functions.
 
-   A matrix lies in panels of one vector: `M[panel][row][lane]` is the entry of a row and of the column
-   `panel * LANES + lane`, with LANES = VECTOR_BYTES / sizeof(REAL). This is at once the operand that
-   the products want, and the layout of activations, parameters and gradients. Padding is 0. */
+   A matrix lies in panels of one vector: `M[panel][row][lane]` is the entry of a row and of the
+   column `panel * LANES + lane`, with LANES = VECTOR_BYTES / sizeof(REAL). This is at once the
+   operand that the products want, and the layout of activations, parameters and gradients.
+   Padding is 0. */
 #ifndef NET_H
 #define NET_H
 
@@ -11,9 +12,10 @@
 
 enum Rule { NO_STEP = -1, GRADIENT_DESCENT, NESTEROV_MOMENTUM, ADAM };
 
-/* A layer. The weights are a matrix (fan_in + 1, fan_out), with the biases as the last row, as the
-   values below have a column of ones. The last layer, unless it is the only one, has the transpose
-   (fan_out, fan_in), as padding then costs nothing where there are few classes, and biases apart. */
+/* A layer. The weights are a matrix (fan_in + 1, fan_out), with the biases as the last row, as
+   the values below have a column of ones. The last layer, unless it is the only one, has the
+   transpose (fan_out, fan_in), as padding then costs nothing where there are few classes, and
+   biases apart. */
 typedef struct {
     ptrdiff_t fan_in, fan_out;
     int is_transposed;
@@ -24,8 +26,8 @@ typedef struct {
     void *other_way;           /* a transpose of the weights, for the product that wants it */
 } Layer;
 
-/* Rows of data, dense where `x` is given, else CSR; all arrays are IN. Strides are in bytes. Scaled
-   columns are (x - mean) * inv_scale; CSR rows also have `center` added. */
+/* Rows of data, dense where `x` is given, else CSR; all arrays are IN. Strides are in bytes.
+   Scaled columns are (x - mean) * inv_scale; CSR rows also have `center` added. */
 typedef struct {
     ptrdiff_t n_samples, n_features;
     int is_double; /* of X; else float */
@@ -71,7 +73,8 @@ typedef struct {
     uint64_t (*next_raw)(void *state);
 } BitGenerator;
 
-/* How epochs change the parameters. Arrays are (n_parameters,) as NumPy has them, unless stated. */
+/* How epochs change the parameters. Arrays are (n_parameters,) as NumPy has them, unless
+   stated. */
 typedef struct {
     enum Rule rule;
     double beta1, beta2, epsilon; /* of Adam */

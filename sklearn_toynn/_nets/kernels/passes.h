@@ -49,7 +49,8 @@ static ALWAYS_INLINE void NAME(gather)(const Net *net, const int is_double, cons
         ptrdiff_t j = 0;
         for (; j + LANES <= samples.n_features; j += LANES, lanes += net->stride * LANES)
             for (ptrdiff_t l = 0; l < LANES; l++)
-                lanes[l] = NAME(scaled)(&samples, is_double, is_scaled, x + (j + l) * stride, j + l);
+                lanes[l] =
+                    NAME(scaled)(&samples, is_double, is_scaled, x + (j + l) * stride, j + l);
         for (ptrdiff_t l = 0; j + l < samples.n_features; l++)
             lanes[l] = NAME(scaled)(&samples, is_double, is_scaled, x + (j + l) * stride, j + l);
     }
@@ -71,7 +72,8 @@ static ALWAYS_INLINE void NAME(gather_of_type)(const Net *net, const int is_doub
 static ALWAYS_INLINE REAL NAME(stored)(const Samples *samples, ptrdiff_t entry)
 {
     const int is_double = samples->is_double;
-    const char *x = (const char *)samples->data + entry * (is_double ? sizeof(double) : sizeof(float));
+    const ptrdiff_t size = is_double ? sizeof(double) : sizeof(float);
+    const char *x = (const char *)samples->data + entry * size;
     return NAME(scaled)(samples, is_double, samples->mean != NULL, x, samples->indices[entry]);
 }
 
@@ -96,12 +98,14 @@ static void NAME(scatter)(const Net *net, REAL *out)
         }
 }
 
-/* Make ready the rows `order[start], ...`, or start, ... where order is NULL. The factor of a row in
-   the loss is `factor` times its weight. The first row fills up the last rows, with a factor of 0. */
+/* Make ready the rows `order[start], ...`, or start, ... where order is NULL. The factor of a
+   row in the loss is `factor` times its weight. The first row fills up the last rows, with a
+   factor of 0. */
 static void NAME(load)(Net *net, const ptrdiff_t *order, ptrdiff_t start, ptrdiff_t n,
                        double factor)
 {
     const Samples *samples = &net->samples;
+    const REAL *weights = samples->weights;
     REAL *loss_weights = net->loss_weights;
     const REAL scale = (REAL)(factor * samples->weight_scale);
     net->n_rows = NAME(whole)(n, 16);
@@ -109,7 +113,7 @@ static void NAME(load)(Net *net, const ptrdiff_t *order, ptrdiff_t start, ptrdif
         const ptrdiff_t place = i < n ? start + i : start, row = order ? order[place] : place;
         net->rows[i] = row;
         net->codes[i] = samples->codes ? samples->codes[row] : 0;
-        loss_weights[i] = samples->codes && i < n ? ((const REAL *)samples->weights)[row] * scale : 0;
+        loss_weights[i] = weights && i < n ? weights[row] * scale : 0;
     }
     if (net->is_by_entry)
         return;
@@ -305,7 +309,8 @@ static void NAME(layer_gradient)(const Net *net, const Layer *layer, const REAL 
     }
 }
 
-/* The delta of the layer below: W^T delta f'(z). Its rows are samples, its terms this layer's units. */
+/* The delta of the layer below: W^T delta f'(z). Its rows are samples, its terms this layer's
+   units. */
 static void NAME(delta_below)(const Net *net, const Layer *layer, const Layer *lower)
 {
     const ptrdiff_t n = net->n_rows, panel = net->stride * LANES;

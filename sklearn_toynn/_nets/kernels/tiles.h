@@ -1,10 +1,10 @@
 /* Products of matrices in panels; included once for each REAL.
 
    A tile is some rows by 1 to 3 vectors of the result, held in registers while it runs over the
-   terms of its sums: sum += a * b, with an entry a of the left matrix for all lanes and a vector b of
-   the right one (Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication").
-   `acc` has a fixed size and every loop over it constant bounds, so that the compiler keeps it in
-   registers. */
+   terms of its sums: sum += a * b, with an entry a of the left matrix for all lanes and a
+   vector b of the right one (Goto and van de Geijn 2008, "Anatomy of high-performance matrix
+   multiplication"). `acc` has a fixed size and every loop over it constant bounds, so that the
+   compiler keeps it in registers. */
 
 typedef REAL NAME(vec) __attribute__((vector_size(VECTOR_BYTES), may_alias));
 #undef VEC
@@ -12,16 +12,16 @@ typedef REAL NAME(vec) __attribute__((vector_size(VECTOR_BYTES), may_alias));
 #undef LANES
 #define LANES ((ptrdiff_t)(VECTOR_BYTES / sizeof(REAL)))
 
-/* a * b + c, as the compiler has it in `sum += a * b`. */
+/* a * b + c as the compiler has it in `sum += a * b`: fused, but not in .ci/sanitize. */
 #undef MULTIPLY_ADD
-#if defined(__FMA__) || defined(__aarch64__)
+#if (defined(__FMA__) || defined(__aarch64__)) && !defined(__SANITIZE_ADDRESS__)
 #define MULTIPLY_ADD(a, b, c) FMA(a, b, c)
 #else
 #define MULTIPLY_ADD(a, b, c) ((c) + (a) * (b))
 #endif
 
-/* out (n_rows, n_panels) <- left (n_rows, n_terms) right (n_terms, n_panels), or added to it. Entry
-   (r, k) of the left matrix, which may lie in any way in panels or by columns, is at
+/* out (n_rows, n_panels) <- left (n_rows, n_terms) right (n_terms, n_panels), or added to it.
+   Entry (r, k) of the left matrix, which may lie in any way in panels or by columns, is at
 
        left + r / LANES * row_block + r % LANES * row + k / block * term_block + k % block * term  */
 typedef struct {

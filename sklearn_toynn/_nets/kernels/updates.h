@@ -1,4 +1,5 @@
-/* The memory of a net, its objective, scores, and epochs of updates; included once for each REAL. */
+/* The memory of a net, its objective, scores, and epochs of updates; included once for each
+   REAL. */
 
 /* Give an array of zeros a place in the memory; none while that is measured. AddressSanitizer gets
    64 bytes before it that may not be read. */
@@ -113,8 +114,8 @@ static void NAME(pack_parameters)(Net *net)
     NAME(pack)(net, net->parameters, net->weights);
 }
 
-/* decay IN: the penalty's gradient over the weights; param_scale IN: the parameters over the solvers'
-   variables, NULL for ones. */
+/* decay IN: the penalty's gradient over the weights; param_scale IN: the parameters over the
+   solvers' variables, NULL for ones. */
 static void NAME(pack_penalty)(Net *net, const void *decay, const void *param_scale)
 {
     for (ptrdiff_t i = 0; i < net->n_packed; i++)
@@ -123,8 +124,8 @@ static void NAME(pack_penalty)(Net *net, const void *decay, const void *param_sc
     NAME(pack)(net, decay, net->packed_decay);
 }
 
-/* Return the mean loss on n rows, by `length` at once, and set its gradient. `rows`, IN, (n,), NULL
-   for the first. */
+/* Return the mean loss on n rows, by `length` at once, and set its gradient. `rows`, IN, (n,),
+   NULL for the first. */
 static double NAME(mean_loss)(Net *net, const ptrdiff_t *rows, ptrdiff_t n, ptrdiff_t length,
                               int has_gradient)
 {
@@ -198,7 +199,8 @@ static double NAME(objective)(Net *net, const ptrdiff_t *rows, ptrdiff_t n, ptrd
     const uint64_t mode = get_mode();
     set_mode(mode | FLUSH);
     NAME(pack_parameters)(net);
-    double loss = NAME(mean_loss)(net, rows ? rows : net->samples.rows, n, length, gradient != NULL);
+    rows = rows ? rows : net->samples.rows;
+    double loss = NAME(mean_loss)(net, rows, n, length, gradient != NULL);
     loss += NAME(update)(net, &none, 0);
     NAME(unpack)(net, net->gradient, gradient);
     set_mode(mode);
@@ -258,8 +260,8 @@ static int NAME(is_small)(const Net *net, double tol)
 }
 
 /* Go through epochs; see interface.py. Between epochs, the weights before the best epoch so far
-   are kept, as BestWeights.update() keeps them. Return the number of epochs: the last is one with a
-   loss that is not finite, or with a small gradient. */
+   are kept, as BestWeights.update() keeps them. Return the number of epochs: the last is one
+   with a loss that is not finite, or with a small gradient. */
 static ptrdiff_t NAME(run_epochs)(Net *net, const Update *update)
 {
     const size_t size = net->n_packed * sizeof(REAL);
@@ -307,8 +309,8 @@ static void NAME(scores)(Net *net, ptrdiff_t n, void *out)
         memcpy((REAL *)out + k * n, (REAL *)net->scores + k * net->stride, n * sizeof(REAL));
 }
 
-/* values[u] <- sum_j W[u][j] below_j + b_u, W as NumPy has it, with the bits of a tile: in the same
-   order, and with fused multiply-add where `multiply` is compiled to it. */
+/* values[u] <- sum_j W[u][j] below_j + b_u, W as NumPy has it, with the bits of a tile: in the
+   same order, and with fused multiply-add where `multiply` is compiled to it. */
 static void NAME(multiply_unpacked)(const Layer *layer, const REAL *weights, const REAL *biases,
                                     const REAL *below, ptrdiff_t panel, REAL *values)
 {
