@@ -127,7 +127,7 @@ def test_the_best_iteration_ignores_nan(curve, best_iter):
 
 
 def test_best_weights_without_a_validation_set_precede_the_iteration():
-    monitor = record(make_monitor(), 3.0, 1.0, 2.0)
+    monitor = record(make_monitor(), 3.0, 1.0, 1.0, 2.0)
     assert_array_equal(monitor.best.parameters, [1, 1])
     assert monitor.best.loss == 1
 

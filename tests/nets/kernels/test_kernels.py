@@ -268,11 +268,13 @@ def test_epochs_end_at_a_loss_that_is_not_finite(kernels_class, rule_name):
     assert_same_bits(together, one_by_one)
 
 
-@pytest.mark.parametrize("kind", ["dense", "scaled"])
+@pytest.mark.parametrize(("kind", "sign"), [("dense", 1), ("dense", -1), ("scaled", 1)])
 @both_sets
-def test_gradient_descent_ends_at_a_small_gradient(kernels_class, kind):
+def test_gradient_descent_ends_at_a_small_gradient(kernels_class, kind, sign):
     widths, rule = (5, 4), RULES["gd"]
     network, samples = make_network(widths), make_samples(widths, 55, kind)
+    network.weights[0][...] *= sign  # gradients of either sign
+    samples.X[...] *= sign
     sizes = make_step_sizes(rule, samples, n_epochs=50, rate=0.5)
     reference, theta, largest = Reference(network, samples), network.parameters, []
     for (size,) in sizes:
