@@ -210,21 +210,22 @@ cdef class Net:
 
     def set_rows(self, X):
         """Compute on rows of X, dense or CSR."""
-        cdef Samples *samples = &self.net.samples
-        self.kept_rows = X
+        cdef Samples samples = self.net.samples  # replaced once all is valid
+        cdef Py_ssize_t size = X.dtype.itemsize
         n_samples, n_features = X.shape
         if n_features != samples.n_features:
             raise ValueError(f"X must have {samples.n_features} columns, got {n_features}")
-        samples.is_double = X.dtype.itemsize == sizeof(double)
+        samples.is_double = size == sizeof(double)
         if hasattr(X, "indptr"):
             samples.indptr = <const int *>address(X.indptr, n_samples + 1, "ilq", sizeof(int))
             samples.indices = <const int *>address(X.indices, len(X.indices), "ilq", sizeof(int))
-            samples.data = self.as_rows(X.data, len(X.data))
+            samples.data = address(X.data, len(X.data), "fd", size)
             check_limit("X.indptr", samples.indptr[n_samples], min(len(X.indices), len(X.data)))
         else:
-            samples.x = self.as_rows(X, n_samples * samples.n_features, PyBUF_STRIDES)
+            samples.x = address(X, n_samples * samples.n_features, "fd", size, PyBUF_STRIDES)
             samples.row_stride, samples.column_stride = X.strides
         samples.n_samples = n_samples
+        self.net.samples, self.kept_rows = samples, X
 
     def set_samples(self, X, codes, weights, double weight_scale, rows):
         """Compute on samples; `rows` (n_samples,) are those in use, all if None."""
@@ -250,10 +251,10 @@ cdef class Net:
         """Copy a `Penalty`, which updates and the objective need."""
         if self.net.n_arrays != 8:
             raise ValueError(f"n_arrays must be 8, got {self.net.n_arrays}")
-        self.has_penalty = True
         cdef char *of_decay = self.reals(decay, self.n_parameters)
         cdef char *of_scale = self.reals(param_scale, self.n_parameters)
         self.net.kernels.pack_penalty(&self.net, of_decay, of_scale)
+        self.has_penalty = True
 
     def objective(self, rows, ptrdiff_t length, gradient):
         """Return the objective on rows, None for those in use, by `length` at once.
