@@ -131,6 +131,8 @@ static void NAME(load)(Net *net, const ptrdiff_t *order, ptrdiff_t start, ptrdif
 static void NAME(pad_values)(const Net *net, const Layer *layer)
 {
     const ptrdiff_t used = layer->fan_out % LANES;
+    if (used == 0 && layer[1].is_transposed)
+        return; /* no padding, and no column of ones is needed */
     REAL *last = (REAL *)layer->values + layer->fan_out / LANES * net->stride * LANES;
     for (ptrdiff_t i = 0; i < net->n_rows; i++, last += LANES)
         for (ptrdiff_t l = 0; l < LANES; l++)
