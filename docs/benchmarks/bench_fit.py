@@ -4,19 +4,22 @@
 
 Both train the same net by Adam, batches of 200, the same number of epochs, without a
 stopping rule, `MLPClassifier` at its own number of threads. Printed are medians, the ratios, and
-the share of our time (compiled) that the five matrix products of each batch take when they run
-alone, at one thread and called from NumPy, which on the smallest nets costs more than they do.
+the share of the peak: the floating-point operations of the matrix products per second of the whole
+fit (compiled), over those of a loop of fused multiply-adds on registers, which `cc` compiles.
 Then come nets of several hidden layers, two threads beside one for eight nets and for a fused
-search, whole-batch descent on the spiral beside a row-major loop in plain NumPy, one row's
-`predict_proba`, and the time that the import adds to scikit-learn's own.
+search, whole-batch descent on the spiral beside a row-major loop in plain NumPy, a fit of 50 x
+20,000 values, one row's `predict_proba`, and the time that the import adds to scikit-learn's own.
 """
 
 import argparse
+import ctypes
 import os
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 from statistics import geometric_mean, median
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from in_turn import KERNELS, KernelProcess, medians_in_turn, seconds, versions
@@ -27,10 +30,13 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from sklearn_toynn import MultiLayerNetClassifier, SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn._nets.kernels.dispatch import instruction_set
 from sklearn_toynn.datasets import make_spiral
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
 BATCH_SIZE = 200
+#: Of the vectors of each instruction set.
+VECTOR_BYTES = {"avx512": 64, "avx2": 32, "sse2": 16}.get(instruction_set, 16)
 
 
 def generated(n_samples, n_features, n_classes):
@@ -62,33 +68,43 @@ def seconds_at(n_threads, call, *args):
         return seconds(call, *args)
 
 
-def products_alone(X, y, hidden_size, n_epochs):
-    """Return a function that runs the products of the fit, and nothing else."""
-    rng = np.random.RandomState(0)
-    n_samples, n_features, n_classes, dtype = *X.shape, y.max() + 1, X.dtype
-    whole, rest = divmod(n_samples, BATCH_SIZE)
-    lengths = [BATCH_SIZE] * whole + [rest] * (rest > 0)
-    first = rng.standard_normal((1, hidden_size, n_features)).astype(dtype)
-    second = rng.standard_normal((1, n_classes, hidden_size)).astype(dtype)
-    arrays = {}
-    for m in set(lengths):
-        inputs = rng.standard_normal((m, n_features)).astype(dtype)
-        hidden = rng.standard_normal((1, hidden_size, m)).astype(dtype)
-        scores = rng.standard_normal((1, n_classes, m)).astype(dtype)
-        arrays[m] = inputs, hidden, scores
-    first_out, second_out = np.empty_like(first), np.empty_like(second)
+PEAK = """
+typedef REAL vector __attribute__((vector_size(BYTES)));
+double run(long n) {
+    vector a[12] = {{0}};
+    vector b, c;
+    for (unsigned i = 0; i < sizeof(b) / sizeof(REAL); i++) {
+        b[i] = (REAL)0.5;
+        c[i] = (REAL)1e-3;
+    }
+    for (long i = 0; i < n; i++)
+        for (int k = 0; k < 12; k++)
+            a[k] = a[k] * b + c;
+    for (int k = 1; k < 12; k++)
+        a[0] += a[k];
+    return a[0][0];
+}
+"""
 
-    def run():
-        for _ in range(n_epochs):
-            for m in lengths:
-                inputs, hidden, scores = arrays[m]
-                np.matmul(first, inputs.T, out=hidden)
-                np.matmul(second, hidden, out=scores)
-                np.matmul(scores, hidden.transpose(0, 2, 1), out=second_out)
-                np.matmul(second.transpose(0, 2, 1), scores, out=hidden)
-                np.matmul(hidden, inputs, out=first_out)
 
-    return run
+def compile_peak(dtype, folder):
+    """Return a function of no arguments that measures the peak in operations per second."""
+    n_bytes, real = VECTOR_BYTES, {4: "float", 8: "double"}
+    source = Path(folder) / f"peak_{dtype.name}.c"
+    source.write_text(PEAK.replace("REAL", real[dtype.itemsize]).replace("BYTES", str(n_bytes)))
+    library = source.with_suffix(".so")
+    flags = ["-O3", "-march=native", "-funroll-loops", "-ffp-contract=fast", "-shared", "-fPIC"]
+    subprocess.run(["cc", *flags, "-o", library, source], check=True)
+    run = ctypes.CDLL(str(library)).run
+    run.restype, n = ctypes.c_double, 2_000_000
+    n_operations = n * 12 * 2 * n_bytes / dtype.itemsize
+    return lambda: n_operations / seconds(run, ctypes.c_long(n))
+
+
+def count_operations(X, y, hidden_size, n_epochs):
+    """Return the number of additions and multiplications of the five matrix products."""
+    n_samples, n_features = X.shape
+    return 2 * n_epochs * n_samples * hidden_size * (2 * n_features + 3 * (y.max() + 1))
 
 
 def standardized(X, dtype):
@@ -109,15 +125,17 @@ def make_net(hidden_size, n_epochs, n_nets=1):
     )
 
 
-def bench_adam(processes, n_rounds):
-    for dtype in (np.float32, np.float64):
+def bench_adam(processes, n_rounds, folder):
+    for x_dtype, training_dtype in (("float32", "auto"), ("float64", "auto"), ("float64",) * 2):
+        of = "" if training_dtype == "auto" else f", dtype={training_dtype!r}"
         print(
-            f"\n{'':34}ms{'':24}MLP over\n{np.dtype(dtype).name:18}   h epochs    MLP compiled"
-            "   numpy  compiled numpy  products"
+            f"\n{'':34}ms{'':24}MLP over\n{x_dtype + of:26}h epochs    MLP compiled"
+            "   numpy  compiled numpy      peak"
         )
+        peaks = {name: compile_peak(np.dtype(name), folder) for name in ("float32", "float64")}
         ratios = []
         for name, (X_raw, y), hidden_size, n_epochs in cases():
-            X = standardized(X_raw, dtype)
+            X = standardized(X_raw, x_dtype)
             theirs = MLPClassifier(
                 hidden_size,
                 batch_size=min(BATCH_SIZE, len(X)),
@@ -126,18 +144,20 @@ def bench_adam(processes, n_rounds):
                 n_iter_no_change=n_epochs,
                 random_state=0,
             )
-            ours = make_net(hidden_size, n_epochs)
-            t_theirs, t_compiled, t_numpy, t_products = medians_in_turn(
+            ours = make_net(hidden_size, n_epochs).set_params(dtype=training_dtype)
+            is_single = training_dtype == "auto" and len(X) > BATCH_SIZE
+            t_theirs, t_compiled, t_numpy, peak = medians_in_turn(
                 partial(seconds, theirs.fit, X, y),
                 *(partial(process, seconds, ours.fit, X, y) for process in processes),
-                partial(seconds_at, 1, products_alone(X, y, hidden_size, n_epochs)),
+                peaks["float32" if is_single else x_dtype],
                 n_rounds=n_rounds,
             )
             ratios.append((t_theirs / t_compiled, t_theirs / t_numpy))
+            share = count_operations(X, y, hidden_size, n_epochs) / t_compiled / peak
             print(
-                f"{name:18} {hidden_size:3} {n_epochs:6} {1e3 * t_theirs:6.1f} "
+                f"{name:18} {hidden_size:8} {n_epochs:6} {1e3 * t_theirs:6.1f} "
                 f"{1e3 * t_compiled:8.1f} {1e3 * t_numpy:7.1f} {ratios[-1][0]:9.2f} "
-                f"{ratios[-1][1]:5.2f} {t_products / t_compiled:9.2f}",
+                f"{ratios[-1][1]:5.2f} {share:9.2f}",
                 flush=True,
             )
         for kernels, column in zip(KERNELS, zip(*ratios, strict=True), strict=True):
@@ -245,6 +265,19 @@ def bench_descent(processes, n_rounds):
     )
 
 
+def bench_wide(processes, n_rounds):
+    X = np.random.RandomState(0).standard_normal((50, 20_000))
+    y = np.arange(50) % 2
+    net = TwoLayerNetClassifier(random_state=0)
+    mlp, *ours = medians_in_turn(
+        partial(seconds, MLPClassifier(random_state=0).fit, X, y),
+        *(partial(process, seconds, net.fit, X, y) for process in processes),
+        n_rounds=n_rounds,
+    )
+    cells = (f"{kernels} {took:.2f} s" for kernels, took in zip(KERNELS, ours, strict=True))
+    print(f"50 x 20,000, defaults: MLPClassifier {mlp:.2f} s; {', '.join(cells)}")
+
+
 def median_seconds(call, *args):
     return median(seconds(call, *args) for _ in range(201))
 
@@ -293,9 +326,11 @@ if __name__ == "__main__":
     n_rounds = parser.parse_args().rounds
     print(f"{versions()}; medians of {n_rounds}")
     processes = list(map(KernelProcess, KERNELS))
-    bench_adam(processes, n_rounds)
+    with TemporaryDirectory() as folder:
+        bench_adam(processes, n_rounds, folder)
     bench_layers(processes, n_rounds)
     bench_threads(processes, n_rounds)
     bench_descent(processes, n_rounds)
+    bench_wide(processes, n_rounds)
     bench_one_row(processes, n_rounds)
     bench_import(n_rounds)

@@ -16,6 +16,8 @@ from joblib import cpu_count
 from joblib.externals.loky import get_reusable_executor
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_toynn._nets.kernels.dispatch import instruction_set
+
 KERNELS = ("compiled", "numpy")
 
 warnings.simplefilter("ignore", ConvergenceWarning)  # here, as the processes import this, too
@@ -66,5 +68,5 @@ def medians_in_turn(*calls, n_rounds):
 def versions():
     return (
         f"{cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}, "
-        f"SciPy {scipy.__version__}, scikit-learn {sklearn.__version__}"
+        f"SciPy {scipy.__version__}, scikit-learn {sklearn.__version__}, {instruction_set}"
     )
