@@ -76,3 +76,8 @@ def test_imports_go_along_the_arrows():
             assert allowed.intersection(enclosing(target)), f"{name} -> {target}"
     assert set(ARROWS) == units
     TopologicalSorter(modules).prepare()  # raises on a cycle
+
+
+def test_no_two_modules_share_a_file_name():
+    names = [path.name for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
+    assert len(names) == len(set(names))

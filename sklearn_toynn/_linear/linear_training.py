@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from weakref import WeakMethod
 
 import numpy as np
@@ -13,13 +14,14 @@ from .._training.monitor import Monitor
 from .._training.results import TrainingResult
 from .._training.schedules import SCHEDULES
 from .._training.stopping import StoppingPolicy, describe_large_loss
+from .._training.training import run_to_result
 from .certificate import bound_gap
+from .descent_starts import begin_descent, begin_newton
 from .hessian_models import MAX_MODEL_ENTRIES
 from .line_search import ROUNDING
 from .linear_objective import LinearObjective
 from .row_space import RowSpace
 from .rows import DENSE_CHUNK_ELEMENTS
-from .starts import begin_descent, begin_newton
 
 #: The number of steps before the variables are first changed; it doubles with each change.
 STEPS_BEFORE_NEW_VARIABLES = 100
@@ -289,16 +291,6 @@ class LinearTraining:
 def train_linear(samples, validation, options, start, observer=None):
     """Train the linear model to its end; the arguments are those of `LinearTraining`.
 
-    Return the `LinearResult`, and the KeyboardInterrupt that ended the training, for the caller to
-    raise, or None. On Ctrl-C the result has the weights so far.
+    Return the `LinearResult`, and a KeyboardInterrupt or None, as in `run_to_result`.
     """
-    interrupt = None
-    # overflow is how divergence shows; the monitor looks for it
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        training = LinearTraining(samples, validation, options, start, observer)
-        try:
-            training.run()
-        except KeyboardInterrupt as error:
-            interrupt = error
-            training.end("interrupted")
-        return training.result(), interrupt
+    return run_to_result(partial(LinearTraining, samples, validation, options, start, observer))

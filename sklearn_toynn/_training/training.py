@@ -116,24 +116,32 @@ class NetTraining:
         )
 
 
-def train_net(start, options, samples, validation, observer=None, stop=None, reason=None):
-    """Train a net as in `NetTraining`, unless a `reason` to end before the first step is given.
+def run_to_result(make_training, reason=None):
+    """Make a training and run it, unless a `reason` to end before the first step is given.
 
-    Return the `NetResult`, and the KeyboardInterrupt that ended the training, for the caller to
-    raise, or None. On Ctrl-C the result has the weights so far.
+    Return its result, and the KeyboardInterrupt that arrived until then, for the caller to raise,
+    or None. On Ctrl-C the result has the weights so far.
     """
     interrupt = None
     # the monitor checks for overflow, which shows divergence
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        training = NetTraining(start, options, samples, validation, observer, stop)
-        if reason is not None:
-            training.end(reason)
+        training = make_training()
+        training.end(reason)
         try:
             training.run()
         except KeyboardInterrupt as error:
             interrupt = error
             training.end("interrupted")
-        return training.result(), interrupt
+        try:
+            return training.result(), interrupt
+        except KeyboardInterrupt as error:
+            return training.result(), error
+
+
+def train_net(start, options, samples, validation, observer=None, stop=None, reason=None):
+    """Train a net as in `NetTraining`; see `run_to_result`."""
+    make_training = partial(NetTraining, start, options, samples, validation, observer, stop)
+    return run_to_result(make_training, reason)
 
 
 @single_threaded_blas
@@ -186,7 +194,8 @@ def train_nets(starts, options, samples, validation, callbacks=None, max_threads
     reason = "callback" if interrupt is None else "interrupted"
     for net, start in enumerate(starts):
         if results[net] is None and start.is_fitted:
-            results[net], _ = train(start, reason=reason)
+            results[net], error = train(start, reason=reason)
+            interrupt = interrupt or error
     return results, interrupt
 
 

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from helpers import (
     STALLS,
+    Recorder,
     assert_same_bits,
     ends_early,
     ensemble,
     every_case,
     is_finite,
+    needs_callbacks,
     parameters,
     plain_objective,
     split,
@@ -264,6 +266,28 @@ def test_ctrl_c_at_any_moment_leaves_a_fitted_estimator(model_class, solver):
         assert is_finite(model)
         assert len(model.loss_curve_) == len(model.validation_loss_curve_) == model.n_iter_
         assert model.predict(X).shape == y.shape
+
+
+@ends_early
+@every_case
+def test_ctrl_c_after_the_last_iteration_leaves_a_fitted_estimator(model_class, solver):
+    model = model_class(solver=solver, random_state=0)
+    expected = clone(model).fit(X, y)
+    with interruption(1, (Monitor, "summarize")):
+        model.fit(X, y)
+    assert_same_bits(model, expected)
+    assert model.stop_reason_ == expected.stop_reason_
+
+
+@ends_early
+@needs_callbacks
+def test_ctrl_c_after_a_callback_has_stopped_several_nets_is_raised():
+    model = ensemble(n_nets=2, warm_start=True).fit(X, y)
+    model.set_callbacks(Recorder(stop_at=1))
+    # two calls for each of two iterations, one at the end, and one for the net that has not begun
+    with interruption(6, (Monitor, "summarize")):
+        model.fit(X, y)
+    assert model.stop_reason_.tolist() == ["callback"] * 2
 
 
 @pytest.mark.parametrize("number", [1, 2])
