@@ -77,6 +77,7 @@ class Descent:
     ):
         self.objective, self.theta, self._approximation = objective, theta, approximation
         self.newton_step, self._is_newton = newton_step, is_newton
+        self._needs_model = False  # whether conjugate gradients took too many steps
         self.lower_bound, self.has_converged = -math.inf, False
         self._tol, self._gradient_tol, self._rough_gap = tol, gradient_tol, rough_gap
         self._n_idle_steps, self._best_loss, self._best_decrement = 0, math.inf, math.inf
@@ -123,11 +124,12 @@ class Descent:
             self.has_converged = True
             return
         near = MAX_DECREMENT_TO_PROVE * self._gap_to_reach
-        while self._decrement > near:
+        while self._decrement > near or self._needs_model:
             kind = self._approximation.choose_renewal(self._decrement, self._gap_to_reach)
             if kind is None:
                 break
             self._approximation.renew(self.theta, kind)
+            self._needs_model = False
             self._set_quasi_newton_direction()
         if self._decrement <= near or self._is_newton:
             self._find_newton_direction()
@@ -169,6 +171,7 @@ class Descent:
             if is_near and (objective.reg == 0 or not may_end):
                 break
             ahead = steepest + square / square_before * ahead
+        self._needs_model = not (is_near or self.has_converged)
         self._set_direction(step)
         if objective.reg == 0 and is_near and -self._slope <= gap_to_reach:
             self.has_converged = objective.largest_change(step) <= 1

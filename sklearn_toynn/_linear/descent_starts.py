@@ -6,7 +6,7 @@ import numpy as np
 
 from .descent import Descent
 from .hessian_approximation import HessianApproximation
-from .hessian_models import Diagonal, choose_hessian_models
+from .hessian_models import choose_hessian_models, choose_preconditioners
 
 #: With many rows, training starts from the minimum on every fourth row.
 WARM_START_STRIDE = 4
@@ -59,10 +59,8 @@ def begin_newton(objective, theta, tol, gradient_tol, step=None):
 
     `step` is about the first step, if that is known.
     """
-    _, kinds, _ = choose_hessian_models(objective, "auto")
-    approximation = HessianApproximation(
-        objective, (Diagonal, *kinds), Diagonal, keeps_pairs=False
-    )
+    kinds = choose_preconditioners(objective)
+    approximation = HessianApproximation(objective, kinds, kinds[0], keeps_pairs=False)
     return Descent(
         objective,
         theta,

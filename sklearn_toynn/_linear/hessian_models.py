@@ -180,6 +180,23 @@ class FullHessian(HessianModel):
         return (grams + order**3 / 4 + 8e5) / objective.work
 
 
+def _model_entries(objective):
+    """Return the most entries of a model of the objective's Hessian."""
+    n_entries = 0 if objective.is_sparse else objective.n_rows * objective.shape[1]
+    return max(MAX_MODEL_ENTRIES, n_entries)
+
+
+def choose_preconditioners(objective):
+    """Return the models that fit as preconditioners, the cheapest first."""
+    n_classes, size = objective.shape
+    n_entries = {
+        Diagonal: 0,
+        ClassFactors: n_classes * size**2,
+        FullHessian: ((n_classes - 1) * size) ** 2,
+    }
+    return tuple(kind for kind, n in n_entries.items() if n <= _model_entries(objective))
+
+
 def choose_hessian_models(objective, solver):
     """Choose the models by the size of X, its sparsity and the number of classes.
 
@@ -217,7 +234,7 @@ def choose_hessian_models(objective, solver):
                 "solver='lbfgs' or 'auto'."
             )
         return UniformFactor, (FullHessian,), True
-    room = max(MAX_MODEL_ENTRIES, 0 if objective.is_sparse else objective.n_rows * size)
+    room = _model_entries(objective)
     best = ClassFactors if n_classes * size**2 <= room else Diagonal
     if solver == "auto" and order**2 <= room:
         cost = FullHessian.cost(objective)

@@ -52,6 +52,7 @@ def derivative_change(changes, probabilities, weights):
     changes *= weights
 
 
-cross_entropy = numpy_cross_entropy
 if dispatch.selected == "compiled":
-    from .._nets.kernels._compiled import cross_entropy  # noqa: F401
+    from .._nets.kernels._compiled import cross_entropy
+else:
+    cross_entropy = numpy_cross_entropy

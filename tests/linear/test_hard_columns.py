@@ -85,6 +85,17 @@ def make_raw_columns(n_samples, n_features):
     return X, y
 
 
+@both_dtypes
+@pytest.mark.parametrize("n_classes", [6, 10])
+def test_digits_in_units_over_many_decades(n_classes, dtype):
+    # conjugate gradients need a better preconditioner than the diagonal
+    X, y = load_digits(return_X_y=True)
+    used = np.flatnonzero(y < n_classes)[:800]
+    X, y = (X[used] * np.logspace(-7, 7, 64)).astype(dtype), y[used]
+    model = SoftmaxClassifier(max_iter=300).fit(X, y)  # a warning is an error
+    assert model.gap_ <= model.tol
+
+
 class TestMoreColumnsThanRows:
     @pytest.mark.parametrize("kind", ["unit in float32", "unit in float64", "offset", "spectra"])
     def test_all_rows_are_told_apart(self, kind, solver):
