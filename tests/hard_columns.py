@@ -142,26 +142,10 @@ def constants(rng, n, d, _):
     return np.tile(rng.choice([0.0, 0.1, 1.0, -1e6, 1e8, 3e-12], d), (n, 1))
 
 
-KINDS = {
-    kind.__name__: kind
-    for kind in [
-        normal,
-        correlated,
-        spreads,
-        other_unit,
-        offsets,
-        spectra,
-        duplicates,
-        components,
-        heavy,
-        lone_entries,
-        outlier,
-        one_hot,
-        counts,
-        pixels,
-        constants,
-    ]
-}
+KINDS = {kind.__name__: kind for kind in [
+    normal, correlated, spreads, other_unit, offsets, spectra, duplicates, components, heavy,
+    lone_entries, outlier, one_hot, counts, pixels, constants,
+]}  # fmt: skip
 
 
 def draw_size(rng):
@@ -169,7 +153,8 @@ def draw_size(rng):
 
     Some have fewer rows than columns, and some so many that they are taken in chunks.
     """
-    n_classes = rng.choice([2, 3, 4, rng.randint(5, 11), rng.randint(11, 51)], p=SHARES)
+    sizes = [2, 3, 4, rng.randint(5, 11), rng.randint(11, 51)]
+    n_classes = rng.choice(sizes, p=[0.35, 0.27, 0.15, 0.15, 0.08])
     most_columns = 60 if n_classes <= 4 else 25 if n_classes <= 10 else 8
     n_columns = int(decades(rng, 0.2, np.log10(most_columns + 1)))
     n_rows = int(decades(rng, np.log10(max(20, 3 * n_classes)), np.log10(400)))
@@ -182,10 +167,6 @@ def draw_size(rng):
             n_rows = int(decades(rng, 2.7, 3.8))
             n_columns = rng.randint(1, 7)
     return n_rows, n_columns, int(n_classes)
-
-
-#: Of 2, 3, 4, 5 to 10, and 11 to 50 classes.
-SHARES = [0.35, 0.27, 0.15, 0.15, 0.08]
 
 
 def draw_labels(rng, X, n_classes):
@@ -251,14 +232,6 @@ def scatter(rng, X):
     return kind((values[order], columns[order], starts), shape=X.shape)
 
 
-def draw_container(rng, X):
-    """Return X dense in C or Fortran order, or CSR, plain or scattered."""
-    kind = rng.choice(["C", "F", "CSR", "scattered CSR"], p=[0.4, 0.2, 0.15, 0.25])
-    if kind in ("C", "F"):
-        return np.asarray(X, order=kind), kind
-    return (sp.csr_array(X) if kind == "CSR" else scatter(rng, X)), kind
-
-
 def draw_problem(seed):
     """Draw a `Problem`: one to three blocks of columns, labels, weights, dtype and container."""
     rng = np.random.RandomState(seed)
@@ -274,7 +247,10 @@ def draw_problem(seed):
     )[:, rng.permutation(n_columns)]
     y, manner = draw_labels(rng, X, n_classes)
     weights, weighting = draw_weights(rng, y)
-    X, container = draw_container(rng, X.astype(dtype))
+    container = rng.choice(["C", "F", "CSR", "scattered CSR"], p=[0.4, 0.2, 0.15, 0.25])
+    X = X.astype(dtype, order="F" if container == "F" else "C")
+    if container.endswith("CSR"):
+        X = sp.csr_array(X) if container == "CSR" else scatter(rng, X)
     reg = decades(rng, -8, 0)
     size = f"{n_rows} x {n_columns} x {n_classes}"
     parts = ["+".join(kinds), dtype.name, container, size, f"reg={reg:.1e}", manner, weighting]

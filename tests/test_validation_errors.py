@@ -61,25 +61,15 @@ def test_nan_and_infinity_are_refused_everywhere(value, name):
     assert_every_entry_point_raises(with_entry(X, (5, 3), value), f"Input {{}} contains {name}")
 
 
-def test_rows_of_another_width_are_refused():
-    model = SoftmaxClassifier(solver="sgd", random_state=0).fit(X, y)
-    for method in ("partial_fit", *PREDICTIONS):
-        with pytest.raises(ValueError, match=r"X has 12 features.* 13 features"):
-            getattr(model, method)(X[:, 1:], *([y] if method == "partial_fit" else []))
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda X, y: (X, y[1:]), "inconsistent numbers of samples"),
         (lambda X, y: (X[:, :0], y), r"Found array with 0 feature\(s\)"),
         (lambda X, y: (np.full(X.shape, "word"), y), "could not convert string to float"),
-        (lambda X, _: (X, None), "requires y to be passed, but the target y is None"),
         (lambda X, _: (X, X[:, :2]), "y should be a 1d array, got an array of shape"),
         (lambda X, y: (X, with_entry(y.astype(float), 3, np.nan)), "Input y contains NaN"),
-        (lambda X, y: (X, np.where(y, "a", None)), "one type, got NoneType, str"),
         (lambda X, y: (X, np.where(y, 1, None)), "one type, got NoneType, int"),
-        (lambda X, y: (X, np.zeros(len(y), int)), r"y must .* one class.*\[0\]"),
         (lambda X, y: (X, np.full(len(y), "only")), r"y must .* one class.*\['only'\]"),
         (lambda X, y: (X[:1], y[:1]), r"y must .* one class.*\[0\]|1 sample"),
     ],
@@ -102,24 +92,17 @@ def as_elements(array):
 
 TIMES = {
     "array": lambda times: times,
-    "big-endian": lambda times: times.astype(times.dtype.newbyteorder(">")),
     "list": lambda times: [list(row) for row in times],
     "objects": as_elements,
-    "Python's objects": lambda times: times.astype(object),
     "an object among floats": lambda times: with_entry(
         np.ones(times.shape, object), (3, 5), times[3, 5]
     ),
     "pandas": pd.DataFrame,
-    "a pandas column": lambda times: pd.DataFrame({"a": times[:, 0], "b": 1.0}),
-    "a pandas column of objects": lambda times: pd.DataFrame(
-        {"a": pd.Series(as_elements(times[:, 0]), dtype=object), "b": 1.0}
-    ),
     "pandas categories": lambda times: pd.DataFrame({"a": pd.Categorical(times[:, 0])}),
     "pandas with pyarrow": lambda times: pd.DataFrame(
         {"a": pd.Series(times[:, 0]).astype(pd.ArrowDtype(pa.from_numpy_dtype(times.dtype)))}
     ),
     "polars": pl.DataFrame,
-    "a polars column": lambda times: pl.DataFrame({"a": times[:, 0], "b": np.ones(len(times))}),
     "pyarrow": lambda times: pa.table({"a": times[:, 0], "b": np.ones(len(times))}),
 }
 NO_NUMBERS = r"^{} must hold numbers, got ([dD]ate|[tT]ime|[dD]uration|[<>][mM]8)"
@@ -224,8 +207,6 @@ BAD_WEIGHTS = [
     (with_entry(np.ones(178), 3, np.inf), "Input {name} contains infinity"),
     (np.zeros(178), "{name} must not be zero"),
     (0.0, "{name} must not be zero"),
-    (-1.0, "{name} must not be negative"),
-    (np.nan, "Input {name} contains NaN"),
     (np.ones(177), r"{name} must have shape \(178,\), got \(177,\)"),
     (np.ones((178, 1)), r"{name} must have shape \(178,\), got \(178, 1\)"),
     *(
@@ -291,11 +272,9 @@ def with_words(X):
         (None, y, "y_val was given without X_val"),
         (X, y[1:], r"\[178, 177\]"),
         (X, y + 1, r"y_val must .*\[0, 1, 2\].* got \[3\]"),
-        (X, y.astype(str), r"y_val must .*\['0', '1', '2'\]"),
         (X, y + 0.5, r"y_val must .*\[0\.5, 1\.5, 2\.5\]"),
         (X, X[:, :2], "y_val"),
         (X, np.where(y == 0, None, y), "y_val"),
-        (X, [None] * len(y), "y_val"),
         (X, y + 1j, "y_val"),
         (X, y.astype("datetime64[s]"), "y_val"),
         (X, [[1], [1, 2]], "y_val"),
@@ -305,7 +284,6 @@ def with_words(X):
         (X[:, 1:], y, r"X_val has 12 features.* 13 features.*transform_input"),
         (X[:, :0], y, "X_val"),
         (X[0], y, "X_val"),
-        (X[None], y, "X_val"),
         (X + 1j, y, "X_val"),
         ("word", y, "X_val"),
         ([[1], [2, 3]], y, "X_val"),
@@ -318,19 +296,14 @@ def test_an_invalid_validation_set_is_named(X_val, y_val, message):
     with pytest.raises(ValueError, match=message):
         model.fit(X, y, X_val=X_val, y_val=y_val)
     assert not hasattr(model, "classes_")
+    with pytest.raises(ValueError, match="sample_weight_val was given"):
+        model.fit(X, y, sample_weight_val=np.ones(len(y)))
 
 
-@pytest.mark.parametrize(
-    "bad", [y, y + 1j, y.astype("datetime64[s]"), np.where(y == 0, None, y), [None] * len(y)]
-)
+@pytest.mark.parametrize("bad", [y, y.astype("datetime64[s]"), np.where(y == 0, None, y)])
 def test_validation_labels_must_be_strings_if_the_classes_are(bad):
     with pytest.raises(ValueError, match="y_val"):
         SoftmaxClassifier().fit(X, y.astype(str), X_val=X, y_val=bad)
-
-
-def test_weights_of_a_validation_set_need_its_rows():
-    with pytest.raises(ValueError, match="sample_weight_val was given"):
-        SoftmaxClassifier().fit(X, y, sample_weight_val=np.ones(len(y)))
 
 
 def test_early_stopping_needs_two_rows_of_a_class():
@@ -372,22 +345,13 @@ def test_what_init_returns_is_checked(value):
         SoftmaxClassifier(init=lambda *_: value).fit(X, y)
 
 
-def test_a_hessian_that_is_too_large_names_the_dimension_of_the_rows():
-    wide = np.random.RandomState(0).standard_normal((300, 400))
-    with pytest.raises(ValueError, match=r"rows that span 299 dimensions"):
-        SoftmaxClassifier(solver="newton").fit(wide, np.arange(300) % 75)
-
-
 # ---- labels of several types
 
 
 MIXED = {
-    "int first": np.array([1, "a", "b"] * 20, object),
-    "string first": np.array(["a", "b", 1] * 20, object),
     "None": np.array(["a", "b", None] * 20, object),
     "bool and int": np.array([True, 2, 3] * 20, object),
     "three types": np.array(["a", 1, 2.0] * 20, object),
-    "Series": pd.Series(["a", "b", 1] * 20),
     "Categorical": pd.Categorical(["a", "b", 1] * 20),
 }
 EVERY_MODEL = [

@@ -50,16 +50,6 @@ def test_models_that_are_the_hessian(case, kind, entries, monkeypatch):
     assert_allclose(np.tensordot(case.hessian(theta), step, 2), g, atol=1e-6 * abs(g).max())
 
 
-def test_two_classes():
-    rng = np.random.RandomState(0)
-    X, y = rng.standard_normal((50, 3)), np.arange(50) % 2
-    objective = LinearObjective(X, y, np.full(50, 1 / 50), 0.1, 2)
-    theta, g = (v * np.array([[1.0], [-1.0]]) for v in rng.standard_normal((2, 4)))
-    step = FullHessian(objective, theta).solve(g)
-    change = [objective.value_and_gradient(theta + t * step)[1] for t in (1e-6, -1e-6)]
-    assert_allclose((change[0] - change[1]) / 2e-6, g, rtol=1e-6)
-
-
 @pytest.mark.parametrize("kind", [UniformFactor, ClassFactors, FullHessian])
 def test_a_sum_is_what_is_returned(case, kind, monkeypatch):
     # BLAS may return a copy
