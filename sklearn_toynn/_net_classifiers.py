@@ -140,8 +140,8 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         -------
         values : list of ndarray of shape (n_samples, n_units)
             The values f(W a + b) of each hidden layer, where a is the output of the previous layer
-            or X. The dtype is that of the parameters. With ``n_nets > 1``, each array has a leading
-            axis for the nets.
+            or X. The dtype is that of the parameters. With ``n_nets > 1``, each array has a
+            leading axis for the nets.
         """
         check_is_fitted(self)
         X = validate_rows(self, X)
