@@ -44,7 +44,7 @@ nets = {
 fig, ax = plt.subplots(layout="constrained")
 for name, net in nets.items():
     LossCurveDisplay.from_estimator(net, name=f"{name}, {net.loss_:.4f}", ax=ax)
-_ = ax.set_title("Adam on the digits; the objective at the end stands beside each name")
+_ = ax.set_title("Adam on the digits; the legend shows the final objective")
 
 # %%
 # "auto", the default, is "cosine" where the number of epochs is meant to be run through.
