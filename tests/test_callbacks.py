@@ -11,16 +11,13 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_wine
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import SoftmaxClassifier, SoftmaxClassifierCV, TwoLayerNetClassifier
 from sklearn_toynn._training.training import NetTraining
-from sklearn_toynn.model_selection import FusedGridSearchCV
 
 if HAS_CALLBACKS:
-    from sklearn.callback import ProgressBar, ScoringMonitor
+    from sklearn.callback import ScoringMonitor
 wine, wine_labels = load_wine(return_X_y=True)
 X, y = StandardScaler().fit_transform(wine), load_wine().target_names[wine_labels]
 
@@ -45,14 +42,6 @@ def assert_same_model(one, other):
         else:
             assert_array_equal(value, others[name])
     assert_array_equal(one.predict_proba(X), other.predict_proba(X))
-
-
-@ends_early
-def test_estimators_work_on_every_version():
-    for model_class in (SoftmaxClassifier, TwoLayerNetClassifier):
-        assert hasattr(model_class, "set_callbacks") == HAS_CALLBACKS
-        model = make_model(model_class, "adam").fit(X, y)
-        assert pickle.loads(pickle.dumps(model)).score(X, y) == model.score(X, y)
 
 
 @needs_callbacks
@@ -200,31 +189,21 @@ class TestFittedEstimator:
         assert_same_model(clone(plain).set_callbacks(Vandal()).fit(X, y), plain)
 
     @ends_early
-    @pytest.mark.parametrize(("takes", "n_made"), [(True, 12), (False, 0)])
-    def test_it_is_made_for_callbacks_that_take_it(self, monkeypatch, takes, n_made):
+    def test_it_is_not_made_for_callbacks_that_do_not_take_it(self, monkeypatch):
         made, result = [], NetTraining.result
 
         class Blind(Recorder):
             def on_fit_task_begin(self, estimator, context):
-                pass
+                """Do nothing."""
 
             def on_fit_task_end(self, estimator, context):
                 self.calls.append("end")
 
-        class Seeing(Blind):
-            def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-                self.calls.append("end")
-
-        def spy(training):
-            made.append(1)
-            return result(training)
-
-        monkeypatch.setattr(NetTraining, "result", spy)
-        recorder = Seeing() if takes else Blind()
-        model = make_model(TwoLayerNetClassifier, "adam", max_iter=12).set_callbacks(recorder)
-        model.fit(X, y)
-        assert recorder.calls.count("end") == 13
-        assert len(made) == n_made + 1  # and that of the fit itself
+        monkeypatch.setattr(NetTraining, "result", lambda self: made.append(1) or result(self))
+        recorder = Blind()
+        make_model(TwoLayerNetClassifier, "adam").set_callbacks(recorder).fit(X, y)
+        assert recorder.calls.count("end") == 9
+        assert len(made) == 1  # that of the fit itself
 
     @ends_early
     def test_it_goes_on_under_warm_start_as_the_model_would(self):
@@ -232,12 +211,7 @@ class TestFittedEstimator:
         params = {"schedule": "constant", "warm_start": True}
         model = make_model(TwoLayerNetClassifier, "adam", **params)
         model.set_callbacks(recorder).fit(X, y)
-        seen = recorder.models[3].set_callbacks()
-        half = make_model(TwoLayerNetClassifier, "adam", **params | {"max_iter": 4}).fit(X, y)
-        half.fit(X, y)
-        seen.set_params(max_iter=4).fit(X, y)
-        for layer, other in zip(seen.coefs_, half.coefs_, strict=True):
-            assert_array_equal(layer, other)
+        seen = recorder.models[3].set_callbacks().set_params(max_iter=4).fit(X, y)
         for layer, other in zip(seen.coefs_, model.coefs_, strict=True):
             assert_array_equal(layer, other)
 
@@ -305,60 +279,13 @@ class TestStopping:
 
 
 @needs_callbacks
-class TestProgressBar:
-    @pytest.fixture(autouse=True)
-    def need_rich(self, monkeypatch):
-        pytest.importorskip("rich")
-        monkeypatch.setenv("COLUMNS", "200")
-
-    @pytest.fixture
-    def bar(self):
-        return ProgressBar(max_propagation_depth=None)
-
-    @pytest.mark.parametrize("n_jobs", [1, 2])
-    @ends_early
-    def test_searches(self, bar, capsys, n_jobs):
-        net = make_pipeline(StandardScaler(), make_model(TwoLayerNetClassifier, "adam"))
-        grid = {
-            "twolayernetclassifier__reg": [1e-3, 1e-2],
-            "twolayernetclassifier__hidden_size": [2, 3],
-        }
-        search = FusedGridSearchCV(net, grid, cv=2, n_jobs=n_jobs).set_callbacks(bar)
-        for _ in range(5):  # scikit-learn may close a bar before its last events
-            search.fit(X, y)
-            lines = capsys.readouterr().out.splitlines()
-            nets = [line for line in lines if "TwoLayerNetClassifier - fit" in line]
-            if all("100%" in line for line in nets):
-                break
-        assert len(nets) == 2 * 4 + 1
-        assert all("100%" in line for line in nets)
-        assert "refit-with-best-params" in "".join(lines)
-        plain = GridSearchCV(net, grid, cv=2).fit(X, y)
-        for name in ("mean_test_score", "std_test_score"):
-            assert_array_equal(search.cv_results_[name], plain.cv_results_[name])
-
-
-@needs_callbacks
-class TestScoringMonitor:
-    @ends_early
-    def test_a_score_per_epoch(self):
-        monitor = ScoringMonitor(scoring="accuracy")
-        model = TwoLayerNetClassifier(8, max_iter=20, random_state=0)
-        model.set_callbacks(monitor).fit(X, y)
-        rows = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"]
-        assert [row["task_id"] for row in rows] == list(range(20))
-        assert rows[-1]["accuracy"] == model.score(X, y)
-        assert rows[-1]["accuracy"] > rows[0]["accuracy"]
-
-    @ends_early
-    def test_names_and_weights(self):
-        pd = pytest.importorskip("pandas")
-        frame = load_wine(as_frame=True)
-        weights = np.linspace(1, 2, len(frame.target))
-        monitor = ScoringMonitor(scoring="neg_log_loss")
-        model = SoftmaxClassifier(reg=0, solver="lbfgs", max_iter=5)
-        model.set_callbacks(monitor).fit(frame.data, frame.target, weights)
-        assert isinstance(frame.data, pd.DataFrame)
-        scores = [r["neg_log_loss"] for r in monitor.get_logs().data if r["task_name"] != "fit"]
-        # at reg=0 the objective is the log loss; the curve is that before each iteration
-        np.testing.assert_allclose(-np.array(scores[:-1]), model.loss_curve_[1:], rtol=1e-9)
+@ends_early
+def test_the_scores_of_a_scoring_monitor_are_the_loss_curve():
+    frame = load_wine(as_frame=True)
+    weights = np.linspace(1, 2, len(frame.target))
+    monitor = ScoringMonitor(scoring="neg_log_loss")
+    model = SoftmaxClassifier(reg=0, solver="lbfgs", max_iter=5)
+    model.set_callbacks(monitor).fit(frame.data, frame.target, weights)
+    scores = [r["neg_log_loss"] for r in monitor.get_logs().data if r["task_name"] != "fit"]
+    # at reg=0 the objective is the log loss; the curve is that before each iteration
+    np.testing.assert_allclose(-np.array(scores[:-1]), model.loss_curve_[1:], rtol=1e-9)

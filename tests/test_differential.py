@@ -1,9 +1,5 @@
-"""The linear solvers end at the proven minimum or warn, on random problems with hard columns.
+"""The linear solvers end at the proven minimum or warn, on random problems with hard columns."""
 
-``python tests/test_differential.py --n 3000`` checks more problems.
-"""
-
-import argparse
 import warnings
 from dataclasses import dataclass
 from functools import cache
@@ -150,19 +146,3 @@ class TestReference:
             value += problem.reg / 2 * np.sum(coef**2)
             above = excess(problem, minimum, coef, np.zeros(len(coef)))
             assert_allclose(above, value - minimum.value, rtol=1e-8)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--n", type=int, default=3000, help="the number of problems")
-    parser.add_argument("--start", type=int, default=0, help="the first seed")
-    arguments = parser.parse_args()
-    n_warnings = dict.fromkeys(SOLVERS, 0)
-    for seed in range(arguments.start, arguments.start + arguments.n):
-        for solver in SOLVERS:
-            for fault in find_faults(seed, solver):
-                print(fault, flush=True)  # noqa: T201
-            n_warnings[solver] += bool(fit(seed, solver).warning)
-        for cached in (draw, solve, fit):
-            cached.cache_clear()
-    print(f"warnings: {n_warnings}")  # noqa: T201

@@ -1,6 +1,7 @@
 """Every value of the fused searches but the times equals that of scikit-learn's, bit for bit."""
 
 import re
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -18,8 +19,6 @@ from fused_searches import (
     scores_by_name,
     y,
 )
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 from joblib import parallel_backend
 from numpy.testing import assert_array_equal
 from scipy.sparse import csc_matrix
@@ -63,14 +62,11 @@ def widest(results):
 @pytest.mark.parametrize(
     "args",
     [
-        {},
-        {"scoring": "accuracy"},
         {"scoring": "neg_log_loss", "refit": widest},
         {"scoring": make_scorer(f1_score, average="macro"), "refit": False},
         {"scoring": one_score},
         {"scoring": scores_by_name, "refit": "loss"},
         {"scoring": ("accuracy", "roc_auc_ovr"), "refit": False},
-        {"scoring": {"a": "accuracy", "l": "neg_log_loss"}, "refit": widest},
         {"scoring": make_scorer(accuracy_score, normalize=False), "return_train_score": True},
         {"scoring": make_scorer(accuracy_score, greater_is_better=False)},
         {"scoring": ["accuracy", "neg_log_loss"], "refit": "accuracy", "return_train_score": True},
@@ -99,12 +95,8 @@ def test_splits_as_in_grid_search(cv):
 
 
 GRIDS = [
-    {"hidden_size": [1, 3], "reg": REGS},
     {"hidden_size": np.arange(1, 3), "reg": np.logspace(-3, 0, 2)},
-    {"learning_rate": [1e-3, "auto"]},
-    {"momentum": [0, 0.9], "solver": ["sgd"]},
-    {"activation": ["relu", "tanh", "logistic"]},
-    {"init": ["auto", "he", 0.1, lambda rng, m, n: rng.uniform(size=(m, n))]},
+    {"init": ["auto", 0.1, lambda rng, m, n: rng.uniform(size=(m, n))]},
     {"solver": net_solvers(), "class_weight": [None, "balanced", {0: 1, 1: 2, 2: 0.5}]},
     {"batch_size": [7, "auto"], "max_iter": [1, 5]},
     {"random_state": [0, 1, np.random.RandomState(3)]},
@@ -115,12 +107,8 @@ GRIDS = [
 ]
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_every_parameter_of_a_net(dtype):
-    compare(net(), GRIDS, X.astype(dtype), cv=2)
-
-
-def test_every_parameter_of_a_net_in_a_pipeline():
+def test_parameters_of_a_net():
+    compare(net(), GRIDS, X.astype(np.float32), cv=2)
     compare(pipeline(), [on_net(grid) for grid in GRIDS], cv=2)
 
 
@@ -173,36 +161,13 @@ class ConstantNet(TwoLayerNetClassifier):
         return np.zeros(len(X), int)
 
 
-class WeighingNet(TwoLayerNetClassifier):
-    def fit(self, X, y):
-        return super().fit(X, y, sample_weight=1 + (y == 0))
-
-
-class LogNet(TwoLayerNetClassifier):
-    def set_params(self, **params):
-        if "reg" in params:
-            params["reg"] = params["reg"] / 10
-        return super().set_params(**params)
-
-
-class RoundNet(TwoLayerNetClassifier):
-    def get_params(self, deep=True):
-        return super().get_params(deep) | {"max_iter": 3}
-
-
-class StrictNet(TwoLayerNetClassifier):
-    def score(self, X, y, sample_weight=None):
-        return super().score(X, y, sample_weight) / 2
-
-
 class ConstantPipeline(Pipeline):
     def predict(self, X):
         return np.zeros(len(X), int)
 
 
 def test_subclasses_run_their_own_methods():
-    for net_class in (ConstantNet, WeighingNet, LogNet, RoundNet, StrictNet):
-        compare(net_class(4, max_iter=4, random_state=0), {"reg": REGS})
+    compare(ConstantNet(4, max_iter=4, random_state=0), {"reg": REGS})
     compare(ConstantPipeline(pipeline().steps), {"net__reg": REGS}, scoring="accuracy")
 
 
@@ -218,12 +183,10 @@ def test_other_estimators():
 @pytest.mark.parametrize(
     "labels",
     [
-        np.array(["a", "b", "c"])[y],
         np.array(["a", "b", "c"], dtype=object)[y],
         y.astype(float),
         y == 0,
         y.tolist(),
-        pd.Series(y),
         pd.Series(np.array(["a", "b", "c"])[y], dtype="category"),
     ],
     ids=lambda labels: f"{type(labels).__name__} {getattr(labels, 'dtype', '')}",
@@ -232,12 +195,12 @@ def test_labels(labels):
     compare(pipeline(), {"net__reg": REGS}, y=labels)
 
 
-def test_containers():
-    frame = pd.DataFrame(X, columns=list("abcd"))
-    search = compare(pipeline(), {"net__reg": REGS}, frame)
-    assert search.feature_names_in_.tolist() == list("abcd")
-    for rows in (frame, X.tolist(), np.asfortranarray(X), csc_matrix(X)):
-        compare(net(), {"reg": REGS}, rows)
+@pytest.mark.parametrize(
+    "container",
+    [partial(pd.DataFrame, columns=list("abcd")), np.ndarray.tolist, csc_matrix],
+)
+def test_containers(container):
+    compare(net(), {"reg": REGS}, container(X))
 
 
 @pytest.mark.parametrize(("backend", "n_jobs"), [("loky", 2), ("threading", 3)])
@@ -252,65 +215,13 @@ def test_jobs_of_a_backend(backend, n_jobs):
         compare(net(), {"reg": REGS, "solver": ["adam", "lbfgs"]}, cv=2, scoring=one_score)
 
 
-def test_jobs_without_a_backend():
-    compare(pipeline(), {"net": [net(), GaussianNB()]}, n_jobs=2)
-
-
-@settings(
-    max_examples=8,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=[HealthCheck.too_slow],
-)
-@given(data=st.data())
-def test_any_grid(data):
-    draw = data.draw
-    n_samples, n_features = draw(st.integers(30, 60)), draw(st.integers(1, 6))
-    rng = np.random.RandomState(draw(st.integers(0, 1000)))
-    n_classes = draw(st.integers(2, 4))
-    X = rng.standard_normal((n_samples, n_features)).astype(draw(st.sampled_from(["f4", "f8"])))
-    y = np.arange(n_samples) % n_classes
-    choices = {
-        "hidden_size": st.integers(1, 9),
-        "reg": st.floats(0, 2),
-        "learning_rate": st.floats(1e-4, 0.5),
-        "momentum": st.floats(0, 0.99),
-        "solver": st.sampled_from(["gd", "sgd", "adam"]),
-        "activation": st.sampled_from(["relu", "tanh", "gelu"]),
-        "batch_size": st.integers(1, 40),
-        "max_iter": st.integers(1, 6),
-        "early_stopping": st.booleans(),
-        "class_weight": st.sampled_from([None, "balanced"]),
-        "random_state": st.integers(0, 2),
-    }
-    names = draw(st.lists(st.sampled_from(sorted(choices)), min_size=1, max_size=3, unique=True))
-    grid = {
-        f"net__{name}": draw(st.lists(choices[name], min_size=1, max_size=3)) for name in names
-    }
-    args = draw(
-        st.sampled_from(
-            [{}, {"scoring": "neg_log_loss"}, {"return_train_score": True}, {"error_score": 0}]
-        )
-    )
-    fit_params = draw(
-        st.sampled_from([{}, {"net__sample_weight": rng.uniform(0.1, 1, n_samples)}])
-    )
-    model = pipeline(net(validation_fraction=0.3))
-    compare(model, grid, X, y, fit_params=fit_params, cv=draw(st.integers(2, 3)), **args)
-
-
 def test_randomized_search():
-    spaces = [
-        {"net__reg": loguniform(1e-5, 1), "net__hidden_size": randint(2, 4)},
-        {"net__reg": REGS, "net__hidden_size": [2, 3]},
+    space = {"net__reg": loguniform(1e-5, 1), "net__hidden_size": randint(2, 4)}
+    searches = [
+        search_class(pipeline(), space, n_iter=5, cv=2, random_state=0).fit(X, y)
+        for search_class in (FusedRandomizedSearchCV, RandomizedSearchCV)
     ]
-    for space in spaces:
-        searches = [
-            search_class(pipeline(), space, n_iter=5, cv=2, random_state=0).fit(X, y)
-            for search_class in (FusedRandomizedSearchCV, RandomizedSearchCV)
-        ]
-        assert_same(*searches)
+    assert_same(*searches)
     assert FusedGridSearchCV.__init__ is GridSearchCV.__init__
     assert FusedRandomizedSearchCV.__init__ is RandomizedSearchCV.__init__
 
@@ -336,30 +247,24 @@ class Miscounting(KFold):
 @pytest.mark.parametrize(
     "args",
     [
-        {"param_grid": []},
         {"param_grid": {"nonsense": [1]}},
         {"scoring": ["accuracy", "f1"]},
-        {"refit": 3.5},
         {"error_score": "nonsense"},
         {"cv": []},
-        {"cv": lambda: iter([])},
-        {"param_grid": [], "cv": []},
         {"cv": Miscounting(3)},
-        {"cv": 1},
         {"cv": 100},
-        {"cv": "nonsense"},
+        {"param_grid": {"reg": [-1, -2]}},
+        {"param_grid": {"reg": [0.1, -1]}, "error_score": "raise"},
     ],
     ids=describe,
 )
-def test_messages_on_wrong_arguments(args):
+def test_errors_are_those_of_grid_search(args):
     messages = []
     for search_class in (FusedGridSearchCV, GridSearchCV):
-        own = {"param_grid": {"reg": REGS}} | args
-        if isinstance(own.get("cv"), type(compare)):
-            own["cv"] = own["cv"]()
         with pytest.raises(ValueError) as caught:  # noqa: PT011
-            search_class(net(), **own).fit(X, y)
+            search_class(net(), **({"param_grid": {"reg": REGS}} | args)).fit(X, y)
         message = str(caught.value).replace(search_class.__name__, "search")
+        message = re.sub(r"line \d+", "", message)
         messages.append(message.replace("get_n_splits returned", "get_n_splits return"))
     assert messages[0] == messages[1]
 
@@ -387,7 +292,6 @@ def printed_lines(capsys, search_class, model, grid, **args):
     [
         {},
         {"return_train_score": True},
-        {"scoring": ["accuracy", "neg_log_loss"]},
         {"scoring": ["accuracy", "neg_log_loss"], "return_train_score": True},
     ],
     ids=describe,

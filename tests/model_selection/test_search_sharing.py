@@ -30,7 +30,6 @@ from scipy.sparse import csr_array, issparse
 from sklearn import config_context, get_config
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.feature_selection import SelectKBest, mutual_info_classif
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline
@@ -40,10 +39,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier, _validation
 from sklearn_toynn._base import NetClassifier
 from sklearn_toynn._blas import single_threaded_blas
-from sklearn_toynn.model_selection import (
-    FusedGridSearchCV,
-    _search,
-)
+from sklearn_toynn.model_selection import FusedGridSearchCV, _search
 
 # for fits whose end at `max_iter` is beside the point
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -103,7 +99,6 @@ def noisy(X):
 
 
 GLOBAL_DRAWS = {
-    "net": (net(random_state=None), {"reg": REGS, "hidden_size": [3, 4]}),
     "net, some seeded": (net(), {"random_state": [0, None, 1], "reg": REGS}),
     "softmax": (
         SoftmaxClassifier(random_state=None, max_iter=4, early_stopping=True),
@@ -116,10 +111,6 @@ GLOBAL_DRAWS = {
     "some steps": (
         Pipeline([("step", StandardScaler()), ("net", net())]),
         {"step": [StandardScaler(), TruncatedSVD(2, n_iter=1)], "net__random_state": [None, 0]},
-    ),
-    "without a parameter": (
-        Pipeline([("select", SelectKBest(mutual_info_classif, k=2)), ("net", net())]),
-        {"net__reg": REGS},
     ),
     "transform": (
         Pipeline([("noise", FunctionTransformer(noisy)), ("net", net())]),
@@ -201,49 +192,23 @@ def test_rows_are_checked_once_per_fold(monkeypatch, container, scoring):
 
 
 class NamedPipeline(Pipeline):
-    """A pipeline with its own constructor, and a method that scikit-learn's does not have."""
+    """A pipeline with its own constructor."""
 
     def __init__(self, steps, *, title="", transform_input=None, memory=None, verbose=False):
         super().__init__(steps, transform_input=transform_input, memory=memory, verbose=verbose)
         self.title = title
 
-    def describe(self):
-        return f"{self.title}: {self[-1]}"
 
-
-@pytest.fixture(params=[None, ("X_val",)], ids=["None", "X_val"])
-def transform_input(request, monkeypatch):
-    """Set the default of scikit-learn before 1.10, and from then on."""
-    monkeypatch.setitem(Pipeline.__init__.__kwdefaults__, "transform_input", request.param)
+@pytest.mark.parametrize("default", [None, ("X_val",)])
+def test_either_default_of_transform_input_shares(monkeypatch, calls, default):
+    """scikit-learn has another default from 1.10 on."""
+    monkeypatch.setitem(Pipeline.__init__.__kwdefaults__, "transform_input", default)
     monkeypatch.setitem(Pipeline._parameter_constraints, "transform_input", [list, tuple, None])
-    original = Pipeline.fit
-
-    def fit(self, X, y=None, **params):
-        """Fit as scikit-learn 1.10, which accepts its default without metadata routing."""
-        is_default = self.transform_input == request.param
-        if is_default and not get_config()["enable_metadata_routing"]:
-            self.transform_input = None
-        try:
-            return original(self, X, y, **params)
-        finally:
-            self.transform_input = request.param if is_default else self.transform_input
-
-    monkeypatch.setattr(Pipeline, "fit", fit)
-    return request.param
-
-
-@pytest.mark.parametrize("is_routed", [False, True])
-def test_either_default_of_transform_input(calls, transform_input, is_routed):
     model = Pipeline([("scaler", CountingScaler()), ("net", net())])
-    assert model.transform_input == transform_input
-    fit_params = {"net__sample_weight": WEIGHTS}
-    with config_context(enable_metadata_routing=is_routed):
-        if is_routed:
-            model[-1].set_fit_request(X_val=True, y_val=True)
-            fit_params = {"X_val": X[:9], "y_val": y[:9]}
-        compare(model, {"net__reg": REGS}, fit_params=fit_params, refit=False)
-    # `GridSearchCV` fits each step 9 times, and shared steps are fitted once for each split
-    assert calls.count(("fit", 60)) == (18 if is_routed else 12)
+    assert model.transform_input == default
+    search = FusedGridSearchCV(model, {"net__reg": REGS}, cv=3, refit=False)
+    search.fit(X, y, net__sample_weight=WEIGHTS)
+    assert calls.count(("fit", 60)) == 3
 
 
 def test_subclasses_with_stock_methods_share(calls):
@@ -389,24 +354,17 @@ def test_interrupt_ends_fits_in_threads(monkeypatch):
 def test_memory_of_a_pipeline_is_used(calls, tmp_path):
     model = Pipeline([("scaler", CountingScaler()), ("net", net())], memory=str(tmp_path))
     grid = {"net__reg": REGS, "scaler__with_mean": [True, False]}
-    for search_class, n_fits in (
-        (FusedGridSearchCV, 6),
-        (FusedGridSearchCV, 0),
-        (GridSearchCV, 0),
-    ):
+    for n_fits in (6, 0):
         calls.clear()
-        search = search_class(model, grid, cv=3, refit=False).fit(X, y)
+        search = FusedGridSearchCV(model, grid, cv=3, refit=False).fit(X, y)
         assert sum(name == "fit" for name, _ in calls) == n_fits
-    compare(Pipeline(model.steps), grid, refit=False)
     plain = GridSearchCV(Pipeline(model.steps), grid, cv=3, refit=False).fit(X, y)
     assert_same_results(search.cv_results_, plain.cv_results_)
 
 
-@pytest.mark.parametrize("in_grid", [False, True])
-def test_verbose_pipelines_print_each_step(capsys, in_grid):
-    grid = {"net__reg": REGS} | ({"verbose": [True]} if in_grid else {})
-    printed = []
+def test_verbose_pipelines_print_each_step(capsys):
+    grid, printed = {"net__reg": REGS, "verbose": [True]}, []
     for search_class in (FusedGridSearchCV, GridSearchCV):
-        search_class(pipeline(verbose=not in_grid), grid, cv=2, refit=False).fit(X, y)
+        search_class(pipeline(), grid, cv=2, refit=False).fit(X, y)
         printed.append(re.sub(r"\.+|, total.*", "", capsys.readouterr().out))
     assert printed[0] == printed[1] != ""
