@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -16,15 +14,10 @@ from sklearn.ensemble import (
 )
 from sklearn.feature_selection import SelectFromModel
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import (
-    StratifiedKFold,
-    cross_val_score,
-    cross_validate,
-    train_test_split,
-)
+from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 
@@ -71,27 +64,6 @@ def test_cross_validated_scores_are_close_to_logistic_regression(name, model, ga
     assert score >= expected + gain
 
 
-@both_models
-def test_a_column_transformer_passes_a_mixed_frame(model):
-    X, y = load_iris(return_X_y=True, as_frame=True)
-    length = X.pop("petal length (cm)")
-    X["petal"] = np.where(length < 2.5, "short", np.where(length < 4.9, "medium", "long"))
-    columns = ColumnTransformer(
-        [
-            ("number", StandardScaler(), X.columns[:-1].tolist()),
-            ("word", OneHotEncoder(sparse_output=False), ["petal"]),
-        ]
-    ).set_output(transform="pandas")
-    names = load_iris().target_names[y]
-    pipeline, reference = (
-        make_pipeline(columns, clone(m)).fit(X, names) for m in (model, LOGISTIC)
-    )
-    assert list(pipeline[-1].feature_names_in_) == list(columns.get_feature_names_out())
-    assert pipeline[-1].n_features_in_ == 6
-    assert set(pipeline.predict(X)) == {"setosa", "versicolor", "virginica"}
-    assert pipeline.score(X, names) >= reference.score(X, names) - 0.02
-
-
 @pytest.mark.filterwarnings("ignore:The fitted model is worse")
 @pytest.mark.parametrize("name", ["wine", "breast cancer"])
 @pytest.mark.parametrize(
@@ -114,19 +86,6 @@ def test_ensembles_score_like_those_of_logistic_regression(model, wrap, name):
     assert_allclose(ours.predict_proba(X_test).sum(axis=1), 1)
 
 
-@pytest.mark.filterwarnings("ignore:The fitted model is worse")
-@both_models
-def test_boosting_moves_the_weights_to_misclassified_rows(model):
-    X, _, y, _ = scaled_split("breast cancer")
-    boost = AdaBoostClassifier(clone(model).set_params(reg=0.3), n_estimators=2, random_state=0)
-    first, second = boost.fit(X, y).estimators_
-    is_wrong = first.predict(X) != y
-    assert 0 < is_wrong.sum() < 0.5 * len(y)
-    own = np.arange(len(y)), y
-    gain = second.predict_proba(X)[own] - first.predict_proba(X)[own]
-    assert gain[is_wrong].mean() > 0
-
-
 @pytest.mark.parametrize("name", ["wine", "breast cancer"])
 def test_select_from_model_selects_the_features_that_logistic_regression_selects(name):
     X, _, y, _ = scaled_split(name)
@@ -139,31 +98,3 @@ def test_select_from_model_selects_the_features_that_logistic_regression_selects
     assert_array_equal(ours, theirs)
     assert ours.any()
     assert not ours[-4:].any()
-
-
-@both_models
-def test_routed_sample_weight_reaches_fit_and_score(model):
-    X, y = load_wine(return_X_y=True)
-    weights = np.random.RandomState(0).uniform(0, 3, size=len(y))
-    folds = StratifiedKFold(3)
-    with config_context(enable_metadata_routing=True):
-        requesting = clone(model).set_fit_request(sample_weight=True)
-        requesting.set_score_request(sample_weight=True)
-        scaler = StandardScaler().set_fit_request(sample_weight=False)
-        result = cross_validate(
-            make_pipeline(scaler, requesting),
-            X,
-            y,
-            cv=folds,
-            params={"sample_weight": weights},
-            return_estimator=True,
-        )
-    for (train, test), score, pipeline in zip(
-        folds.split(X, y), result["test_score"], result["estimator"], strict=True
-    ):
-        Z = pipeline[0].transform(X)
-        by_hand = clone(model).fit(Z[train], y[train], sample_weight=weights[train])
-        assert_array_equal(pipeline.predict_proba(X), by_hand.predict_proba(Z))
-        assert score == by_hand.score(Z[test], y[test], sample_weight=weights[test])
-        plain = clone(model).fit(Z[train], y[train])
-        assert abs(by_hand.predict_proba(Z) - plain.predict_proba(Z)).max() > 1e-3

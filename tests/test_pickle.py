@@ -1,8 +1,8 @@
 """Pickles hold plain data and public names and say which version saved them."""
 
 import pickle
-import pickletools
 from copy import deepcopy
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -23,6 +23,7 @@ from sklearn_toynn import (
 )
 
 pytestmark = ends_early
+modules = set()
 QUICK = {"max_iter": 5, "random_state": 0}
 MODELS = [
     SoftmaxClassifier(),
@@ -36,25 +37,20 @@ CV_MODELS = [
 ]
 
 
-def modules_named(pickled):
-    """Return the modules that loading a pickle imports."""
-    strings, modules = [], set()
-    for opcode, argument, _ in pickletools.genops(pickled):
-        if opcode.name == "GLOBAL":
-            modules.add(argument.split(" ")[0])
-        elif opcode.name == "STACK_GLOBAL":
-            modules.add(strings[-2])
-        elif isinstance(argument, str):
-            strings.append(argument)
-    return modules
+class Loader(pickle.Unpickler):
+    """Notes the modules that loading a pickle imports."""
+
+    def find_class(self, module, name):
+        modules.add(module)
+        return super().find_class(module, name)
 
 
 @pytest.mark.parametrize("model", [*MODELS, *CV_MODELS], ids=lambda model: type(model).__name__)
 def test_a_loaded_model_is_equal_and_needs_only_the_public_module(model):
     X, y = wine()
-    pickled = pickle.dumps(model.fit(X, y), protocol=2)
-    assert {name for name in modules_named(pickled) if "toynn" in name} == {"sklearn_toynn"}
-    copy = pickle.loads(pickled)
+    modules.clear()
+    copy = Loader(BytesIO(pickle.dumps(model.fit(X, y)))).load()
+    assert {name for name in modules if "toynn" in name} == {"sklearn_toynn"}
     assert vars(copy).keys() == vars(model).keys()
     assert_array_equal(copy.predict_proba(X), model.predict_proba(X))
     assert_array_equal(copy.fit(X, y).predict_proba(X), model.predict_proba(X))

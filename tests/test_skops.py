@@ -3,7 +3,6 @@
 import pytest
 from helpers import ends_early, wine
 from numpy.testing import assert_array_equal
-from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -36,7 +35,6 @@ MODELS = [
         TwoLayerNetClassifier(**QUICK), {"reg": [1e-3, 1e-2]}, n_iter=2, **SEARCH
     ),
 ]
-WARM = [SoftmaxClassifier(), TwoLayerNetClassifier(5, n_nets=2), MultiLayerNetClassifier((5, 4))]
 
 
 def dump_and_load(model):
@@ -56,17 +54,12 @@ def test_a_loaded_model_predicts_the_same(model):
     assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
 
 
-@pytest.mark.parametrize(
-    ("method", "solver"),
-    [*(("fit", s) for s in ("adam", "sgd", "gd", "lbfgs")), ("partial_fit", "adam")],
-)
-@pytest.mark.parametrize("model", WARM, ids=lambda model: type(model).__name__)
-def test_a_loaded_model_continues_to_train_as_the_saved_one(model, method, solver):
+@pytest.mark.parametrize("solver", ["adam", "sgd", "gd", "lbfgs"])
+def test_a_loaded_model_continues_to_train_as_the_saved_one(solver):
     X, y = wine()
     params = {"solver": solver, "warm_start": True, "batch_size": 50, **QUICK}
-    model = clone(model).set_params(**params).fit(100 * X, y)
-    train = getattr(model, method)
-    loaded, untrusted = dump_and_load(train(100 * X, y))
-    assert untrusted == [f"sklearn_toynn.{type(model).__name__}"]
-    continued = getattr(loaded, method)(100 * X, y)
-    assert_array_equal(continued.predict_proba(X), train(100 * X, y).predict_proba(X))
+    model = TwoLayerNetClassifier(5, n_nets=2, **params).fit(100 * X, y)
+    loaded, untrusted = dump_and_load(model)
+    assert untrusted == ["sklearn_toynn.TwoLayerNetClassifier"]
+    continued = loaded.fit(100 * X, y).predict_proba(X)
+    assert_array_equal(continued, model.fit(100 * X, y).predict_proba(X))

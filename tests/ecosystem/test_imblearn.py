@@ -45,7 +45,6 @@ class Doubler(BaseEstimator):
 
 SAMPLERS = {
     "none": "passthrough",
-    "over": over_sampling.RandomOverSampler(random_state=0),
     "RandomState": over_sampling.RandomOverSampler(random_state=np.random.RandomState(1)),
     "under": under_sampling.RandomUnderSampler(random_state=0),
     "global random state": over_sampling.RandomOverSampler(),

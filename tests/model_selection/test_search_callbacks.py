@@ -42,17 +42,18 @@ class Listener:
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
-@pytest.mark.parametrize("on_search", [True, False])
-@pytest.mark.parametrize("in_pipeline", [False, True])
-def test_the_tasks_are_those_of_grid_search(in_pipeline, on_search):
-    name = "twolayernetclassifier__reg" if in_pipeline else "reg"
+@pytest.mark.parametrize("watched", ["search", "net", "candidate"])
+def test_the_tasks_are_those_of_grid_search(watched):
     events = []
     for search_class in (FusedGridSearchCV, GridSearchCV):
         net = clone(NET)
-        estimator = make_pipeline(StandardScaler(), net) if in_pipeline else net
-        search = search_class(estimator, {name: [1e-3, -1.0]}, cv=2, error_score=0.0)
+        pipeline = make_pipeline(StandardScaler(), clone(NET) if watched == "candidate" else net)
+        grid = {"twolayernetclassifier__reg": [1e-3, -1.0]}
+        if watched == "candidate":
+            grid["twolayernetclassifier"] = [net]
+        search = search_class(pipeline, grid, cv=2, error_score=0.0)
         listener = Listener()
-        (search if on_search else net).set_callbacks(listener)
+        (search if watched == "search" else net).set_callbacks(listener)
         search.fit(X, y)
         events.append(listener.events)
     assert events[0] == events[1] != []
