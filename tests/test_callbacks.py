@@ -168,13 +168,6 @@ class TestFittedEstimator:
         assert_same_model(recorder.models[-1], model)
 
     @ends_early
-    def test_it_keeps_nothing_of_an_earlier_fit(self):
-        recorder = Recorder()
-        model = make_model(SoftmaxClassifier, "adam", early_stopping=True).fit(X, y)
-        model.set_params(early_stopping=False).set_callbacks(recorder).fit(X, y)
-        assert not hasattr(recorder.models[0], "best_iter_")
-
-    @ends_early
     def test_changes_of_it_change_nothing(self):
         class Vandal(Recorder):
             def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):

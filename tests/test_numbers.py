@@ -50,16 +50,6 @@ def test_attributes_and_scores_have_the_documented_shapes(model, n_classes):
     assert fitted.predict_proba(X[:1]).shape == (1, n_classes)
 
 
-@every_model
-def test_a_fit_without_validation_removes_the_attributes_of_an_earlier_validation(model):
-    X, y = wine()
-    model = clone(model).fit(X, y, X_val=X, y_val=y)
-    assert len(model.validation_loss_curve_) == model.n_iter_
-    model.fit(X, y)
-    assert not hasattr(model, "validation_loss_curve_")
-    assert not hasattr(model, "best_iter_")
-
-
 @st.composite
 def problems(draw):
     n_classes = draw(st.integers(2, 6))
