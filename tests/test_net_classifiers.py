@@ -42,25 +42,12 @@ WEIGHTS = np.random.RandomState(0).uniform(0, 2, len(y))
 @pytest.mark.parametrize("sizes", [7, (7,), np.array([7])], ids=repr)
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_one_hidden_layer_is_the_two_layer_net(solver, sizes):
-    params = {"solver": solver, "max_iter": 12, "activation": "tanh", "random_state": 0}
-    two = TwoLayerNetClassifier(7, **params).fit(X, y)
-    assert_same_bits(MultiLayerNetClassifier(sizes, **params).fit(X, y), two)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_two_layer_net_has_the_other_parameters_too(dtype):
-    params = {"n_nets": 2, "class_weight": "balanced", "init": "glorot", "reg": 0.01}
-    for early_stopping in (True, False):
-        two, multi = (
-            model_class(9, max_iter=10, random_state=0, early_stopping=early_stopping, **params)
-            for model_class in (TwoLayerNetClassifier, MultiLayerNetClassifier)
-        )
-        for model in (two, multi):
-            model.fit(X.astype(dtype), y, WEIGHTS)
-        assert_same_bits(multi, two)
-    for model in (two, multi):
-        model.set_params(class_weight=None).partial_fit(X[:50].astype(dtype), y[:50])
-    assert_same_bits(multi, two)
+    params = {"activation": "tanh", "n_nets": 2, "init": "glorot", "reg": 0.01, "random_state": 0}
+    two, multi = (
+        model_class(size, solver=solver, max_iter=12, class_weight={0: 2.0}, **params)
+        for model_class, size in ((TwoLayerNetClassifier, 7), (MultiLayerNetClassifier, sizes))
+    )
+    assert_same_bits(multi.fit(X, y, WEIGHTS), two.fit(X, y, WEIGHTS))
 
 
 def uniform(_, fan_in, fan_out):
@@ -160,15 +147,6 @@ def test_log_probabilities_of_scores_beyond_the_exponential(factor, offset):
     assert_array_equal(model.predict(X), expected.argmax(axis=1))
 
 
-def test_extreme_scores_stay_finite():
-    model = ensemble().fit(X, y)
-    for scale in (1e4, 1e100, 1e300):
-        probabilities = model.predict_proba(scale * X)
-        assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-12)
-        if scale < 1e300:
-            assert np.isfinite(model.predict_log_proba(scale * X)).all()
-
-
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_warm_start_goes_on(solver):
     params = {"solver": solver, "schedule": "constant", "tol": 0, "batch_size": 50}
@@ -252,9 +230,3 @@ def test_weights_may_be_set_without_a_fit():
     assert_array_equal(values, [[4.0, 5.0]])
     with pytest.raises(ValueError, match="features"):
         net.hidden_values([[3.0, 4.0, 5.0]])
-
-
-def test_prediction_uses_the_activation_of_the_fit():
-    net = TwoLayerNetClassifier(4, max_iter=5, random_state=0).fit(X, y)
-    before = net.predict_proba(X)
-    assert_array_equal(net.set_params(activation="tanh").predict_proba(X), before)

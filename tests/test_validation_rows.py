@@ -66,12 +66,10 @@ def test_float64_weights_and_validation_rows_do_not_change_the_dtype(model):
 @pytest.mark.parametrize(
     "as_other",
     [
-        lambda X: X.astype(int),
         lambda X: X.astype(np.uint8),
         lambda X: X.astype(np.float16),
         lambda X: X.astype(np.longdouble),
-        lambda X: X.astype(">f8"),
-        lambda X: X.astype(">i4"),
+        lambda X: X.astype(">f4").astype(">f8"),
         lambda X: X.astype(object),
         lambda X: X > 4,
         lambda X: X.tolist(),
@@ -87,12 +85,6 @@ def test_other_numbers_become_float64(as_other):
     assert_close(fitted, SoftmaxClassifier().fit(np.array(given, float), codes))
 
 
-def test_big_endian_float32_is_read_in_its_byte_order():
-    fitted, native = (SoftmaxClassifier().fit(X.astype(dtype), y) for dtype in (">f4", "<f4"))
-    assert fitted.coef_.dtype.isnative
-    assert_close(fitted, native, rtol=1e-2, atol=1e-3)
-
-
 # ---- labels
 
 
@@ -102,15 +94,11 @@ def test_big_endian_float32_is_read_in_its_byte_order():
         (["a", "bb", "ccc"], np.asarray),
         ([-7, 0, 1000], np.asarray),
         ([0.0, 1.0, 2.0], np.asarray),
-        ([0, 1, 2], partial(np.asarray, dtype=np.uint8)),
         (["a", "bb", "ccc"], partial(np.asarray, dtype=object)),
         ([10, 20, 30], list),
-        (["a", "bb", "ccc"], pd.Series),
         (["a", "bb", "ccc"], pd.Categorical),
-        (["a", "bb", "ccc"], lambda y: pd.Series(y, dtype="category")),
         (["a", "bb", "ccc"], lambda y: pd.Series(y, dtype=object, index=range(5, 5 + len(y)))),
         ([3, 5, 9], lambda y: pd.Series(y, dtype="Int64")),
-        ([3, 5, 9], pl.Series),
         (["a", "bb", "ccc"], pl.Series),
         (["a", "bb", "ccc"], lambda y: pl.Series(y, dtype=pl.Categorical)),
     ],
@@ -119,19 +107,13 @@ def test_labels_of_any_kind(labels, as_y):
     given = as_y(np.asarray(labels)[y].tolist())
     model = SoftmaxClassifier(solver="adam", max_iter=5, random_state=0)
     plain = clone(model).fit(X, y, X_val=X, y_val=y)
+    assert clone(model).fit(X, y == 1).predict(X).dtype == bool
     fitted = model.fit(X, given, X_val=X, y_val=given)
     assert list(fitted.classes_) == labels
     assert_same_bits(fitted, plain)
     assert fitted.validation_loss_curve_ == plain.validation_loss_curve_
     assert_array_equal(fitted.predict(X), np.asarray(labels)[plain.predict(X)])
     assert fitted.score(X, given) == plain.score(X, y)
-
-
-def test_boolean_labels():
-    fitted = SoftmaxClassifier().fit(X, y == 1)
-    assert_array_equal(fitted.classes_, [False, True])
-    assert fitted.classes_.dtype == fitted.predict(X).dtype == bool
-    assert_same_bits(fitted, SoftmaxClassifier().fit(X, (y == 1).astype(int)))
 
 
 # ---- names of columns
@@ -184,7 +166,6 @@ ROWS = {
     "one column less": lambda X: X[:, 1:],
     "one column more": lambda X: np.hstack([X, X[:, :1]]),
     "one row as 1-D": lambda X: X[0],
-    "3-D": lambda X: X[None],
     "no rows": lambda X: X[:0],
     "complex": lambda X: X + 0j,
     "a matrix": lambda X: np.ones(X.shape).view(np.matrix),
@@ -234,11 +215,6 @@ def test_assume_finite_skips_the_check_of_values():
 # ---- layouts in memory
 
 
-def as_memmap(X, path):
-    np.save(path, X)
-    return np.load(path, mmap_mode="r")
-
-
 def as_read_only(X):
     X = X.copy()
     X.setflags(write=False)
@@ -252,16 +228,17 @@ def as_rows_and_columns_apart(X):
 
 
 LAYOUTS = {
+    "read-only": as_read_only,
     "fortran": np.asfortranarray,
     "rows and columns apart": as_rows_and_columns_apart,
     "reversed": lambda X: np.ascontiguousarray(X[::-1, ::-1])[::-1, ::-1],
 }
 
 
-@pytest.mark.parametrize("layout", [*LAYOUTS, "memmap"])
+@pytest.mark.parametrize("as_layout", LAYOUTS.values(), ids=LAYOUTS)
 @every_model
-def test_the_layout_in_memory_changes_nothing(model, layout, tmp_path):
-    given = as_memmap(X, tmp_path / "X.npy") if layout == "memmap" else LAYOUTS[layout](X)
+def test_the_layout_in_memory_changes_nothing(model, as_layout):
+    given = as_layout(X)
     w = as_read_only(np.linspace(0.5, 2, len(y)))
     labels, before = as_read_only(y), given.copy()
 
@@ -273,8 +250,6 @@ def test_the_layout_in_memory_changes_nothing(model, layout, tmp_path):
     assert_close(fitted, plain)
     assert_allclose(fitted.predict_proba(given), plain.predict_proba(X), rtol=1e-6)
     assert_array_equal(given, before)
-    if layout == "memmap":
-        assert_array_equal(np.load(tmp_path / "X.npy"), X)
 
 
 def at_an_odd_address(values):
@@ -312,12 +287,3 @@ def test_arguments_are_not_changed(model):
     for after, before in zip((X_, y_, w_, X_val, y_val, w_val, init_), arguments, strict=True):
         assert_array_equal(after, before)
     assert class_weight == {0: 2.0, 1: 1.0, 2: 0.5}
-
-
-@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
-def test_writing_to_a_result_does_not_change_the_model(method):
-    model = SoftmaxClassifier().fit(X, y)
-    first = getattr(model, method)(X)
-    expected = first.copy()
-    first[...] = 0
-    assert_array_equal(getattr(model, method)(X), expected)
