@@ -153,7 +153,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
           `X`;
         - "float32", "float64": as named.
     shuffle : bool, default=True
-        Whether "sgd" and "adam" shuffle the rows before each epoch.
+        Whether "sgd" and "adam" shuffle the rows before each epoch of several batches.
     random_state : int, RandomState instance or None, default=None
         The seed of the initial weights, the batches and the validation split. Each has its own
         random stream. The same int gives the same bits.

@@ -149,7 +149,7 @@ class FirstOrderSolver(Solver):
             state,
             sizes,
             batch_size,
-            self.bit_generator,
+            self.bit_generator if batch_size < n_samples else None,  # order changes rounding only
             monitor.best,
             policy.tol if policy.watches_gradient else -1.0,
         )
