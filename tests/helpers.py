@@ -266,8 +266,3 @@ def linear_objective(coef, intercept, X, y, reg, w=None):
     scores = np.asarray(X @ coef.T) + intercept
     losses = logsumexp(scores, axis=1) - scores[np.arange(len(y)), y]
     return np.average(losses, weights=w) + reg / 2 * (coef**2).sum()
-
-
-def random_theta(problem, seed=1):
-    theta = np.random.RandomState(seed).standard_normal(problem.shape)
-    return theta - theta.mean(axis=0)

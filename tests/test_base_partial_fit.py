@@ -11,7 +11,6 @@ from helpers import (
     every_case,
     every_class,
     glorot_uniform,
-    plain_objective,
     scaled,
     with_entry,
 )
@@ -66,17 +65,6 @@ def test_a_call_on_all_rows_is_an_epoch_of_fit(model_class, solver):
     assert_same_bits(steps, fitted)
     assert steps.loss_curve_ == fitted.loss_curve_
     assert steps.n_iter_ == 5
-
-
-@ends_early
-@every_class
-def test_calls_after_fit_lower_the_loss_of_new_rows(model_class):
-    model = model_class(solver="sgd", max_iter=2, random_state=0).fit(X[::2], y[::2])
-    loss = plain_objective(model, X[1::2], y[1::2])
-    for _ in range(10):
-        model.partial_fit(X[1::2], y[1::2])
-    assert plain_objective(model, X[1::2], y[1::2]) < loss
-    assert_allclose(model.loss_, plain_objective(model, X[1::2], y[1::2]), rtol=1e-10)
 
 
 def test_rows_are_weighted():

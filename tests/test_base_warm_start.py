@@ -11,7 +11,6 @@ from helpers import (
     every_case,
     every_class,
     first_order,
-    make_model,
     parameters,
     plain_objective,
     plain_scores,
@@ -56,17 +55,6 @@ def test_n_iter_counts_one_call_which_warns_at_max_iter(model_class, solver):
         assert model.n_iter_ == n_iter
         assert model.stop_reason_ == "max_iter"
     assert len(model.loss_curve_) == 5
-
-
-@ends_early
-@every_case
-def test_a_warm_start_begins_where_the_last_fit_ended(model_class, solver):
-    model = make_model(model_class, solver, warm_start=True, max_iter=200)
-    first = model.fit(X, y).loss_
-    n_before = model.n_iter_
-    assert model.fit(X, y).loss_ <= first * (1 + 1e-3)
-    if solver == "gd":
-        assert model.loss_curve_[n_before] == pytest.approx(first, rel=1e-12)
 
 
 @ends_early
@@ -145,14 +133,6 @@ def test_an_activation_takes_effect_at_the_next_warm_fit(solver):
         assert model.loss_curve_[n_before] == pytest.approx(start, rel=1e-9)
     model.set_params(activation="relu")
     assert_allclose(model.decision_function(X), scores_of(model, X, "tanh"), rtol=1e-9)
-
-
-def test_an_activation_takes_effect_at_the_next_partial_fit():
-    model = TwoLayerNetClassifier(5, random_state=0).partial_fit(X, y, classes=[0, 1, 2])
-    model.set_params(activation="tanh")
-    assert_allclose(model.decision_function(X), scores_of(model, X, "relu"), rtol=1e-12)
-    model.partial_fit(X, y)
-    assert_allclose(model.decision_function(X), scores_of(model, X, "tanh"), rtol=1e-12)
 
 
 # ---- weights edited between fits

@@ -72,12 +72,6 @@ def test_placeholders_become_whole_entries_in_their_order():
     )
 
 
-def test_an_unknown_entry_raises():
-    Taker = type("Taker", (), {"__doc__": "Takes one.\n\n{second}\n"})
-    with pytest.raises(KeyError, match="second"):
-        takes_entries(Source)(Taker)
-
-
 def test_no_placeholder_is_left():
     classes = filter(inspect.isclass, map(vars(sklearn_toynn).get, sklearn_toynn.__all__))
     for one in [base for public in classes for base in public.__mro__]:

@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import TwoLayerNetClassifier
-from sklearn_toynn._nets.column_scaling import NetColumnScaling, are_scaled_alike, change_scaling
+from sklearn_toynn._nets.column_scaling import NetColumnScaling, change_scaling
 from sklearn_toynn._nets.kernels.numpy_kernels import NumpyKernels
 from sklearn_toynn._nets.samples import Samples
 
@@ -113,17 +113,6 @@ def test_the_initial_weights_shrink_with_a_steep_penalty():
     ridge = reg / np.array([1.0, 1e-4, 1e4])
     assert_allclose(network.weights[0], before.weights[0] / np.sqrt(1 + 4 * ridge), rtol=1e-12)
     assert_array_equal(network.weights[1], before.weights[1])
-
-
-def test_scalings_are_alike_up_to_rounding():
-    old = NetColumnScaling(np.array([1e6, 0.0]), np.array([1.0, 1e-3]))
-    assert are_scaled_alike(None, None)
-    assert not are_scaled_alike(old, None)
-    assert not are_scaled_alike(None, old)
-    for change, alike in ((1e-15, True), (1e-6, False)):
-        assert are_scaled_alike(old, NetColumnScaling(old.mean * (1 + change), old.scale)) == alike
-        assert are_scaled_alike(old, NetColumnScaling(old.mean, old.scale * (1 + change))) == alike
-    assert not are_scaled_alike(old, NetColumnScaling(old.mean + 1e-9 * old.scale, old.scale))
 
 
 # ---- fitted attributes, in the original columns

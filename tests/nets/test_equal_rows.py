@@ -29,22 +29,6 @@ def test_equal_rows_become_one_with_their_joint_weight(container, dtype, rows):
     assert_array_equal(merged, firsts)
 
 
-@pytest.mark.parametrize("container", [np.array, sparse.csr_array])
-def test_order_and_repetition_of_rows_do_not_matter(container):
-    merged, joint = merge_equal_rows(container(X), codes, weights.copy(), None)
-    order = np.random.RandomState(0).permutation(200)
-    other, others = merge_equal_rows(container(X[order]), codes[order], weights[order], None)
-    assert_array_equal(X[order][other], X[merged])
-    assert_array_equal(codes[order][other], codes[merged])
-    assert_array_equal(others[other], joint[merged])
-    repeated = np.repeat(np.arange(200), weights.astype(int))
-    other, others = merge_equal_rows(
-        container(X[repeated]), codes[repeated], np.ones(len(repeated)), None
-    )
-    assert_array_equal(X[repeated][other], X[merged])
-    assert_array_equal(others[other], joint[merged])
-
-
 @ends_early
 @pytest.mark.parametrize("container", [np.array, sparse.csr_array])
 def test_weighted_and_repeated_rows_give_the_same_bits(container):

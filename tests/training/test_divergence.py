@@ -169,7 +169,8 @@ def test_divergence_after_the_best_epoch_gives_a_warning(model_class, solver):
     with pytest.warns(ConvergenceWarning, match="diverged"):
         model.fit(X, y, X_val=X, y_val=y)
     assert not np.isfinite(model.loss_curve_[-1] + model.validation_loss_curve_[-1])
-    best = np.nanmin(model.validation_loss_curve_)
+    best = model.validation_loss_curve_[model.best_iter_]
+    assert best == np.nanmin(model.validation_loss_curve_)
     assert log_loss(y, model.predict_proba(X)) == pytest.approx(best, rel=1e-9)
 
 

@@ -75,16 +75,3 @@ def test_the_number_of_blas_threads_does_not_change_the_bits(model):
     with threadpool_limits(2):
         assert_same_bits(clone(model).fit(X, y[:900]), one)
         assert_array_equal(one.decision_function(X), scores)
-
-
-@pytest.mark.parametrize("model", BATCH_MODELS.values(), ids=BATCH_MODELS)
-def test_batch_order_is_drawn_from_random_state(model):
-    # with fixed initial weights, only the batches are random
-    X, y = wine()
-    model = clone(model).set_params(init=lambda _, m, k: np.eye(m, k), batch_size=20)
-    first, other = (clone(model).set_params(random_state=i).fit(X, y) for i in range(2))
-    assert first.loss_curve_ != other.loss_curve_
-    still, again = (
-        clone(model).set_params(random_state=i, shuffle=False).fit(X, y) for i in range(2)
-    )
-    assert_same_bits(still, again)

@@ -23,7 +23,7 @@ from sklearn.preprocessing import scale
 from sklearn_toynn import MultiLayerNetClassifier, SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._training.schedules import SCHEDULES
 from sklearn_toynn._training.solvers import SOLVERS
-from sklearn_toynn._training.stopping import STOP_REASONS, describe_large_loss
+from sklearn_toynn._training.stopping import STOP_REASONS, StoppingPolicy, describe_large_loss
 
 X, y = scaled("wine")
 X_iris, y_iris = load_iris(return_X_y=True)
@@ -136,6 +136,37 @@ def test_a_validation_set_stops_the_training(
 
 
 # ---- reasons
+
+
+def test_the_first_of_several_reasons_counts():
+    policy = StoppingPolicy(
+        schedule=SCHEDULES["constant"],
+        tol=0.1,
+        n_iter_no_change=3,
+        max_iter=20,
+        stall_reason="validation",
+        limit_reason="max_iter",
+        watches_gradient=True,
+        max_iter_is_intended=False,
+    )
+    state = {
+        "is_finite": False,
+        "n_stalled": 3,
+        "largest_gradient_entry": 0.1,
+        "callback_asks": True,
+        "n_iter": 20,
+    }
+    # without the first reason, the next one counts
+    for name, value, reason in [
+        ("is_finite", True, "diverged"),
+        ("n_stalled", 2, "validation"),
+        ("largest_gradient_entry", 0.11, "tol"),
+        ("callback_asks", False, "callback"),
+        ("n_iter", 19, "max_iter"),
+    ]:
+        assert policy.find_reason(**state) == reason
+        state[name] = value
+    assert policy.find_reason(**state) is None
 
 
 @ends_early
