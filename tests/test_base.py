@@ -95,6 +95,8 @@ FAILURES = [
     ({"init": raise_in_init}, X[:, 1:], y + 7, {}),
     ({"schedule": raise_late}, X[:, 1:], y + 7, {}),
     ({"warm_start": True}, X[:, 1:], y, {}),
+    ({"warm_start": True}, X, y + 1, {}),
+    ({"warm_start": True}, X[y < 2], y[y < 2], {}),
     ({"warm_start": True, "schedule": raise_late}, X, y, {}),
 ]
 

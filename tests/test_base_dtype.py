@@ -100,15 +100,6 @@ def test_a_warm_start_continues_a_float32_training(scales):
         assert_array_equal(one, other)
 
 
-def test_partial_fit_continues_the_optimizer_state_of_a_float32_training():
-    X, y = wine()
-    net = TwoLayerNetClassifier(5, warm_start=True, **BATCHES).fit(X, y)
-    n_steps = net._training_state["n_steps"][0]
-    net.partial_fit(X, y)
-    assert net._training_state["n_steps"][0] == n_steps + 4
-    assert net._training_state["parameters"].dtype == np.float64
-
-
 def test_edited_weights_are_used_as_they_are():
     X, y = wine()
     X[:, 0] += 1e6  # float32 has no digits beside the mean

@@ -26,16 +26,17 @@ from sklearn_toynn.datasets import make_spiral
 @ends_early
 @every_class
 @first_order
-def test_the_auto_learning_rate_is_the_documented_one(model_class, solver):
+def test_the_auto_learning_rate_and_schedule_are_the_documented_ones(model_class, solver):
     rate = SOLVERS[solver].learning_rate
     text = re.sub(r"\s+", " ", inspect.getdoc(model_class))
     assert f'{rate} for "{solver}"' in text
     X, y = scaled("wine")
-    model = model_class(solver=solver, max_iter=5, init="he", tol=0, random_state=0)
-    explicit = clone(model).set_params(learning_rate=rate)
-    assert_same_bits(clone(model).fit(X, y), explicit.fit(X, y))
-    other = explicit.set_params(learning_rate=0.03).fit(X, y)
-    assert model.fit(X, y).loss_curve_ != other.loss_curve_
+    auto = model_class(solver=solver, max_iter=5, init="he", tol=0, random_state=0).fit(X, y)
+    explicit = clone(auto).set_params(learning_rate=rate)
+    explicit.set_params(schedule="constant" if solver == "gd" else "cosine")
+    assert_same_bits(clone(explicit).fit(X, y), auto)
+    for other in ({"learning_rate": 0.03}, {"schedule": "inverse"}):
+        assert clone(explicit).set_params(**other).fit(X, y).loss_curve_ != auto.loss_curve_
 
 
 @ends_early

@@ -31,23 +31,15 @@ def test_each_use_has_its_own_stream(make):
     draw, end = np.random.RandomState(7).randint, np.iinfo(np.int32).max
     first = draw(end, size=3)
     more = [draw(end, size=2) for _ in range(2)]
-    expected = {
-        "split": [first[2]],
-        "start": [first[0], more[0][0], more[1][0]],
-        "batches": [first[1], more[0][1], more[1][1]],
-    }
-    # in any order of the calls
-    for nets in ([0, 1, 2], [2, 0, 1]):
+    starts, batches = zip(first[:2], *more, strict=True)
+    for nets in ([0, 1, 2], [2, 0, 1]):  # in any order of the calls
         streams = RandomStreams(make(7))
         for net in nets:
-            for name in ("batches", "start"):
-                stream = getattr(streams, name)(net)
-                if name == "batches":
-                    stream = np.random.RandomState(stream)
-                seeded = np.random.RandomState(expected[name][net])
-                assert_array_equal(state_of(stream), state_of(seeded))
-        seeded = np.random.RandomState(expected["split"][0])
-        assert_array_equal(state_of(streams.split()), state_of(seeded))
+            order = np.random.RandomState(streams.batches(net))
+            for stream, seed in [(order, batches[net]), (streams.start(net), starts[net])]:
+                assert_array_equal(state_of(stream), state_of(np.random.RandomState(seed)))
+        expected = np.random.RandomState(first[2])
+        assert_array_equal(state_of(streams.split()), state_of(expected))
 
 
 @pytest.mark.parametrize("model", [BATCH_MODELS["net-adam"], WHOLE_MODELS["net-gd"]])

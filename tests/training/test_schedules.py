@@ -6,11 +6,9 @@ import re
 import numpy as np
 import pytest
 from helpers import (
-    assert_same_bits,
     ends_early,
     every_batch_solver,
     every_class,
-    first_order,
     scaled,
     split,
     wine,
@@ -79,16 +77,6 @@ def test_a_callable_gets_the_progress_as_a_share_of_max_iter(solver, expected):
         random_state=0,
     ).fit(*scaled("wine"))
     assert_allclose(seen, expected, rtol=1e-12)
-
-
-@ends_early
-@every_class
-@first_order
-def test_the_auto_schedule_is_constant_for_gd_and_cosine_for_batches(model_class, solver):
-    X, y = scaled("wine")
-    model = model_class(solver=solver, max_iter=5, tol=0, random_state=0)
-    named = clone(model).set_params(schedule="constant" if solver == "gd" else "cosine")
-    assert_same_bits(clone(model).fit(X, y), named.fit(X, y))
 
 
 @ends_early

@@ -29,7 +29,6 @@ from sklearn.base import clone
 from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits
 
-from sklearn_toynn import TwoLayerNetClassifier
 from sklearn_toynn._nets.kernels.dispatch import KERNELS
 from sklearn_toynn._training import training
 from sklearn_toynn._training.monitor import Monitor
@@ -251,17 +250,6 @@ def test_ctrl_c_after_a_callback_has_stopped_several_nets_is_raised():
     with interruption(6, (Monitor, "summarize")):
         model.fit(X, y)
     assert model.stop_reason_.tolist() == ["callback"] * 2
-
-
-@pytest.mark.parametrize("number", [1, 2])
-@pytest.mark.parametrize("solver", ["sgd", "adam"])
-def test_ctrl_c_in_partial_fit_leaves_finite_weights(solver, number):
-    model = TwoLayerNetClassifier(solver=solver, batch_size=20, random_state=0)
-    model.partial_fit(X, y, classes=[0, 1, 2])
-    with interruption(number, *KERNEL_CALLS):
-        model.partial_fit(X, y)
-    assert is_finite(model)
-    assert is_finite(model.partial_fit(X, y))
 
 
 @ends_early

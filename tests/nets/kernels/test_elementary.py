@@ -5,7 +5,6 @@ from functools import cache
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from scipy import special
 
 _compiled = pytest.importorskip(
     "sklearn_toynn._nets.kernels._compiled", reason="the compiled kernels are not built"
@@ -120,11 +119,6 @@ def test_errors_in_units_in_the_last_place(name, dtype):
     assert_array_equal(actual[~finite], rounded[~finite])
     assert np.max(errors[finite]) < BOUNDS[name]
     assert_array_equal(np.signbit(actual[finite]), np.signbit(rounded[finite]))
-
-
-def test_normal_distribution_function_agrees_with_scipy():
-    x = np.linspace(-2, 9, 1001)
-    np.testing.assert_allclose(apply("ndtr", x), special.ndtr(x), rtol=4e-15)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
