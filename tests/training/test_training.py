@@ -233,7 +233,7 @@ def test_ctrl_c_at_any_moment_leaves_a_fitted_estimator(model_class, solver):
 @ends_early
 @every_case
 def test_ctrl_c_after_the_last_iteration_leaves_a_fitted_estimator(model_class, solver):
-    model = model_class(solver=solver, random_state=0)
+    model = model_class(solver=solver, max_iter=20, random_state=0)
     expected = clone(model).fit(X, y)
     with interruption(1, (Monitor, "summarize")):
         model.fit(X, y)
@@ -287,16 +287,12 @@ def test_ctrl_c_keeps_the_nets_that_have_begun(iteration, n_begun):
 
 @ends_early
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize("n_begun", [0, 1, 2])
-def test_ctrl_c_before_a_net_begins_leaves_it_out(n_begun):
+def test_ctrl_c_before_the_first_net_begins_keeps_the_earlier_fit():
     model = ensemble(n_nets=3).fit(X[::2], y[::2])
-    before, expected = clone(model).fit(X[::2], y[::2]), clone(model).fit(X, y)
-    with interruption(n_begun + 1, (training.NetTraining, "__init__")):
+    before = clone(model).fit(X[::2], y[::2])
+    with interruption(1, (training.NetTraining, "__init__")):
         model.fit(X, y)
-    if n_begun == 0:
-        assert_same_bits(model, before)
-    else:
-        assert_array_equal(model.coefs_[0], expected.coefs_[0][:n_begun])
+    assert_same_bits(model, before)
 
 
 @ends_early

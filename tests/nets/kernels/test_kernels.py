@@ -15,7 +15,6 @@ from kernel_cases import (
     assert_same_bits,
     both_dtypes,
     both_sets,
-    every_kind,
     every_rule,
     make_kernels,
     make_network,
@@ -45,6 +44,14 @@ NETS = [
     ((3, 5, 1, 4, 2), "identity"),
     ((70, 66, 5, 67, 66), "gelu"),
 ]
+CHUNKED = (3, 512, 3)
+CASES = [
+    # with and without a remainder for vectors
+    *((*net, "dense", n_samples) for net in NETS for n_samples in (37, 48)),
+    *((widths, "tanh", kind, 45) for widths in [(3, 4), (300, 5), (300, 20, 3)] for kind in KINDS),
+    # the second chunk is short
+    *((CHUNKED, "tanh", kind, 2 * chunk_length(CHUNKED) - 7) for kind in KINDS),
+]
 
 
 def assert_like_reference(kernels_class, network, samples, batch, factor=1):
@@ -68,38 +75,18 @@ def assert_like_reference(kernels_class, network, samples, batch, factor=1):
         assert_close(scores, reference.scores(theta, slice(None)).T, rtol)
 
 
-@pytest.mark.parametrize(("widths", "activation"), NETS)
+@pytest.mark.parametrize(("widths", "activation", "kind", "n_samples"), CASES)
 @both_dtypes
 @both_sets
-def test_nets_of_any_depth(kernels_class, dtype, widths, activation):
-    for n_samples in (37, 48):  # with and without a remainder for vectors
-        samples = make_samples(widths, n_samples, dtype=dtype)
-        network = make_network(widths, activation, dtype=dtype)
-        assert_like_reference(kernels_class, network, samples, np.arange(3, 30))
-
-
-@pytest.mark.parametrize("widths", [(3, 4), (300, 5), (300, 20, 3)], ids=str)
-@every_kind
-@both_dtypes
-@both_sets
-def test_rows_of_any_kind(kernels_class, dtype, kind, widths):
-    samples = make_samples(widths, 45, kind, dtype=dtype, uses_rows=True)
+def test_nets_and_rows_of_any_kind(kernels_class, dtype, widths, activation, kind, n_samples):
+    samples = make_samples(widths, n_samples, kind, dtype=dtype, uses_rows=n_samples == 45)
     if kind == "scaled csr":
         assert samples.scaled_columns.center is not None
         assert samples.scaled_columns.mean.any()
-    network = make_network(widths, dtype=dtype)
-    assert_like_reference(kernels_class, network, samples, np.array([40, 3, 7, 3, 12]))
-
-
-@every_kind
-@both_dtypes
-@both_sets
-def test_rows_in_several_chunks(kernels_class, dtype, kind):
-    widths = (3, 512, 3)
-    n_samples = 2 * chunk_length(widths) - 7  # the last one is short
-    samples = make_samples(widths, n_samples, kind, dtype=dtype)
-    network = make_network(widths, dtype=dtype)
-    assert_like_reference(kernels_class, network, samples, np.arange(n_samples)[::-1].copy())
+    network = make_network(widths, activation, dtype=dtype)
+    batch = samples.row_numbers()[::-1].copy()
+    batch[1] = batch[0]
+    assert_like_reference(kernels_class, network, samples, batch)
 
 
 @settings(max_examples=60, deadline=None)
