@@ -1,14 +1,13 @@
-"""C of LogisticRegression and alpha of MLPClassifier, expressed as reg."""
+"""C of LogisticRegression, expressed as reg."""
 
 import numpy as np
 import pytest
 from helpers import linear_objective, scaled
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LogisticRegression
-from sklearn.neural_network import MLPClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 
-from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn import SoftmaxClassifier
 
 pytestmark = pytest.mark.usefixtures("one_blas_thread")
 
@@ -40,22 +39,3 @@ def test_reg_is_one_over_c_times_the_sum_of_the_weights(name, C, is_weighted, cl
     assert_allclose(ours.intercept_.sum(), 0, atol=1e-8)
     assert_array_equal(ours.predict(X), theirs.predict(X))
     assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=5e-3)
-
-
-@pytest.mark.parametrize("alpha", [1e-4, 0.1, 10.0])
-@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic"])
-@pytest.mark.filterwarnings("ignore:L-BFGS-B stopped")  # at a kink of ReLU
-def test_mlp_has_our_loss_at_our_weights(activation, alpha):
-    X, y = scaled("wine")
-    reg = alpha / len(y)
-    net = TwoLayerNetClassifier(
-        6, reg=reg, activation=activation, solver="lbfgs", max_iter=3000, random_state=0
-    ).fit(X, y)
-    # Adam on the full batch records the loss before its step
-    mlp = MLPClassifier((6,), activation=activation, alpha=alpha, batch_size=len(y))
-    mlp.partial_fit(X, y, classes=net.classes_)
-    mlp.coefs_ = [W.copy() for W in net.coefs_]
-    mlp.intercepts_ = [b.copy() for b in net.intercepts_]
-    assert_allclose(mlp.predict_proba(X), net.predict_proba(X), rtol=1e-9, atol=1e-12)
-    mlp.partial_fit(X, y)
-    assert_allclose(net.loss_, mlp.loss_curve_[-1], rtol=1e-9)

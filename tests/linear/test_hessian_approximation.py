@@ -29,12 +29,6 @@ class Guess(Model):
     is_guess = True
 
 
-class Dear(Model):
-    """The same at a higher price."""
-
-    price = 20
-
-
 @pytest.mark.parametrize("kind", [Model, Guess])
 def test_direction(kind):
     rng = np.random.RandomState(0)
@@ -69,20 +63,3 @@ def test_renewal_at_every_step():
     approximation.update("theta", np.ones((2, 3)), np.ones((2, 3)))
     assert approximation.is_fresh
     assert approximation.model.args[1] == "theta"
-
-
-@pytest.mark.parametrize(("n_evaluations", "decrement", "expected"), [
-    (4, 0.9, None),  # fewer than five
-    (5, 0.9, Model),
-    (5, 1e-3, None),  # at that rate, less than five more
-    (10, 1e-9, Model),  # put off long enough
-    (19, 0.9, Model),
-    (20, 0.9, Dear),  # as much as was spent
-])  # fmt: skip
-def test_when_a_renewal_is_due(n_evaluations, decrement, expected):
-    approximation = HessianApproximation(None, (Model, Dear), Model())
-    assert approximation.choose_renewal(1.0, 1e-5) is None
-    approximation.update(None, np.ones((2, 3)), np.ones((2, 3)))
-    approximation.count(n_evaluations)
-    for _ in range(2):  # asking changes nothing
-        assert approximation.choose_renewal(decrement, 1e-5) is expected

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import normalize
 from softmax_reference import draw_labels, relative_excess
 
 from sklearn_toynn import SoftmaxClassifier
@@ -23,8 +24,7 @@ def draw_text(n_samples, n_features, n_classes):
     rng = np.random.RandomState(0)
     X = sp.random(n_samples, n_features, 0.05, format="csr", random_state=0)
     X.data = 0.2 + X.data
-    lengths = np.sqrt(np.asarray(X.multiply(X).sum(axis=1)).ravel())
-    X = sp.csr_array(sp.diags(1 / np.maximum(lengths, 1e-9)) @ X)
+    X = sp.csr_array(normalize(X))
     return X, draw_labels(X, n_classes, rng, strength=20.0)
 
 
