@@ -108,7 +108,8 @@ class HessianApproximation:
         n_evaluations = self._n_evaluations - self._n_evaluations_at_renewal
         if n_evaluations < cost:
             return None
-        if n_evaluations >= 2 * cost:
+        # without a descent direction, L-BFGS has lost its precision
+        if n_evaluations >= 2 * cost or min(decrement, self._decrement_at_renewal) <= 0:
             return kind
         fall = math.log(self._decrement_at_renewal / decrement) / n_evaluations
         return None if fall > 0 and math.log(decrement / gap_to_reach) <= fall * cost else kind
