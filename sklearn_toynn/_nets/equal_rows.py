@@ -13,24 +13,20 @@ def merge_equal_rows(X, codes, weights, rows):
     changed in place. The order of the rows, and whether a row is repeated or weighted, then do not
     change a bit of the results. `rows` are the rows in use, None for all.
     """
-    n_rows = len(codes) if rows is None else len(rows)
-    digests = np.empty((n_rows, 2), np.uint64)
-    for place, row in enumerate(range(n_rows) if rows is None else rows):
-        digest = blake2b(_contents(X, row), digest_size=16, salt=codes[row].tobytes())
-        digests[place] = np.frombuffer(digest.digest(), np.uint64)
-    order, is_first = np.lexsort(digests.T), np.zeros(n_rows, bool)  # equal rows in their order
-    is_first[0] = True
-    for part in digests.T:
-        is_first[1:] |= np.diff(part[order]) != 0
-    del digests, part
-    rows = order if rows is None else rows[order]
-    starts = np.flatnonzero(is_first)
-    weights[rows[starts]] = np.add.reduceat(weights[rows], starts)
-    return rows[starts], weights
+    if rows is None:
+        rows = np.arange(len(codes))
+    digests = np.array([_digest(X, codes, row) for row in rows])
+    _, firsts, inverse = np.unique(digests, return_index=True, return_inverse=True)
+    merged = rows[firsts]
+    weights[merged] = np.bincount(inverse, weights[rows])
+    return merged, weights
 
 
-def _contents(X, row):
-    if not sparse.issparse(X):
-        return X[row].tobytes()
-    stored = slice(X.indptr[row], X.indptr[row + 1])
+def _digest(X, codes, row):
+    contents = X[row].tobytes() if not sparse.issparse(X) else _stored_bytes(X, row)
+    return blake2b(contents, digest_size=16, salt=codes[row].tobytes()).digest()
+
+
+def _stored_bytes(X, row):
+    stored = slice(*X.indptr[row : row + 2])
     return X.indices[stored].astype(np.int64).tobytes() + X.data[stored].tobytes()
