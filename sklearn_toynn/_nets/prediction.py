@@ -25,49 +25,6 @@ def softmax(scores):
     scores /= np.add.reduce(scores, axis=0)
 
 
-class ScoreBuffers:
-    """The scores of chunks of `n_rows` rows, in arrays that are reused.
-
-    Allocating memory for each chunk would take longer than the products.
-    """
-
-    def __init__(self, networks, n_rows):
-        shape, dtype = (networks[0].widths[-1], n_rows), networks[0].parameters.dtype
-        self._networks, self._scorers = networks, None
-        self._scores, self._total = np.empty((2, *shape), dtype)
-
-    def scores(self, rows):
-        """Return the scores of rows, (n_classes, n_samples); the next call may overwrite them.
-
-        The scores of several nets are the logarithms of their mean probabilities.
-        """
-        if self._scorers is None:
-            kernels = choose_kernels(self._networks[0], rows)
-            self._scorers = [kernels.make_scorer(network, rows) for network in self._networks]
-        if len(self._scorers) == 1:
-            return self._scorers[0](rows, self._scores)
-        if self._add_probabilities(rows):
-            return np.log(self._total, out=self._total)
-        return log_mean_probabilities(np.stack([scorer(rows) for scorer in self._scorers]))
-
-    def _add_probabilities(self, rows):
-        """Write the mean probabilities; return whether all exponentials were normal numbers."""
-        total = self._total
-        tiny = np.finfo(total.dtype).tiny
-        total[...] = 0
-        for scorer in self._scorers:
-            scores = scorer(rows, self._scores)
-            with np.errstate(over="ignore", under="ignore"):
-                np.exp(scores, out=scores)
-                sums = np.add.reduce(scores, axis=0)
-            if not (scores.min() >= tiny and sums.max() < np.inf):
-                return False
-            np.multiply(scores, np.reciprocal(sums), out=scores)
-            total += scores
-        total /= len(self._networks)
-        return total.min() >= tiny
-
-
 def log_mean_probabilities(scores):
     """Return log (sum_g p_g / n_nets) for scores (n_nets, n_classes, n_samples) of nets g.
 
@@ -103,13 +60,21 @@ def predict_hidden_values(X, network):
 
 
 def chunk_scores(X, networks):
-    """Yield slices of the rows of X, and their scores as of `ScoreBuffers`."""
-    spaces = {}
+    """Yield slices of the rows of X, and their scores, (n_classes, n_samples).
+
+    The scores of several nets are the logarithms of their mean probabilities. The next chunk
+    overwrites the array, as allocating memory for each would take longer than the products.
+    """
+    scores = np.empty((0, 0, 0))
     for part, rows in row_chunks(X, networks[0]):
-        n_rows = rows.shape[0]
-        if n_rows not in spaces:
-            spaces[n_rows] = ScoreBuffers(networks, n_rows)
-        yield part, spaces[n_rows].scores(rows)
+        if rows.shape[0] != scores.shape[2]:
+            shape = len(networks), networks[0].widths[-1], rows.shape[0]
+            scores = np.empty(shape, networks[0].parameters.dtype)
+            kernels = choose_kernels(networks[0], rows)
+            scorers = [kernels.make_scorer(network, rows) for network in networks]
+        for scorer, out in zip(scorers, scores, strict=True):
+            scorer(rows, out)
+        yield part, scores[0] if len(networks) == 1 else log_mean_probabilities(scores)
 
 
 @single_threaded_blas
