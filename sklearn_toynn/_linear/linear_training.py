@@ -256,11 +256,11 @@ class LinearTraining:
 
     def _prove_gap(self, theta, loss, gradient):
         """Return the proven gap, relative to the objective, with what rounding may have taken."""
+        if not self._objective.reg > 0:
+            return math.nan
         rounding, bound = self._objective.rounding(theta, loss), self._lower_bound
         if not loss - bound + rounding <= self._tol * loss:
             bound = max(bound, loss - bound_gap(self._objective, theta, gradient))
-        if bound == -math.inf:
-            return math.nan
         gap = max(loss - max(bound, 0.0), 0.0)  # no objective is negative
         return float((gap + rounding) / loss) if loss > 0 else 0.0
 

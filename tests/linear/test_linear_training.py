@@ -177,6 +177,15 @@ def test_the_gap_of_the_best_weights_on_a_validation_set(solver):
     assert above / (1 + above) <= model.gap_ < np.inf
 
 
+def test_the_gap_is_that_to_zero_where_nothing_else_is_proven(solver):
+    X, y = load("scaled wine")
+    weights = np.array([1e-3, 1, 1e3])[y]
+    model = SoftmaxClassifier(1e-3, solver=solver, max_iter=1)
+    with pytest.warns(ConvergenceWarning, match="at most 1 of the objective"):
+        model.fit(X, y, weights)
+    assert model.gap_ == pytest.approx(1)
+
+
 @pytest.mark.parametrize("solver", ["gd", "sgd", "adam"])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_only_solvers_of_the_minimum_have_a_gap(solver):
