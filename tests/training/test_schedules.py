@@ -17,7 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from sklearn_toynn import SoftmaxClassifier
-from sklearn_toynn._training.schedules import SCHEDULES, make_schedule
+from sklearn_toynn._training.schedules import SCHEDULES
 
 TABLES = {
     "constant": {0: 1, 0.25: 1, 0.5: 1, 1: 1},
@@ -32,22 +32,6 @@ def test_factors_are_those_of_the_table(name):
     factors = SCHEDULES[name].factors(progress, 3)
     assert_allclose(factors, [*TABLES[name].values()], atol=1e-15)
     assert_array_equal(SCHEDULES[name].factors(progress[:, None], 0), factors[:, None])
-
-
-def test_a_plateau_divides_the_factor_by_five():
-    assert {*TABLES, "plateau"} == set(SCHEDULES)
-    factors = SCHEDULES["plateau"].factors(np.zeros((2, 3)), 2)
-    assert_allclose(factors, np.full((2, 3), 0.04), rtol=1e-15)
-
-
-def test_a_callable_gets_plain_floats():
-    seen = []
-    schedule = make_schedule(lambda p: seen.append(p) or 1 - p)
-    progress = np.array([[0, 0.25], [0.5, 0.75]])
-    assert_array_equal(schedule.factors(progress, 0), 1 - progress)
-    assert [type(p) for p in seen] == [float] * 4
-    assert not schedule.ends
-    assert not schedule.watches_loss
 
 
 @every_class
@@ -77,6 +61,7 @@ def test_a_callable_gets_the_progress_as_a_share_of_max_iter(solver, expected):
         random_state=0,
     ).fit(*scaled("wine"))
     assert_allclose(seen, expected, rtol=1e-12)
+    assert {type(progress) for progress in seen} == {float}
 
 
 @ends_early
