@@ -91,6 +91,7 @@ def compare(estimator, grid, X=X, y=y, *, fit_params=None, **args):
     for search_class in (FusedGridSearchCV, GridSearchCV):
         cv = args["cv"]() if isinstance(args["cv"], type(compare)) else args["cv"]
         search = search_class(clone(estimator), grid, **(args | {"cv": cv}))
+        np.random.seed(0)
         searches.append(search.fit(X, y, **(fit_params or {})))
     assert_same(*searches, X=X)
     return searches[0]

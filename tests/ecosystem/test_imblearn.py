@@ -4,10 +4,9 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from fused_searches import REGS, X, assert_same, net, one_score, y
+from fused_searches import REGS, X, compare, net, one_score, y
 from sklearn import config_context
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
 
@@ -57,19 +56,11 @@ def make_pipeline(sampler, *, last=None, is_first=False, **params):
     return imblearn_pipeline.Pipeline(steps, **params)
 
 
-def compare(model, grid, *, fit_params=None, **args):
-    searches = []
-    for search_class in (FusedGridSearchCV, GridSearchCV):
-        np.random.seed(0)
-        search = search_class(model, grid, cv=3, error_score="raise", **args)
-        searches.append(search.fit(X, y, **(fit_params or {})))
-    assert_same(*searches, X=X)
-
-
 @pytest.mark.parametrize(("is_first", "scoring"), [(False, None), (True, one_score)])
 @pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS)
 def test_a_fused_search_equals_grid_search(sampler, is_first, scoring):
-    compare(make_pipeline(sampler, is_first=is_first), GRIDS, scoring=scoring, refit=False)
+    model = make_pipeline(sampler, is_first=is_first)
+    compare(model, GRIDS, X, y, scoring=scoring, refit=False)
 
 
 def test_rows_are_resampled_once_per_fold():
@@ -80,8 +71,9 @@ def test_rows_are_resampled_once_per_fold():
 
 def test_fit_params_reach_the_net():
     weights = np.linspace(1, 2, len(y))
-    compare(make_pipeline("passthrough"), GRIDS[0], fit_params={"net__sample_weight": weights})
+    fit_params = {"net__sample_weight": weights}
+    compare(make_pipeline("passthrough"), GRIDS[0], X, y, fit_params=fit_params)
     with config_context(enable_metadata_routing=True):
         last = net().set_fit_request(X_val=True, y_val=True)
         model = make_pipeline(Doubler(), last=last, is_first=True, transform_input=["X_val"])
-        compare(model, GRIDS[0], fit_params={"X_val": X[:9], "y_val": y[:9]})
+        compare(model, GRIDS[0], X, y, fit_params={"X_val": X[:9], "y_val": y[:9]})

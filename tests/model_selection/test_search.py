@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from fused_searches import (
     REGS,
+    WEIGHTS,
     X,
     assert_same,
     compare,
@@ -244,25 +245,32 @@ class Miscounting(KFold):
 
 
 @pytest.mark.parametrize(
-    "args",
+    ("grid", "args", "fit_params"),
     [
-        {"param_grid": {"nonsense": [1]}},
-        {"scoring": ["accuracy", "f1"]},
-        {"error_score": "nonsense"},
-        {"cv": []},
-        {"cv": Miscounting(3)},
-        {"cv": 100},
-        {"param_grid": {"reg": [-1, -2]}},
-        {"param_grid": {"reg": [0.1, -1]}, "error_score": "raise"},
+        ({"nonsense": [1]}, {}, {}),
+        ({"net__reg": REGS}, {"scoring": ["accuracy", "f1"]}, {}),
+        ({"net__reg": REGS}, {"error_score": "nonsense"}, {}),
+        ({"net__reg": REGS}, {"cv": []}, {}),
+        ({"net__reg": REGS}, {"cv": Miscounting(3)}, {}),
+        ({"net__reg": REGS}, {"cv": 100}, {}),
+        ({"net__reg": [-1, -2]}, {}, {}),
+        ({"net__reg": [0.1, -1]}, {"error_score": "raise"}, {}),
+        # no preprocessing can be shared
+        ({"scaler__with_mean": ["no"], "net__reg": REGS}, {}, {}),
+        ({"memory": [3], "net__reg": REGS}, {}, {}),
+        ({"transform_input": [["X_val"]], "net__reg": REGS}, {}, {}),
+        ({"net__reg": REGS}, {}, {"sample_weight": WEIGHTS}),
+        ({"net__reg": REGS}, {}, {"scaler__nonsense": 1}),
     ],
     ids=describe,
 )
-def test_errors_are_those_of_grid_search(args):
+def test_errors_are_those_of_grid_search(grid, args, fit_params):
     messages = []
     for search_class in (FusedGridSearchCV, GridSearchCV):
         with pytest.raises(ValueError) as caught:  # noqa: PT011
-            search_class(net(), **({"param_grid": {"reg": REGS}} | args)).fit(X, y)
+            search_class(pipeline(), grid, **({"cv": 3} | args)).fit(X, y, **fit_params)
         message = str(caught.value).replace(search_class.__name__, "search")
+        # `fit` is called in two places of scikit-learn, one of them with callbacks
         message = re.sub(r"line \d+", "", message)
         messages.append(message.replace("get_n_splits returned", "get_n_splits return"))
     assert messages[0] == messages[1]
@@ -270,10 +278,9 @@ def test_errors_are_those_of_grid_search(args):
 
 def test_no_trace_in_what_was_passed():
     model, grid = pipeline(), {"scaler": [StandardScaler(), MinMaxScaler()], "net__reg": REGS}
-    FusedGridSearchCV(model, grid, cv=3).fit(X, y)
+    check_is_fitted(FusedGridSearchCV(model, grid, cv=3).fit(X, y).best_estimator_[-1])
     for estimator in (model[0], model[-1], *grid["scaler"]):
         assert not hasattr(estimator, "n_features_in_")
-    check_is_fitted(FusedGridSearchCV(model, grid, cv=3).fit(X, y).best_estimator_[-1])
 
 
 # --- what is shown -----------------------------------------------------------------------

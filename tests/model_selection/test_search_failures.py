@@ -183,24 +183,3 @@ def test_diverging_candidate_fails_alone_where_warnings_are_errors():
         searches.append(search)
     assert np.isnan(searches[0].cv_results_["mean_test_score"]).sum() == 2
     assert_same(*searches)
-
-
-@pytest.mark.parametrize(
-    ("grid", "fit_params"),
-    [
-        ({"scaler__with_mean": ["no"], "net__reg": REGS}, {}),
-        ({"memory": [3], "net__reg": REGS}, {}),
-        ({"transform_input": [["X_val"]], "net__reg": REGS}, {}),
-        ({"net__reg": REGS}, {"sample_weight": WEIGHTS}),
-        ({"net__reg": REGS}, {"scaler__nonsense": 1}),
-    ],
-    ids=describe,
-)
-def test_messages_where_every_preparation_fails(grid, fit_params):
-    messages = []
-    for search_class in (FusedGridSearchCV, GridSearchCV):
-        with pytest.raises(ValueError, match="fits failed") as caught:
-            search_class(pipeline(), grid, cv=3).fit(X, y, **fit_params)
-        # `fit` is called in two places of scikit-learn, one of them with callbacks
-        messages.append(re.sub(r"line \d+", "", str(caught.value)))
-    assert messages[0] == messages[1]
