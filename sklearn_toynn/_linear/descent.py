@@ -35,21 +35,19 @@ class Descent:
     Parameters
     ----------
     objective : LinearObjective
-        What to minimise.
     theta : ndarray of shape (n_classes, n_features + 1)
-        Where to begin; it sums to zero over the classes.
+        The start; it sums to zero over the classes.
     approximation : HessianApproximation
-        The approximate Hessian.
     tol : float
         The gap to reach, relative to the objective.
     gradient_tol : float, default=0.0
-        The descent ends where the objective and the largest gradient entry are at most this, too.
+        The descent also ends if the objective and the largest gradient entry are at most this.
     rough_gap : float, default=0.0
-        The descent ends where the decrement is at most this, without a proof, too.
+        The descent also ends, without a proof, if the decrement is at most this.
     is_newton : bool, default=False
         Whether every step is Newton's, by conjugate gradients.
     newton_step : ndarray of the shape of theta, default=None
-        About Newton's step at theta, if that is known.
+        About Newton's step at theta. It becomes the step that proved the gap.
 
     Attributes
     ----------
@@ -58,9 +56,6 @@ class Descent:
     lower_bound : float
         A proven lower bound of the objective; -inf without one.
     has_converged : bool
-        Whether the end has come.
-    newton_step : ndarray of the shape of theta or None
-        The step that proved the gap.
     """
 
     def __init__(

@@ -21,11 +21,10 @@ class HessianApproximation:
     Parameters
     ----------
     objective : LinearObjective
-        The objective.
     kinds : tuple of type
         The models to renew it by, the cheapest first.
     model : HessianModel or type
-        The first model, or what it is to be. The descent then builds it where it starts.
+        The first model, or its type if the descent builds it at its start. Later the present one.
     keeps_pairs : bool, default=True
         Whether L-BFGS corrects the model.
     renews_always : bool, default=False
@@ -33,10 +32,8 @@ class HessianApproximation:
 
     Attributes
     ----------
-    model : HessianModel or type
-        The present model, or what the first one is to be.
     is_fresh : bool
-        Whether it is used as it was built, where it was built or first used.
+        Whether no step was taken since the model was built or first used.
     """
 
     def __init__(self, objective, kinds, model, *, keeps_pairs=True, renews_always=False):

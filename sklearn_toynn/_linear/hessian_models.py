@@ -200,25 +200,10 @@ def choose_preconditioners(objective):
 def choose_hessian_models(objective, solver):
     """Choose the models by the size of X, its sparsity and the number of classes.
 
-    Parameters
-    ----------
-    objective : LinearObjective
-        The objective.
-    solver : {"auto", "newton", "lbfgs"}
-        "newton" takes the Hessian, "lbfgs" any other model. With "auto" the Hessian is among them
-        if it is cheap.
+    The solver "newton" takes the Hessian, "lbfgs" any other model, and "auto" both if the Hessian
+    is cheap. Return the model at theta = 0, a tuple of those to renew it by, the cheapest first,
+    and whether to renew it at every step.
 
-    Returns
-    -------
-    first : type
-        The model at theta = 0.
-    renewals : tuple of type
-        The models to renew it by, the cheapest first.
-    renews_always : bool
-        Whether to renew it at every step.
-
-    Notes
-    -----
     docs/benchmarks/README.md has the figures behind the rule. `ClassFactors` needs 3 to 10 times
     fewer evaluations than one matrix for all classes. `Diagonal` takes its place if it has too
     many entries. Sparse rows begin with `Diagonal`: often the end comes before another model would

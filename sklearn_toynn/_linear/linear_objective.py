@@ -26,14 +26,11 @@ class LinearObjective:
     ----------
     X : ndarray or CSR array of shape (n_rows, n_features)
         Only read, chunk by chunk.
-    codes : ndarray of shape (n_rows,)
-        The classes y.
-    weights : ndarray of shape (n_rows,)
-        The w, which sum to 1.
+    codes, weights : ndarray of shape (n_rows,)
+        The classes y, and the w, which sum to 1.
     reg : float
         The penalty on the squared weights of X's own columns.
     n_classes : int
-        K.
     columns : StandardColumns, default=None
         The change of variables; None stands for the one that suits theta = 0.
     square : ndarray of shape (n_features,), default=None
@@ -138,9 +135,8 @@ class LinearObjective:
     def on_every(self, step):
         """Return the same problem on every step-th row, or None if these have no weight."""
         part = slice(None, None, step)
-        weights = self.weights[part]
-        total = weights.sum()
+        total = self.weights[part].sum()
         if not total > 0:
             return None
-        rows = self.rows.X[part], self.codes[part], weights / total
+        rows = self.rows.X[part], self.codes[part], self.weights[part] / total
         return LinearObjective(*rows, self.reg, self.n_classes, self.columns, self.square)

@@ -16,7 +16,7 @@ def multiply_transposed(delta, X, out):
     if isinstance(X, np.ndarray):
         np.matmul(delta, X, out=out)
     else:
-        out[...] = (X.T @ delta.T).T
+        out[...] = delta @ X
 
 
 class CenteredRows:
@@ -27,6 +27,8 @@ class CenteredRows:
     X : CSR array of shape (n_samples + 1, n_features)
         The last row is c.
     """
+
+    __array_ufunc__ = None  # arrays leave their products with these rows to `__rmatmul__`
 
     def __init__(self, X):
         self._X = X
@@ -40,17 +42,5 @@ class CenteredRows:
         product[:-1] += product[-1]
         return product[:-1]
 
-    @property
-    def T(self):  # noqa: N802
-        """The transpose, to multiply arrays (n_samples, fan_out) by."""
-        return TransposedCenteredRows(self._X.T)
-
-
-class TransposedCenteredRows:
-    """The transpose of `CenteredRows`."""
-
-    def __init__(self, X):
-        self._X = X
-
-    def __matmul__(self, delta):
-        return self._X @ np.concatenate([delta, delta.sum(axis=0, keepdims=True)])
+    def __rmatmul__(self, delta):
+        return np.column_stack([delta, delta.sum(axis=1)]) @ self._X

@@ -43,25 +43,16 @@ register_classes_of_0_2()
 
 
 def save_states(ends):
-    """Return what is needed to continue training.
+    """Return what is needed to continue training from a `NetStart` for each net, as a dict.
 
-    Parameters
-    ----------
-    ends : list of NetStart
-        Where the training of each net ended.
-
-    Returns
-    -------
-    saved : dict
-        - "parameters", ndarray of shape (n_nets, n_parameters): the weights of all layers, each
-          (fan_out, fan_in) in C order, then the biases, for columns scaled as below;
-        - "column_mean", "column_scale", ndarray of shape (n_features,) or None: the scaling of
-          the columns of X in training;
-        - "optimizer_state", ndarray of shape (n_moments, n_nets, n_parameters): the velocity of
-          "sgd"; m / (1 - beta1) and v / (1 - beta2) of "adam";
-        - "n_steps", list of int: the number of updates of each net;
-        - "batch_order", list of tuple: for each net, the state of the `RandomState` that orders
-          the rows.
+    - "parameters", ndarray of shape (n_nets, n_parameters): the weights of all layers, each
+      (fan_out, fan_in) in C order, then the biases, for columns scaled as below;
+    - "column_mean", "column_scale", ndarray of shape (n_features,) or None: the scaling of the
+      columns of X in training;
+    - "optimizer_state", ndarray of shape (n_moments, n_nets, n_parameters): the velocity of "sgd";
+      m / (1 - beta1) and v / (1 - beta2) of "adam";
+    - "n_steps", list of int: the number of updates of each net;
+    - "batch_order", list of tuple: for each net, the state of the `RandomState` of its row order.
     """
     columns = ends[0].columns
     return {
@@ -92,21 +83,11 @@ def load_states(saved, widths, activation):
 
 
 def continue_starts(networks, saved, solver, dtype, batches):
-    """Return a `NetStart` for each fitted net.
+    """Return a `NetStart` for each fitted net, for a training in a dtype.
 
-    Parameters
-    ----------
-    networks : list of Network
-        The fitted nets.
-    saved : dict or None
-        What `save_states` returned, with "solver" and "fitted_parameters". The optimizer continues
-        from it unless the solver or the fitted parameters have changed since.
-    solver : str
-        The name of the solver.
-    dtype : dtype
-        The dtype of the training.
-    batches : list of numpy.random.BitGenerator or None
-        For each net, the shuffling of the rows if none is saved.
+    `saved` is what `save_states` returned, with "solver" and "fitted_parameters", or None. The
+    optimizer continues from it unless the solver or the fitted parameters have changed since.
+    `batches` has the bit generator of each net, or None, that shuffles the rows if none is saved.
     """
     network, fitted = networks[0], np.stack([network.parameters for network in networks])
     with np.errstate(over="ignore"):
