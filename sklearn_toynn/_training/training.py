@@ -194,8 +194,8 @@ def train_nets(starts, options, samples, validation, callbacks=None, max_threads
     reason = "callback" if interrupt is None else "interrupted"
     for net, start in enumerate(starts):
         if results[net] is None and start.is_fitted:
-            results[net], error = train(start, reason=reason)
-            interrupt = interrupt or error
+            results[net], late_interrupt = train(start, reason=reason)
+            interrupt = interrupt or late_interrupt
     return results, interrupt
 
 
