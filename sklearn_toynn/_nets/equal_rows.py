@@ -15,11 +15,14 @@ def merge_equal_rows(X, codes, weights, rows):
     """
     if rows is None:
         rows = np.arange(len(codes))
-    digests = np.array([_digest(X, codes, row) for row in rows])
-    _, firsts, inverse = np.unique(digests, return_index=True, return_inverse=True)
-    merged = rows[firsts]
-    weights[merged] = np.bincount(inverse, weights[rows])
-    return merged, weights
+    digests = np.fromiter((_digest(X, codes, row) for row in rows), "S16", len(rows))
+    # np.unique would hold more than 64 bytes a row
+    order = np.argsort(digests, kind="stable")
+    digests, rows = digests[order], rows[order]
+    starts = np.flatnonzero(np.append(True, digests[1:] != digests[:-1]))
+    del digests, order
+    weights[rows[starts]] = np.add.reduceat(weights[rows], starts)
+    return rows[starts], weights
 
 
 def _digest(X, codes, row):

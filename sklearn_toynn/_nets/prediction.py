@@ -25,19 +25,6 @@ def softmax(scores):
     scores /= np.add.reduce(scores, axis=0)
 
 
-def log_mean_probabilities(scores):
-    """Return log (sum_g p_g / n_nets) for scores (n_nets, n_classes, n_samples) of nets g.
-
-    As log sum_g exp(l_g - max_g l_g) + max_g l_g - log n_nets, for the log-probabilities l_g.
-    """
-    for net_scores in scores:
-        log_softmax(net_scores)
-    largest = np.maximum.reduce(scores, axis=0)
-    scores -= largest
-    np.exp(scores, out=scores)
-    return np.log(scores.mean(axis=0)) + largest
-
-
 def row_chunks(X, network):
     """Yield slices of the rows of X, and these rows in the dtype of the parameters."""
     length = chunk_length(network.widths)
@@ -65,16 +52,23 @@ def chunk_scores(X, networks):
     The scores of several nets are the logarithms of their mean probabilities. The next chunk
     overwrites the array, as allocating memory for each would take longer than the products.
     """
-    scores = np.empty((0, 0, 0))
+    scores = total = np.empty((0, 0))
     for part, rows in row_chunks(X, networks[0]):
-        if rows.shape[0] != scores.shape[2]:
-            shape = len(networks), networks[0].widths[-1], rows.shape[0]
-            scores = np.empty(shape, networks[0].parameters.dtype)
+        if rows.shape[0] != scores.shape[1]:
+            shape, dtype = (networks[0].widths[-1], rows.shape[0]), networks[0].parameters.dtype
+            scores, total = np.empty(shape, dtype), np.empty(shape, dtype)
             kernels = choose_kernels(networks[0], rows)
             scorers = [kernels.make_scorer(network, rows) for network in networks]
-        for scorer, out in zip(scorers, scores, strict=True):
-            scorer(rows, out)
-        yield part, scores[0] if len(networks) == 1 else log_mean_probabilities(scores)
+        if len(networks) == 1:
+            yield part, scorers[0](rows, scores)
+            continue
+        total.fill(-np.inf)
+        for scorer in scorers:
+            net_scores = scorer(rows, scores)
+            log_softmax(net_scores)
+            np.logaddexp(total, net_scores, out=total)
+        total -= np.log(len(networks), dtype=total.dtype)
+        yield part, total
 
 
 @single_threaded_blas
