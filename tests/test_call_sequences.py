@@ -110,10 +110,11 @@ class Calls(RuleBasedStateMachine):
         return hasattr(self.model, "classes_")
 
     def call(self, method, *inputs):
-        """Return the message of the error, after which the model must predict as before."""
-        before = self.predictions()
+        """Return the message of the error, after which the model must be as before."""
+        before, names = self.predictions(), set(vars(self.model))
         message = error_of(method, *inputs)
         if message is not None:
+            assert set(vars(self.model)) == names
             assert_array_equal(self.predictions(), before)
         return message
 
