@@ -36,7 +36,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import ThreadpoolController
 
 from sklearn_toynn import SoftmaxClassifier
-from sklearn_toynn._linear import starts
+from sklearn_toynn._linear import descent_starts
 from sklearn_toynn._linear.descent import Descent
 from sklearn_toynn._linear.hessian_models import (
     ClassFactors,
@@ -292,13 +292,16 @@ APPROACHES = {
 @contextmanager
 def approach_taken(name):
     """Have a rule choose the models; all but "auto" start from zero."""
-    rule, before = APPROACHES[name], (starts.choose_hessian_models, starts.WARM_START_STRIDE)
+    rule, before = (
+        APPROACHES[name],
+        (descent_starts.choose_hessian_models, descent_starts.WARM_START_STRIDE),
+    )
     if rule is not None:
-        starts.choose_hessian_models, starts.WARM_START_STRIDE = rule, 10**9
+        descent_starts.choose_hessian_models, descent_starts.WARM_START_STRIDE = rule, 10**9
     try:
         yield
     finally:
-        starts.choose_hessian_models, starts.WARM_START_STRIDE = before
+        descent_starts.choose_hessian_models, descent_starts.WARM_START_STRIDE = before
 
 
 def compare_approaches(names):
