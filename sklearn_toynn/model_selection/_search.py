@@ -59,6 +59,10 @@ BATCH_SOLVERS = ("adam", "sgd")
 #: Preprocessing does not run beside fits, because fits limit the threads of the BLAS.
 FITS_PER_THREAD = 4
 
+#: Fits run in the calling thread until one takes longer. Two threads are slower than one on short
+#: fits, because a thread waits up to 5 ms for the GIL.
+SHORT_SECONDS = 0.005
+
 
 class FusedSearchMixin:
     """`fit` of a search that shares preprocessing and trains in threads."""
@@ -111,6 +115,7 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     **n_jobs.** With ``n_jobs=None`` or 1, nets train in as many threads as the BLAS may use, by
     default one for each core. :func:`threadpoolctl.threadpool_limits` lowers the number.
     ``n_jobs=k`` uses k threads instead. It is rarely faster, as one job already uses all cores.
+    Fits of less than 5 ms run one after another, as the GIL makes two threads slower than one.
     The preprocessing runs in the calling thread. If it takes most of the time, use processes:
     ``with joblib.parallel_config("loky", n_jobs=4): search.fit(X, y)``. A backend that
     :func:`joblib.parallel_config` sets, such as "dask" or "ray", gets one task for each fold and
@@ -301,7 +306,7 @@ def run_groups(groups, *, location, in_order=False, n_threads=None):
     """
     if n_threads is None:
         n_threads = single_threaded_blas.n_threads()
-    results, ready = {}, {}
+    results, ready, seconds = {}, {}, 0.0
     with warnings_at(location):
         for number, group in enumerate(groups, 1):
             shared = prepare(next(iter(group.values())), in_order=in_order)
@@ -311,7 +316,12 @@ def run_groups(groups, *, location, in_order=False, n_threads=None):
                     for place, (_, _, kwargs) in group.items()
                 }
             if number == len(groups) or len(ready) >= FITS_PER_THREAD * n_threads:
-                outputs = call_in_threads(list(ready.values()), n_threads)
+                calls, outputs = list(ready.values()), []
+                while seconds < SHORT_SECONDS and len(outputs) < len(calls):
+                    start = time.perf_counter()
+                    outputs.append(calls[len(outputs)]())
+                    seconds = time.perf_counter() - start
+                outputs += call_in_threads(calls[len(outputs) :], n_threads)
                 results.update(zip(ready, outputs, strict=True))
                 ready = {}
     return results

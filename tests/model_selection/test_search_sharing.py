@@ -271,6 +271,11 @@ def test_which_candidates_share(shared_fits, model, grid, n_shared, n_shared_in_
 
 
 @pytest.fixture
+def without_short_fits(monkeypatch):
+    monkeypatch.setattr(_search, "SHORT_SECONDS", 0)
+
+
+@pytest.fixture
 def fits(monkeypatch):
     """Collect the thread, configuration and error handling of each fit of a net.
 
@@ -295,6 +300,7 @@ def fits(monkeypatch):
 @pytest.mark.parametrize(
     ("n_jobs", "n_blas_threads", "n_threads"), [(None, 3, 3), (1, 1, 1), (3, 1, 3), (3, 2, 3)]
 )
+@pytest.mark.usefixtures("without_short_fits")
 def test_number_of_threads(monkeypatch, fits, n_jobs, n_blas_threads, n_threads):
     monkeypatch.setattr(single_threaded_blas, "n_threads", lambda: n_blas_threads)
     args = {"cv": 2, "n_jobs": n_jobs, "refit": False}
@@ -306,6 +312,17 @@ def test_number_of_threads(monkeypatch, fits, n_jobs, n_blas_threads, n_threads)
     assert [set(values) for values in settings] == [{True}, {"raise"}]
 
 
+def test_short_fits_run_in_the_calling_thread_up_to_the_first_long_one(monkeypatch, fits):
+    monkeypatch.setattr(single_threaded_blas, "n_threads", lambda: 2)
+    monkeypatch.setattr(_search, "SHORT_SECONDS", 60)
+    FusedGridSearchCV(net(), {"reg": REGS}, cv=2, refit=False).fit(X, y)
+    assert {thread for thread, *_ in fits} == {get_ident()}
+    fits.clear()
+    monkeypatch.setattr(_search, "SHORT_SECONDS", 1e-9)
+    FusedGridSearchCV(net(), {"reg": REGS}, cv=2, refit=False).fit(X, y)
+    assert [thread == get_ident() for thread, *_ in fits] == [True] + [False] * (len(fits) - 1)
+
+
 @pytest.mark.parametrize("limit", [1, 2])
 def test_own_scorers_and_limited_searches_run_in_the_calling_thread(fits, limit):
     with threadpool_limits(limit, user_api="blas"):
@@ -314,6 +331,7 @@ def test_own_scorers_and_limited_searches_run_in_the_calling_thread(fits, limit)
     assert {thread for thread, *_ in fits} == {get_ident()}
 
 
+@pytest.mark.usefixtures("without_short_fits")
 def test_warnings_of_threads_point_at_the_line_that_called(monkeypatch):
     monkeypatch.setattr(single_threaded_blas, "n_threads", lambda: 2)
     search = FusedGridSearchCV(net(tol=0, max_iter=2), {"learning_rate": [1e12, 1e11]}, cv=2)
@@ -321,12 +339,13 @@ def test_warnings_of_threads_point_at_the_line_that_called(monkeypatch):
         warnings.simplefilter("always")
         search.set_params(n_jobs=2, refit=False).fit(X, y)
     assert len(caught) == 4
-    here = getsourcelines(test_warnings_of_threads_point_at_the_line_that_called)[1] + 5
+    here = getsourcelines(test_warnings_of_threads_point_at_the_line_that_called)[1] + 6
     assert {(w.filename, w.lineno, w.category) for w in caught} == {
         (__file__, here, ConvergenceWarning)
     }
 
 
+@pytest.mark.usefixtures("without_short_fits")
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs POSIX signals")
 def test_interrupt_ends_fits_in_threads(monkeypatch):
     monkeypatch.setattr(single_threaded_blas, "n_threads", lambda: 2)
