@@ -18,7 +18,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from ._blas import single_threaded_blas
 from ._callbacks import FitCallbacks, make_hook_kwargs
 from ._errors import plain, warn
 from ._nets.initializers import INITIALIZERS, make_initializer
@@ -42,7 +41,7 @@ from ._training.saved_state import continue_starts, save_states, upgrade_states
 from ._training.schedules import SCHEDULES
 from ._training.solvers import SOLVERS, Solver
 from ._training.starts import draw_starts
-from ._training.training import train_nets
+from ._training.training import count_threads, train_nets
 from ._typing import (
     Auto,
     ClassWeight,
@@ -520,7 +519,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         """Return the result of each net, and the KeyboardInterrupt that ended training or None."""
         make_starts = self._continue if continues else self._start
         starts = make_starts(problem, options.dtype, streams)
-        n_threads = single_threaded_blas.n_threads() if len(starts) > 1 else 1
+        n_threads = count_threads() if len(starts) > 1 else 1
         return train_nets(
             starts, options, problem.samples, problem.validation, callbacks, n_threads
         )

@@ -39,6 +39,7 @@ def threads(monkeypatch):
     """Train nets in two threads; collect the names of the threads that train."""
     # not before the set-up above
     from sklearn_toynn._blas import single_threaded_blas  # noqa: PLC0415
+    from sklearn_toynn._nets.kernels import dispatch  # noqa: PLC0415
     from sklearn_toynn._training import training  # noqa: PLC0415
 
     used, train_net = set(), training.train_net
@@ -49,4 +50,5 @@ def threads(monkeypatch):
 
     monkeypatch.setattr(training, "train_net", spy)
     monkeypatch.setattr(single_threaded_blas, "n_threads", lambda: 2)
+    monkeypatch.setattr(dispatch, "selected", "compiled")  # NumPy's kernels use one thread
     return used

@@ -15,12 +15,13 @@ ARROWS = {
         "model_selection _softmax _net_classifiers _base _validation _callbacks _docstrings "
         "_errors _sklearn_compat"
     ),
-    "model_selection": "_softmax _net_classifiers _validation _blas _errors _sklearn_compat",
+    "model_selection": (
+        "_softmax _net_classifiers _validation _training _blas _errors _sklearn_compat"
+    ),
     "_softmax": "_base _docstrings _linear _training _nets _sklearn_compat _to_sklearn",
     "_net_classifiers": "_base _docstrings _validation _nets _sklearn_compat _to_sklearn",
     "_base": (
-        "_version _validation _partial_fit _callbacks _training _nets _blas _errors "
-        "_sklearn_compat"
+        "_version _validation _partial_fit _callbacks _training _nets _errors _sklearn_compat"
     ),
     "_partial_fit": "_validation _errors",
     "_validation": "_nets _errors",

@@ -10,6 +10,7 @@ import numpy as np
 
 from .._blas import single_threaded_blas
 from .._nets.column_scaling import NetColumnScaling, are_scaled_alike, change_scaling
+from .._nets.kernels import dispatch
 from .._nets.loss import Objective
 from .monitor import Monitor
 from .results import NetResult
@@ -197,6 +198,17 @@ def train_nets(starts, options, samples, validation, callbacks=None, max_threads
             results[net], late_interrupt = train(start, reason=reason)
             interrupt = interrupt or late_interrupt
     return results, interrupt
+
+
+def count_threads(n_threads=None):
+    """Return the number of threads for several nets, by default as many as BLAS may use.
+
+    It is 1 with NumPy's kernels. They hold the GIL most of the time, so two threads take 1.5 times
+    as long as one.
+    """
+    if dispatch.selected == "numpy":
+        return 1
+    return single_threaded_blas.n_threads() if n_threads is None else n_threads
 
 
 def call_in_threads(function, tasks, n_threads, stop):

@@ -46,6 +46,7 @@ from .._sklearn_compat import (
     stock_pipeline,
 )
 from .._softmax import SoftmaxClassifier
+from .._training.training import count_threads
 from .._typing import MatrixLike
 from .._validation import check_sparse, validate_rows
 
@@ -115,7 +116,8 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     **n_jobs.** With ``n_jobs=None`` or 1, nets train in as many threads as the BLAS may use, by
     default one for each core. :func:`threadpoolctl.threadpool_limits` lowers the number.
     ``n_jobs=k`` uses k threads instead. It is rarely faster, as one job already uses all cores.
-    Fits of less than 5 ms run one after another, as the GIL makes two threads slower than one.
+    Fits of less than 5 ms, and all fits with NumPy's kernels, run one after another, because two
+    threads that wait for the GIL are slower than one.
     The preprocessing runs in the calling thread. If it takes most of the time, use processes:
     ``with joblib.parallel_config("loky", n_jobs=4): search.fit(X, y)``. A backend that
     :func:`joblib.parallel_config` sets, such as "dask" or "ray", gets one task for each fold and
@@ -304,8 +306,7 @@ def run_groups(groups, *, location, in_order=False, n_threads=None):
     Warnings point to `location`. With `in_order`, `GridSearchCV` draws from NumPy's global stream
     in an order that must be kept. `n_threads=None` stands for as many threads as the BLAS may use.
     """
-    if n_threads is None:
-        n_threads = single_threaded_blas.n_threads()
+    n_threads = count_threads(n_threads)
     results, ready, seconds = {}, {}, 0.0
     with warnings_at(location):
         for number, group in enumerate(groups, 1):

@@ -39,6 +39,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier, _validation
 from sklearn_toynn._base import NetClassifier
 from sklearn_toynn._blas import single_threaded_blas
+from sklearn_toynn._nets.kernels import dispatch
 from sklearn_toynn.model_selection import FusedGridSearchCV, _search
 
 # for fits whose end at `max_iter` is beside the point
@@ -273,6 +274,7 @@ def test_which_candidates_share(shared_fits, model, grid, n_shared, n_shared_in_
 @pytest.fixture
 def without_short_fits(monkeypatch):
     monkeypatch.setattr(_search, "SHORT_SECONDS", 0)
+    monkeypatch.setattr(dispatch, "selected", "compiled")  # NumPy's kernels use one thread
 
 
 @pytest.fixture
@@ -314,6 +316,7 @@ def test_number_of_threads(monkeypatch, fits, n_jobs, n_blas_threads, n_threads)
 
 def test_short_fits_run_in_the_calling_thread_up_to_the_first_long_one(monkeypatch, fits):
     monkeypatch.setattr(single_threaded_blas, "n_threads", lambda: 2)
+    monkeypatch.setattr(dispatch, "selected", "compiled")
     monkeypatch.setattr(_search, "SHORT_SECONDS", 60)
     FusedGridSearchCV(net(), {"reg": REGS}, cv=2, refit=False).fit(X, y)
     assert {thread for thread, *_ in fits} == {get_ident()}
@@ -321,6 +324,13 @@ def test_short_fits_run_in_the_calling_thread_up_to_the_first_long_one(monkeypat
     monkeypatch.setattr(_search, "SHORT_SECONDS", 1e-9)
     FusedGridSearchCV(net(), {"reg": REGS}, cv=2, refit=False).fit(X, y)
     assert [thread == get_ident() for thread, *_ in fits] == [True] + [False] * (len(fits) - 1)
+
+
+def test_fits_with_numpy_kernels_run_in_the_calling_thread(monkeypatch, fits):
+    monkeypatch.setattr(dispatch, "selected", "numpy")
+    monkeypatch.setattr(_search, "SHORT_SECONDS", 0)
+    FusedGridSearchCV(net(), {"reg": REGS}, cv=2, n_jobs=2, refit=False).fit(X, y)
+    assert {thread for thread, *_ in fits} == {get_ident()}
 
 
 @pytest.mark.parametrize("limit", [1, 2])
