@@ -116,8 +116,8 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     **n_jobs.** With ``n_jobs=None`` or 1, nets train in as many threads as the BLAS may use, by
     default one for each core. :func:`threadpoolctl.threadpool_limits` lowers the number.
     ``n_jobs=k`` uses k threads instead. It is rarely faster, as one job already uses all cores.
-    Fits of less than 5 ms, and all fits with NumPy's kernels, run one after another, because two
-    threads that wait for the GIL are slower than one.
+    Fits of less than 5 ms run one after another, because two threads that wait for the GIL are
+    slower than one. So do all fits with NumPy's kernels; with ``n_jobs=k`` they use k processes.
     The preprocessing runs in the calling thread. If it takes most of the time, use processes:
     ``with joblib.parallel_config("loky", n_jobs=4): search.fit(X, y)``. A backend that
     :func:`joblib.parallel_config` sets, such as "dask" or "ray", gets one task for each fold and
@@ -209,7 +209,9 @@ class FitRunner:
         run = partial(run_groups, location=user_location())
         if self._n_jobs == 1:
             return run(groups, in_order=True)
-        backend, _ = joblib.parallel.get_active_backend(prefer="threads")
+        # processes for NumPy's kernels, which hold the GIL
+        prefer = "threads" if count_threads(self._n_jobs) > 1 else "processes"
+        backend, _ = joblib.parallel.get_active_backend(prefer=prefer)
         if isinstance(backend, joblib.parallel.ThreadingBackend):
             return run(groups, n_threads=self._n_jobs)
         n_parts = math.ceil(self._n_jobs / len(groups))
@@ -222,7 +224,7 @@ class FitRunner:
         # workers that are threads of this process get one thread each
         with single_threaded_blas:
             outputs = self._run_in_parallel(
-                (partial(run, [part]) for part in parts), prefer="threads"
+                (partial(run, [part]) for part in parts), prefer=prefer
             )
         return {place: result for output in outputs for place, result in output.items()}
 

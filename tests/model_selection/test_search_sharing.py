@@ -329,8 +329,13 @@ def test_short_fits_run_in_the_calling_thread_up_to_the_first_long_one(monkeypat
 def test_fits_with_numpy_kernels_run_in_the_calling_thread(monkeypatch, fits):
     monkeypatch.setattr(dispatch, "selected", "numpy")
     monkeypatch.setattr(_search, "SHORT_SECONDS", 0)
-    FusedGridSearchCV(net(), {"reg": REGS}, cv=2, n_jobs=2, refit=False).fit(X, y)
+    search = FusedGridSearchCV(net(), {"reg": REGS}, cv=2, refit=False).fit(X, y)
     assert {thread for thread, *_ in fits} == {get_ident()}
+    fits.clear()
+    scores = search.cv_results_["mean_test_score"].tolist()
+    search.set_params(n_jobs=2).fit(X, y)  # in processes
+    assert not fits
+    assert search.cv_results_["mean_test_score"].tolist() == scores
 
 
 @pytest.mark.parametrize("limit", [1, 2])
