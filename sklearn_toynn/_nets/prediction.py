@@ -25,15 +25,6 @@ def softmax(scores):
     scores /= np.add.reduce(scores, axis=0)
 
 
-def add_in_logs(total, values):
-    """Write log(exp(total) + exp(values)) to `total`; np.logaddexp is slower, without SIMD."""
-    change = np.negative(np.abs(total - values))
-    np.exp(change, out=change)
-    change += 1
-    np.maximum(total, values, out=total)
-    total += np.log(change, out=change)
-
-
 def row_chunks(X, network):
     """Yield slices of the rows of X, and these rows in the dtype of the parameters."""
     length = chunk_length(network.widths)
@@ -71,11 +62,19 @@ def chunk_scores(X, networks):
         if len(networks) == 1:
             yield part, scorers[0](rows, scores)
             continue
-        total.fill(-np.inf)
+        total.fill(0)
         for scorer in scorers:
-            net_scores = scorer(rows, scores)
-            log_softmax(net_scores)
-            add_in_logs(total, net_scores)
+            probabilities = scorer(rows, scores)
+            softmax(probabilities)
+            total += probabilities
+        if total.min() >= np.finfo(total.dtype).tiny:
+            np.log(total, out=total)
+        else:  # a probability has underflowed
+            total.fill(-np.inf)
+            for scorer in scorers:
+                log_probabilities = scorer(rows, scores)
+                log_softmax(log_probabilities)
+                np.logaddexp(total, log_probabilities, out=total)
         total -= np.log(len(networks), dtype=total.dtype)
         yield part, total
 
