@@ -13,23 +13,24 @@ def merge_equal_rows(X, codes, weights, rows):
     changed in place. The order of the rows, and whether a row is repeated or weighted, then do not
     change a bit of the results. `rows` are the rows in use, None for all.
     """
-    if rows is None:
-        rows = np.arange(len(codes))
-    digests = np.fromiter((_digest(X, codes, row) for row in rows), "S16", len(rows))
-    # np.unique would hold more than 64 bytes a row
-    order = np.argsort(digests, kind="stable")
-    digests, rows = digests[order], rows[order]
-    starts = np.flatnonzero(np.append(True, digests[1:] != digests[:-1]))
-    del digests, order
+    n_rows = len(codes) if rows is None else len(rows)
+    digests = np.empty((n_rows, 2), np.uint64)
+    for place, row in enumerate(range(n_rows) if rows is None else rows):
+        digest = blake2b(_contents(X, row), digest_size=16, salt=codes[row].tobytes())
+        digests[place] = np.frombuffer(digest.digest(), np.uint64)
+    order, is_first = np.lexsort(digests.T), np.zeros(n_rows, bool)  # equal rows in their order
+    is_first[0] = True
+    for part in digests.T:
+        is_first[1:] |= np.diff(part[order]) != 0
+    del digests, part
+    rows = order if rows is None else rows[order]
+    starts = np.flatnonzero(is_first)
     weights[rows[starts]] = np.add.reduceat(weights[rows], starts)
     return rows[starts], weights
 
 
-def _digest(X, codes, row):
-    contents = X[row].tobytes() if not sparse.issparse(X) else _stored_bytes(X, row)
-    return blake2b(contents, digest_size=16, salt=codes[row].tobytes()).digest()
-
-
-def _stored_bytes(X, row):
-    stored = slice(*X.indptr[row : row + 2])
+def _contents(X, row):
+    if not sparse.issparse(X):
+        return X[row].tobytes()
+    stored = slice(X.indptr[row], X.indptr[row + 1])
     return X.indices[stored].astype(np.int64).tobytes() + X.data[stored].tobytes()

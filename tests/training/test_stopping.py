@@ -21,6 +21,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import scale
 
 from sklearn_toynn import MultiLayerNetClassifier, SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn._training import solvers
 from sklearn_toynn._training.schedules import SCHEDULES
 from sklearn_toynn._training.solvers import SOLVERS
 from sklearn_toynn._training.stopping import STOP_REASONS, StoppingPolicy, describe_large_loss
@@ -311,3 +312,16 @@ def test_lbfgs_that_stops_at_a_large_gradient_gives_a_warning():
 def test_lbfgs_that_stops_at_the_rounding_of_the_loss_does_not_warn():
     net = TwoLayerNetClassifier(5, activation="tanh", solver="lbfgs", tol=0, random_state=0)
     assert net.fit(X, y).n_iter_ < 1000
+
+
+@pytest.mark.parametrize("sizes", [*range(1, 18), 100, (5, 7), (16, 9)], ids=str)
+def test_a_small_gradient_stops_training_within_a_call(sizes, monkeypatch):
+    X, y = scaled("iris")
+    net = MultiLayerNetClassifier(sizes, reg=0.3, solver="gd", tol=0.02, random_state=0)
+    stops = []
+    for seconds in (0, 60):  # one epoch per call, and all
+        monkeypatch.setattr(solvers, "CALL_SECONDS", seconds)
+        net.fit(X, y)
+        stops.append((net.stop_reason_, net.n_iter_))
+    assert stops[0] == stops[1]
+    assert stops[0][0] == "tol"

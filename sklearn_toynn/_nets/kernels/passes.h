@@ -127,16 +127,18 @@ static void NAME(load)(Net *net, const ptrdiff_t *order, ptrdiff_t start, ptrdif
 
 /* ------------------------------------------------------------------ forward */
 
-/* Behind the values of the last unit, write a column of ones and zeros. */
+/* Behind the values of the last unit, write zeros, and a column of ones if a row of biases reads
+   it. Ones that no layer reads would give the padding a gradient. */
 static void NAME(pad_values)(const Net *net, const Layer *layer)
 {
     const ptrdiff_t used = layer->fan_out % LANES;
-    if (used == 0 && layer[1].is_transposed)
-        return; /* no padding, and no column of ones is needed */
+    const int has_ones = !layer[1].is_transposed;
+    if (used == 0 && !has_ones)
+        return;
     REAL *last = (REAL *)layer->values + layer->fan_out / LANES * net->stride * LANES;
     for (ptrdiff_t i = 0; i < net->n_rows; i++, last += LANES)
         for (ptrdiff_t l = 0; l < LANES; l++)
-            last[l] = l < used ? last[l] : l == used;
+            last[l] = l < used ? last[l] : has_ones && l == used;
 }
 
 /* z <- x W + b, entry by entry. */
