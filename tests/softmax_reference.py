@@ -87,7 +87,8 @@ class Whitened:
         A = np.vstack([root * data.X, np.sqrt(data.reg) * np.eye(size)]).astype(float)
         R, order = qr(A, mode="r", pivoting=True)
         self.T = np.zeros((size, size), LONG)
-        self.T[order] = solve_triangular(R[:size], np.eye(size))
+        if size:  # SciPy 1.11 refuses empty matrices
+            self.T[order] = solve_triangular(R[:size], np.eye(size))
         self.data = data
         self.F = np.column_stack([data.X @ self.T, np.ones_like(root)])
         self.penalty = np.zeros((size + 1, size + 1), LONG)

@@ -311,7 +311,10 @@ def test_number_of_threads(monkeypatch, fits, n_jobs, n_blas_threads, n_threads)
         FusedGridSearchCV(pipeline(), {"net__reg": REGS}, **args).fit(X, y)
     threads, *settings = zip(*fits, strict=True)
     assert len(set(threads)) == n_threads
-    assert [set(values) for values in settings] == [{True}, {"raise"}]
+    assert set(settings[0]) == {True}
+    # NumPy 1 keeps its error handling for each thread
+    is_thread_local = np.__version__ < "2" and n_threads > 1
+    assert set(settings[1]) == ({"ignore"} if is_thread_local else {"raise"})
 
 
 def test_short_fits_run_in_the_calling_thread_up_to_the_first_long_one(monkeypatch, fits):
