@@ -14,10 +14,10 @@ from .column_scaling import NetColumnScaling
 from .network import Network
 from .samples import Samples
 
-#: The most rows. The eigenvectors of their products take n_rows^2 entries.
+#: The maximum number of rows. The eigenvectors of their products take n_rows^2 entries.
 MAX_ROWS = 1000
 
-#: The least width of hidden layers. Narrow nets end in worse minima than on the columns.
+#: The minimum width of hidden layers. Narrow nets end in worse minima than on the columns.
 MIN_WIDTH = 24
 
 #: The factor on the variance of initial weights. Smaller weights reach the minimum sooner.
@@ -29,13 +29,13 @@ BLOCK_ENTRIES = 2**18
 #: Eigenvalues below this share of the largest are zero in float64 if the rows are dependent.
 ROUNDING = 1e-13
 
-#: Below this share of the largest eigenvalue, eigenvalues and the sums of squares of columns have
-#: too few digits.
+#: Eigenvalues and sums of squares of columns below this share of the largest eigenvalue have too
+#: few digits.
 PRECISE = 1e-9
 
 
 def are_columns_many(X, hidden_sizes):
-    """Return True if a net of such widths trains as well on few coordinates as on all columns."""
+    """Return True if a net with these hidden layers can train on coordinates of the rows."""
     n_rows, n_features = X.shape
     is_wide = isinstance(X, np.ndarray) and n_rows <= MAX_ROWS and n_features > 2 * n_rows
     return is_wide and min(hidden_sizes, default=MIN_WIDTH) >= MIN_WIDTH
@@ -43,9 +43,9 @@ def are_columns_many(X, hidden_sizes):
 
 @single_threaded_blas
 def reduce_columns(samples, validation):
-    """Return samples in coordinates of their rows, and validation samples or None in the same.
+    """Return the samples, and the validation samples or None, in coordinates of the samples' rows.
 
-    They are unchanged if the coordinates would be imprecise.
+    Return them unchanged if the coordinates would be imprecise.
     """
     space = RowSpace.from_samples(samples)
     if space is None:
@@ -74,7 +74,7 @@ class RowSpace:
     @classmethod
     @np.errstate(over="ignore", invalid="ignore")
     def from_samples(cls, samples):
-        """Return the space of the rows in use; None if the coordinates were imprecise."""
+        """Return the space of the rows in use, or None if its coordinates would be imprecise."""
         X, rows, n_rows = samples.X, samples.rows, samples.n_samples
         mean, gram, smallest = np.empty(X.shape[1]), np.zeros((n_rows, n_rows)), np.inf
         for columns in _blocks(X):
@@ -96,18 +96,19 @@ class RowSpace:
     def project(self, samples):
         """Return samples in these coordinates, with the dtype of X."""
         X, codes, weights, rows = samples.X, samples.codes, samples.weights, samples.rows
-        Z = np.zeros((samples.n_samples, self._basis.shape[1]))
+        products = np.zeros((samples.n_samples, len(self._basis)))
         for columns in _blocks(self._X):
             block = _take(X, rows, columns) - self._mean[columns]
-            Z += block @ (self._centered(columns).T @ self._basis)
+            products += block @ self._centered(columns).T
         if rows is not None:
             codes, weights = codes[rows], weights[rows]
-        return Samples(Z.astype(X.dtype), codes, weights, space=self)
+        Z = (products @ self._basis).astype(X.dtype)
+        return Samples(Z, codes, weights, space=self)
 
     def make_scaling(self, samples, dtype):  # noqa: ARG002
-        """Return a common scale of the coordinates, that of the columns of X.
+        """Return the scaling of all coordinates by the root mean square of the columns of X.
 
-        Steps of Adam on columns of variance 1 in X and in these coordinates are then of one size.
+        On columns of variance 1 the scale is 1, so a step of Adam changes the weights as on X.
         """
         Z, n_features = samples.X, len(self._mean)
         scale = np.sqrt(np.mean(np.square(Z, dtype=float)) * Z.shape[1] / n_features)

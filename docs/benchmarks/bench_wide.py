@@ -1,0 +1,67 @@
+"""Training on coordinates of the rows beside training on the columns, for more columns than rows.
+
+    python docs/benchmarks/bench_wide.py
+
+`TwoLayerNetClassifier` at its defaults trains on coordinates of the rows. With `warm_start=True`,
+it trains on the columns. The rows are drawn around a center for each class. The columns have a
+mean of 100 and a standard deviation of about 3. Printed are the largest ratio of the objectives
+(coordinates over columns) over two seeds and two penalties, "auto" and 1e-3, and the ratio of the
+times of all fits. Nets with less than 24 units train on the columns by default; here they train on
+coordinates. The last two columns are the largest ratios of the objectives with 240 steps instead of
+1000, and at the usual variance of the initial weights instead of a tenth.
+"""
+
+import numpy as np
+from in_turn import seconds, versions
+
+from sklearn_toynn import TwoLayerNetClassifier
+from sklearn_toynn._nets import row_coordinates
+from sklearn_toynn._training import solvers
+
+SHAPES = [(50, 400, 2), (90, 200, 3), (210, 430, 3), (120, 600, 3), (60, 2000, 2)]
+WIDTHS = [5, 10, 16, 24, 64]
+#: The least number of steps, and the factor on the initial variance. Those in use come first.
+VARIANTS = [
+    (solvers.ROW_SPACE_STEPS, row_coordinates.INITIAL_VARIANCE),
+    (240, row_coordinates.INITIAL_VARIANCE),
+    (solvers.ROW_SPACE_STEPS, 1.0),
+]
+
+
+def draw(n_rows, n_features, n_classes, seed):
+    rng = np.random.RandomState(seed)
+    y = np.arange(n_rows) % n_classes
+    centers = 0.3 * rng.standard_normal((n_classes, n_features))
+    return 3 * (rng.standard_normal((n_rows, n_features)) + centers[y]) + 100, y
+
+
+def compare(shape, width):
+    """Return the ratios of objectives, (n_fits, n_variants), and the ratio of times."""
+    ratios, times = [], []
+    for seed in range(2):
+        X, y = draw(*shape, seed)
+        for reg in ("auto", 1e-3):
+            params = {"hidden_size": width, "reg": reg, "dtype": "float64", "random_state": seed}
+            direct = TwoLayerNetClassifier(**params, warm_start=True)
+            took, row = [seconds(direct.fit, X, y)], []
+            for steps, variance in VARIANTS:
+                solvers.ROW_SPACE_STEPS, row_coordinates.INITIAL_VARIANCE = steps, variance
+                net = TwoLayerNetClassifier(**params)
+                took.append(seconds(net.fit, X, y))
+                row.append(net.loss_ / direct.loss_)
+            ratios.append(row)
+            times.append(took[:2])
+    direct, coordinates = np.sum(times, axis=0)
+    return np.array(ratios), coordinates / direct
+
+
+if __name__ == "__main__":
+    row_coordinates.MIN_WIDTH = 1
+    print(f"{versions()}\n\n{'':34}  objectives' ratio")
+    print(f"{'rows x columns x classes, width':34}    in use   time   240 steps  variance 1")
+    for shape in SHAPES:
+        for width in WIDTHS:
+            ratios, time = compare(shape, width)
+            used, few_steps, usual = ratios.max(axis=0)
+            name = f"{' x '.join(map(str, shape))}, {width}"
+            print(f"{name:34}{used:10.2f}{time:7.2f}{few_steps:12.2f}{usual:12.2f}", flush=True)
