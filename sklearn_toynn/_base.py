@@ -147,7 +147,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         arrays and predictions have the dtype of `X` in any case.
 
         - "auto": `fit` with "adam" or "sgd", ``init="auto"`` and more than one batch per epoch
-          trains in float32, which takes about half the time. The columns are centered and scaled
+          trains in float32, which is about 1.5 times faster. The columns are centered and scaled
           before the conversion. Everything else, `partial_fit` included, trains in the dtype of
           `X`;
         - "float32", "float64": as named.

@@ -7,8 +7,8 @@ it trains on the columns. The rows are drawn around a center for each class. The
 mean of 100 and a standard deviation of about 3. Printed are the largest ratio of the objectives
 (coordinates over columns) over two seeds and two penalties, "auto" and 1e-3, and the ratio of the
 times of all fits. Nets with less than 24 units train on the columns by default; here they train on
-coordinates. The last two columns are the largest ratios of the objectives with 240 steps instead of
-1000, and at the usual variance of the initial weights instead of a tenth.
+coordinates. The last two columns are the largest ratios of the objectives with 240 steps instead
+of 1000, and at the usual variance of the initial weights instead of a tenth.
 """
 
 import numpy as np

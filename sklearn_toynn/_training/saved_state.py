@@ -1,7 +1,7 @@
 """The state of a training as arrays and plain values, kept in a fitted estimator.
 
-So a saved model names no class of the training. Version 0.2 saved objects instead; the classes
-among them that no longer exist are placeholders here, under the names of their former modules.
+A saved model therefore names no class of the training. Version 0.2 saved objects instead. Their
+classes no longer exist; placeholders with the same names load the files.
 """
 
 import sys
@@ -16,10 +16,10 @@ from .random_streams import make_bit_generator
 from .solvers import OptimizerState
 from .starts import NetStart
 
-#: The values of `solver` by their classes in version 0.2, where these have other names.
+#: The values of `solver` for classes of version 0.2 with other names.
 NAMES_IN_0_2 = {"GradientDescent": "gd", "PreconditionedLBFGS": "lbfgs"}
 
-#: The classes that a file of version 0.2 may name, by their modules. They exist no more.
+#: The classes that a file of version 0.2 may name, by their modules.
 CLASSES_OF_0_2 = {
     "_nets.columns": ["Columns"],
     "_training.state": ["NetState"],
@@ -95,7 +95,7 @@ def continue_starts(networks, saved, solver, dtype, batches):
     if not is_finite:
         raise ValueError(
             "warm_start=True and partial_fit continue from the fitted weights and intercepts, "
-            f"which hold NaN or infinity as {dtype}. Set them anew, or fit a clone."
+            f"which hold NaN or infinity as {dtype}. Set finite weights, or fit a clone."
         )
     if (
         saved is not None
