@@ -119,10 +119,10 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         The number of rows per step of "sgd" and "adam". "auto" is min(200, n_samples).
     max_iter : int or "auto", default="auto"
         The maximum number of epochs of "sgd" and "adam", or of iterations of others. "auto" is
-        4500 / sqrt(n_samples) epochs, at least 20 and at most 240, or 1000 iterations. Training on
-        more than 2 n_samples columns takes at least 1000 steps; see `init`. With
-        ``tol=0`` and no validation set, "gd", "sgd" and "adam" run all of them. With ``tol=0``,
-        no solver warns when it reaches `max_iter`.
+        4500 / sqrt(n_samples) epochs, at least 20 and at most 240, or 1000 iterations. If training
+        uses coordinates of the rows (see `init`), "auto" is at least 1000 steps of "sgd" and
+        "adam". With ``tol=0`` and no validation set, "gd", "sgd" and "adam" run all `max_iter`
+        iterations. With ``tol=0``, reaching `max_iter` gives no warning.
     n_iter_no_change : int, default=10
         See `tol`.
     early_stopping : bool, default=False
@@ -143,14 +143,16 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         - a callable `(rng, fan_in, fan_out)` that returns an array (fan_in, fan_out), with
           `rng` a `RandomState`;
     dtype : {"auto", "float32", "float64"}, default="auto"
-        The floating-point type in which "sgd", "adam", "gd" and "lbfgs" train a net. Fitted
-        arrays and predictions have the dtype of `X` in any case.
+        The floating-point type of training. The linear solvers of `SoftmaxClassifier` ("auto",
+        "newton" and "lbfgs") ignore it and compute in float64. Fitted arrays and predictions have
+        the dtype of `X` in any case.
 
         - "auto": `fit` with "adam" or "sgd", ``init="auto"`` and more than one batch per epoch
           trains in float32, which is about 1.5 times faster. The columns are centered and scaled
           before the conversion. Everything else, `partial_fit` included, trains in the dtype of
           `X`;
-        - "float32", "float64": as named.
+        - "float32", "float64": as named. With "float32", a given `init` and `partial_fit` raise a
+          ValueError if values of the data exceed its range.
     shuffle : bool, default=True
         Whether "sgd" and "adam" shuffle the rows before each epoch of several batches.
     random_state : int, RandomState instance or None, default=None
@@ -381,7 +383,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
                 validation_data=(X_val, y_val, sample_weight_val),
                 split_streams=streams if self.early_stopping else None,
             )
-            if self._reduces_columns(problem):
+            if self._reduces_columns(problem):  # `n_features` is then the number of coordinates
                 problem = problem.with_few_columns()
             continues = self.warm_start and hasattr(self, "classes_")
             earlier = self._get_earlier_curves(self.warm_start)
@@ -432,6 +434,10 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         ValueError
             If an argument or a parameter is invalid, or if a parameter needs all rows:
             ``early_stopping=True``, ``class_weight="balanced"`` or a `schedule` over `max_iter`.
+        AttributeError
+            If the solver does not take batches.
+        KeyboardInterrupt
+            On Ctrl-C. The estimator keeps the weights reached so far.
         """
         check_one_pass(self)
         with restored_on_error(self):
@@ -490,23 +496,42 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         )
 
     def _reduces_columns(self, problem):
-        """Return True if few coordinates of the rows replace the columns in training.
+        """Return True if training uses coordinates of the rows instead of the columns.
 
-        A penalty above 0 makes the minima the same. An explicit `init` asks for a path to them.
+        With a penalty above 0, both have the same minima. A given `init` and a warm start refer to
+        the columns.
         """
         if not (is_auto(self.reg) or self.reg > 0) or self.warm_start or not is_auto(self.init):
             return False
         is_net = self.solver in self._net_solvers
-        return is_net and are_columns_many(problem.samples.X, self._hidden_sizes)
+        sizes = self._hidden_sizes
+        return is_net and are_columns_many(problem.samples, problem.validation, sizes)
 
     def _resolve_dtype(self, problem, batch_size, *, scales_columns):
         """Return the dtype of the training."""
+        if self.solver not in self._net_solvers:  # the linear solvers compute in float64
+            return problem.dtype
+        dtype = np.dtype("float32" if is_auto(self.dtype) else self.dtype)
+        is_narrow = not np.can_cast(problem.dtype, dtype)
         if not is_auto(self.dtype):
-            if not scales_columns:
-                problem.check_range(self.dtype)
-            return np.dtype(self.dtype)
+            if is_narrow and not scales_columns:
+                self._check_range(problem, dtype)
+            return dtype
         has_batches = self._solver_class.takes_batches and problem.samples.n_samples > batch_size
-        return np.dtype(np.float32) if has_batches and scales_columns else problem.dtype
+        if not (has_batches and scales_columns):
+            return problem.dtype
+        # columns are scaled by the training rows, so validation rows may be out of range
+        if is_narrow and problem.validation and problem.largest_value()[0] > np.finfo(dtype).max:
+            return problem.dtype
+        return dtype
+
+    def _check_range(self, problem, dtype):
+        largest, name = problem.largest_value()
+        if largest > np.finfo(dtype).max:
+            raise ValueError(
+                f"dtype={self.dtype!r} cannot hold the values of {name}, which are up to "
+                f"{largest:.3g}. Set dtype='auto', or scale the columns, as StandardScaler does."
+            )
 
     def _resolve_reg(self, problem):
         """Return the penalty; "auto" depends on the weights of the rows."""

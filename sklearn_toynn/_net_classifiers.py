@@ -80,8 +80,8 @@ class HiddenLayersClassifier(NetClassifier, ABC):
           standardised columns. The weights are smaller if scaling a column makes its penalty
           large. With at most 1000 dense rows, more than 2 n_samples columns, ``reg > 0`` and at
           least 24 units in each layer, training uses coordinates in the span of the centered
-          rows, which holds the first-layer weights of every minimum. Its steps differ from those
-          of a fit on the columns, which ``warm_start=True`` makes.
+          rows. The first-layer weights of every minimum lie in this span. The iterates differ
+          from those on the columns. Set ``warm_start=True`` to train on the columns.
     {dtype, shuffle, random_state, warm_start, verbose}
 
     Attributes

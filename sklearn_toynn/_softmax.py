@@ -70,7 +70,9 @@ class SoftmaxClassifier(NetClassifier):
         - With a validation set, every solver stops when the log loss on it has not improved by
           `tol` for `n_iter_no_change` iterations.
     {n_iter_no_change, early_stopping, validation_fraction, class_weight, init}
-        - "auto": zero. The minimum does not depend on the initial weights.
+        - "auto": zero. The minimum does not depend on the initial weights. With at most 1000 dense
+          rows, more than 2 n_samples columns and ``reg > 0``, "gd", "sgd" and "adam" train on
+          coordinates in the span of the centered rows.
     {dtype, shuffle, random_state, warm_start, verbose}
 
     Attributes

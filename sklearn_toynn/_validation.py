@@ -24,7 +24,7 @@ DTYPES = (np.float64, np.float32)
 #: Python's classes.
 TIME_NAMES = re.compile(r"\W?M8|date|time|duration|period", re.IGNORECASE)
 
-#: The end of an error about an `X_val` that does not fit to X.
+#: The end of an error about an `X_val` that does not match X.
 TRANSFORM_HINT = (
     "A pipeline transforms X_val by the steps before this one only with transform_input=['X_val'] "
     "and metadata routing enabled."
@@ -58,15 +58,10 @@ class Problem:
         samples, validation = reduce_columns(self.samples, self.validation)
         return replace(self, samples=samples, validation=validation)
 
-    def check_range(self, dtype):
-        """Raise an error unless the values of X are in the range of a dtype."""
-        X = self.samples.X
-        largest = max(X.max(), -X.min())
-        if largest > np.finfo(dtype).max:
-            raise ValueError(
-                f"dtype={dtype!r} cannot hold the values of X, which are up to {largest:.3g}. Set "
-                "dtype='auto', or scale the columns of X, as StandardScaler does."
-            )
+    def largest_value(self):
+        """Return the largest absolute value of the data, and the name of its array."""
+        arrays = {"X": self.samples.X} | ({"X_val": self.validation.X} if self.validation else {})
+        return max((max(X.max(), -X.min()), name) for name, X in arrays.items())
 
     def divide_by_rows(self, penalty, name, remedy):
         """Return penalty / m with m = max(sum w, (sum w)^2 / sum w^2).
@@ -281,7 +276,7 @@ def find_sparse_fault(X):
     for indices, limit in limits:
         for index in (indices.min(), indices.max()) if len(indices) else ():
             if not 0 <= index < limit:
-                return f"it has the index {index}, and valid ones are from 0 to {limit - 1}"
+                return f"it has the index {index}, but valid indices are 0 to {limit - 1}"
     return None
 
 

@@ -125,3 +125,25 @@ def test_values_beyond_float32(container):
     scaled = TwoLayerNetClassifier(5, dtype="float32", **BATCHES).fit(X, y)
     double = TwoLayerNetClassifier(5, dtype="float64", **BATCHES).fit(X, y)
     assert_allclose(scaled.loss_, double.loss_, rtol=1e-5)
+
+
+def test_a_validation_value_beyond_float32():
+    X, y = wine()
+    X_val = X.copy()
+    X_val[0, 0] = 1e40
+    params = {"X_val": X_val, "y_val": y}
+    net = TwoLayerNetClassifier(5, random_state=0, batch_size=50, max_iter=5)
+    auto, double = (
+        clone(net).set_params(dtype=d).fit(X, y, **params) for d in ("auto", "float64")
+    )
+    assert_array_equal(auto.validation_loss_curve_, double.validation_loss_curve_)
+    with pytest.raises(
+        ValueError, match=r"dtype='float32' cannot hold the values of X_val, .*e\+40"
+    ):
+        clone(net).set_params(dtype="float32", init=0.1).fit(X, y, **params)
+
+
+def test_linear_solvers_ignore_dtype():
+    X, y = wine()
+    fits = [SoftmaxClassifier(dtype=d, init=0.1).fit(X * 1e39, y) for d in ("float32", "auto")]
+    assert_array_equal(fits[0].coef_, fits[1].coef_)

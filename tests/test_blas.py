@@ -59,7 +59,7 @@ def show_and_fit():
 single_threaded_blas._limit = slow_limit
 thread = threading.Thread(target=fit, args=[lambda: done.wait(60)])
 thread.start()
-inside.wait(60)
+assert inside.wait(60)
 in_child(show_and_fit)
 show("parent")
 done.set()

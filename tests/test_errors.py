@@ -23,8 +23,9 @@ from sklearn_toynn import (
     TwoLayerNetClassifier,
     TwoLayerNetClassifierCV,
 )
+from sklearn_toynn._nets.kernels import dispatch
 from sklearn_toynn.inspection import HiddenUnitsDisplay
-from sklearn_toynn.model_selection import FusedGridSearchCV
+from sklearn_toynn.model_selection import FusedGridSearchCV, _search
 
 in_two_jobs = partial(FusedGridSearchCV, param_grid={"reg": [1]}, n_jobs=2, refit=False)
 WAYS_TO_FIT = {
@@ -45,7 +46,9 @@ WAYS_TO_FIT = {
         for way in WAYS_TO_FIT
     ],
 )
-def test_a_warning_points_to_the_line_of_the_user(way):
+def test_a_warning_points_to_the_line_of_the_user(way, monkeypatch):
+    monkeypatch.setattr(_search, "SHORT_SECONDS", 0)
+    monkeypatch.setattr(dispatch, "selected", "compiled")  # NumPy's kernels use one thread
     X, y = wine()
     fit = WAYS_TO_FIT[way]
     model = TwoLayerNetClassifier(

@@ -55,7 +55,7 @@ class NetColumnScaling(ColumnScaling):
         if (scale == 1).all() and not mean.any():
             return None
         # the squares of their inverses are within the range of the parameters
-        np.maximum(scale, max(np.finfo(each).tiny for each in (X.dtype, dtype)) ** 0.4, out=scale)
+        np.maximum(scale, get_least_scale(X.dtype, dtype), out=scale)
         return cls(mean.astype(X.dtype), scale.astype(X.dtype))
 
     def divide(self, values, out=None):
@@ -84,6 +84,11 @@ class NetColumnScaling(ColumnScaling):
         weights, biases = network.weights[0], network.biases[0]
         weights[...], biases[...] = change(weights, biases)
         return network
+
+
+def get_least_scale(*dtypes):
+    """Return the smallest scale whose inverse square is within the range of the dtypes."""
+    return max(np.finfo(dtype).tiny for dtype in dtypes) ** 0.4
 
 
 class SparseColumns:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from .._blas import single_threaded_blas
-from .column_scaling import NetColumnScaling
+from .column_scaling import NetColumnScaling, get_least_scale
 from .network import Network
 from .samples import Samples
 
@@ -23,8 +23,8 @@ MIN_WIDTH = 24
 #: The factor on the variance of initial weights. Smaller weights reach the minimum sooner.
 INITIAL_VARIANCE = 0.1
 
-#: The entries of X that are copied at once.
-BLOCK_ENTRIES = 2**18
+#: The number of columns of X that are copied at once.
+BLOCK_COLUMNS = 256
 
 #: Eigenvalues below this share of the largest are zero in float64 if the rows are dependent.
 ROUNDING = 1e-13
@@ -34,11 +34,15 @@ ROUNDING = 1e-13
 PRECISE = 1e-9
 
 
-def are_columns_many(X, hidden_sizes):
-    """Return True if a net with these hidden layers can train on coordinates of the rows."""
-    n_rows, n_features = X.shape
-    is_wide = isinstance(X, np.ndarray) and n_rows <= MAX_ROWS and n_features > 2 * n_rows
-    return is_wide and min(hidden_sizes, default=MIN_WIDTH) >= MIN_WIDTH
+def are_columns_many(samples, validation, hidden_sizes):
+    """Return True if a net with these hidden layers can train on coordinates of the rows.
+
+    `validation` may be None.
+    """
+    n_rows, n_features = samples.n_samples, samples.X.shape[1]
+    most_rows = n_rows if validation is None else max(n_rows, validation.n_samples)
+    is_wide = isinstance(samples.X, np.ndarray) and n_features > 2 * n_rows
+    return is_wide and most_rows <= MAX_ROWS and min(hidden_sizes, default=MIN_WIDTH) >= MIN_WIDTH
 
 
 @single_threaded_blas
@@ -47,13 +51,14 @@ def reduce_columns(samples, validation):
 
     Return them unchanged if the coordinates would be imprecise.
     """
-    space = RowSpace.from_samples(samples)
-    if space is None:
+    coordinates, Z = RowCoordinates.from_samples(samples)
+    if coordinates is None:
         return samples, validation
-    return space.project(samples), validation and space.project(validation)
+    validation = validation and coordinates.replace(validation, coordinates.project(validation))
+    return coordinates.replace(samples, Z), validation
 
 
-class RowSpace:
+class RowCoordinates:
     """Coordinates Z = (X - mean) Q^T of rows, by the eigenvectors of (X - mean) (X - mean)^T.
 
     Parameters
@@ -74,7 +79,7 @@ class RowSpace:
     @classmethod
     @np.errstate(over="ignore", invalid="ignore")
     def from_samples(cls, samples):
-        """Return the space of the rows in use, or None if its coordinates would be imprecise."""
+        """Return the coordinates for the rows in use and Z, or None and None if imprecise."""
         X, rows, n_rows = samples.X, samples.rows, samples.n_samples
         mean, gram, smallest = np.empty(X.shape[1]), np.zeros((n_rows, n_rows)), np.inf
         for columns in _blocks(X):
@@ -86,32 +91,38 @@ class RowSpace:
             smallest = squares.min(initial=smallest, where=varies)
             gram += block @ block.T
         if not np.isfinite(gram).all():
-            return None
+            return None, None
         values, vectors = eigh(gram, overwrite_a=True, check_finite=False)
         is_used = values > ROUNDING * n_rows * values[-1]
         if not is_used.any() or min(values[is_used][0], smallest) < PRECISE * values[-1]:
-            return None
-        return cls(X, rows, mean, vectors[:, is_used] / np.sqrt(values[is_used]))
+            return None, None
+        roots, vectors = np.sqrt(values[is_used]), vectors[:, is_used]
+        return cls(X, rows, mean, vectors / roots), vectors * roots
 
     def project(self, samples):
-        """Return samples in these coordinates, with the dtype of X."""
-        X, codes, weights, rows = samples.X, samples.codes, samples.weights, samples.rows
+        """Return Z for samples."""
         products = np.zeros((samples.n_samples, len(self._basis)))
         for columns in _blocks(self._X):
-            block = _take(X, rows, columns) - self._mean[columns]
+            block = _take(samples.X, samples.rows, columns)
+            block -= self._mean[columns]
             products += block @ self._centered(columns).T
+        return products @ self._basis
+
+    def replace(self, samples, Z):
+        """Return samples with Z in place of X, in the dtype of X."""
+        codes, weights, rows = samples.codes, samples.weights, samples.rows
         if rows is not None:
             codes, weights = codes[rows], weights[rows]
-        Z = (products @ self._basis).astype(X.dtype)
-        return Samples(Z, codes, weights, space=self)
+        return Samples(Z.astype(samples.X.dtype), codes, weights, coordinates=self)
 
-    def make_scaling(self, samples, dtype):  # noqa: ARG002
-        """Return the scaling of all coordinates by the root mean square of the columns of X.
+    def make_scaling(self, samples, dtype):
+        """Return a scaling of all coordinates by the root mean square of the columns of X.
 
-        On columns of variance 1 the scale is 1, so a step of Adam changes the weights as on X.
+        A step of Adam then changes the scores as much as on columns of X with variance 1.
         """
         Z, n_features = samples.X, len(self._mean)
         scale = np.sqrt(np.mean(np.square(Z, dtype=float)) * Z.shape[1] / n_features)
+        scale = max(scale, get_least_scale(Z.dtype, dtype))
         shrinkage = np.sqrt(INITIAL_VARIANCE * Z.shape[1] / n_features)
         scales = np.full(Z.shape[1], scale, Z.dtype)
         return NetColumnScaling(np.zeros_like(scales), scales, shrinkage)
@@ -127,15 +138,17 @@ class RowSpace:
         return Network.from_layers([W, *weights], biases, network.activation)
 
     def _centered(self, columns):
-        return _take(self._X, self._rows, columns) - self._mean[columns]
+        block = _take(self._X, self._rows, columns)
+        block -= self._mean[columns]
+        return block
 
 
 def _blocks(X):
-    length = max(BLOCK_ENTRIES // len(X), 16)
-    for start in range(0, X.shape[1], length):
-        yield slice(start, start + length)
+    for start in range(0, X.shape[1], BLOCK_COLUMNS):
+        yield slice(start, start + BLOCK_COLUMNS)
 
 
 def _take(X, rows, columns):
+    """Return a float64 copy of some rows, all if None, and columns."""
     block = X[:, columns] if rows is None else X[rows, columns]
-    return block.astype(float)
+    return block.astype(float, copy=rows is None)

@@ -14,7 +14,7 @@ MIN_LENGTH, MAX_LENGTH = 128, 4096
 
 
 def chunk_length(widths):
-    """Return how many rows a pass takes at once, which follows from the layer widths."""
+    """Return the number of rows per pass, which follows from the layer widths."""
     n_features, *units = widths
     length = min(LAYER_ENTRIES // max(units), ROW_ENTRIES // n_features)
     return 2 ** int(math.log2(min(max(length, MIN_LENGTH), MAX_LENGTH)))
@@ -26,19 +26,19 @@ class Samples:
     `rows` are the indices of the rows in use, all if None. `columns` is the `NetColumnScaling`
     that brings the columns to a common scale. None leaves them as they are. The dtype of the
     weights is that of the training. Batches of X are scaled in the dtype of X and then converted.
-    `space` is the `RowSpace` whose coordinates are the columns of X, or None.
+    `coordinates` are the `RowCoordinates` that the columns of X are, or None.
     """
 
-    def __init__(self, X, codes, weights, rows=None, columns=None, space=None):
+    def __init__(self, X, codes, weights, rows=None, columns=None, coordinates=None):
         self.X = X
         self.columns = columns
-        self.space = space
+        self.coordinates = coordinates
         self.codes = codes
         self.rows = rows
         self.weights = weights
         used = weights if rows is None else weights[rows]
         self.n_samples = len(used)
-        #: What brings the weights in use to a mean of 1, as the objective divides by their sum.
+        #: The factor that scales the weights in use to a mean of 1.
         self.weight_scale = self.n_samples / float(used.sum(dtype=float))
         self._is_sparse = sparse.issparse(X)
         self._is_row_major = not self._is_sparse and X.flags.c_contiguous
@@ -52,14 +52,14 @@ class Samples:
     def prepare(self, columns, dtype):
         """Return the samples with scaled columns, for a training in a dtype."""
         weights = self.weights.astype(dtype, copy=False)
-        return Samples(self.X, self.codes, weights, self.rows, columns, self.space)
+        return Samples(self.X, self.codes, weights, self.rows, columns, self.coordinates)
 
     def to_original(self, network):
         """Return a net on scaled columns as one on the columns of the data, in their dtype."""
         if self.columns is not None:
             network = self.columns.to_original(network)
         network = network.copy(self.X.dtype)
-        return network if self.space is None else self.space.to_original(network)
+        return network if self.coordinates is None else self.coordinates.to_original(network)
 
     def chunks(self, length):
         """Yield the rows in use as slices, or as index arrays, of at most `length`."""
@@ -75,7 +75,7 @@ class Samples:
     def load(self, rows, space, scale):
         """Put rows, given by slice or index, into a workspace.
 
-        Its loss_weights become `scale` times the weights, those in use brought to a mean of 1.
+        Set its loss_weights to `scale` times the weights, scaled to a mean of 1.
         """
         scale *= self.weight_scale
         if isinstance(rows, slice):

@@ -65,7 +65,7 @@ class Monitor:
 
     @property
     def n_unwatched(self):
-        """The maximum number of iterations until the next call of `record`."""
+        """The largest number of iterations that one call of the kernels may make."""
         policy = self.policy
         if (
             self.watches_validation

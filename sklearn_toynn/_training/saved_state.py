@@ -66,18 +66,18 @@ def save_states(ends):
 
 
 def load_states(saved, widths, activation):
-    """Return a `NetStart` for each net of what `save_states` returned."""
+    """Return a `NetStart` for each net of a saved state, without bit generators."""
     mean, scale = saved["column_mean"], saved["column_scale"]
     return [
         NetStart(
             Network(widths, activation, parameters),
             OptimizerState(saved["optimizer_state"][:, net], n_steps),
-            load_bit_generator(order),
+            None,
             is_fitted=True,
             columns=None if mean is None else NetColumnScaling(mean, scale),
         )
-        for net, (parameters, n_steps, order) in enumerate(
-            zip(saved["parameters"], saved["n_steps"], saved["batch_order"], strict=True)
+        for net, (parameters, n_steps) in enumerate(
+            zip(saved["parameters"], saved["n_steps"], strict=True)
         )
     ]
 

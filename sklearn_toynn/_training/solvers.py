@@ -20,8 +20,8 @@ from .stopping import StoppingPolicy, describe_fall
 #: The duration of a call of the kernels. Python handles Ctrl-C between the calls.
 CALL_SECONDS = 0.01
 
-#: The least number of mini-batch steps in coordinates of the rows, see `RowSpace`.
-ROW_SPACE_STEPS = 1000
+#: The least number of mini-batch steps on `RowCoordinates`.
+LEAST_STEPS = 1000
 
 
 @dataclass
@@ -51,8 +51,8 @@ class Solver(ABC):
     #: The values of `learning_rate="auto"` and `schedule="auto"`.
     learning_rate: ClassVar[float] = math.nan
     schedule: ClassVar[str] = "constant"
-    #: Whether the solver uses the learning rate and its schedule, and runs all iterations with
-    #: `tol=0`.
+    #: Whether the learning rate and the schedule set the step sizes. Such a solver runs all
+    #: iterations with `tol=0`.
     follows_schedule: ClassVar[bool] = False
     #: Whether a step uses a batch, so that `partial_fit` can continue with new rows.
     takes_batches: ClassVar[bool] = False
@@ -191,12 +191,13 @@ class MiniBatchSolver(FirstOrderSolver):
     def get_max_iter(samples, batch_size):
         """Return 4500 / sqrt(n_samples) epochs, within [20, 240]: more steps for more rows.
 
-        Coordinates of the rows need at least `ROW_SPACE_STEPS` steps, which are fast.
+        Training on coordinates of the rows takes at least `LEAST_STEPS` steps, which are fast.
         """
         n_epochs = min(max(round(4500 / math.sqrt(samples.n_samples)), 20), 240)
-        if samples.space is None:
+        if samples.coordinates is None:
             return n_epochs
-        return max(n_epochs, ROW_SPACE_STEPS // math.ceil(samples.n_samples / batch_size))
+        n_batches = math.ceil(samples.n_samples / batch_size)
+        return max(n_epochs, math.ceil(LEAST_STEPS / n_batches))
 
     def warn_of_end(self, objective, state, monitor, get_scaling_advice):
         """Also warn if the loss was high and still falling when the schedule ended."""

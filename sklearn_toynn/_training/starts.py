@@ -18,7 +18,8 @@ class NetStart:
     network: Network
     #: None for a solver that starts anew.
     state: OptimizerState | None
-    bit_generator: np.random.BitGenerator
+    #: Shuffles the rows; None to keep their order.
+    bit_generator: np.random.BitGenerator | None
     #: Whether the weights are those of an earlier fit.
     is_fitted: bool = False
     #: The scaling of the columns that the weights belong to; None for the original columns.

@@ -120,8 +120,8 @@ class NetTraining:
 def run_to_result(make_training, reason=None):
     """Make a training and run it, unless a `reason` to end before the first step is given.
 
-    Return its result, and the KeyboardInterrupt that arrived until then, for the caller to raise,
-    or None. On Ctrl-C the result has the weights so far.
+    Return its result and a KeyboardInterrupt for the caller to raise, or None. After Ctrl-C, the
+    result has the weights reached so far.
     """
     interrupt = None
     # the monitor checks for overflow, which shows divergence
@@ -155,16 +155,17 @@ def train_nets(starts, options, samples, validation, callbacks=None, max_threads
     Returns
     -------
     results : list of NetResult or None
-        In the order of the nets. Nets that had not begun at a Ctrl-C, or when a callback asked to
-        stop, are left as an earlier fit had them, or else None.
+        In the order of the nets. Nets that had not begun when training stopped keep the weights of
+        an earlier fit, or are None.
     interrupt : KeyboardInterrupt or None
         The interrupt that ended the training, for the caller to raise. If no net had begun,
         it is raised here.
     """
     columns, dtype = None, options.dtype
     if options.scales_columns:
-        space = samples.space
-        make_scaling = NetColumnScaling.from_samples if space is None else space.make_scaling
+        coordinates, make_scaling = samples.coordinates, NetColumnScaling.from_samples
+        if coordinates is not None:
+            make_scaling = coordinates.make_scaling
         columns = make_scaling(samples, dtype)
     samples = samples.prepare(columns, dtype)
     validation = validation and validation.prepare(columns, dtype)
@@ -182,7 +183,7 @@ def train_nets(starts, options, samples, validation, callbacks=None, max_threads
 
     try:
         if callbacks is None and min(max_threads, len(starts)) > 1:
-            call_in_threads(train_one, range(len(starts)), max_threads, stop)
+            train_in_threads(train_one, range(len(starts)), max_threads, stop)
         else:
             for net in range(len(starts)):
                 train_one(net)
@@ -203,16 +204,15 @@ def train_nets(starts, options, samples, validation, callbacks=None, max_threads
 def count_threads(n_threads=None):
     """Return the number of threads for several nets, by default as many as BLAS may use.
 
-    It is 1 with NumPy's kernels. They hold the GIL most of the time, so two threads take 1.5 times
-    as long as one.
+    It is 1 with NumPy's kernels, because they hold the GIL most of the time.
     """
     if dispatch.selected == "numpy":
         return 1
     return single_threaded_blas.n_threads() if n_threads is None else n_threads
 
 
-def call_in_threads(function, tasks, n_threads, stop):
-    """Call a function on tasks; on Ctrl-C, or where it fails, `stop` is set for the others."""
+def train_in_threads(function, tasks, n_threads, stop):
+    """Call a function on each task. On Ctrl-C or an exception, set `stop` for the other tasks."""
     with ThreadPoolExecutor(n_threads) as pool:
         try:
             futures = [pool.submit(function, task) for task in tasks]

@@ -46,6 +46,7 @@ from .._sklearn_compat import (
     stock_pipeline,
 )
 from .._softmax import SoftmaxClassifier
+from .._training.solvers import SOLVERS
 from .._training.training import count_threads
 from .._typing import MatrixLike
 from .._validation import check_sparse, validate_rows
@@ -54,7 +55,7 @@ from .._validation import check_sparse, validate_rows
 NETS = (SoftmaxClassifier, TwoLayerNetClassifier, MultiLayerNetClassifier)
 
 #: The solvers that draw batches.
-BATCH_SOLVERS = ("adam", "sgd")
+BATCH_SOLVERS = {name for name, solver in SOLVERS.items() if solver.takes_batches}
 
 #: Fits per thread that are prepared before any begins, so that few threads are idle at the end.
 #: Preprocessing does not run beside fits, because fits limit the threads of the BLAS.
@@ -102,7 +103,7 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
 
     - It fits the steps of a pipeline before the net once for each fold and each distinct setting
       of these steps, and transforms the test rows once.
-    - It splits and checks the rows once for each fold.
+    - It splits the rows once for each fold, and checks dense rows once.
     - It trains candidates in threads, which share the rows. Nothing is pickled.
 
     Parameters and attributes are those of :class:`~sklearn.model_selection.GridSearchCV`.

@@ -10,7 +10,7 @@ from sklearn.metrics import log_loss
 
 from sklearn_toynn import MultiLayerNetClassifier, SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._nets.network import Network
-from sklearn_toynn._nets.row_coordinates import RowSpace, reduce_columns
+from sklearn_toynn._nets.row_coordinates import RowCoordinates, reduce_columns
 from sklearn_toynn._nets.samples import Samples
 
 pytestmark = ends_early
@@ -24,7 +24,7 @@ def make_wide(n_rows=60, n_features=300, n_classes=3, dtype=np.float64):
 
 
 def space_of(X, rows=None):
-    return RowSpace.from_samples(Samples(X, None, np.ones(len(X), X.dtype), rows))
+    return RowCoordinates.from_samples(Samples(X, None, np.ones(len(X), X.dtype), rows))[0]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -96,8 +96,12 @@ def test_weights_and_validation_loss_belong_to_the_columns(params):
     net = MultiLayerNetClassifier((30, 24), max_iter=20, random_state=0, **params)
     net.fit(X, y, X_val=X_val, y_val=y_val)
     assert net.coefs_[0].shape[-2:] == (300, 30)
-    entropy = log_loss(y_val, net.predict_proba(X_val))
-    if "n_nets" not in params:
+    if "n_nets" in params:
+        alone = MultiLayerNetClassifier((30, 24), max_iter=20, random_state=0)
+        alone.fit(X, y, X_val=X_val, y_val=y_val)
+        assert_array_equal(net.coefs_[0][0], alone.coefs_[0])
+    else:
+        entropy = log_loss(y_val, net.predict_proba(X_val))
         assert_allclose(net.validation_loss_curve_[net.best_iter_], entropy, rtol=1e-5)
 
 
@@ -129,8 +133,38 @@ def test_sparse_rows_stay_sparse():
 
 
 def test_few_rows_get_enough_steps():
-    for n_rows, n_epochs in ((60, 1000), (201, 500), (149, 1000)):
+    for n_rows, n_epochs in ((60, 1000), (201, 500), (450, 334)):
         X, y = make_wide(n_rows, 2 * n_rows + 1)
         assert TwoLayerNetClassifier(24, random_state=0).fit(X, y).n_iter_ == n_epochs
     X, y = make_wide(60, 120)
     assert TwoLayerNetClassifier(24, random_state=0).fit(X, y).n_iter_ == 240
+
+
+@pytest.mark.parametrize("way", ["repeated", "weight 0"])
+def test_rows_in_use_decide_how_lbfgs_trains(way):
+    """Doubled rows and rows of weight 0 give the bits of weights."""
+    X, y = make_wide(60, 200)
+    net = TwoLayerNetClassifier(24, solver="lbfgs", max_iter=20, random_state=0)
+    if way == "repeated":
+        weighted = clone(net).fit(X, y, np.full(60, 2.0))
+        other = clone(net).fit(np.repeat(X, 2, axis=0), np.repeat(y, 2))
+    else:
+        weighted = clone(net).fit(X, y)
+        other = clone(net).fit(np.vstack([X, -X[:50]]), np.append(y, y[:50]), np.arange(110) < 60)
+    assert_array_equal(other.coefs_[0], weighted.coefs_[0])
+
+
+@pytest.mark.parametrize("factor", [1e-100, 1e-25, 1e25])
+def test_any_scale_of_the_columns_trains_in_float32(factor):
+    X, y = make_wide(300, 700)
+    net = TwoLayerNetClassifier(24, max_iter=5, random_state=0).fit(factor * X, y)
+    double = clone(net).set_params(dtype="float64").fit(factor * X, y)
+    assert net.stop_reason_ == "schedule"
+    assert_allclose(net.loss_, double.loss_, rtol=1e-3)
+
+
+def test_many_validation_rows_leave_the_columns():
+    X, y = make_wide()
+    X_val, y_val = np.tile(X, (17, 1)), np.tile(y, 17)
+    net = TwoLayerNetClassifier(24, random_state=0).fit(X, y, X_val=X_val, y_val=y_val)
+    assert net.n_iter_ <= 240

@@ -108,9 +108,9 @@ def test_each_net_draws_its_own_initial_weights_and_batches(solver):
 def test_threadpoolctl_limits_the_threads(monkeypatch):
     monkeypatch.setattr(dispatch, "selected", "compiled")  # NumPy's kernels use one thread
     used = []
-    call = training.call_in_threads
+    call = training.train_in_threads
     monkeypatch.setattr(
-        training, "call_in_threads", lambda *args: used.append(args[2]) or call(*args)
+        training, "train_in_threads", lambda *args: used.append(args[2]) or call(*args)
     )
     model = ensemble(n_nets=4)
     with threadpool_limits(1):

@@ -29,8 +29,7 @@ from sklearn_toynn._nets.samples import chunk_length
 
 # ---- values and gradients
 
-# one to four layers, with and without a remainder for vectors and tiles; BLAS computes layers
-# that are wider than 64
+# one to four layers, with and without a remainder for vectors and tiles
 NETS = [
     ((1, 2), "identity"),
     ((3, 4), "identity"),
