@@ -37,7 +37,7 @@ class BuildKernels(build_ext):
     """Compile with the flags above, the C code that Cython makes out of the tree."""
 
     def run(self):
-        # where the compiler fails, no kernels of an earlier build pass for this one's
+        # if compilation fails, kernels of an earlier build must not be used
         for folder in [self.build_lib, "."] if self.inplace else [self.build_lib]:
             for suffix in EXTENSION_SUFFIXES:
                 Path(folder, KERNELS, "_compiled" + suffix).unlink(missing_ok=True)

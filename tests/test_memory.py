@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from helpers import solvers_of
 from numpy.testing import assert_array_equal
+from scipy import sparse
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._nets.samples import chunk_length
@@ -159,6 +160,13 @@ def test_partial_fit_and_predict_proba_hold_a_chunk(name, method):
     model = make_model(name, "adam").partial_fit(X[:100], y[:100], classes=[0, 1, 2])
     args = (X, y) if method == "partial_fit" else (X,)
     assert peak_of(lambda: getattr(model, method)(*args)) <= budget(X) < X.nbytes
+
+
+def test_many_classes_of_sparse_columns_need_no_quadratic_memory():
+    X = sparse.random(300, 5000, 0.01, format="csr", random_state=0)
+    y = np.arange(300) % 40
+    model = SoftmaxClassifier(1e-3, max_iter=3).fit(X, y)
+    assert peak_of(lambda: model.fit(X, y)) < 30 * model.coef_.nbytes
 
 
 @cache

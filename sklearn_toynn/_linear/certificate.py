@@ -43,7 +43,7 @@ def bound_gap(objective, theta, gradient):
 
 
 def estimate_newton_gap(objective, gradient, step, residual):
-    """Return about what `bound_newton_gap` finds, without a pass over X."""
+    """Return an estimate of `bound_newton_gap` that needs no pass over X."""
     pull = objective.ridge * step
     rest = residual[:, :-1] - pull[:, :-1]
     penalty = 0.5 * float(np.vdot(rest, rest / objective.ridge[:-1]))
@@ -55,11 +55,11 @@ def bound_newton_gap(objective, theta, gradient, hessian, step, residual, enough
 
     `hessian` gives products with H, a `HessianProducts` at theta.
 
-    The nearer d is to Newton's step, the tighter is the bound. It is `bound_gap` with the
-    first-order change q = p + p c of p along d in the place of p. L lies above that dual bound by
+    The bound is tighter the nearer d is to Newton's step. It is `bound_gap` with q = p + p c, the
+    first-order change of p along d, instead of p. L lies above that dual bound by
     sum_i w_i KL(q_i, p_i) more, which is at most (d'Hd - |d|^2) / 2 (1 - t), for |d|^2 the
     penalty's part of d'Hd and t < 1 the largest change of the difference of two scores along d.
-    In the place of its g and r stands the residual less ridge d. If that part of the bound is
+    The residual less ridge d replaces its g and r. If that part of the bound is
     above `enough`, the intercepts are moved, so that r is zero.
     """
     pull = objective.ridge * step

@@ -162,9 +162,11 @@ class FullHessian(HessianModel):
                 H = add_gram(H, R.T, -1.0)
         by_class = H.T.reshape(n_free, size, n_free, size)
         np.einsum("kakb->kab", by_class)[...] += blocks.T.reshape(n_free, size, size)
-        # last, as the data's parts cancel
-        np.einsum("jaka->jka", by_class)[...] += objective.coupled_ridge
-        self._factor, self._class_coupling = cholesky(H), objective.class_coupling
+        # I - 11^T / K without its last column turns the differences into theta, which sums to zero
+        coupling = np.eye(n_classes, n_free) - 1 / n_classes
+        # last, because the parts of the data cancel
+        np.einsum("jaka->jka", by_class)[...] += coupling[:-1, :, None] * objective.ridge
+        self._factor, self._class_coupling = cholesky(H), coupling
 
     def solve(self, g):
         """Solve for the differences, whose gradient is g of the first K - 1 classes."""

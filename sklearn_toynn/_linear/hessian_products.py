@@ -5,7 +5,7 @@ import numpy as np
 from .._nets.prediction import softmax
 from .linear_kernels import derivative_change
 
-#: Probabilities are kept if they are at most so many for each entry of X, or of one chunk.
+#: Probabilities are kept if X has one chunk, or if there are at most this many per entry of X.
 MAX_KEPT_PROBABILITIES = 0.25
 
 

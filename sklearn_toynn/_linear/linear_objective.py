@@ -42,11 +42,6 @@ class LinearObjective:
         That of theta, (n_classes, n_features + 1).
     ridge : ndarray of shape (n_features + 1,)
         The penalty of each column; 0 for the intercept.
-    class_coupling : ndarray of shape (n_classes, n_classes - 1)
-        I - 11^T / K but its last column. It turns the differences from the last class's theta
-        into theta, which sums to zero.
-    coupled_ridge : ndarray of shape (n_classes - 1, n_classes - 1, n_features + 1)
-        The diagonals of the penalty's part of the Hessian of these differences.
     shares : ndarray of shape (n_classes,)
         The weight of each class.
     work : float
@@ -66,8 +61,6 @@ class LinearObjective:
             square = (columns.std * columns.inv_scale) ** 2
         self.columns, self.square = columns, square
         self.ridge = columns.ridge(reg)
-        self.class_coupling = np.eye(n_classes, n_classes - 1) - 1 / n_classes
-        self.coupled_ridge = self.class_coupling[:-1, :, None] * self.ridge
         self.rows = make_rows(X, columns, n_classes)
         self.shares = np.bincount(codes, weights, minlength=n_classes)
         per_row = 40.0 * X.nnz / self.n_rows if self.is_sparse else 4.0 * n_features

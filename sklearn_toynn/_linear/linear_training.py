@@ -46,7 +46,7 @@ class LinearResult(TrainingResult):
 def make_objective(samples, reg, n_classes):
     """Return the objective on samples.
 
-    Few rows in use are copied. If they are many, all rows stay, with a weight of 0 for the others.
+    Few rows in use are copied. If many rows are in use, X is not copied; other rows get weight 0.
     """
     X, codes, weights, rows = samples.X, samples.codes, samples.weights, samples.rows
     if rows is not None and len(rows) * X.shape[1] <= DENSE_CHUNK_ELEMENTS:

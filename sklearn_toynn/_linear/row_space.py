@@ -34,7 +34,7 @@ class RowSpace:
         for columns, block in self._blocks():
             gram = add_gram(gram, (block - mean[columns]).T)
         tol = n_rows * np.finfo(float).eps * gram.diagonal().max()
-        factor, pivots, rank, _ = lapack.dpstrf(gram, lower=1, tol=tol)
+        factor, pivots, rank, _ = lapack.dpstrf(gram, lower=1, tol=tol, overwrite_a=1)
         rank = max(rank, 1)
         factor = np.tril(factor)[:, :rank]
         self._pivots, self._L = pivots[:rank] - 1, factor[:rank]

@@ -68,15 +68,13 @@ class Rows(ABC):
     def scores(self, folded, x):
         """Return theta z for loaded rows, (n_classes, n_rows)."""
         W, b = folded
-        if sp.issparse(x):
-            return np.add((x @ W.T).T, b, order="C")
         scores = W @ x.T
         scores += b
         return scores
 
     def add_rmatmul(self, P, x, total):
         """Add [P x, P 1] for loaded rows to `total`, (n_classes, n_features + 1)."""
-        total[:, :-1] += (x.T @ P.T).T if sp.issparse(x) else P @ x
+        total[:, :-1] += P @ x
         total[:, -1] += np.add.reduce(P, axis=1)
 
     def unfold_scaling(self, total):
@@ -161,6 +159,16 @@ class SparseRows(Rows):
     def load(self, chunk):
         """Return the rows as they are."""
         return self._parts[chunk.start]
+
+    def scores(self, folded, x):
+        """Return theta z for loaded rows, (n_classes, n_rows)."""
+        W, b = folded
+        return np.add((x @ W.T).T, b, order="C")
+
+    def add_rmatmul(self, P, x, total):
+        """Add [P x, P 1] for loaded rows to `total`, (n_classes, n_features + 1)."""
+        total[:, :-1] += (x.T @ P.T).T
+        total[:, -1] += np.add.reduce(P, axis=1)
 
     def add_squares(self, P, chunk, total):
         """Add P z^2 without dense rows.

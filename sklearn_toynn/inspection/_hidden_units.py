@@ -107,8 +107,9 @@ class HiddenUnitsDisplay(Display):
         NotFittedError
             If `estimator` is not fitted.
         ValueError
-            If the estimator has no hidden units or no such net, or if `image_shape` or
-            `feature_names` do not match its number of features.
+            If the estimator has no hidden units or no such net, if `n_units` or `n_features` is
+            below 1, if `image_shape` or `feature_names` do not match the number of features, or if
+            `ax` is not on a grid.
         """
         fitted = get_last_step(estimator)
         if not hasattr(fitted, "coefs_"):
@@ -119,6 +120,9 @@ class HiddenUnitsDisplay(Display):
         first, second = (w.reshape(-1, *w.shape[-2:]) for w in fitted.coefs_[:2])
         if not 0 <= net < len(first):
             raise ValueError(f"net must be from 0 to {len(first) - 1}, got {net}.")
+        for name, value in (("n_units", n_units), ("n_features", n_features)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}.")
         first, second = first[net], second[net]
         n = len(first)
         if image_shape is not None and np.prod(image_shape) != n:
@@ -158,8 +162,11 @@ class HiddenUnitsDisplay(Display):
         return 6.4, max(4.8, self._grid_shape[0] * row_height)
 
     def _draw(self):
+        spec = self.ax_.get_subplotspec()
+        if spec is None:
+            raise ValueError("ax must be on a grid. Pass axes of pyplot.subplots().")
         self.ax_.set_axis_off()
-        grid = self.ax_.get_subplotspec().subgridspec(*self._grid_shape)
+        grid = spec.subgridspec(*self._grid_shape)
         axes = grid.subplots(sharex=True, sharey=True, squeeze=False).ravel()
         axes[0].set(xticks=[], yticks=[])  # of all, as the axes are shared
         self.axes_, unused = np.split(axes, [len(self.norms)])

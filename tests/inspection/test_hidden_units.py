@@ -87,3 +87,13 @@ def test_parameters_that_do_not_match_are_refused(model, params, message):
     model = model or TwoLayerNetClassifier(3, **QUICK)
     with pytest.raises(ValueError, match=message):
         HiddenUnitsDisplay.from_estimator(model.fit(X, y), **params)
+
+
+def test_numbers_below_one_and_axes_off_a_grid():
+    net = TwoLayerNetClassifier(3, **QUICK).fit(X, y)
+    for name in ("n_units", "n_features"):
+        with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
+            HiddenUnitsDisplay.from_estimator(net, **{name: 0})
+    ax = pyplot.figure().add_axes([0, 0, 1, 1])
+    with pytest.raises(ValueError, match="ax must be on a grid"):
+        HiddenUnitsDisplay.from_estimator(net, ax=ax)

@@ -10,7 +10,7 @@ from cpython.buffer cimport (
     PyObject_GetBuffer,
 )
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport calloc, free
 
 cdef extern from "dispatch.h" nogil:
     ctypedef enum Rule "enum Rule":
@@ -150,13 +150,13 @@ cdef class Net:
     parameters : ndarray of shape (n_parameters,)
         The parameters.
     n_rows : int
-        How many rows a pass takes at most.
+        The maximum number of rows of a pass.
     is_by_entry : bool
         Whether CSR rows are taken entry by entry, not made dense.
     n_arrays : int
-        How many arrays like the parameters there is room for: 8, or for scores alone 1 or 0.
-        With 1, they are of the parameters at the time of this call. With 0, there is nothing to
-        prepare, but each row takes longer.
+        The number of packed arrays: 8 for training, 1 or 0 for scores alone. With 1, the
+        parameters are packed in this call, and later changes have no effect. With 0, nothing is
+        packed, but each row takes longer.
     """
 
     cdef CNet net

@@ -8,7 +8,8 @@ from ..update_rules import Adam, GradientDescent, NesterovMomentum
 from ._compiled import Net
 from .interface import Kernels
 
-#: The activations that C knows, in the order of the enum in activations.h.
+#: The activations in the order of the enum in activations.h; then None, of nets without hidden
+#: layers.
 ACTIVATIONS = (ReLU, LeakyReLU, Logistic, Tanh, GELU, SiLU, Identity, type(None))
 
 #: The update rules, in the order of `enum Rule` in net.h.
@@ -17,10 +18,10 @@ RULES = (GradientDescent, NesterovMomentum, Adam)
 #: Sparse rows of no more columns are made dense, batch by batch.
 MAX_DENSE_COLUMNS = 256
 
-#: The most entries of a first layer of few units when its units are padded to a vector.
+#: The maximal size of a padded first layer that has fewer units than a vector has lanes.
 MAX_PADDED_ENTRIES = 2**20
 
-#: For fewer rows, scores are computed without packing the parameters.
+#: Scores of fewer rows are computed from unpacked parameters.
 MIN_PACKED_ROWS = 6
 
 
@@ -128,7 +129,6 @@ class CompiledKernels(Kernels):
 def make_net(network, X, n_rows, n_arrays=8):
     """Return a net with room for passes over so many rows like those of X; see `Net`."""
     activation = ACTIVATIONS.index(type(network.activation))
-    activation = min(activation, len(ACTIVATIONS) - 2)  # without hidden layers any will do
     widths = np.array(network.widths, np.intc)
     return Net(widths, activation, network.parameters, n_rows, is_taken_by_entry(X), n_arrays)
 

@@ -4,7 +4,6 @@
        KERNELS       the name of the table, such as kernels_avx2
        VECTOR_BYTES  the bytes of a vector register  */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>

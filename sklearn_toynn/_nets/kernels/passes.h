@@ -98,9 +98,8 @@ static void NAME(scatter)(const Net *net, REAL *out)
         }
 }
 
-/* Make ready the rows `order[start], ...`, or start, ... where order is NULL. The factor of a
-   row in the loss is `factor` times its weight. The first row fills up the last rows, with a
-   factor of 0. */
+/* Load the rows order[start], ..., or start, ... if order is NULL. The factor of a row in the
+   loss is `factor` times its weight. Rows of padding repeat the first row, with a factor of 0. */
 static void NAME(load)(Net *net, const ptrdiff_t *order, ptrdiff_t start, ptrdiff_t n,
                        double factor)
 {
@@ -225,7 +224,7 @@ static double NAME(softmax_loss)(const Net *net)
     for (ptrdiff_t k = 0; k < n_classes; k++)
         for (ptrdiff_t i = 0; i < n; i++)
             scores[k * stride + i] -= largest[i];
-    REAL *RESTRICT own_scores = largest;
+    REAL *own_scores = largest; /* which is no longer needed */
     for (ptrdiff_t i = 0; i < n; i++) {
         own_scores[i] = scores[net->codes[i] * stride + i];
         totals[i] = 0;

@@ -96,11 +96,14 @@ static ALWAYS_INLINE void NAME(copy)(const Net *net, REAL *RESTRICT packed, REAL
         }
 }
 
-/* The copies of arrays that are given. */
+/* The copies of arrays that are given. Packing sets the padding to zero, as an overflow may have
+   left NaN there. */
 static void NAME(pack)(const Net *net, const void *flat, void *packed)
 {
-    if (flat)
+    if (flat) {
+        memset(packed, 0, net->n_packed * sizeof(REAL));
         NAME(copy)(net, packed, (REAL *)flat, 1);
+    }
 }
 
 static void NAME(unpack)(const Net *net, const void *packed, void *flat)
@@ -291,11 +294,6 @@ static ptrdiff_t NAME(run_epochs)(Net *net, const Update *update)
     NAME(unpack)(net, net->gradient, update->gradient);
     for (int a = 0; a < 4; a++)
         NAME(unpack)(net, packed[a], flat[a]);
-    if (!isfinite(update->losses[epoch - 1])) { /* NaN may have come into the padding */
-        memset(net->weights, 0, size);
-        memset(net->moments[0], 0, size);
-        memset(net->moments[1], 0, size);
-    }
     set_mode(mode);
     return epoch;
 }
@@ -338,10 +336,11 @@ static void NAME(scores_unpacked)(Net *net, ptrdiff_t n, void *out)
     ptrdiff_t n_weights = 0;
     for (const Layer *layer = net->layers; layer < end; layer++)
         n_weights += layer->fan_in * layer->fan_out;
+    NAME(load)(net, NULL, 0, n, 1);
     for (ptrdiff_t i = 0; i < n; i++) {
-        const REAL *weights = net->parameters, *biases = weights + n_weights, *below = net->inputs;
+        const REAL *weights = net->parameters, *biases = weights + n_weights;
+        const REAL *below = (REAL *)net->inputs + i * LANES;
         ptrdiff_t panel = net->stride * LANES; /* of the values below */
-        NAME(load)(net, NULL, i, 1, 1);
         for (const Layer *layer = net->layers; layer < end; layer++) {
             NAME(multiply_unpacked)(layer, weights, biases, below, panel, layer->values);
             if (layer + 1 < end)

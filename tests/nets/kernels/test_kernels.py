@@ -160,6 +160,26 @@ def test_overflow_and_weights_that_are_not_finite_give_no_finite_loss(
         assert not np.isfinite(kernels.batch_value_and_gradient(np.arange(11)))
 
 
+@both_sets
+def test_an_overflow_of_the_gradient_leaves_nothing_behind(kernels_class):
+    """The loss is finite, and the next call is on other weights."""
+    widths, dtype = (5, 6, 7, 3), np.float32
+    samples = make_samples(widths, 20, dtype=dtype)
+    network = make_network(widths, "identity", dtype=dtype)
+    kernels = make_kernels(kernels_class, network, samples, reg=0)
+    network, expected = kernels.network, kernels.value()
+    usual = network.parameters.copy()
+    network.parameters[...] = 0
+    for weights in network.weights[1:]:
+        weights[...] = 1e30
+    sizes = np.full((1, 1), 1e-3)
+    with np.errstate(over="ignore", invalid="ignore"):
+        results = run_epochs(kernels, RULES["gd"], sizes, batch_size=20, shuffles=False)
+    assert_close(results["losses"], [np.log(3)], 1e-6)
+    network.parameters[...] = usual
+    assert_close(kernels.value(), expected, 1e-6)
+
+
 # ---- epochs
 
 SMALL, WIDE = (5, 7, 3), (70, 66, 67)
