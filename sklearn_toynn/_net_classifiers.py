@@ -78,10 +78,11 @@ class HiddenLayersClassifier(NetClassifier, ABC):
     {n_iter_no_change, early_stopping, validation_fraction, class_weight, init}
         - "auto": "glorot" for "tanh" and "logistic", "he" for the other activations, on
           standardised columns. The weights are smaller if scaling a column makes its penalty
-          large. With at most 1000 dense rows, more than 2 n_samples columns, ``reg > 0`` and at
-          least 24 units in each layer, training uses coordinates in the span of the centered
-          rows. The first-layer weights of every minimum lie in this span. The iterates differ
-          from those on the columns. Set ``warm_start=True`` to train on the columns.
+          large. With at most 1000 dense rows, more than 256 columns, at least 4 n_samples columns,
+          ``reg > 0`` and at least 24 units in each layer, training uses coordinates in the span
+          of the centered rows. The first-layer weights of every minimum lie in this span.
+          The iterates differ from those on the columns. Set ``warm_start=True`` to train on the
+          columns.
     {dtype, shuffle, random_state, warm_start, verbose}
 
     Attributes

@@ -71,8 +71,8 @@ class SoftmaxClassifier(NetClassifier):
           `tol` for `n_iter_no_change` iterations.
     {n_iter_no_change, early_stopping, validation_fraction, class_weight, init}
         - "auto": zero. The minimum does not depend on the initial weights. With at most 1000 dense
-          rows, more than 2 n_samples columns and ``reg > 0``, "gd", "sgd" and "adam" train on
-          coordinates in the span of the centered rows.
+          rows, more than 256 columns, at least 4 n_samples columns and ``reg > 0``, "gd", "sgd"
+          and "adam" train on coordinates in the span of the centered rows.
     {dtype, shuffle, random_state, warm_start, verbose}
 
     Attributes

@@ -170,7 +170,7 @@ def test_invalid_sparse_matrices_are_refused(format, spoil):  # noqa: A002
 @ends_early
 def test_an_index_out_of_bounds_is_refused_everywhere():
     bad = spoiled("csr", lambda X: X.indices.put(3, FAR))
-    assert_every_entry_point_raises(bad, "^{} is .*sparse.* index 1000000, .* from 0 to 12")
+    assert_every_entry_point_raises(bad, "^{} is .*sparse.* index 1000000, .* are 0 to 12")
     for solver in solvers_of(SoftmaxClassifier):
         with pytest.raises(ValueError, match="^X is .*sparse"):
             SoftmaxClassifier(solver=solver).fit(bad, y)

@@ -18,7 +18,7 @@ from sklearn_toynn import TwoLayerNetClassifier
 from sklearn_toynn._nets import row_coordinates
 from sklearn_toynn._training import solvers
 
-SHAPES = [(50, 400, 2), (90, 200, 3), (210, 430, 3), (120, 600, 3), (60, 2000, 2)]
+SHAPES = [(50, 400, 2), (90, 400, 3), (210, 860, 3), (120, 600, 3), (60, 2000, 2)]
 WIDTHS = [5, 10, 16, 24, 64]
 #: The least number of steps, and the factor on the initial variance. Those in use come first.
 VARIANTS = [

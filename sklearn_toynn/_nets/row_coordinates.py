@@ -17,6 +17,10 @@ from .samples import Samples
 #: The maximum number of rows. The eigenvectors of their products take n_rows^2 entries.
 MAX_ROWS = 1000
 
+#: The minimum numbers of columns, in all and per row. With fewer, training on columns is faster.
+MIN_COLUMNS = 257
+MIN_COLUMNS_PER_ROW = 4
+
 #: The minimum width of hidden layers. Narrow nets end in worse minima than on the columns.
 MIN_WIDTH = 24
 
@@ -41,8 +45,13 @@ def are_columns_many(samples, validation, hidden_sizes):
     """
     n_rows, n_features = samples.n_samples, samples.X.shape[1]
     most_rows = n_rows if validation is None else max(n_rows, validation.n_samples)
-    is_wide = isinstance(samples.X, np.ndarray) and n_features > 2 * n_rows
-    return is_wide and most_rows <= MAX_ROWS and min(hidden_sizes, default=MIN_WIDTH) >= MIN_WIDTH
+    is_wide = n_features >= max(MIN_COLUMNS, MIN_COLUMNS_PER_ROW * n_rows)
+    return (
+        isinstance(samples.X, np.ndarray)
+        and is_wide
+        and most_rows <= MAX_ROWS
+        and min(hidden_sizes, default=MIN_WIDTH) >= MIN_WIDTH
+    )
 
 
 @single_threaded_blas

@@ -134,16 +134,17 @@ def test_sparse_rows_stay_sparse():
 
 def test_few_rows_get_enough_steps():
     for n_rows, n_epochs in ((60, 1000), (201, 500), (450, 334)):
-        X, y = make_wide(n_rows, 2 * n_rows + 1)
+        X, y = make_wide(n_rows, max(257, 4 * n_rows))
         assert TwoLayerNetClassifier(24, random_state=0).fit(X, y).n_iter_ == n_epochs
-    X, y = make_wide(60, 120)
-    assert TwoLayerNetClassifier(24, random_state=0).fit(X, y).n_iter_ == 240
+    for n_rows, n_features in ((60, 256), (70, 279)):
+        X, y = make_wide(n_rows, n_features)
+        assert TwoLayerNetClassifier(24, random_state=0).fit(X, y).n_iter_ == 240
 
 
 @pytest.mark.parametrize("way", ["repeated", "weight 0"])
 def test_rows_in_use_decide_how_lbfgs_trains(way):
     """Doubled rows and rows of weight 0 give the bits of weights."""
-    X, y = make_wide(60, 200)
+    X, y = make_wide(60, 300)
     net = TwoLayerNetClassifier(24, solver="lbfgs", max_iter=20, random_state=0)
     if way == "repeated":
         weighted = clone(net).fit(X, y, np.full(60, 2.0))
@@ -156,7 +157,7 @@ def test_rows_in_use_decide_how_lbfgs_trains(way):
 
 @pytest.mark.parametrize("factor", [1e-100, 1e-25, 1e25])
 def test_any_scale_of_the_columns_trains_in_float32(factor):
-    X, y = make_wide(300, 700)
+    X, y = make_wide(300, 1300)
     net = TwoLayerNetClassifier(24, max_iter=5, random_state=0).fit(factor * X, y)
     double = clone(net).set_params(dtype="float64").fit(factor * X, y)
     assert net.stop_reason_ == "schedule"
