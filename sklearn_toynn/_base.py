@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
@@ -22,6 +23,7 @@ from ._callbacks import FitCallbacks, make_hook_kwargs
 from ._errors import plain, warn
 from ._nets.initializers import INITIALIZERS, make_initializer
 from ._nets.network import Network
+from ._nets.piecewise_encoding import EncodedRows, PiecewiseEncoding
 from ._nets.prediction import keep_scores, log_softmax, predict_codes, predict_scores, softmax
 from ._nets.row_coordinates import are_columns_many
 from ._partial_fit import check_one_pass, resolve_classes, supports_partial_fit
@@ -84,6 +86,15 @@ def add_new_parameters(estimator_class, state):
     """Return a saved state with the defaults of parameters that a later version has added."""
     parameters = signature(estimator_class).parameters.values()
     return {parameter.name: parameter.default for parameter in parameters} | state
+
+
+def check_is_dense(X):
+    """Raise an error if X is sparse."""
+    if sparse.issparse(X):
+        raise ValueError(
+            "X must be dense for encoding='piecewise', got a sparse matrix. Set "
+            "encoding='linear', or convert X with X.toarray()."
+        )
 
 
 class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
@@ -153,6 +164,12 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
           `X`;
         - "float32", "float64": as named. With "float32", a given `init` and `partial_fit` raise a
           ValueError if values of the data exceed its range.
+    encoding : {"linear", "piecewise"}, default="linear"
+        The columns that the model sees.
+
+        - "linear": the columns of `X`;
+        - "piecewise": standardised columns, followed by piecewise-linear functions of each (see
+          Notes). `X` must be dense.
     shuffle : bool, default=True
         Whether "sgd" and "adam" shuffle the rows before each epoch of several batches.
     random_state : int, RandomState instance or None, default=None
@@ -225,6 +242,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
             Interval(Real, 0, None, closed="left"),
             callable,
         ],
+        "encoding": [StrOptions({"linear", "piecewise"})],
         "shuffle": ["boolean"],
         "random_state": ["random_state"],
         "warm_start": ["boolean"],
@@ -245,6 +263,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     class_weight: ClassWeight
     init: str | float | Initializer
     dtype: str
+    encoding: str
     shuffle: bool
     random_state: RandomState
     warm_start: bool
@@ -383,9 +402,10 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
                 validation_data=(X_val, y_val, sample_weight_val),
                 split_streams=streams if self.early_stopping else None,
             )
+            continues = self.warm_start and hasattr(self, "classes_")
+            problem = self._encode(problem, continues=continues)
             if self._reduces_columns(problem):  # `n_features` is then the number of coordinates
                 problem = problem.with_few_columns()
-            continues = self.warm_start and hasattr(self, "classes_")
             earlier = self._get_earlier_curves(self.warm_start)
             callbacks = self._make_callbacks(problem, earlier, X, y, sample_weight)
             options = self._resolve_options(problem)
@@ -450,6 +470,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
                 problem = problem.with_earlier_rows(  # none for weights that the user has set
                     vars(self).get("_total_weight", 0.0), vars(self).get("_effective_size", 1.0)
                 )
+            problem = self._encode(problem, continues=continues)
             options = self._resolve_options(problem, is_one_pass=True)
             results, interrupt = self._train(problem, options, streams, None, continues=continues)
             n_before = vars(self).get("n_iter_", 0) if continues else 0
@@ -478,6 +499,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         schedule = "constant" if is_one_pass else resolve_auto(self.schedule, solver.schedule)
         max_iter = solver.get_max_iter(problem.samples, batch_size)
         scales_columns = is_auto(self.init) and not is_one_pass
+        is_encoded = self.encoding == "piecewise"  # to scaled columns
         return TrainingOptions(
             solver=self.solver,
             reg=self._resolve_reg(problem),
@@ -490,10 +512,23 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
             tol=float(self.tol),
             n_iter_no_change=int(self.n_iter_no_change),
             dtype=self._resolve_dtype(problem, batch_size, scales_columns=scales_columns),
-            scales_columns=scales_columns,
+            scales_columns=scales_columns and not is_encoded,
             is_one_pass=is_one_pass,
             verbose=int(self.verbose),
         )
+
+    def _encode(self, problem, *, continues):
+        """Return the problem with the columns that `encoding` stands for."""
+        if self.encoding == "linear":
+            return problem
+        check_is_dense(problem.samples.X)
+        if continues and hasattr(self, "bin_edges_"):  # which the weights belong to
+            return problem.with_encoding(self._get_encoding(problem.dtype))
+        return problem.with_encoding(PiecewiseEncoding.from_samples(problem.samples))
+
+    def _get_encoding(self, dtype):
+        """Return the fitted encoding for rows of a dtype."""
+        return PiecewiseEncoding(self.bin_edges_, self.encoding_mean_, self.encoding_scale_, dtype)
 
     def _reduces_columns(self, problem):
         """Return True if training uses coordinates of the rows instead of the columns.
@@ -631,6 +666,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         self._total_weight = problem.total_weight
         self._effective_size = problem.effective_size
         self._set_layers(results)
+        self._set_encoding(problem.samples.X)
         self._fitted_activation = getattr(self, "activation", None)  # the linear model has none
         self.n_iter_ = max(result.n_iter for result in results)
         self.loss_ = fmean(result.loss for result in results)
@@ -658,6 +694,16 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
             many = f"{len(described)} of {len(results)} nets, the first: "
             message = (many if self._n_nets > 1 else "") + described[0]
             warn(message, ConvergenceWarning)
+
+    def _set_encoding(self, X):
+        """Set the attributes of the encoding, or drop those of an earlier fit."""
+        if isinstance(X, EncodedRows):
+            encoding = X.encoding
+            self.bin_edges_ = encoding.bin_edges
+            self.encoding_mean_, self.encoding_scale_ = encoding.mean, encoding.scale
+            return
+        for name in ("bin_edges_", "encoding_mean_", "encoding_scale_"):
+            vars(self).pop(name, None)
 
     def decision_function(self, X: MatrixLike) -> Floats:
         """Return the scores of the classes.
@@ -689,7 +735,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
             Labels from `classes_`.
         """
         check_is_fitted(self)
-        codes = predict_codes(validate_rows(self, X), self._get_networks())
+        codes = predict_codes(self._validate_rows(X), self._get_networks())
         return self.classes_[codes]
 
     def predict_proba(self, X: MatrixLike) -> Floats:
@@ -751,4 +797,12 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
 
     def _predict(self, X, transform):
         check_is_fitted(self)
-        return predict_scores(validate_rows(self, X), self._get_networks(), transform)
+        return predict_scores(self._validate_rows(X), self._get_networks(), transform)
+
+    def _validate_rows(self, X):
+        """Return checked rows to predict for, encoded as in the fit."""
+        X = validate_rows(self, X)
+        if not hasattr(self, "bin_edges_"):
+            return X
+        check_is_dense(X)
+        return EncodedRows(X, self._get_encoding(X.dtype))

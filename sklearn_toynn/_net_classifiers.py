@@ -28,7 +28,7 @@ from ._typing import (
     RandomState,
     Schedule,
 )
-from ._validation import check_sizes, validate_rows
+from ._validation import check_sizes
 
 
 @takes_entries(NetClassifier)
@@ -83,7 +83,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
           of the centered rows. The first-layer weights of every minimum lie in this span.
           The iterates differ from those on the columns. Set ``warm_start=True`` to train on the
           columns.
-    {dtype, shuffle, random_state, warm_start, verbose}
+    {dtype, encoding, shuffle, random_state, warm_start, verbose}
 
     Attributes
     ----------
@@ -145,7 +145,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
             leading axis for the nets.
         """
         check_is_fitted(self)
-        X = validate_rows(self, X)
+        X = self._validate_rows(X)
         nets = [predict_hidden_values(X, network) for network in self._get_networks()]
         if self._has_one_net:
             return nets[0]
@@ -220,7 +220,7 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
     hidden_size : int, default=100
         The number of hidden units.
     {reg, n_nets, activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
-    n_iter_no_change, early_stopping, validation_fraction, class_weight, init, dtype, shuffle,
+    n_iter_no_change, early_stopping, validation_fraction, class_weight, init, dtype, encoding, shuffle,
     random_state, warm_start, verbose}
 
     Attributes
@@ -275,6 +275,7 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
         class_weight: ClassWeight = None,
         init: str | float | Initializer = "auto",
         dtype: str = "auto",
+        encoding: str = "linear",
         shuffle: bool = True,
         random_state: RandomState = None,
         warm_start: bool = False,
@@ -307,7 +308,7 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
     hidden_layer_sizes : int or sequence of int, default=(100,)
         The widths of the hidden layers, starting at the input. An int is one layer.
     {reg, n_nets, activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
-    n_iter_no_change, early_stopping, validation_fraction, class_weight, init, dtype, shuffle,
+    n_iter_no_change, early_stopping, validation_fraction, class_weight, init, dtype, encoding, shuffle,
     random_state, warm_start, verbose}
 
     Attributes
@@ -364,6 +365,7 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
         class_weight: ClassWeight = None,
         init: str | float | Initializer = "auto",
         dtype: str = "auto",
+        encoding: str = "linear",
         shuffle: bool = True,
         random_state: RandomState = None,
         warm_start: bool = False,

@@ -73,7 +73,7 @@ class SoftmaxClassifier(NetClassifier):
         - "auto": zero. The minimum does not depend on the initial weights. With at most 1000 dense
           rows, more than 256 columns, at least 4 n_samples columns and ``reg > 0``, "gd", "sgd"
           and "adam" train on coordinates in the span of the centered rows.
-    {dtype, shuffle, random_state, warm_start, verbose}
+    {dtype, encoding, shuffle, random_state, warm_start, verbose}
 
     Attributes
     ----------
@@ -180,6 +180,7 @@ class SoftmaxClassifier(NetClassifier):
         class_weight: ClassWeight = None,
         init: str | float | Initializer = "auto",
         dtype: str = "auto",
+        encoding: str = "linear",
         shuffle: bool = True,
         random_state: RandomState = None,
         warm_start: bool = False,

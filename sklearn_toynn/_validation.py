@@ -15,6 +15,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from ._errors import naming, plain
 from ._nets.equal_rows import merge_equal_rows
+from ._nets.piecewise_encoding import EncodedRows
 from ._nets.row_coordinates import reduce_columns
 from ._nets.samples import Samples
 
@@ -57,6 +58,15 @@ class Problem:
         """Return the problem in coordinates of the rows."""
         samples, validation = reduce_columns(self.samples, self.validation)
         return replace(self, samples=samples, validation=validation)
+
+    def with_encoding(self, encoding):
+        """Return the problem with encoded rows."""
+        samples, validation = self.samples, self.validation
+        return replace(
+            self,
+            samples=samples.with_rows(EncodedRows(samples.X, encoding)),
+            validation=validation and validation.with_rows(EncodedRows(validation.X, encoding)),
+        )
 
     def largest_value(self):
         """Return the largest absolute value of the data, and the name of its array."""

@@ -32,6 +32,7 @@ BAD_PARAMETERS = [
     *(("shuffle", value) for value in ("yes", 2, None)),
     *(("random_state", value) for value in ("seed", -1, 0.5)),
     *(("dtype", value) for value in ("float16", np.float32, None)),
+    *(("encoding", value) for value in ("spline", True, None)),
     *(("warm_start", value) for value in ("yes", 2, None)),
     *(("verbose", value) for value in (-1, 0.5, "loud", None)),
 ]

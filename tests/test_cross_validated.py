@@ -76,7 +76,7 @@ def test_it_has_the_parameters_of_the_plain_one(cv_class):
     plain = {
         name: parameter.default
         for name, parameter in inspect.signature(PAIRS[cv_class]).parameters.items()
-        if name not in {"reg", "hidden_size", "warm_start"}
+        if name not in {"reg", "hidden_size", "warm_start", "encoding"}
     }
     own = {name: p.default for name, p in inspect.signature(cv_class).parameters.items()}
     if "n_nets" in plain:

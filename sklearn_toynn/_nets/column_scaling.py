@@ -41,17 +41,10 @@ class NetColumnScaling(ColumnScaling):
         The scaling is the same for sparse and for dense X.
         """
         X = samples.X
-        mean, std, largest = measure_columns(X, samples.weights, samples.rows, with_largest=True)
-        is_finite = np.isfinite(std)  # not near the end of the dtype's range
-        widest = std.max(initial=0, where=is_finite)
-        eps = np.finfo(X.dtype).eps
-        is_rounding = std <= np.maximum(8 * eps * np.abs(mean), BESIDE_WIDEST[X.dtype] * widest)
-        scale = np.maximum(std, largest / LARGEST_VALUE)
-        scale[is_rounding] = np.maximum(scale[is_rounding], 1)
+        mean, std, scale = measure_scales(X, samples.weights, samples.rows)
         half = 0.5 + 1e-9  # shares of 1/2 and 1/5 are on the edge, on one side for both containers
-        is_fine = (np.abs(mean) <= half) & (std >= 1 - half) & (std <= 4 * half)
-        scale[is_fine | ~is_finite] = 1
-        mean[~is_finite | (np.abs(mean) <= half * scale)] = 0
+        scale[(np.abs(mean) <= half) & (std >= 1 - half) & (std <= 4 * half)] = 1
+        mean[np.abs(mean) <= half * scale] = 0
         if (scale == 1).all() and not mean.any():
             return None
         # the squares of their inverses are within the range of the parameters
@@ -84,6 +77,19 @@ class NetColumnScaling(ColumnScaling):
         weights, biases = network.weights[0], network.biases[0]
         weights[...], biases[...] = change(weights, biases)
         return network
+
+
+def measure_scales(X, weights, rows):
+    """Return the means, standard deviations and scales of the columns; see `NetColumnScaling`."""
+    mean, std, largest = measure_columns(X, weights, rows, with_largest=True)
+    is_finite = np.isfinite(std)  # not near the end of the dtype's range
+    widest = std.max(initial=0, where=is_finite)
+    eps = np.finfo(X.dtype).eps
+    is_rounding = std <= np.maximum(8 * eps * np.abs(mean), BESIDE_WIDEST[X.dtype] * widest)
+    scale = np.maximum(std, largest / LARGEST_VALUE)
+    scale[is_rounding] = np.maximum(scale[is_rounding], 1)
+    mean[~is_finite], scale[~is_finite] = 0, 1
+    return mean, std, scale
 
 
 def get_least_scale(*dtypes):

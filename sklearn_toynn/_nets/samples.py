@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from .column_scaling import SparseColumns
+from .piecewise_encoding import EncodedRows
 
 # Rows per pass over the whole data, so that a layer's activations stay in the L2 cache, as do the
 # rows of X where they have to be copied.
@@ -41,7 +42,8 @@ class Samples:
         #: The factor that scales the weights in use to a mean of 1.
         self.weight_scale = self.n_samples / float(used.sum(dtype=float))
         self._is_sparse = sparse.issparse(X)
-        self._is_row_major = not self._is_sparse and X.flags.c_contiguous
+        self._is_encoded = isinstance(X, EncodedRows)
+        self._is_row_major = isinstance(X, np.ndarray) and X.flags.c_contiguous
         # else BLAS takes slices as they are
         self._has_gaps = not self._is_sparse and X.itemsize not in X.strides
         #: `columns` as they apply to the rows of this X.
@@ -53,6 +55,10 @@ class Samples:
         """Return the samples with scaled columns, for a training in a dtype."""
         weights = self.weights.astype(dtype, copy=False)
         return Samples(self.X, self.codes, weights, self.rows, columns, self.coordinates)
+
+    def with_rows(self, X):
+        """Return the samples with rows of another X."""
+        return Samples(X, self.codes, self.weights, self.rows)
 
     def to_original(self, network):
         """Return a net on scaled columns as one on the columns of the data, in their dtype."""
@@ -79,7 +85,10 @@ class Samples:
         """
         scale *= self.weight_scale
         if isinstance(rows, slice):
-            space.inputs = self.X[rows]
+            if self._is_encoded:
+                self._gather(rows, space)
+            else:
+                space.inputs = self.X[rows]
             space.codes[...] = self.codes[rows]
             np.multiply(self.weights[rows], scale, out=space.loss_weights)
         else:
@@ -106,6 +115,9 @@ class Samples:
             space.inputs = self.X.take(rows, axis=0, out=space.buffer, mode="clip")
         elif self._is_sparse:
             space.inputs = self.X[rows]
+        elif self._is_encoded:
+            self.X.read(rows, space.buffer)
+            space.inputs = space.buffer
         else:  # take() would first copy the whole of X
             space.buffer[...] = self.X[rows]
             space.inputs = space.buffer

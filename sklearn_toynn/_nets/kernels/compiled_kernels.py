@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..activations import GELU, Identity, LeakyReLU, Logistic, ReLU, SiLU, Tanh
+from ..piecewise_encoding import EncodedRows
 from ..samples import chunk_length
 from ..update_rules import Adam, GradientDescent, NesterovMomentum
 from ._compiled import Net
@@ -37,6 +38,8 @@ class CompiledKernels(Kernels):
         """Say whether C knows the activation, and takes the rows as they lie and the weights."""
         if isinstance(X, np.ndarray):
             fits = X.flags.aligned
+        elif isinstance(X, EncodedRows):
+            return False
         else:
             flags = [array.flags for array in (X.data, X.indices, X.indptr)]
             fits = X.indices.dtype == X.indptr.dtype == np.intc and all(
