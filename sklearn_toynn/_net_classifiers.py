@@ -220,8 +220,8 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
     hidden_size : int, default=100
         The number of hidden units.
     {reg, n_nets, activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
-    n_iter_no_change, early_stopping, validation_fraction, class_weight, init, dtype, encoding, shuffle,
-    random_state, warm_start, verbose}
+    n_iter_no_change, early_stopping, validation_fraction, class_weight, init, dtype, encoding,
+    shuffle, random_state, warm_start, verbose}
 
     Attributes
     ----------
@@ -308,8 +308,8 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
     hidden_layer_sizes : int or sequence of int, default=(100,)
         The widths of the hidden layers, starting at the input. An int is one layer.
     {reg, n_nets, activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
-    n_iter_no_change, early_stopping, validation_fraction, class_weight, init, dtype, encoding, shuffle,
-    random_state, warm_start, verbose}
+    n_iter_no_change, early_stopping, validation_fraction, class_weight, init, dtype, encoding,
+    shuffle, random_state, warm_start, verbose}
 
     Attributes
     ----------
