@@ -40,19 +40,16 @@ class PiecewiseEncoding:
 
     Attributes
     ----------
-    sources : ndarray of shape (n_encoded,)
-        The index of the column that each encoded column belongs to.
-    shift, slope, lowest, highest : ndarray of shape (n_encoded,)
-        The function of each encoded column, in the dtype of the rows.
+    functions : tuple of ndarray of shape (n_encoded,)
+        The index of the column that each encoded column belongs to, and its shift, slope, lowest
+        and highest value in the dtype of the rows.
     """
 
     def __init__(self, bin_edges, mean, scale, dtype):
         self.bin_edges, self.mean, self.scale = bin_edges, mean, scale
         n_pieces = [max(len(edges) - 1, 0) for edges in bin_edges]
         n_columns = len(bin_edges)
-        self.sources = np.concatenate(
-            [np.arange(n_columns), np.repeat(np.arange(n_columns), n_pieces)]
-        )
+        sources = np.concatenate([np.arange(n_columns), np.repeat(np.arange(n_columns), n_pieces)])
         ones, zeros = np.ones(n_columns), np.zeros(n_columns)
         start = np.concatenate([zeros, *(edges[:-1] for edges in bin_edges)])
         width = np.concatenate([ones, *(np.diff(edges) for edges in bin_edges)])
@@ -61,8 +58,9 @@ class PiecewiseEncoding:
         with np.errstate(over="ignore"):
             functions = [start + mean * width, 1 / (width * scale), *bounds]
         largest = np.finfo(dtype).max
-        self.shift, self.slope, self.lowest, self.highest = (
-            np.clip(values, -largest, largest).astype(dtype) for values in functions
+        self.functions = (
+            sources,
+            *(np.clip(values, -largest, largest).astype(dtype) for values in functions),
         )
 
     @classmethod
@@ -82,11 +80,12 @@ class PiecewiseEncoding:
 
     def encode(self, X, columns=slice(None), out=None):
         """Return the encoded rows of X, all encoded columns or some; in `out` if given."""
-        z = np.take(X, self.sources[columns], axis=-1, out=out, mode="clip")
+        sources, shift, slope, lowest, highest = (each[columns] for each in self.functions)
+        z = np.take(X, sources, axis=-1, out=out, mode="clip")
         with np.errstate(over="ignore"):
-            z -= self.shift[columns]
-            z *= self.slope[columns]
-        return np.clip(z, self.lowest[columns], self.highest[columns], out=z)
+            z -= shift
+            z *= slope
+        return np.clip(z, lowest, highest, out=z)
 
 
 def choose_edges(x, weights):
@@ -120,7 +119,7 @@ class EncodedRows:
     def __init__(self, X, encoding):
         self.X, self.encoding = X, encoding
         self.dtype, self.itemsize = X.dtype, X.itemsize
-        self.shape = len(X), len(encoding.sources)
+        self.shape = len(X), len(encoding.mean)
         self.size = self.shape[0] * self.shape[1]
         #: Those of an array of the rows that indexing returns.
         self.strides = self.shape[1] * self.itemsize, self.itemsize

@@ -29,6 +29,9 @@ cdef extern from "dispatch.h" nogil:
         const void *mean
         const void *inv_scale
         const void *center
+        const ptrdiff_t *sources
+        const void *lowest
+        const void *highest
     ctypedef struct BitGenerator:
         pass
     ctypedef struct CNet "Net":
@@ -208,13 +211,16 @@ cdef class Net:
         cdef Py_ssize_t size = sizeof(double) if self.net.samples.is_double else sizeof(float)
         return address(array, length, "fd", size, layout)
 
-    def set_rows(self, X):
-        """Compute on rows of X, dense or CSR."""
+    def set_rows(self, X, functions=None):
+        """Compute on rows of X, dense or CSR.
+
+        `functions` are sources, shift, slope, lowest and highest of a `PiecewiseEncoding`.
+        """
         cdef Samples samples = self.net.samples  # replaced once all is valid
-        cdef Py_ssize_t size = X.dtype.itemsize
-        n_samples, n_features = X.shape
-        if n_features != samples.n_features:
-            raise ValueError(f"X must have {samples.n_features} columns, got {n_features}")
+        cdef Py_ssize_t size = X.dtype.itemsize, n_columns
+        n_samples, n_columns = X.shape
+        if functions is None and n_columns != samples.n_features:
+            raise ValueError(f"X must have {samples.n_features} columns, got {n_columns}")
         samples.is_double = size == sizeof(double)
         if hasattr(X, "indptr"):
             samples.indptr = <const int *>address(X.indptr, n_samples + 1, "ilq", sizeof(int))
@@ -222,15 +228,24 @@ cdef class Net:
             samples.data = address(X.data, len(X.data), "fd", size)
             check_limit("X.indptr", samples.indptr[n_samples], min(len(X.indices), len(X.data)))
         else:
-            samples.x = address(X, n_samples * samples.n_features, "fd", size, PyBUF_STRIDES)
+            samples.x = address(X, n_samples * n_columns, "fd", size, PyBUF_STRIDES)
             samples.row_stride, samples.column_stride = X.strides
+        if functions is not None:
+            samples.sources = integers(functions[0], samples.n_features)
+            for j in range(samples.n_features):
+                check_limit("sources", samples.sources[j], n_columns - 1)
+            _, shift, slope, lowest, highest = functions
+            samples.mean = address(shift, samples.n_features, "fd", size)
+            samples.inv_scale = address(slope, samples.n_features, "fd", size)
+            samples.lowest = address(lowest, samples.n_features, "fd", size)
+            samples.highest = address(highest, samples.n_features, "fd", size)
         samples.n_samples = n_samples
-        self.net.samples, self.kept_rows = samples, X
+        self.net.samples, self.kept_rows = samples, (X, functions)
 
-    def set_samples(self, X, codes, weights, double weight_scale, rows):
+    def set_samples(self, X, codes, weights, double weight_scale, rows, functions=None):
         """Compute on samples; `rows` (n_samples,) are those in use, all if None."""
         cdef Samples *samples = &self.net.samples
-        self.set_rows(X)
+        self.set_rows(X, functions)
         self.kept += codes, weights, rows
         samples.codes = integers(codes, samples.n_samples)
         samples.weights = self.reals(weights, samples.n_samples)

@@ -1,6 +1,7 @@
 """The objective of a net and its gradient in C; several epochs in one call."""
 
 import numpy as np
+from scipy.sparse import issparse
 
 from ..activations import GELU, Identity, LeakyReLU, Logistic, ReLU, SiLU, Tanh
 from ..piecewise_encoding import EncodedRows
@@ -36,10 +37,10 @@ class CompiledKernels(Kernels):
     @staticmethod
     def supports(network, X):
         """Say whether C knows the activation, and takes the rows as they lie and the weights."""
-        if isinstance(X, np.ndarray):
+        if isinstance(X, EncodedRows):
+            X = X.X
+        if not issparse(X):
             fits = X.flags.aligned
-        elif isinstance(X, EncodedRows):
-            return False
         else:
             flags = [array.flags for array in (X.data, X.indices, X.indptr)]
             fits = X.indices.dtype == X.indptr.dtype == np.intc and all(
@@ -119,9 +120,11 @@ class CompiledKernels(Kernels):
         if n_rows > self._n_rows:
             samples, columns = self.samples, self.samples.scaled_columns
             net = make_net(self.network, samples.X, n_rows)
-            net.set_samples(
-                samples.X, samples.codes, samples.weights, samples.weight_scale, samples.rows
-            )
+            X, functions = samples.X, None
+            if isinstance(X, EncodedRows):
+                X, functions = X.X, X.encoding.functions
+            others = samples.codes, samples.weights, samples.weight_scale, samples.rows
+            net.set_samples(X, *others, functions)
             if columns is not None:
                 net.set_columns(columns.mean, 1 / columns.scale, columns.center)
             net.set_penalty(self.penalty.decay, self.penalty.param_scale)
@@ -138,4 +141,4 @@ def make_net(network, X, n_rows, n_arrays=8):
 
 def is_taken_by_entry(X):
     """Say whether rows are multiplied entry by entry; else CSR rows are made dense."""
-    return not isinstance(X, np.ndarray) and X.shape[1] > MAX_DENSE_COLUMNS
+    return issparse(X) and X.shape[1] > MAX_DENSE_COLUMNS

@@ -27,7 +27,8 @@ typedef struct {
 } Layer;
 
 /* Rows of data, dense where `x` is given, else CSR; all arrays are IN. Strides are in bytes.
-   Scaled columns are (x - mean) * inv_scale; CSR rows also have `center` added. */
+   Scaled columns are (x - mean) * inv_scale; CSR rows also have `center` added. With `sources`,
+   column j of the net is a function of column sources[j] of X, between `lowest` and `highest`. */
 typedef struct {
     ptrdiff_t n_samples, n_features;
     int is_double; /* of X; else float */
@@ -36,6 +37,8 @@ typedef struct {
     const void *data;
     const int *indices, *indptr;
     const void *mean, *inv_scale, *center; /* (n_features,) as X, or NULL */
+    const ptrdiff_t *sources;              /* (n_features,) or NULL */
+    const void *lowest, *highest;          /* (n_features,) as X, with sources */
     const ptrdiff_t *rows;                 /* (n_samples,) those in use; NULL for all */
     const ptrdiff_t *codes;                /* of the classes */
     const void *weights;                   /* of the rows, as the parameters */

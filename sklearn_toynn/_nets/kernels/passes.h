@@ -38,6 +38,39 @@ static ALWAYS_INLINE REAL NAME(scaled)(const Samples *samples, const int is_doub
     return (REAL)(is_scaled ? (value - mean[column]) * inverse[column] : value);
 }
 
+/* An entry of column j of encoded rows, for the row of X at `x`. */
+static ALWAYS_INLINE REAL NAME(encoded)(const Samples *samples, const int is_double,
+                                        const char *x, ptrdiff_t j)
+{
+    x += samples->sources[j] * samples->column_stride;
+    if (is_double) {
+        const double *shift = samples->mean, *slope = samples->inv_scale;
+        const double lowest = ((const double *)samples->lowest)[j];
+        const double highest = ((const double *)samples->highest)[j];
+        const double z = (*(const double *)x - shift[j]) * slope[j];
+        return (REAL)(z < lowest ? lowest : z > highest ? highest : z);
+    }
+    const float *shift = samples->mean, *slope = samples->inv_scale;
+    const float lowest = ((const float *)samples->lowest)[j];
+    const float highest = ((const float *)samples->highest)[j];
+    const float z = (*(const float *)x - shift[j]) * slope[j];
+    return (REAL)(z < lowest ? lowest : z > highest ? highest : z);
+}
+
+/* out[panel][i] <- the encoded rows of dense X. */
+static ALWAYS_INLINE void NAME(encode)(const Net *net, const int is_double, REAL *RESTRICT out)
+{
+    const Samples samples = net->samples;
+    for (ptrdiff_t j = 0; j < samples.n_features; j += LANES, out += net->stride * LANES) {
+        const ptrdiff_t left = samples.n_features - j, n = left < LANES ? left : LANES;
+        for (ptrdiff_t i = 0; i < net->n_rows; i++) {
+            const char *x = samples.x + net->rows[i] * samples.row_stride;
+            for (ptrdiff_t l = 0; l < n; l++)
+                out[i * LANES + l] = NAME(encoded)(&samples, is_double, x, j + l);
+        }
+    }
+}
+
 /* out[panel][i] <- the rows of dense X. */
 static ALWAYS_INLINE void NAME(gather)(const Net *net, const int is_double, const int is_scaled,
                                        ptrdiff_t stride, REAL *RESTRICT out)
@@ -60,7 +93,9 @@ static ALWAYS_INLINE void NAME(gather_of_type)(const Net *net, const int is_doub
 {
     const ptrdiff_t stride = net->samples.column_stride;
     const ptrdiff_t size = is_double ? sizeof(double) : sizeof(float);
-    if (stride == size && net->samples.mean)
+    if (net->samples.sources)
+        NAME(encode)(net, is_double, out);
+    else if (stride == size && net->samples.mean)
         NAME(gather)(net, is_double, 1, size, out);
     else if (stride == size)
         NAME(gather)(net, is_double, 0, size, out);
