@@ -95,8 +95,8 @@ def nesterov(memory, gradient, rate, t):
 
 def adam(memory, gradient, rate, t):
     m = memory["m"] = 0.9 * memory.get("m", 0) + 0.1 * gradient
-    v = memory["v"] = 0.999 * memory.get("v", 0) + 0.001 * gradient**2
-    rate = rate * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+    v = memory["v"] = 0.95 * memory.get("v", 0) + 0.05 * gradient**2
+    rate = rate * np.sqrt(1 - 0.95**t) / (1 - 0.9**t)
     return -rate * m / (np.sqrt(v) + 1e-8)
 
 

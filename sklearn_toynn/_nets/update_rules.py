@@ -73,7 +73,7 @@ class Adam(UpdateRule):
     """
 
     n_moments = 2
-    beta1, beta2 = 0.9, 0.999
+    beta1, beta2 = 0.9, 0.95  # with a chosen penalty, 0.999 is less accurate
     #: eps is rescaled because the stored v is v / (1 - b2).
     epsilon = 1e-8 / math.sqrt(1 - beta2)
 

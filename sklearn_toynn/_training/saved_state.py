@@ -12,12 +12,16 @@ import numpy as np
 
 from .._nets.column_scaling import NetColumnScaling
 from .._nets.network import Network
+from .._nets.update_rules import Adam
 from .random_streams import make_bit_generator
 from .solvers import OptimizerState
 from .starts import NetStart
 
 #: The values of `solver` for classes of version 0.2 with other names.
 NAMES_IN_0_2 = {"GradientDescent": "gd", "PreconditionedLBFGS": "lbfgs"}
+
+#: The beta2 of "adam" in version 0.2.
+BETA2_IN_0_2 = 0.999
 
 #: The classes that a file of version 0.2 may name, by their modules.
 CLASSES_OF_0_2 = {
@@ -131,12 +135,15 @@ def upgrade_states(memory):
     nets = [vars(net) for net in memory]
     solvers = [vars(net["solver"]) for net in nets]
     columns, solver = nets[0]["columns"], type(nets[0]["solver"]).__name__
+    moments = np.concatenate([solver["slots"] for solver in solvers], axis=1)
+    if solver == "Adam":
+        moments[1] *= (1 - BETA2_IN_0_2) / (1 - Adam.beta2)
     return {
         "solver": NAMES_IN_0_2.get(solver, solver.lower()),
         "parameters": np.concatenate([vars(net["network"])["parameters"] for net in nets]),
         "column_mean": None if columns is None else vars(columns)["mean"],
         "column_scale": None if columns is None else vars(columns)["scale"],
-        "optimizer_state": np.concatenate([solver["slots"] for solver in solvers], axis=1),
+        "optimizer_state": moments,
         "n_steps": [solver["n_steps"] for solver in solvers],
         "batch_order": [upgrade_streams(vars(net["streams"])) for net in nets],
     }

@@ -137,7 +137,7 @@ def test_columns_near_the_largest_float_give_finite_weights(model_class, solver,
 def test_a_large_penalty_does_not_replace_the_best_weights_by_the_start(model):
     X, y = wine()
     X, X_val, y, y_val = X[::2], X[1::2], y[::2], y[1::2]
-    model = clone(model).set_params(learning_rate=3.0, random_state=0)
+    model = clone(model).set_params(learning_rate=1.0, random_state=0)
     with pytest.warns(ConvergenceWarning, match="diverged"):
         model.fit(X, y, X_val=X_val, y_val=y_val)
     best = min(model.validation_loss_curve_)

@@ -39,7 +39,8 @@ def test_one_batch_per_epoch_gives_the_steps_of_mlp_classifier(algorithm, monkey
         "n_iter_no_change": n_epochs,
         "shuffle": False,
     }
-    mlp = MLPClassifier((9,), alpha=alpha, learning_rate_init=0.02, **params).fit(X, y)
+    mlp = MLPClassifier((9,), alpha=alpha, learning_rate_init=0.02, beta_2=0.95, **params)
+    mlp.fit(X, y)
     net = TwoLayerNetClassifier(
         9, alpha / n, learning_rate=0.02, schedule="constant", init=glorot_uniform, **params
     ).fit(X, y)
