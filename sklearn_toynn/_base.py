@@ -168,8 +168,11 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         The columns that the model sees.
 
         - "linear": the columns of `X`;
-        - "piecewise": standardised columns, followed by piecewise-linear functions of each (see
-          Notes). `X` must be dense.
+        - "piecewise": standardized columns, followed by pieces of each column (Gorishniy et al.
+          2022, arXiv 2203.05556). The edges q_j are the quantiles 0, 1/8, ..., 1 of the weighted
+          rows. Piece j is ``clip((x - q_j) / (q_{j+1} - q_j), 0, 1)``, brought to mean 0 and
+          variance 1/8. Equal quantiles count once, and columns with fewer than 4 pieces get none.
+          `X` must be dense. A warm start and `partial_fit` keep the edges of the first call.
     shuffle : bool, default=True
         Whether "sgd" and "adam" shuffle the rows before each epoch of several batches.
     random_state : int, RandomState instance or None, default=None
@@ -191,6 +194,15 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         The number of columns of X.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         The names of the columns. Defined only when X has feature names that are all strings.
+    bin_edges_ : list of ndarray, one for each column
+        The edges between the pieces of a column, empty if it has none. Defined only with
+        ``encoding="piecewise"``.
+    encoding_mean_ : ndarray of shape (n_encoded,)
+        The means of the columns, followed by those of the pieces, column by column. Defined only
+        with ``encoding="piecewise"``.
+    encoding_scale_ : ndarray of shape (n_encoded,)
+        The scales that columns and pieces are divided by. Defined only with
+        ``encoding="piecewise"``.
     n_iter_ : int
         The number of iterations or epochs of the last `fit`, and of each `partial_fit` since.
     loss_ : float
@@ -272,6 +284,9 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     classes_: Labels
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
+    bin_edges_: list[Floats]
+    encoding_mean_: Floats
+    encoding_scale_: Floats
     reg_: float
     n_iter_: int
     loss_: float

@@ -56,7 +56,7 @@ class FitCallbacks:
 
 
 class CallbackObserver:
-    """Calls the callbacks at the begin and the end of each iteration.
+    """Calls the callbacks at the beginning and the end of each iteration.
 
     `context` belongs to the fit. `make_attributes` returns the fitted attributes as if the fit
     ended now. scikit-learn calls it only for callbacks that take a `fitted_estimator`.
@@ -68,7 +68,7 @@ class CallbackObserver:
         self._task = None
 
     def begin_iteration(self):
-        """Call the callbacks at the begin of an iteration."""
+        """Call the callbacks at the beginning of an iteration."""
         self._task = self._new_task()
         self._task.call_on_fit_task_begin(**self._hook_kwargs)
 

@@ -87,7 +87,8 @@ class HiddenLayersClassifier(NetClassifier, ABC):
 
     Attributes
     ----------
-    {classes_, reg_, n_features_in_, feature_names_in_, n_iter_}
+    {classes_, bin_edges_, encoding_mean_, encoding_scale_}
+    {reg_, n_features_in_, feature_names_in_, n_iter_}
         With several nets, the largest of their numbers.
     {loss_}
         With several nets, their mean. `fit` warns if the objective of a net exceeds
@@ -227,10 +228,12 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
     ----------
     {classes_}
     coefs_ : list of ndarray, of shape (`n_features_in_`, hidden_size) and (hidden_size, n_classes)
-        The weights of the hidden units and of the outputs. With ``n_nets > 1``, both arrays have
-        a leading axis for the nets.
+        The weights of the hidden units and of the outputs. With ``encoding="piecewise"``, the
+        first array has n_encoded rows. With ``n_nets > 1``, both arrays have a leading axis for
+        the nets.
     intercepts_ : list of ndarray, of shape (hidden_size,) and (n_classes,)
         The biases, with the same leading axis.
+    {bin_edges_, encoding_mean_, encoding_scale_}
     {reg_, n_features_in_, feature_names_in_, n_iter_, loss_, stop_reason_, loss_curve_,
     loss_curves_, validation_loss_curve_, best_iter_}
 
@@ -315,10 +318,12 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
     ----------
     {classes_}
     coefs_ : list of ndarray, of shape (fan_in, fan_out) for each layer
-        The weights from the input to the outputs. The first fan_in is `n_features_in_`, the last
-        fan_out is n_classes. With ``n_nets > 1``, all arrays have a leading axis for the nets.
+        The weights from the input to the outputs. The first fan_in is `n_features_in_`
+        (n_encoded with ``encoding="piecewise"``), the last fan_out is n_classes. With
+        ``n_nets > 1``, all arrays have a leading axis for the nets.
     intercepts_ : list of ndarray, of shape (fan_out,) for each layer
         The biases, with the same leading axis.
+    {bin_edges_, encoding_mean_, encoding_scale_}
     {reg_, n_features_in_, feature_names_in_, n_iter_, loss_, stop_reason_, loss_curve_,
     loss_curves_, validation_loss_curve_, best_iter_}
 

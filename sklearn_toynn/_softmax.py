@@ -79,9 +79,12 @@ class SoftmaxClassifier(NetClassifier):
     ----------
     {classes_}
     coef_ : ndarray of shape (n_classes, `n_features_in_`)
-        The weights. Unlike `LogisticRegression`, two classes have two rows.
+        The weights. Unlike `LogisticRegression`, two classes have two rows. With
+        ``encoding="piecewise"``, there are n_encoded columns. `SelectFromModel` then raises an
+        error, because it needs one weight for each column of `X`.
     intercept_ : ndarray of shape (n_classes,)
         The biases. Their sum is zero, because a common shift does not change the objective.
+    {bin_edges_, encoding_mean_, encoding_scale_}
     {reg_, n_features_in_, feature_names_in_, n_iter_}
         With many rows, "auto", "newton" and "lbfgs" first minimise the objective of every fourth
         row. These iterations are not counted.
