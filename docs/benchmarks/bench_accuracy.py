@@ -5,6 +5,7 @@
     python docs/benchmarks/bench_accuracy.py --settings [name ...]
     python docs/benchmarks/bench_accuracy.py --tuned [name ...]
     python docs/benchmarks/bench_accuracy.py --encodings [name ...]
+    python docs/benchmarks/bench_accuracy.py --beta2 [name ...]
     python docs/benchmarks/bench_accuracy.py --dtypes [name ...]
     python docs/benchmarks/bench_accuracy.py --times [name ...]
 
@@ -33,7 +34,9 @@ sets, each set's mean over its splits.
 With --tuned: what chooses its own settings, on split 0 of the sets of `HELD_OUT` of at most 2,500
 rows. RealMLP-TD-S is left out where `pytabkit` is not installed.
 
-With --encodings: one net behind scaled columns, and behind piecewise linear features of them.
+With --encodings: what `encoding="piecewise"` changes for one net and for the linear model.
+
+With --beta2: what beta2 of Adam changes, on `CHOSEN_ON`.
 
 With --dtypes: what training in float32 changes, beside what another seed changes.
 
@@ -54,7 +57,6 @@ import numpy as np
 import sklearn
 from in_turn import KERNELS, KernelProcess, call_in_turn, seconds
 from joblib import cpu_count
-from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
@@ -63,7 +65,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import SplineTransformer, StandardScaler
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import (
     SoftmaxClassifier,
@@ -71,6 +73,8 @@ from sklearn_toynn import (
     TwoLayerNetClassifier,
     TwoLayerNetClassifierCV,
 )
+from sklearn_toynn._nets.update_rules import Adam
+from sklearn_toynn.model_selection import FusedGridSearchCV
 
 MAX_ROWS = {"magic": 8000}
 SPLITS = (0, 1)
@@ -99,8 +103,6 @@ CORE_SETS = [
 ]
 #: The most rows of a set for --tuned.
 MAX_TUNED = 2500
-#: Of --encodings.
-N_KNOTS = 8
 
 
 # ---- data
@@ -373,36 +375,68 @@ def compare_tuned(names):
     compare("what tunes itself, behind a StandardScaler", names, tuned, splits=SPLITS[:1])
 
 
-def piecewise_linear(X):
-    """Return the steps before a net: columns whose quantiles are apart become linear pieces."""
-    quantiles = np.quantile(X, np.linspace(0, 1, N_KNOTS), axis=0)
-    are_apart = np.flatnonzero((np.diff(quantiles, axis=0) > 0).all(axis=0))
-    pieces = SplineTransformer(N_KNOTS, degree=1, knots="quantile", extrapolation="linear")
-    return make_column_transformer((pieces, are_apart), remainder=StandardScaler())
-
-
 def compare_encodings(names):
-    print(f"\n{'accuracy / log loss':30}{'scaled':>16}{'pieces':>16}{'points':>9}{'ratio':>7}")
+    """Print what encoding="piecewise" changes, with single nets and the linear model."""
+    makers = [
+        unseeded(SoftmaxClassifier),
+        unseeded(SoftmaxClassifier, encoding="piecewise"),
+        net(),
+        net(encoding="piecewise"),
+    ]
     changes = {}
+    print(
+        f"\nbehind a StandardScaler{'':8}SoftmaxClassifier  piecewise: points, ratio"
+        "  TwoLayerNetClassifier  piecewise: points, ratio"
+    )
     for name in names:
         X, y = load(name)
-        plain, pieces = (
-            evaluate(net(), X, y, before=before).mean(axis=0)
-            for before in (standard_scaler, piecewise_linear)
-        )
-        points, ratio = 100 * (pieces[0] - plain[0]), pieces[1] / plain[1]
-        changes[name] = points, np.log(ratio)
+        results = np.array([evaluate(make, X, y).mean(axis=0) for make in makers])
+        cells, changes[name] = "", []
+        for plain, pieces in (results[:2], results[2:]):
+            points, ratio = 100 * (pieces[0] - plain[0]), pieces[1] / max(plain[1], 1e-3)
+            changes[name].append((points, np.log(max(ratio, 1e-3))))
+            cells += f"{plain[0]:12.4f} {plain[1]:6.3f}{points:+14.2f}{ratio:7.2f}"
         shape = f"{len(y)} x {X.shape[1]} x {len(np.unique(y))}"
-        print(
-            f"{name:16} {shape:13}{plain[0]:9.4f} {plain[1]:6.3f}{pieces[0]:9.4f} {pieces[1]:6.3f}"
-            f"{points:+9.2f}{ratio:7.2f}",
-            flush=True,
-        )
+        print(f"{name:16} {shape:13}{cells}", flush=True)
     for half, sets in HALVES.items():
         of_half = [changes[name] for name in sets if name in changes]
         if of_half:
-            points, ratio = np.mean(of_half, axis=0)
-            print(f"{half:68}{points:+19.2f}{np.exp(ratio):7.2f}")
+            (a, b), (c, d) = np.mean(of_half, axis=0)
+            print(f"{half:30}{a:+33.2f}{np.exp(b):7.2f}{c:+33.2f}{np.exp(d):7.2f}")
+
+
+def compare_beta2(names):
+    """Print what beta2 of Adam changes, at the default and at a chosen penalty."""
+    grid = {"reg": np.geomspace(0.3, 100, 6)}
+    betas = (0.999, 0.99, 0.95, 0.9)
+    print(f"\nbeta2 of Adam, {len(names)} sets behind a StandardScaler; over beta2=0.999")
+    for title, n_nets, is_chosen in (
+        ("reg='auto', one net", 1, False),
+        ("reg='auto', 8 nets", 8, False),
+        ("the best of 6 penalties, 8 nets", 8, True),
+    ):
+        base = None
+        for beta2 in betas:
+            Adam.beta2, Adam.epsilon = beta2, 1e-8 / np.sqrt(1 - beta2)
+
+            def make(seed, n, n_nets=n_nets, is_chosen=is_chosen):
+                model = TwoLayerNetClassifier(n_nets=n_nets, random_state=seed)
+                if not is_chosen:
+                    return model
+                values = {"reg": grid["reg"] / n}
+                return FusedGridSearchCV(model, values, scoring="neg_log_loss")
+
+            means = np.array([evaluate(make, *load(name)).mean(axis=0) for name in names])
+            base = means if base is None else base
+            points = 100 * (means[:, 0] - base[:, 0])
+            logs = np.log(np.maximum(means[:, 1], 1e-3) / np.maximum(base[:, 1], 1e-3))
+            root = np.sqrt(len(names))
+            print(
+                f"{title:34} beta2={beta2:<6}{means[:, 0].mean():8.4f}{means[:, 1].mean():8.4f}"
+                f"{points.mean():+8.2f} +- {points.std(ddof=1) / root:.2f}"
+                f"{np.exp(logs.mean()):8.3f} +- {logs.std(ddof=1) / root:.3f}",
+                flush=True,
+            )
 
 
 def compare_settings(names):
@@ -516,6 +550,7 @@ if __name__ == "__main__":
     parser.add_argument("--settings", action="store_true")
     parser.add_argument("--tuned", action="store_true")
     parser.add_argument("--encodings", action="store_true")
+    parser.add_argument("--beta2", action="store_true")
     parser.add_argument("--dtypes", action="store_true")
     parser.add_argument("--times", action="store_true")
     args = parser.parse_args()
@@ -530,6 +565,8 @@ if __name__ == "__main__":
         compare_tuned(args.names or small)
     elif args.encodings:
         compare_encodings(args.names or CHOSEN_ON + HELD_OUT)
+    elif args.beta2:
+        compare_beta2(args.names or CHOSEN_ON)
     elif args.dtypes:
         compare_dtypes(args.names or CHOSEN_ON + HELD_OUT)
     elif args.times:
