@@ -14,16 +14,15 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from ._callbacks import FitCallbacks, make_hook_kwargs
+from ._encoding import EncodedColumnsMixin
 from ._errors import plain, warn
 from ._nets.initializers import INITIALIZERS, make_initializer
 from ._nets.network import Network
-from ._nets.piecewise_encoding import EncodedRows, PiecewiseEncoding
 from ._nets.prediction import keep_scores, log_softmax, predict_codes, predict_scores, softmax
 from ._nets.row_coordinates import are_columns_many
 from ._partial_fit import check_one_pass, resolve_classes, supports_partial_fit
@@ -54,7 +53,7 @@ from ._typing import (
     RandomState,
     Schedule,
 )
-from ._validation import validate_problem, validate_rows
+from ._validation import validate_problem
 from ._version import __version__
 
 #: The private attributes that a fit sets.
@@ -88,16 +87,9 @@ def add_new_parameters(estimator_class, state):
     return {parameter.name: parameter.default for parameter in parameters} | state
 
 
-def check_is_dense(X):
-    """Raise an error if X is sparse."""
-    if sparse.issparse(X):
-        raise ValueError(
-            "X must be dense for encoding='piecewise', got a sparse matrix. Set "
-            "encoding='linear', or convert X with X.toarray()."
-        )
-
-
-class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
+class NetClassifier(
+    EncodedColumnsMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC
+):
     """A classifier whose scores are those of a net; see its subclasses.
 
     Its docstring has the entries that all subclasses share.
@@ -284,9 +276,6 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     classes_: Labels
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
-    bin_edges_: list[Floats]
-    encoding_mean_: Floats
-    encoding_scale_: Floats
     reg_: float
     n_iter_: int
     loss_: float
@@ -323,8 +312,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         """Set copies of the layers of trained models as the fitted attributes."""
 
     @abstractmethod
-    def _convert(self, columns):
-        """Return the fitted model of scikit-learn, with the attributes `columns`."""
+    def _convert(self, networks, columns):
+        """Return the fitted model of scikit-learn of these nets, with the attributes `columns`."""
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -532,19 +521,6 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
             verbose=int(self.verbose),
         )
 
-    def _encode(self, problem, *, continues):
-        """Return the problem with the columns that `encoding` stands for."""
-        if self.encoding == "linear":
-            return problem
-        check_is_dense(problem.samples.X)
-        if continues and hasattr(self, "bin_edges_"):  # which the weights belong to
-            return problem.with_encoding(self._get_encoding(problem.dtype))
-        return problem.with_encoding(PiecewiseEncoding.from_samples(problem.samples))
-
-    def _get_encoding(self, dtype):
-        """Return the fitted encoding for rows of a dtype."""
-        return PiecewiseEncoding(self.bin_edges_, self.encoding_mean_, self.encoding_scale_, dtype)
-
     def _reduces_columns(self, problem):
         """Return True if training uses coordinates of the rows instead of the columns.
 
@@ -710,16 +686,6 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
             message = (many if self._n_nets > 1 else "") + described[0]
             warn(message, ConvergenceWarning)
 
-    def _set_encoding(self, X):
-        """Set the attributes of the encoding, or drop those of an earlier fit."""
-        if isinstance(X, EncodedRows):
-            encoding = X.encoding
-            self.bin_edges_ = encoding.bin_edges
-            self.encoding_mean_, self.encoding_scale_ = encoding.mean, encoding.scale
-            return
-        for name in ("bin_edges_", "encoding_mean_", "encoding_scale_"):
-            vars(self).pop(name, None)
-
     def decision_function(self, X: MatrixLike) -> Floats:
         """Return the scores of the classes.
 
@@ -793,11 +759,17 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         ``warm_start=True`` start from these weights. `MLPClassifier` divides `alpha` by the number
         of rows in a batch. To keep the penalty with batches of b rows, set ``alpha=reg_ * b``.
 
+        With ``encoding="piecewise"``, the model is a pipeline that begins with a
+        `ColumnTransformer`. It computes the standardized columns and, instead of pieces, the
+        hat functions of `SplineTransformer` with ``degree=1``. The predictions are the same, but
+        the penalty is not: in a new `fit` or in `partial_fit` of the last step, `C` and `alpha`
+        would penalise the weights of the hat functions.
+
         Returns
         -------
-        model : LogisticRegression, MLPClassifier or VotingClassifier
-            A linear model, a net, or several nets whose probabilities are averaged. The arrays
-            are copies.
+        model : LogisticRegression, MLPClassifier, VotingClassifier or Pipeline
+            A linear model, a net, several nets whose probabilities are averaged, or a pipeline
+            that ends in one of these. The arrays are copies.
 
         Raises
         ------
@@ -808,16 +780,15 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         """
         check_is_fitted(self, "reg_")
         names = ("n_features_in_", "feature_names_in_")
-        return self._convert({name: getattr(self, name) for name in names if hasattr(self, name)})
+        columns = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        if not self._is_encoded:
+            return self._convert(self._get_networks(), columns)
+        from ._to_sklearn import make_encoded_model  # noqa: PLC0415
+
+        return make_encoded_model(
+            self._convert, self._get_networks(), self._get_encoding(float), columns
+        )
 
     def _predict(self, X, transform):
         check_is_fitted(self)
         return predict_scores(self._validate_rows(X), self._get_networks(), transform)
-
-    def _validate_rows(self, X):
-        """Return checked rows to predict for, encoded as in the fit."""
-        X = validate_rows(self, X)
-        if not hasattr(self, "bin_edges_"):
-            return X
-        check_is_dense(X)
-        return EncodedRows(X, self._get_encoding(X.dtype))

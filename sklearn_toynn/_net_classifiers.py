@@ -157,7 +157,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         """Whether the fitted arrays have no axis for the nets."""
         return self.intercepts_[0].ndim == 1
 
-    def _convert(self, columns):
+    def _convert(self, networks, columns):
         # imported on demand, because scikit-learn's ensembles take longer than this package
         from ._to_sklearn import make_mlp, make_vote  # noqa: PLC0415
 
@@ -175,7 +175,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
                 loss=self.loss_,
             )
             for network, loss_curve in zip(
-                self._get_networks(),
+                networks,
                 [self.loss_curve_] if is_alone else self.loss_curves_,
                 strict=True,
             )

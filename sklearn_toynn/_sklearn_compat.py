@@ -24,12 +24,19 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils._param_validation import validate_params as _validate_params
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.metaestimators import _safe_split as safe_split
+from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _check_method_params as check_method_params
 
 from ._typing import as_typed
 
 # names for other modules
-__all__ = ["StrOptions", "check_method_params", "safe_split", "score_with"]
+__all__ = [
+    "StrOptions",
+    "check_feature_names_in",
+    "check_method_params",
+    "safe_split",
+    "score_with",
+]
 
 
 # scikit-learn has no type hints

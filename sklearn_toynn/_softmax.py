@@ -196,15 +196,16 @@ class SoftmaxClassifier(NetClassifier):
     _activation = None
     _auto_initializer = staticmethod(zeros)
 
-    def _convert(self, columns):
+    def _convert(self, networks, columns):
         # not with the package: scikit-learn's ensembles take longer to import than all of it
         from ._to_sklearn import make_logistic_regression  # noqa: PLC0415
 
         factor = self._reg_of_two_classes if len(self.classes_) == 2 else 1
         total = self.reg_ * self._total_weight
+        (network,) = networks
         return make_logistic_regression(
-            self.coef_,
-            self.intercept_,
+            network.weights[0],
+            network.biases[0],
             self.classes_,
             columns,
             C=factor / total if total > 0 else np.inf,

@@ -1,10 +1,19 @@
 """Fitted scikit-learn models with the predictions of fitted models of this package."""
 
+from functools import partial
+
 import numpy as np
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
-from sklearn.preprocessing import LabelBinarizer, LabelEncoder
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import (
+    LabelBinarizer,
+    LabelEncoder,
+    SplineTransformer,
+    StandardScaler,
+)
 from sklearn.utils import Bunch
 
 #: The activations of `MLPClassifier`.
@@ -71,3 +80,77 @@ def make_vote(models, classes, columns):
     # `n_features_in_` is a property that reads the models
     vars(vote).update({k: value for k, value in columns.items() if k != "n_features_in_"})
     return vote
+
+
+def make_encoded_model(convert, networks, encoding, columns):
+    """Return a fitted pipeline for nets on the columns of a `PiecewiseEncoding`.
+
+    `convert` returns the fitted model of nets and the attributes of their columns.
+    """
+    encoder = make_encoder(encoding, columns)
+    networks = [take_hats(network, encoding) for network in networks]
+    model = convert(networks, {"n_features_in_": networks[0].widths[0]})
+    return Pipeline([("encoder", encoder), ("classifier", model)])
+
+
+def group_by_n_edges(bin_edges):
+    """Return the indices of the columns with each number of edges above 0."""
+    n_edges = np.array([len(edges) for edges in bin_edges])
+    return {n: np.flatnonzero(n_edges == n) for n in np.unique(n_edges[n_edges > 0]).tolist()}
+
+
+def make_encoder(encoding, columns):
+    """Return a fitted transformer to standardized columns, followed by hat functions.
+
+    Hat function i of a column is 1 at its edge q_i, 0 at the other edges and linear in between.
+    Outside of the edges the values are those at the first and last edge.
+    """
+    n_columns = columns["n_features_in_"]
+    mean, scale = encoding.mean[:n_columns], encoding.scale[:n_columns]
+    splines = [
+        (
+            f"splines of {n} knots",
+            SplineTransformer(
+                degree=1,
+                knots=np.column_stack([encoding.bin_edges[column] for column in group]),
+                extrapolation="constant",
+            ),
+            group.tolist(),
+        )
+        for n, group in group_by_n_edges(encoding.bin_edges).items()
+    ]
+    scaled = ("columns", StandardScaler(), list(range(n_columns)))
+    encoder = ColumnTransformer([scaled, *splines])
+    encoder.fit(np.zeros((2, n_columns)))
+    scaler = encoder.named_transformers_["columns"]
+    scaler.mean_, scaler.scale_ = mean.copy(), scale.copy()
+    with np.errstate(over="ignore"):
+        scaler.var_ = scale**2
+    if "feature_names_in_" in columns:  # fitted to an array, because frames need another package
+        names = encoder.feature_names_in_ = columns["feature_names_in_"]
+        for _, transformer, group in encoder.transformers_:
+            transformer.feature_names_in_ = names[group]
+    return encoder
+
+
+def take_hats(network, encoding):
+    """Return a net on the columns of `make_encoder` with the scores of one on encoded columns.
+
+    Piece j is the sum of the hat functions i > j, so the weight of hat function i is the sum of
+    the weights of the pieces j < i.
+    """
+    weights, biases = network.weights[0].astype(float), network.biases[0].astype(float)
+    bin_edges, n_columns = encoding.bin_edges, len(encoding.bin_edges)
+    of_pieces = weights[:, n_columns:] / encoding.scale[n_columns:]
+    ends = np.cumsum([max(len(edges) - 1, 0) for edges in bin_edges])
+    hats = [np.cumsum(w, axis=1) for w in np.split(of_pieces, ends[:-1], axis=1)]
+    hats = [np.pad(w, ((0, 0), (1, 0))) for w in hats]
+    groups = [hats[column] for group in group_by_n_edges(bin_edges).values() for column in group]
+    first = np.hstack([weights[:, :n_columns], *groups])
+    bias = biases - of_pieces @ encoding.mean[n_columns:]
+    as_fitted = partial(np.asarray, dtype=network.parameters.dtype)
+    return network.from_layers(
+        [as_fitted(first), *network.weights[1:]],
+        [as_fitted(bias), *network.biases[1:]],
+        network.activation,
+    )

@@ -21,8 +21,10 @@ ARROWS = {
     "_softmax": "_base _docstrings _linear _training _nets _sklearn_compat _to_sklearn",
     "_net_classifiers": "_base _docstrings _validation _nets _sklearn_compat _to_sklearn",
     "_base": (
-        "_version _validation _partial_fit _callbacks _training _nets _errors _sklearn_compat"
+        "_version _validation _encoding _partial_fit _callbacks _training _nets _errors "
+        "_sklearn_compat _to_sklearn"
     ),
+    "_encoding": "_validation _nets _sklearn_compat",
     "_partial_fit": "_validation _errors",
     "_validation": "_nets _errors",
     "_callbacks": "_sklearn_compat",

@@ -16,6 +16,8 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_toynn import (
     MultiLayerNetClassifier,
@@ -75,6 +77,64 @@ def test_it_predicts_the_same(name, n_classes, dtype):
         for array in getattr(model, "coefs_", None) or [model.coef_]:
             array[:] = 0
     assert_array_equal(ours.predict_proba(frame), probabilities)
+
+
+def columns_with_and_without_pieces(dtype):
+    X, y = load_breast_cancer(return_X_y=True)
+    shift = [0, 1e3, 1e5 if dtype == np.float64 else 0, -10]  # digits that float32 does not have
+    X = np.column_stack([X[:, :4] + shift, X[:, 4] > 0.1, np.round(X[:, 0]), X[:, 5:8]])
+    return X.astype(dtype), y
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("container", [np.asarray, pd.DataFrame])
+@pytest.mark.parametrize("name", ["softmax", "net tanh", "nets", "layers"])
+def test_encoded_columns_become_a_pipeline_with_the_same_predictions(name, container, dtype):
+    X, y = columns_with_and_without_pieces(dtype)
+    data = container(X)
+    if container is pd.DataFrame:
+        data.columns = [f"column {j}" for j in range(X.shape[1])]
+    ours = clone(MODELS[name]).set_params(encoding="piecewise").fit(data, np.array(["a", "b"])[y])
+    n_edges = {len(edges) for edges in ours.bin_edges_}
+    assert 0 in n_edges
+    assert len(n_edges) > 2
+    theirs = ours.to_sklearn()
+    assert isinstance(theirs, Pipeline)
+    assert b"toynn" not in pickle.dumps(theirs)
+    check_is_fitted(theirs)
+    atol = 1e-5 if dtype == np.float32 else 1e-10
+    for rows in (data, 2 * data - 50):  # within the range of the edges and beyond it
+        probabilities = ours.predict_proba(rows)
+        assert_allclose(theirs.predict_proba(rows), probabilities, atol=atol)
+        assert theirs.predict_proba(rows).dtype == dtype
+        is_clear = np.abs(np.diff(probabilities)[:, 0]) > 1e-4
+        assert_array_equal(theirs.predict(rows)[is_clear], ours.predict(rows)[is_clear])
+    assert theirs.n_features_in_ == X.shape[1]
+    names = theirs[:-1].get_feature_names_out()
+    assert len(names) == theirs[-1].n_features_in_
+    if container is pd.DataFrame:
+        assert_array_equal(theirs.feature_names_in_, data.columns)
+        assert names[0] == "columns__column 0"
+        reordered = theirs.predict_proba(data[data.columns[::-1]])
+        assert_array_equal(reordered, theirs.predict_proba(data))
+
+
+def test_columns_of_which_none_has_pieces_become_a_pipeline():
+    X, y = columns_with_and_without_pieces(float)
+    ours = SoftmaxClassifier(encoding="piecewise").fit(X[:, 4:5], y)
+    assert_allclose(ours.to_sklearn().predict_proba(X[:, 4:5]), ours.predict_proba(X[:, 4:5]))
+
+
+def test_the_last_step_of_a_pipeline_has_our_penalty_and_can_be_refitted():
+    X, y = columns_with_and_without_pieces(float)
+    ours = SoftmaxClassifier(encoding="piecewise").fit(X, y)
+    theirs = ours.to_sklearn()
+    assert_allclose(theirs[-1].C, 1)
+    coef = theirs[-1].coef_.copy()
+    refitted = clone(theirs).set_params(classifier__max_iter=1000).fit(X, y)
+    assert refitted[-1].coef_.shape == coef.shape
+    assert_allclose(refitted[:-1].transform(X), theirs[:-1].transform(X), rtol=0.3, atol=1e-8)
+    assert refitted.score(X, y) > 0.9
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
