@@ -65,6 +65,32 @@ ACTIVATIONS = {
 }
 
 
+def encode(op, X, encoding):
+    """Add the encoded columns of a `PiecewiseEncoding`."""
+    sources, shift, slope, lowest, highest = encoding.functions
+    z = op("Mul", op("Sub", op("Gather", X, sources, axis=1), shift), slope)
+    return op("Min", op("Max", z, lowest), highest)
+
+
+def add_model(op, X, model, dtype):
+    """Add a fitted model without cross-validation; return its scores and probabilities."""
+    if model._is_encoded:
+        X = encode(op, X, model._get_encoding(dtype))
+    nets = []
+    for network in model._get_networks():
+        outputs = X
+        for place, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
+            if place > 0:
+                outputs = ACTIVATIONS[model._fitted_activation](op, outputs, dtype)
+            outputs = op("Add", op("MatMul", outputs, W.T.astype(dtype)), b.astype(dtype))
+        nets.append(outputs)
+    if len(nets) == 1:
+        return nets[0], op("Softmax", nets[0], axis=1)
+    total = op("Sum", *(op("Softmax", net, axis=1) for net in nets))
+    probabilities = op("Mul", total, 1 / len(nets))
+    return op("Log", probabilities), probabilities
+
+
 def convert(scope, operator, container):
     """Add the operators of a fitted model: labels, and probabilities or scores."""
 
@@ -80,20 +106,7 @@ def convert(scope, operator, container):
     if dtype not in ONNX_TYPES:
         dtype = np.dtype(np.float32)
         X = op("Cast", X, to=ONNX_TYPES[dtype])
-    nets = []
-    for network in model._get_networks():
-        outputs = X
-        for place, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
-            if place > 0:
-                outputs = ACTIVATIONS[model._fitted_activation](op, outputs, dtype)
-            outputs = op("Add", op("MatMul", outputs, W.T.astype(dtype)), b.astype(dtype))
-        nets.append(outputs)
-    if len(nets) == 1:
-        scores, probabilities = nets[0], op("Softmax", nets[0], axis=1)
-    else:
-        total = op("Sum", *(op("Softmax", net, axis=1) for net in nets))
-        probabilities = op("Mul", total, 1 / len(nets))
-        scores = op("Log", probabilities)
+    scores, probabilities = add_model(op, X, model, dtype)
     indices = op("ArgMax", probabilities, axis=1, keepdims=0)
     label_output, score_output = operator.outputs
     classes = model.classes_

@@ -28,8 +28,10 @@ pytestmark = ends_early
 QUICK = {"max_iter": 5, "random_state": 0}
 MODELS = {
     "linear": SoftmaxClassifier(),
+    "linear, pieces": SoftmaxClassifier(encoding="piecewise"),
     **{a: TwoLayerNetClassifier(6, activation=a, **QUICK) for a in ACTIVATIONS},
     "nets": TwoLayerNetClassifier(6, n_nets=3, **QUICK),
+    "nets, pieces": TwoLayerNetClassifier(6, n_nets=3, encoding="piecewise", **QUICK),
     "layers": MultiLayerNetClassifier((6, 5, 4), **QUICK),
     "linear, CV": SoftmaxClassifierCV(2, cv=2, solver="adam", **QUICK),
     "nets, CV": TwoLayerNetClassifierCV([6], 2, cv=2, n_nets=2, **QUICK),
@@ -110,8 +112,20 @@ def test_zipmap_selects_the_format_of_the_probabilities():
     assert_allclose(np.column_stack(columns), expected, atol=1e-5)
 
 
-def test_integers_are_converted_to_float32():
+@pytest.mark.parametrize("name", ["relu", "nets, pieces"])
+def test_integers_are_converted_to_float32(name):
     X, y = load()
     X = (16 * X).astype(np.int64)
-    model = clone(MODELS["relu"]).fit(X, y)
+    model = clone(MODELS[name]).fit(X, y)
     assert_allclose(run(model, X)[1], model.predict_proba(X), atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("name", ["linear, pieces", "nets, pieces"])
+def test_pieces_are_constant_beyond_the_edges(name, dtype):
+    X, y = load()
+    X = (1 + X).astype(dtype)
+    model = clone(MODELS[name]).fit(X, y)
+    assert max(map(len, model.bin_edges_)) > 0
+    far = 3 * X - 4
+    assert_allclose(run(model, far)[1], model.predict_proba(far), atol=1e-5)

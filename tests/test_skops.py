@@ -25,7 +25,9 @@ QUICK = {"max_iter": 5, "random_state": 0}
 SEARCH = {"cv": 2, "refit": one_standard_error}
 MODELS = [
     SoftmaxClassifier(),
+    SoftmaxClassifier(encoding="piecewise"),
     TwoLayerNetClassifier(5, n_nets=2, early_stopping=True, **QUICK),
+    TwoLayerNetClassifier(5, n_nets=2, encoding="piecewise", **QUICK),
     MultiLayerNetClassifier((5, 4), **QUICK),
     make_pipeline(StandardScaler(), TwoLayerNetClassifier(5, **QUICK)),
     SoftmaxClassifierCV(2, cv=2, solver="adam", **QUICK),
@@ -51,6 +53,8 @@ def test_a_loaded_model_predicts_the_same(model):
     if hasattr(model, "scorer_"):  # a search also has types of scikit-learn and NumPy
         untrusted = [name for name in untrusted if name.startswith("sklearn_toynn")]
     assert all(name.startswith("sklearn_toynn.") and "._" not in name for name in untrusted)
+    if isinstance(model, SoftmaxClassifier | TwoLayerNetClassifier):
+        assert untrusted == [f"sklearn_toynn.{type(model).__name__}"]
     assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
 
 
