@@ -1,6 +1,7 @@
 """to_sklearn: fitted scikit-learn models with the same predictions."""
 
 import pickle
+import runpy
 import shutil
 import subprocess
 import sys
@@ -209,3 +210,18 @@ def test_the_example_of_a_net_as_a_c_program_runs(tmp_path):
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "agrees on 450 of 450 rows" in out
     assert (tmp_path / "digits_net.c").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_the_example_writes_an_encoded_net_as_a_c_program(tmp_path):
+    example = runpy.run_path(str(Path(__file__).parents[1] / "docs" / "examples" / "net_to_c.py"))
+    X, y = columns_with_and_without_pieces(np.float32)
+    net = clone(MODELS["net relu"]).set_params(encoding="piecewise").fit(X, y)
+    rows = np.concatenate([X, 2 * X - 50])
+    source = tmp_path / "net.c"
+    source.write_text(example["to_c"](net))
+    labels = net.classes_[example["predict_in_c"](source, rows, "cc")]
+    is_clear = np.abs(np.diff(net.predict_proba(rows))[:, 0]) > 1e-4
+    assert_array_equal(labels[is_clear], net.predict(rows)[is_clear])
+    assert is_clear.mean() > 0.95

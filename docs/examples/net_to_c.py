@@ -30,13 +30,30 @@ static void layer_{i}(const float *in, float *out)
     }}
 }}
 """
+ENCODE = """
+static const int column[{n_in}] = {{{column}}};
+static const float start[{n_in}] = {{{start}}};
+static const float width[{n_in}] = {{{width}}};
+static const float mean[{n_in}] = {{{mean}}};
+static const float scale[{n_in}] = {{{scale}}};
+
+/* Standardized columns, followed by standardized pieces. */
+static void encode(const float *row, float *out)
+{{
+    for (int j = 0; j < {n_in}; j++) {{
+        out[j] = (row[column[j]] - start[j]) / width[j];
+        if (j >= {n_features})
+            out[j] = ((out[j] < 0 ? 0 : out[j] > 1 ? 1 : out[j]) - mean[j]) / scale[j];
+    }}
+}}
+"""
 PREDICT = """
 /* The index of the class of a row of {n_features} values. */
 int predict(const float *row)
 {{
     float hidden[{n_hidden}], scores[{n_classes}];
     int best = 0;
-    layer_0(row, hidden);
+    {first_layer}
     for (int j = 0; j < {n_hidden}; j++)
         hidden[j] = hidden[j] > 0 ? hidden[j] : 0;
     layer_1(hidden, scores);
@@ -69,12 +86,31 @@ def as_list(array):
     return ", ".join(f"{value:.9e}f" for value in array)
 
 
+def encoding_to_c(net):
+    """Return the C source of the encoding of a net with ``encoding="piecewise"``."""
+    n, mean, scale = net.n_features_in_, net.encoding_mean_, net.encoding_scale_
+    n_pieces = [max(len(edges) - 1, 0) for edges in net.bin_edges_]
+    return ENCODE.format(
+        n_features=n,
+        n_in=len(mean),
+        column=", ".join(map(str, [*range(n), *np.repeat(range(n), n_pieces)])),
+        start=as_list(np.concatenate([mean[:n], *(edges[:-1] for edges in net.bin_edges_)])),
+        width=as_list(np.concatenate([scale[:n], *map(np.diff, net.bin_edges_)])),
+        mean=as_list(mean),
+        scale=as_list(scale),
+    )
+
+
 def to_c(net):
     """Return the C source of a fitted net with relu, and a main that reads rows."""
     layers = enumerate(zip(net.coefs_, net.intercepts_, strict=True))
-    (n_features, n_hidden), n_classes = net.coefs_[0].shape, len(net.classes_)
-    sizes = {"n_features": n_features, "n_hidden": n_hidden, "n_classes": n_classes}
-    parts = [
+    (n_in, n_hidden), n_classes = net.coefs_[0].shape, len(net.classes_)
+    sizes = {"n_features": net.n_features_in_, "n_hidden": n_hidden, "n_classes": n_classes}
+    parts, first_layer = [], "layer_0(row, hidden);"
+    if hasattr(net, "bin_edges_"):
+        parts = [encoding_to_c(net)]
+        first_layer = f"float in[{n_in}];\n    encode(row, in);\n    layer_0(in, hidden);"
+    parts += [
         LAYER.format(
             i=i,
             n_in=len(coef),
@@ -84,7 +120,18 @@ def to_c(net):
         )
         for i, (coef, intercept) in layers
     ]
-    return "".join([*parts, PREDICT.format(**sizes), MAIN.format(**sizes)])
+    return "".join(
+        [*parts, PREDICT.format(**sizes, first_layer=first_layer), MAIN.format(**sizes)]
+    )
+
+
+def predict_in_c(source, X, compiler):
+    """Compile a C source and return the indices of the classes of the rows of X."""
+    program = source.with_suffix("")
+    subprocess.run([compiler, "-std=c99", "-O2", source, "-o", program], check=True)
+    rows = "\n".join(" ".join(map(str, row)) for row in X.tolist())
+    out = subprocess.run([program], input=rows, capture_output=True, text=True, check=True)
+    return np.array(out.stdout.split(), int)
 
 
 def main(folder):
@@ -101,11 +148,7 @@ def main(folder):
     if compiler is None:
         print("no C compiler found")
         return
-    program = source.with_suffix("")
-    subprocess.run([compiler, "-std=c99", "-O2", source, "-o", program], check=True)
-    rows = "\n".join(" ".join(map(str, row)) for row in X_test.tolist())
-    out = subprocess.run([program], input=rows, capture_output=True, text=True, check=True)
-    agree = net.classes_[np.array(out.stdout.split(), int)] == net.predict(X_test)
+    agree = net.classes_[predict_in_c(source, X_test, compiler)] == net.predict(X_test)
     print(f"the program agrees on {agree.sum()} of {len(agree)} rows")
 
 
