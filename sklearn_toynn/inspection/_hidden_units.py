@@ -19,8 +19,9 @@ class HiddenUnitsDisplay(Display):
 
     The units are sorted by the norm of their weights to the next layer, the most important unit
     first. The title of each unit is that norm. The weights of different features are comparable
-    only if the features have a common scale, for example after a `StandardScaler`. Create the
-    display with :meth:`from_estimator`.
+    only if the features have a common scale, for example after a `StandardScaler`. With
+    ``encoding="piecewise"``, the features are the encoded columns. Create the display with
+    :meth:`from_estimator`.
 
     Parameters
     ----------
@@ -84,7 +85,8 @@ class HiddenUnitsDisplay(Display):
         image_shape : tuple of int, default=None
             The shape of the image that a sample represents. If None, bars are drawn.
         feature_names : sequence of str, default=None
-            The names of all features. If None, `feature_names_in_` or "x0", "x1" and so on.
+            The names of all features. If None, `feature_names_in_` or "x0", "x1" and so on. With
+            ``encoding="piecewise"``, the names of the pieces follow, such as "x0_piece0".
         n_units : int, default=16
             The maximal number of units to show.
         n_features : int, default=16
@@ -108,8 +110,9 @@ class HiddenUnitsDisplay(Display):
             If `estimator` is not fitted.
         ValueError
             If the estimator has no hidden units or no such net, if `n_units` or `n_features` is
-            below 1, if `image_shape` or `feature_names` do not match the number of features, or if
-            `ax` is not on a grid.
+            below 1, if `image_shape` or `feature_names` do not match the number of features, if
+            `image_shape` is given for a net with ``encoding="piecewise"``, or if `ax` is not on a
+            grid.
         """
         fitted = get_last_step(estimator)
         if not hasattr(fitted, "coefs_"):
@@ -125,11 +128,18 @@ class HiddenUnitsDisplay(Display):
                 raise ValueError(f"{name} must be at least 1, got {value}.")
         first, second = first[net], second[net]
         n = len(first)
+        if image_shape is not None and hasattr(fitted, "bin_edges_"):
+            raise ValueError(
+                "image_shape must be None for a net with encoding='piecewise', whose weights "
+                f"belong to {n} encoded columns, got {plain(image_shape)}."
+            )
         if image_shape is not None and np.prod(image_shape) != n:
             raise ValueError(
                 f"image_shape must have {n} pixels, one per feature, got {plain(image_shape)}."
             )
-        if feature_names is None:
+        if feature_names is None and hasattr(fitted, "bin_edges_"):
+            feature_names = fitted.get_encoded_feature_names()
+        elif feature_names is None:
             feature_names = getattr(fitted, "feature_names_in_", [f"x{j}" for j in range(n)])
         if len(feature_names) != n:
             raise ValueError(

@@ -74,6 +74,23 @@ def test_net_selects_one_of_several():
     assert_array_equal(np.sort(weights), np.sort(nets.coefs_[0][1]))
 
 
+@pytest.mark.parametrize("n_nets", [1, 2])
+@pytest.mark.parametrize("columns", [None, ["alcohol", "acid", "ash"]])
+def test_the_features_of_an_encoded_net_are_columns_and_pieces(columns, n_nets):
+    rows = X[:, :3].copy()
+    rows[:, 1] = rows[:, 1] > 2  # a column without pieces
+    data = rows if columns is None else pd.DataFrame(rows, columns=columns)
+    net = TwoLayerNetClassifier(4, n_nets=n_nets, encoding="piecewise", **QUICK).fit(data, y)
+    display = HiddenUnitsDisplay.from_estimator(net, n_features=30, net=n_nets - 1)
+    first, second, third = columns or ["x0", "x1", "x2"]
+    pieces = [f"{name}_piece{j}" for name in (first, third) for j in range(8)]
+    assert display.feature_names == [first, second, third, *pieces]
+    weights = net.coefs_[0] if n_nets == 1 else net.coefs_[0][-1]
+    assert_array_equal(np.sort(display.weights), np.sort(weights))
+    with pytest.raises(ValueError, match="image_shape must be None .* encoding='piecewise'"):
+        HiddenUnitsDisplay.from_estimator(net, image_shape=(19, 1))
+
+
 @pytest.mark.parametrize(
     ("model", "params", "message"),
     [
