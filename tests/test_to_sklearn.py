@@ -87,15 +87,20 @@ def columns_with_and_without_pieces(dtype):
     return X.astype(dtype), y
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("n_classes", "dtype"), [(2, np.float64), (2, np.float32), (3, "f8")])
 @pytest.mark.parametrize("container", [np.asarray, pd.DataFrame])
 @pytest.mark.parametrize("name", ["softmax", "net tanh", "nets", "layers"])
-def test_encoded_columns_become_a_pipeline_with_the_same_predictions(name, container, dtype):
+def test_encoded_columns_become_a_pipeline_with_the_same_predictions(
+    name, container, n_classes, dtype
+):
     X, y = columns_with_and_without_pieces(dtype)
+    X = np.column_stack([X, np.full(len(X), 7, X.dtype)])  # a constant column
+    y = y + (y == 1) * (X[:, 0] > 12) * (n_classes == 3)
     data = container(X)
     if container is pd.DataFrame:
         data.columns = [f"column {j}" for j in range(X.shape[1])]
-    ours = clone(MODELS[name]).set_params(encoding="piecewise").fit(data, np.array(["a", "b"])[y])
+    ours = clone(MODELS[name]).set_params(encoding="piecewise").fit(data, np.array([*"abc"])[y])
+    assert len(ours.classes_) == n_classes
     n_edges = {len(edges) for edges in ours.bin_edges_}
     assert 0 in n_edges
     assert len(n_edges) > 2
@@ -108,7 +113,7 @@ def test_encoded_columns_become_a_pipeline_with_the_same_predictions(name, conta
         probabilities = ours.predict_proba(rows)
         assert_allclose(theirs.predict_proba(rows), probabilities, atol=atol)
         assert theirs.predict_proba(rows).dtype == dtype
-        is_clear = np.abs(np.diff(probabilities)[:, 0]) > 1e-4
+        is_clear = np.ptp(np.sort(probabilities)[:, -2:], axis=1) > 1e-4
         assert_array_equal(theirs.predict(rows)[is_clear], ours.predict(rows)[is_clear])
     assert theirs.n_features_in_ == X.shape[1]
     names = theirs[:-1].get_feature_names_out()
