@@ -47,6 +47,14 @@ class Display:
             _, ax = pyplot.subplots(layout="constrained", figsize=self._figsize)
         self.ax_, self.figure_ = ax, ax.figure
 
+    def _take_place(self):
+        """Hide the axes and return the place on the grid."""
+        spec = self.ax_.get_subplotspec()
+        if spec is None:
+            raise ValueError("ax must be on a grid. Pass axes of pyplot.subplots().")
+        self.ax_.set_axis_off()
+        return spec
+
 
 def get_last_step(estimator):
     """Return the fitted estimator at the end of a pipeline or search, or the estimator itself."""

@@ -45,6 +45,7 @@ class HiddenUnitsDisplay(Display):
 
     See Also
     --------
+    ContributionsDisplay : The contributions of the features to the scores of a linear model.
     LossCurveDisplay : The losses during training.
 
     Examples
@@ -133,6 +134,11 @@ class HiddenUnitsDisplay(Display):
                 "image_shape must be None for a net with encoding='piecewise', whose weights "
                 f"belong to {n} encoded columns, got {plain(image_shape)}."
             )
+        if image_shape is not None and hasattr(fitted, "bin_edges_"):
+            raise ValueError(
+                "image_shape must be None for a net with encoding='piecewise', which has weights "
+                f"for pieces of the features, got {plain(image_shape)}."
+            )
         if image_shape is not None and np.prod(image_shape) != n:
             raise ValueError(
                 f"image_shape must have {n} pixels, one per feature, got {plain(image_shape)}."
@@ -140,7 +146,7 @@ class HiddenUnitsDisplay(Display):
         if feature_names is None and hasattr(fitted, "bin_edges_"):
             feature_names = fitted.get_encoded_feature_names()
         elif feature_names is None:
-            feature_names = getattr(fitted, "feature_names_in_", [f"x{j}" for j in range(n)])
+            feature_names = get_names(fitted, n)
         if len(feature_names) != n:
             raise ValueError(
                 f"feature_names must have {n} names, one per feature, got {len(feature_names)}."
@@ -172,11 +178,7 @@ class HiddenUnitsDisplay(Display):
         return 6.4, max(4.8, self._grid_shape[0] * row_height)
 
     def _draw(self):
-        spec = self.ax_.get_subplotspec()
-        if spec is None:
-            raise ValueError("ax must be on a grid. Pass axes of pyplot.subplots().")
-        self.ax_.set_axis_off()
-        grid = spec.subgridspec(*self._grid_shape)
+        grid = self._take_place().subgridspec(*self._grid_shape)
         axes = grid.subplots(sharex=True, sharey=True, squeeze=False).ravel()
         axes[0].set(xticks=[], yticks=[])  # of all, as the axes are shared
         self.axes_, unused = np.split(axes, [len(self.norms)])
@@ -205,3 +207,10 @@ class HiddenUnitsDisplay(Display):
             ax.tick_params(length=0, labelsize=font_size)
         first.set_xlim(-bound, bound)
         first.invert_yaxis()
+
+
+def get_names(net, n_features):
+    """Return the names of the rows of the first layer's weights."""
+    if hasattr(net, "bin_edges_"):
+        return net.get_encoded_feature_names()
+    return getattr(net, "feature_names_in_", [f"x{j}" for j in range(n_features)])

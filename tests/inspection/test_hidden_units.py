@@ -68,6 +68,16 @@ def test_it_shows_other_nets(net):
     assert_array_equal(np.sort(display.weights), np.sort(net.coefs_[0][indices]))
 
 
+def test_encoded_columns_have_names_and_no_image():
+    net = TwoLayerNetClassifier(5, encoding="piecewise", **QUICK).fit(X, y)
+    display = HiddenUnitsDisplay.from_estimator(net, n_features=200)
+    assert display.weights.shape == net.coefs_[0].shape
+    assert display.feature_names == net.get_encoded_feature_names().tolist()
+    message = r"image_shape must be None for a net with encoding='piecewise', .* got \(3, 4\)"
+    with pytest.raises(ValueError, match=message):
+        HiddenUnitsDisplay.from_estimator(net, image_shape=(3, 4))
+
+
 def test_net_selects_one_of_several():
     nets = TwoLayerNetClassifier(3, n_nets=2, **QUICK).fit(X, y)
     weights = HiddenUnitsDisplay.from_estimator(nets, net=1).weights
