@@ -190,8 +190,9 @@ class NetClassifier(
         The edges between the pieces of a column, empty if it has none. Defined only with
         ``encoding="piecewise"``.
     encoding_mean_ : ndarray of shape (n_encoded,)
-        The means of the columns, followed by those of the pieces, column by column. Defined only
-        with ``encoding="piecewise"``.
+        The means of the columns, followed by those of the pieces, column by column.
+        `get_encoded_feature_names` returns their names. Defined only with
+        ``encoding="piecewise"``.
     encoding_scale_ : ndarray of shape (n_encoded,)
         The scales that columns and pieces are divided by. Defined only with
         ``encoding="piecewise"``.

@@ -81,7 +81,7 @@ class SoftmaxClassifier(NetClassifier):
     coef_ : ndarray of shape (n_classes, `n_features_in_`)
         The weights. Unlike `LogisticRegression`, two classes have two rows. With
         ``encoding="piecewise"``, there are n_encoded columns. `SelectFromModel` then raises an
-        error, because it needs one weight for each column of `X`.
+        error in `transform`, because it needs one weight for each column of `X`.
     intercept_ : ndarray of shape (n_classes,)
         The biases. Their sum is zero, because a common shift does not change the objective.
     {bin_edges_, encoding_mean_, encoding_scale_}

@@ -6,6 +6,7 @@ import pytest
 from helpers import ends_early, wine
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_selection import SelectFromModel
 
 from sklearn_toynn import MultiLayerNetClassifier, SoftmaxClassifier, TwoLayerNetClassifier
 
@@ -53,3 +54,10 @@ def test_without_encoding_the_names_are_those_of_the_columns():
         model.get_encoded_feature_names()
     model.fit(X, y).set_params(encoding="linear").fit(X, y)
     assert_array_equal(model.get_encoded_feature_names(), ["x0", "x1", "x2"])
+
+
+def test_select_from_model_does_not_select_by_encoded_columns():
+    X, y = with_a_column_without_pieces()
+    selector = SelectFromModel(SoftmaxClassifier(encoding="piecewise")).fit(X, y)
+    with pytest.raises(IndexError, match="boolean index did not match"):
+        selector.transform(X)
