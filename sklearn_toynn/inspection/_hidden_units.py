@@ -134,11 +134,6 @@ class HiddenUnitsDisplay(Display):
                 "image_shape must be None for a net with encoding='piecewise', whose weights "
                 f"belong to {n} encoded columns, got {plain(image_shape)}."
             )
-        if image_shape is not None and hasattr(fitted, "bin_edges_"):
-            raise ValueError(
-                "image_shape must be None for a net with encoding='piecewise', which has weights "
-                f"for pieces of the features, got {plain(image_shape)}."
-            )
         if image_shape is not None and np.prod(image_shape) != n:
             raise ValueError(
                 f"image_shape must have {n} pixels, one per feature, got {plain(image_shape)}."
@@ -146,7 +141,7 @@ class HiddenUnitsDisplay(Display):
         if feature_names is None and hasattr(fitted, "bin_edges_"):
             feature_names = fitted.get_encoded_feature_names()
         elif feature_names is None:
-            feature_names = get_names(fitted, n)
+            feature_names = getattr(fitted, "feature_names_in_", [f"x{j}" for j in range(n)])
         if len(feature_names) != n:
             raise ValueError(
                 f"feature_names must have {n} names, one per feature, got {len(feature_names)}."
@@ -207,10 +202,3 @@ class HiddenUnitsDisplay(Display):
             ax.tick_params(length=0, labelsize=font_size)
         first.set_xlim(-bound, bound)
         first.invert_yaxis()
-
-
-def get_names(net, n_features):
-    """Return the names of the rows of the first layer's weights."""
-    if hasattr(net, "bin_edges_"):
-        return net.get_encoded_feature_names()
-    return getattr(net, "feature_names_in_", [f"x{j}" for j in range(n_features)])
