@@ -126,14 +126,15 @@ class ContributionsDisplay(Display):
             )
         if n_features < 1:
             raise ValueError(f"n_features must be at least 1, got {n_features}.")
+        rows = None
         if X is not None:
-            X = validate_data(fitted, transform_rows(estimator, X), reset=False)
+            rows = validate_data(fitted, transform_rows(estimator, X), reset=False)
         elif not hasattr(fitted, "bin_edges_"):
             raise ValueError(
                 f"X must be given for this {type(fitted).__name__}, because only models with "
                 "encoding='piecewise' know the range of the features."
             )
-        terms = make_terms(fitted, X)
+        terms = make_terms(fitted, rows)
         if feature_names is None:
             names = [f"x{j}" for j in range(len(terms))]
             feature_names = getattr(fitted, "feature_names_in_", names)
@@ -142,7 +143,7 @@ class ContributionsDisplay(Display):
                 f"feature_names must have {len(terms)} names, one per feature, got "
                 f"{len(feature_names)}."
             )
-        columns = [None] * len(terms) if X is None else list(X.T.astype(float))
+        columns = [None] * len(terms) if rows is None else list(rows.T.astype(float))
         sizes = [
             np.linalg.norm(term(term.get_typical_values() if x is None else x).std(axis=0))
             for term, x in zip(terms, columns, strict=True)
@@ -161,7 +162,7 @@ class ContributionsDisplay(Display):
             ),
             deciles=(
                 None
-                if X is None
+                if rows is None
                 else [np.quantile(columns[j], np.arange(0.1, 0.95, 0.1)) for j in shown]
             ),
         )
