@@ -1,6 +1,10 @@
 """Small neural nets as scikit-learn classifiers."""
 
-from ._cross_validated import SoftmaxClassifierCV, TwoLayerNetClassifierCV
+from ._cross_validated import (
+    MultiLayerNetClassifierCV,
+    SoftmaxClassifierCV,
+    TwoLayerNetClassifierCV,
+)
 from ._net_classifiers import MultiLayerNetClassifier, TwoLayerNetClassifier
 from ._show_versions import show_versions
 from ._softmax import SoftmaxClassifier
@@ -8,6 +12,7 @@ from ._version import __version__ as __version__
 
 __all__ = [
     "MultiLayerNetClassifier",
+    "MultiLayerNetClassifierCV",
     "SoftmaxClassifier",
     "SoftmaxClassifierCV",
     "TwoLayerNetClassifier",

@@ -1,16 +1,17 @@
-"""The estimators that choose penalty and width by cross-validation."""
+"""The estimators that choose penalty, width and encoding by cross-validation."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Sequence
+from functools import partial, wraps
 from inspect import signature
 from numbers import Integral
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import ConvergenceWarning
@@ -21,20 +22,28 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import NetClassifier, add_new_parameters, restored_on_error, store_parameters
+from ._blending import OutOfFold, distribute
 from ._callbacks import make_hook_kwargs
 from ._docstrings import takes_entries
 from ._errors import plain
-from ._net_classifiers import HiddenLayersClassifier, TwoLayerNetClassifier
+from ._net_classifiers import (
+    HiddenLayersClassifier,
+    MultiLayerNetClassifier,
+    TwoLayerNetClassifier,
+)
+from ._racing import N_KEPT, CandidateSearch, search_grid, search_race
 from ._sklearn_compat import (
     CallbackSupportMixin,
     FoldScorer,
     Interval,
     StrOptions,
+    asks_for_probabilities,
     available_if,
     callback_context,
     fit_context,
 )
 from ._softmax import SoftmaxClassifier
+from ._training.options import is_auto
 from ._typing import (
     Auto,
     ClassWeight,
@@ -47,8 +56,31 @@ from ._typing import (
     Schedule,
     Splits,
 )
-from ._validation import check_sizes, check_weights, has_bools
-from .model_selection import FusedGridSearchCV
+from ._validation import check_sizes, check_weights, has_bools, weigh_classes, weigh_rows
+
+#: The values of `encoding`, in the order in which "auto" tries them.
+ENCODINGS = ("linear", "piecewise")
+
+#: The chosen parameters whose values can be at an edge.
+ORDERED_PARAMS = ("reg", "hidden_size")
+
+#: Fitted attributes of a plain estimator that exist if the fit is a single one.
+MEMBER_ATTRIBUTES = (
+    "coef_",
+    "intercept_",
+    "coefs_",
+    "intercepts_",
+    "loss_",
+    "gap_",
+    "stop_reason_",
+    "loss_curve_",
+    "loss_curves_",
+    "validation_loss_curve_",
+    "best_iter_",
+    "bin_edges_",
+    "encoding_mean_",
+    "encoding_scale_",
+)
 
 
 def is_refitted(estimator):
@@ -61,15 +93,57 @@ def is_refitted(estimator):
     return True
 
 
-def delegate_to_best(method: F) -> F:
-    """Return a method of the plain estimator as a method that calls it on `best_estimator_`."""
+def get_member(estimator, name):
+    """Return the only member of a fitted ensemble, or raise an AttributeError about `name`."""
+    members = vars(estimator).get("estimators_", [])
+    if len(members) == 1:
+        return members[0]
+    what = f"{type(estimator).__name__} has no {name}"
+    if members:
+        raise AttributeError(
+            f"{what}, because it averages {len(members)} models. See estimators_, or set "
+            "blend=False."
+        )
+    raise AttributeError(f"{what}, because no model is fitted.")
+
+
+def has_one_member(estimator):
+    """Return True unless several members leave no single model, which is an error."""
+    if len(vars(estimator).get("estimators_", [])) > 1:
+        get_member(estimator, "hidden_values")
+    return is_refitted(estimator)
+
+
+def member_attribute(name):
+    """Return a property with an attribute of the only member."""
+    return property(lambda self: getattr(get_member(self, name), name))
+
+
+def delegate_to_member(method: F) -> F:
+    """Return a method of the plain estimator as a method that calls it on the only member."""
 
     @wraps(method)
     def delegate(self, *args, **kwargs):
-        check_is_fitted(self, "best_estimator_")
-        return method(self.best_estimator_, *args, **kwargs)
+        check_is_fitted(self, "estimators_")
+        return method(get_member(self, method.__name__), *args, **kwargs)
 
-    return cast(F, available_if(is_refitted)(delegate))
+    return cast(F, available_if(has_one_member)(delegate))
+
+
+def delegate_unless_blended(method: F) -> Callable[[F], F]:
+    """Return a decorator of methods for blends; a single member's own method is called instead."""
+
+    def decorate(of_blend):
+        @wraps(method)
+        def delegate(self, *args, **kwargs):
+            check_is_fitted(self, "estimators_")
+            if len(self.estimators_) == 1:
+                return method(self.estimators_[0], *args, **kwargs)
+            return of_blend(self, *args, **kwargs)
+
+        return cast(F, available_if(is_refitted)(delegate))
+
+    return decorate
 
 
 def check_fold_weights(splits, score_params, sample_weight, n_samples):
@@ -88,12 +162,30 @@ def check_fold_weights(splits, score_params, sample_weight, n_samples):
 
 
 class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
-    """A plain estimator whose penalty is chosen by cross-validation; see its subclasses.
+    """Plain estimators whose penalty is chosen by cross-validation; see its subclasses.
 
     Its docstring has the entries that they share.
 
     Parameters
     ----------
+    encodings : str or list of str, default="auto"
+        The encodings to try, "linear" or "piecewise". "auto" tries both, and only "linear" for
+        sparse X.
+    search : {"race", "grid"}, default="race"
+        - "race": all candidates run on the first fold. The best two penalties of each combination
+          of the other values run on the other folds. If the first fold trains without one of the
+          classes, or can score no candidate, the next fold takes its place. Means leave out folds
+          that can score no candidate;
+        - "grid": all candidates run on all folds, with the scores of `GridSearchCV`.
+    blend : "auto" or bool, default="auto"
+        Whether to average several candidates. "auto" and True do so if `scoring` uses
+        probabilities and ``refit=True``. The best candidate of each combination of width and
+        encoding gets a weight by greedy selection [1]_, which minimises the log loss of the
+        out-of-fold predictions. With False, the best candidate is refitted alone.
+    calibrate : bool, default=True
+        Whether to divide the scores by a temperature. It is the t that minimises the log loss of
+        softmax(log p / t) for the out-of-fold predictions p, in [0.1, 10]. Rows have their sample
+        weight times class weight. It is folded into the last layer of the members.
     cv : int, splitter, iterable or None, default=5
         The folds. An int is a number of stratified folds of shuffled rows, and None stands for 5.
         `random_state` seeds the shuffling. If it is None, the seed is fixed. (`GridSearchCV` does
@@ -121,8 +213,12 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         The chosen penalty.
     regs_ : ndarray of shape (n_regs,)
         The penalties that were tried.
+    encoding_ : str
+        The chosen encoding.
     cv_results_ : dict of str -> ndarray
         The results, as in `GridSearchCV`, by the parameters of the plain estimator.
+        `n_splits_run` is the number of folds of each candidate. A candidate that a race dropped
+        has NaN for the folds it missed and for its mean, and ranks last.
     best_index_ : int
         The index of the chosen candidate in `cv_results_`.
     best_params_ : dict
@@ -130,13 +226,22 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     best_score_ : float
         The mean score of the chosen candidate over the folds.
     edges_ : tuple of str
-        The parameters whose chosen value is the smallest or largest that was tried. A better value
-        may lie beyond it.
+        Those of "reg" and "hidden_size" whose chosen value is the smallest or largest that was
+        tried. A better value may lie beyond it.
     n_splits_ : int
         The number of folds.
+    estimators_ : list of estimators
+        The members: plain estimators, fitted to all rows, with the temperature in their last
+        layer. `loss_` and `gap_` are those of the training, before the temperature.
+    weights_ : ndarray of shape (n_members,)
+        The weights of the members' probabilities. They sum to 1.
+    temperature_ : float
+        The temperature; 1.0 with ``calibrate=False``.
+    n_iter_ : int
+        The largest `n_iter_` of the members.
     best_estimator_ : estimator
-        The plain estimator, fitted to all rows. Its fitted attributes, such as `n_iter_` and
-        `loss_curve_`, are also attributes of this estimator.
+        The only member. With one member, its fitted attributes, such as `loss_curve_`, are also
+        attributes of this estimator. With several, they raise an AttributeError.
     """
 
     classes_: Labels
@@ -150,6 +255,11 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     best_score_: float
     edges_: tuple[str, ...]
     n_splits_: int
+    estimators_: list[Any]
+    weights_: Floats
+    temperature_: float
+    encoding_: str
+    n_iter_: int
 
     #: The class of the plain estimator.
     _plain_class: ClassVar[type]
@@ -157,14 +267,23 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     #: The range of the default `regs`, times the m of `Problem.divide_by_rows`.
     _reg_range: ClassVar[tuple[float, float]]
 
-    #: The parameters in which candidates differ from the estimator that is refitted.
+    #: The parameters in which candidates differ from the estimator that is refitted. With
+    #: `n_nets`, the temperature would be that of averages of nets.
     _candidate_params: ClassVar[dict] = {"verbose": 0}
+
+    #: Whether to average several of the best candidates: False, or "auto" if the score allows it.
+    blend: bool | str = False
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         cls.__init__.__signature__ = signature(cls.__init__)
         constraints = cls._plain_class._parameter_constraints | {
             "hidden_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
+            "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
+            "encodings": [StrOptions({"auto", *ENCODINGS}), "array-like"],
+            "search": [StrOptions({"race", "grid"})],
+            "blend": [StrOptions({"auto"}), "boolean"],
+            "calibrate": ["boolean"],
             "regs": [Interval(Integral, 1, None, closed="left"), "array-like"],
             "cv": ["cv_object"],
             "scoring": [StrOptions(set(get_scorer_names())), callable, None],
@@ -175,11 +294,26 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         cls._parameter_constraints = {name: constraints[name] for name in names}
 
     def __setstate__(self, state):
-        super().__setstate__(add_new_parameters(type(self), state))
+        state = add_new_parameters(type(self), state)
+        if "best_estimator_" in state:  # saved by 0.2
+            best = state.pop("best_estimator_")
+            fitted = {"estimators_": [best], "weights_": np.ones(1), "temperature_": 1.0}
+            state = {k: v for k, v in state.items() if k not in MEMBER_ATTRIBUTES} | fitted
+            state["encoding_"] = best.encoding
+        super().__setstate__(state)
 
-    def _make_grid(self):
+    def _make_grid(self, X):
         """Return the values to try for parameters of the plain estimator other than `reg`."""
-        return {}
+        if isinstance(self.encodings, str):
+            all_of_them = ENCODINGS[:1] if sparse.issparse(X) else ENCODINGS
+            return {"encoding": list(all_of_them) if is_auto(self.encodings) else [self.encodings]}
+        encodings = list(dict.fromkeys(np.asarray(self.encodings, object).ravel().tolist()))
+        if not encodings or any(encoding not in ENCODINGS for encoding in encodings):
+            raise ValueError(
+                f"encodings must be 'auto', one of {list(ENCODINGS)} or a list of them, got "
+                f"{plain(self.encodings)!r}."
+            )
+        return {"encoding": encodings}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -235,34 +369,47 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             keeps the weights so far.
         """
         hook_kwargs = make_hook_kwargs(self, X, y, sample_weight)
-        context = callback_context(self, max_subtasks=1 + (self.refit is not False))
+        # the parts of a race and the number of members are not known yet
+        context = callback_context(self, max_subtasks=None)
         interrupt = None
         with restored_on_error(self):
             context.call_on_fit_task_begin(**hook_kwargs)
             plain = self._make_plain()
             problem = plain._validate((X, y, sample_weight))
-            regs = self._resolve_regs(problem)
+            grid = self._make_grid(X) | {"reg": self._resolve_regs(problem).tolist()}
             y = problem.classes[problem.samples.codes]
-            scorer = FoldScorer(self._make_scorer(), problem.classes)
+            scorer = self._make_scorer()
+            blends = self._may_blend and asks_for_probabilities(scorer)
+            uses_predictions = self.refit is not False and (self.calibrate or blends)
+            scorer = FoldScorer(scorer, problem.classes, keeps_predictions=uses_predictions)
             # routing must be enabled here, whatever the user's setting
             with config_context(enable_metadata_routing=True):
                 routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
             splits = self._make_splits(X, y, scorer, plain.random_state, routed.splitter.split)
-            score_params = routed.scorer.score
-            check_fold_weights(splits, score_params, sample_weight, len(problem.samples.codes))
-            search = FusedGridSearchCV(
+            check_fold_weights(splits, routed.scorer.score, sample_weight, len(y))
+            make_search = partial(
+                CandidateSearch,
                 clone(plain).set_params(**self._candidate_params),
-                self._make_grid() | {"reg": regs.tolist()},
                 scoring=scorer,
                 n_jobs=self.n_jobs,
                 refit=False,
-                cv=splits,
                 error_score="raise",
             )
-            self._search(search, X, y, sample_weight, score_params, context)
-            self._set_chosen(search, regs, problem, plain)
+            data = X, y, sample_weight
+            run = partial(self._run, make_search, splits, data, routed.scorer.score, context)
+            outcome = self._search(run, grid, splits, y)
+            best = self._choose(outcome)
             if self.refit is not False:
-                interrupt = self._refit(plain, X, y, sample_weight, context)
+                out_of_fold = self._pool(outcome, splits, problem, sample_weight)
+                members = outcome.best_of_groups() if blends else [best]
+                members, n_nets = self._distribute(members, out_of_fold)
+                temperature = 1.0
+                if self.calibrate:
+                    temperature = out_of_fold.find_temperature(members, n_nets / n_nets.sum())
+                estimators, interrupt = self._refit(plain, outcome, members, n_nets, data, context)
+            self._set_chosen(outcome, best, grid, splits, problem, plain)
+            if self.refit is not False:
+                self._set_members(estimators, n_nets[: len(estimators)], temperature)
         if interrupt is not None:
             raise interrupt
         context.call_on_fit_task_end(**hook_kwargs)
@@ -324,10 +471,16 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         with config_context(enable_metadata_routing=True):
             return scorer.set_score_request(sample_weight=True)
 
-    def _search(self, search, X, y, sample_weight, params, context):
-        """Fit the search over the grid."""
+    @property
+    def _may_blend(self):
+        return self.blend is not False and self.refit is not False and not callable(self.refit)
+
+    def _run(self, make_search, splits, data, score_params, context, grid, folds):
+        """Return a fitted search over candidates and the folds with these indices."""
+        X, y, sample_weight = data
         if sample_weight is not None:
-            params = params | {"sample_weight": sample_weight}
+            score_params = score_params | {"sample_weight": sample_weight}
+        search = make_search(grid, cv=[splits[fold] for fold in folds])
         context = context.subcontext(task_name="search")
         with (
             config_context(enable_metadata_routing=True),
@@ -337,92 +490,194 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             # cross-validation rejects candidates that do not converge well
             warnings.simplefilter("ignore", ConvergenceWarning)
             search.estimator.set_fit_request(sample_weight=True)
-            search.fit(X, y, **params)
+            return search.fit(X, y, **score_params)
 
-    def _set_chosen(self, search, regs, problem, plain):
-        """Set the attributes of the search and the chosen parameters of `plain`."""
-        results = search.cv_results_
-        scores = results["mean_test_score"]
-        if not np.isfinite(scores).any():
+    def _search(self, run, grid, splits, y):
+        """Return the `Outcome` of the candidates."""
+        n_splits = len(splits)
+        if self.search == "grid" or n_splits <= 1 or len(grid["reg"]) <= N_KEPT:
+            return search_grid(run, grid, n_splits)
+        # folds that train without one of the classes qualify last
+        folds = sorted(range(n_splits), key=lambda k: -len(np.unique(y[splits[k][0]])))
+        return search_race(run, grid, folds)
+
+    def _choose(self, outcome):
+        """Return the index of the chosen candidate."""
+        if not np.isfinite(outcome.scores).any():
             raise ValueError(
                 f"scoring={self.scoring!r} is finite for none of the candidates. Some scores are "
                 "undefined for a test fold that lacks a class. Use fewer or stratified folds, or "
                 "another scoring."
             )
-        index = int(self.refit(results) if callable(self.refit) else search.best_index_)
-        best = results["params"][index]
-        plain.set_params(**best)
+        if callable(self.refit):
+            return int(self.refit(outcome.results))
+        return int(outcome.results["rank_test_score"].argmin())
+
+    def _pool(self, outcome, splits, problem, sample_weight):
+        """Return the `OutOfFold` predictions of the candidates."""
+        codes = problem.samples.codes
+        tests = [np.arange(len(codes))[test] for _, test in splits]
+        weights = self._weigh_rows(problem, sample_weight)
+        return OutOfFold(outcome.predictions, tests, codes, weights)
+
+    def _distribute(self, members, out_of_fold):
+        """Return the candidates that are refitted, and their numbers of nets."""
+        counts = np.ones(1, int)
+        if len(members) > 1:
+            counts = out_of_fold.count_greedily(members)
+        n_nets = distribute(getattr(self, "n_nets", 1), counts)
+        used = np.flatnonzero(n_nets)
+        return [members[place] for place in used], n_nets[used]
+
+    def _weigh_rows(self, problem, sample_weight):
+        """Return sample weight times class weight, up to a common factor, (n_samples,)."""
+        codes = problem.samples.codes
+        weights = check_weights(sample_weight, len(codes), "sample_weight")
+        class_weights = weigh_classes(self.class_weight, problem.classes, codes, weights)
+        return weigh_rows(weights, codes, class_weights)[0]
+
+    def _refit(self, plain, outcome, members, n_nets, data, context):
+        """Fit the members to all rows; return them and the KeyboardInterrupt that ended a fit."""
+        estimators, interrupt = [], None
+        for member, count in zip(members, n_nets.tolist(), strict=True):
+            estimator = clone(plain).set_params(**outcome.results["params"][member])
+            if hasattr(self, "n_nets"):
+                estimator.set_params(n_nets=count)
+            task = context.subcontext(task_name="refit-with-best-params")
+            with task.propagate_callback_context(estimator):
+                try:
+                    estimator.fit(*data)
+                except KeyboardInterrupt as error:
+                    interrupt = error
+            if hasattr(estimator, "classes_"):  # else there are no weights yet
+                estimators.append(estimator)
+            if interrupt is not None:
+                break
+        if not estimators:
+            raise interrupt
+        return estimators, interrupt
+
+    def _set_chosen(self, outcome, best, grid, splits, problem, plain):
+        """Set the attributes of the search."""
+        params = outcome.results["params"][best]
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)  # of an earlier fit
         self.classes_, self.n_features_in_ = problem.classes, problem.n_features
         if hasattr(plain, "feature_names_in_"):
             self.feature_names_in_ = plain.feature_names_in_
-        self.regs_, self.cv_results_, self.n_splits_ = regs, results, search.n_splits_
-        self.best_index_, self.best_params_ = index, best
-        self.best_score_ = float(scores[index])
+        self.cv_results_, self.n_splits_ = outcome.results, len(splits)
+        self.regs_ = np.array(grid["reg"])
+        self.best_index_, self.best_params_ = best, params
+        self.best_score_ = float(outcome.scores[best])
         self.edges_ = tuple(
             name
-            for name, values in search.param_grid.items()
-            if best[name] in (min(values), max(values)) and len(set(values)) > 1
+            for name, values in grid.items()
+            if name in ORDERED_PARAMS
+            and len(set(values)) > 1
+            and params[name] in (min(values), max(values))
         )
-        for name, value in best.items():
+        for name, value in params.items():
             setattr(self, f"{name}_", value)
         if self.verbose and self.edges_:
             print(  # noqa: T201
-                f"chosen: {best}; {' and '.join(self.edges_)} at an edge of the values tried"
+                f"chosen: {params}; {' and '.join(self.edges_)} at an edge of the values tried"
             )
 
-    def _refit(self, plain, X, y, sample_weight, context):
-        """Fit the plain estimator to all rows; return the KeyboardInterrupt that ended the fit."""
-        interrupt = None
-        context = context.subcontext(task_name="refit-with-best-params")
-        with context.propagate_callback_context(plain):
-            try:
-                plain.fit(X, y, sample_weight)
-            except KeyboardInterrupt as error:
-                if not hasattr(plain, "classes_"):  # no weights yet
-                    raise
-                interrupt = error
-        self.best_estimator_ = plain
-        for name, value in vars(plain).items():
-            if name.endswith("_") and not name.startswith("_"):
-                setattr(self, name, value)
-        return interrupt
+    def _set_members(self, estimators, n_nets, temperature):
+        """Set the attributes of the refit, and fold the temperature into the members."""
+        for estimator in estimators:
+            self._divide_scores(estimator, temperature)
+        self.estimators_, self.weights_ = estimators, n_nets / n_nets.sum()
+        self.temperature_ = temperature
+        self.n_iter_ = max(estimator.n_iter_ for estimator in estimators)
 
-    decision_function = delegate_to_best(NetClassifier.decision_function)
-    predict = delegate_to_best(NetClassifier.predict)
-    predict_proba = delegate_to_best(NetClassifier.predict_proba)
-    predict_log_proba = delegate_to_best(NetClassifier.predict_log_proba)
-    to_sklearn = delegate_to_best(NetClassifier.to_sklearn)
+    @staticmethod
+    def _divide_scores(estimator, temperature):
+        """Divide the scores of a fitted plain estimator."""
+        for name in ("coefs_", "intercepts_"):
+            *layers, last = getattr(estimator, name)
+            setattr(estimator, name, [*layers, last / temperature])
+
+    def _log_blend(self, X):
+        """Return the logarithm of the weighted mean probability, (n_samples, n_classes)."""
+        terms = [
+            member.predict_log_proba(X) + float(np.log(weight))
+            for member, weight in zip(self.estimators_, self.weights_, strict=True)
+        ]
+        return np.logaddexp.reduce(terms)
+
+    @delegate_unless_blended(NetClassifier.decision_function)
+    def decision_function(self, X: MatrixLike) -> Floats:
+        scores = self._log_blend(X)
+        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+
+    @delegate_unless_blended(NetClassifier.predict)
+    def predict(self, X: MatrixLike) -> Labels:
+        return self.classes_[self._log_blend(X).argmax(axis=1)]
+
+    @delegate_unless_blended(NetClassifier.predict_proba)
+    def predict_proba(self, X: MatrixLike) -> Floats:
+        return sum(
+            float(weight) * member.predict_proba(X)
+            for member, weight in zip(self.estimators_, self.weights_, strict=True)
+        )
+
+    @delegate_unless_blended(NetClassifier.predict_log_proba)
+    def predict_log_proba(self, X: MatrixLike) -> Floats:
+        return self._log_blend(X)
+
+    @delegate_unless_blended(NetClassifier.to_sklearn)
+    def to_sklearn(self) -> Any:
+        # imported on demand, because scikit-learn's ensembles take longer than this package
+        from ._to_sklearn import make_vote  # noqa: PLC0415
+
+        names = ("n_features_in_", "feature_names_in_")
+        columns = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        models = [member.to_sklearn() for member in self.estimators_]
+        return make_vote(models, self.classes_, columns, self.weights_.tolist())
+
+    @property
+    def best_estimator_(self):
+        return get_member(self, "best_estimator_")
+
+
+for _name in MEMBER_ATTRIBUTES:
+    setattr(CrossValidatedClassifier, _name, member_attribute(_name))
 
 
 @takes_entries(SoftmaxClassifier, CrossValidatedClassifier)
 class SoftmaxClassifierCV(CrossValidatedClassifier):
-    """`SoftmaxClassifier` with a penalty chosen by cross-validation.
+    """`SoftmaxClassifier` with penalty and encoding chosen by cross-validation.
 
-    It corresponds to `LogisticRegressionCV`. The result is `SoftmaxClassifier` with the penalty
-    that `GridSearchCV` over the same values and folds would choose.
+    It corresponds to `LogisticRegressionCV`. The result is one `SoftmaxClassifier` with the chosen
+    values, whose scores are divided by a temperature.
 
     Parameters
     ----------
     regs : int or array-like of shape (n_regs,), default=10
         The penalties to try. An int is a number of values, evenly spaced on a log scale between
         0.03 / m and 300 / m. Here m is that of `SoftmaxClassifier`'s ``reg="auto"`` for all rows.
-    {cv, scoring, n_jobs, refit}
+    {encodings, search, calibrate, cv, scoring, n_jobs, refit}
     {solver, learning_rate, schedule, momentum, batch_size, max_iter, tol, n_iter_no_change,
     early_stopping, validation_fraction, class_weight, init, dtype, shuffle, random_state, verbose}
 
     Attributes
     ----------
     {classes_, n_features_in_, feature_names_in_}
-    {reg_, regs_, cv_results_, best_index_, best_params_, best_score_, edges_, n_splits_,
-    best_estimator_}
+    {reg_, regs_, encoding_, cv_results_, best_index_, best_params_, best_score_, edges_,
+    n_splits_, estimators_, weights_, temperature_, n_iter_, best_estimator_}
 
     See Also
     --------
     SoftmaxClassifier : The same model with a given penalty.
     TwoLayerNetClassifierCV : A net with one hidden layer.
     sklearn.linear_model.LogisticRegressionCV : The same model with the penalty parameter `C`.
+
+    Notes
+    -----
+    The search holds out-of-fold log-probabilities in float32, 4 * n_test_rows * n_classes bytes
+    for each candidate and fold: of the finalists in a race, of all candidates with
+    ``search="grid"``.
 
     Examples
     --------
@@ -441,10 +696,18 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
     _plain_class = SoftmaxClassifier
     _reg_range = 0.03, 300
 
+    @staticmethod
+    def _divide_scores(estimator, temperature):
+        estimator.coef_ = estimator.coef_ / temperature
+        estimator.intercept_ = estimator.intercept_ / temperature
+
     def __init__(
         self,
         regs: int | ArrayLike = 10,
         *,
+        encodings: str | Sequence[str] = "auto",
+        search: str = "race",
+        calibrate: bool = True,
         cv: Splits = 5,
         scoring: str | Callable[..., Any] | None = "neg_log_loss",
         n_jobs: int | None = None,
@@ -471,23 +734,24 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
 
 @takes_entries(TwoLayerNetClassifier, CrossValidatedClassifier)
 class TwoLayerNetClassifierCV(CrossValidatedClassifier):
-    """`TwoLayerNetClassifier` with penalty and width chosen by cross-validation.
+    """`TwoLayerNetClassifier` with penalty, width and encoding chosen by cross-validation.
 
-    The candidates are single nets. The refit trains `n_nets` nets with the chosen values. The
-    result is the `TwoLayerNetClassifier` that `GridSearchCV` over the same values and folds would
-    choose.
+    The candidates are single nets. The best of each width and encoding get weights, and the refit
+    trains `n_nets` nets in all, distributed by these weights. The prediction is the average of the
+    nets, whose scores are divided by a temperature.
 
     Parameters
     ----------
     hidden_sizes : int or array-like of int, default=(100,)
         The widths to try. An int is a single width.
-    regs : int or array-like of shape (n_regs,), default=6
+    regs : int or array-like of shape (n_regs,), default=7
         The penalties to try. An int is a number of values, evenly spaced on a log scale between
-        0.3 / m and 100 / m. Here m is that of `TwoLayerNetClassifier`'s ``reg="auto"`` for all
+        0.03 / m and 100 / m. Here m is that of `TwoLayerNetClassifier`'s ``reg="auto"`` for all
         rows.
-    {cv, scoring, n_jobs, refit}
+    {encodings, search, blend, calibrate, cv, scoring, n_jobs, refit}
     n_nets : int, default=8
-        The number of nets that the refit trains and averages.
+        The number of nets that the refit trains and averages, distributed among the members by
+        the method of largest remainders. Members without a net are dropped.
     {activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
     n_iter_no_change, early_stopping, validation_fraction, class_weight, init, dtype, shuffle,
     random_state, verbose}
@@ -497,14 +761,26 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     {classes_, n_features_in_, feature_names_in_}
     hidden_size_ : int
         The chosen width.
-    {reg_, regs_, cv_results_, best_index_, best_params_, best_score_, edges_, n_splits_,
-    best_estimator_}
+    {reg_, regs_, encoding_, cv_results_, best_index_, best_params_, best_score_, edges_,
+    n_splits_, estimators_, weights_, temperature_, n_iter_, best_estimator_}
 
     See Also
     --------
     TwoLayerNetClassifier : The same model with a given width and penalty.
     SoftmaxClassifierCV : No hidden layer.
+    MultiLayerNetClassifierCV : Several hidden layers.
     sklearn_toynn.model_selection.FusedGridSearchCV : A search over any grid.
+
+    Notes
+    -----
+    The search holds out-of-fold log-probabilities in float32, 4 * n_test_rows * n_classes bytes
+    for each candidate and fold: of the finalists in a race, of all candidates with
+    ``search="grid"``.
+
+    References
+    ----------
+    .. [1] Caruana, Niculescu-Mizil, Crew and Ksikes (2004), "Ensemble selection from libraries of
+       models", ICML.
 
     Examples
     --------
@@ -525,14 +801,18 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     best_estimator_: TwoLayerNetClassifier
 
     _plain_class = TwoLayerNetClassifier
-    _reg_range = 0.3, 100
+    _reg_range = 0.03, 100
     _candidate_params: ClassVar[dict] = {"n_nets": 1, "verbose": 0}
 
     def __init__(
         self,
         hidden_sizes: int | ArrayLike = (100,),
-        regs: int | ArrayLike = 6,
+        regs: int | ArrayLike = 7,
         *,
+        encodings: str | Sequence[str] = "auto",
+        search: str = "race",
+        blend: bool | Auto = "auto",
+        calibrate: bool = True,
         cv: Splits = 5,
         scoring: str | Callable[..., Any] | None = "neg_log_loss",
         n_jobs: int | None = None,
@@ -558,7 +838,125 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     ) -> None:
         store_parameters(self, locals())
 
-    hidden_values = delegate_to_best(HiddenLayersClassifier.hidden_values)
+    hidden_values = delegate_to_member(HiddenLayersClassifier.hidden_values)
 
-    def _make_grid(self):
-        return {"hidden_size": list(check_sizes(self.hidden_sizes, "hidden_sizes"))}
+    def _make_grid(self, X):
+        sizes = list(check_sizes(self.hidden_sizes, "hidden_sizes"))
+        return super()._make_grid(X) | {"hidden_size": sizes}
+
+
+@takes_entries(MultiLayerNetClassifier, CrossValidatedClassifier)
+class MultiLayerNetClassifierCV(CrossValidatedClassifier):
+    """`MultiLayerNetClassifier` with penalty, widths and encoding chosen by cross-validation.
+
+    The candidates are single nets. The best of each depth and encoding get weights, and the refit
+    trains `n_nets` nets in all, distributed by these weights. The prediction is the average of the
+    nets, whose scores are divided by a temperature.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : list of (int or tuple of int), default=((100,), (64, 64, 64))
+        The nets to try, each given by the widths of its hidden layers. An int is one layer.
+    regs : int or array-like of shape (n_regs,), default=7
+        The penalties to try. An int is a number of values, evenly spaced on a log scale between
+        0.03 / m and 100 / m. Here m is that of `MultiLayerNetClassifier`'s ``reg="auto"`` for all
+        rows.
+    {encodings, search, blend, calibrate, cv, scoring, n_jobs, refit}
+    n_nets : int, default=8
+        The number of nets that the refit trains and averages, distributed among the members by
+        the method of largest remainders. Members without a net are dropped.
+    {activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
+    n_iter_no_change, early_stopping, validation_fraction, class_weight, init, dtype, shuffle,
+    random_state, verbose}
+
+    Attributes
+    ----------
+    {classes_, n_features_in_, feature_names_in_}
+    hidden_layer_sizes_ : tuple of int
+        The chosen widths.
+    {reg_, regs_, encoding_, cv_results_, best_index_, best_params_, best_score_, edges_,
+    n_splits_, estimators_, weights_, temperature_, n_iter_, best_estimator_}
+
+    See Also
+    --------
+    MultiLayerNetClassifier : The same model with a given width and penalty.
+    SoftmaxClassifierCV : No hidden layer.
+    TwoLayerNetClassifierCV : One hidden layer.
+    sklearn_toynn.model_selection.FusedGridSearchCV : A search over any grid.
+
+    Notes
+    -----
+    The search holds out-of-fold log-probabilities in float32, 4 * n_test_rows * n_classes bytes
+    for each candidate and fold: of the finalists in a race, of all candidates with
+    ``search="grid"``.
+
+    References
+    ----------
+    .. [1] Caruana, Niculescu-Mizil, Crew and Ksikes (2004), "Ensemble selection from libraries of
+       models", ICML.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_toynn import MultiLayerNetClassifierCV
+    >>> X, y = load_wine(return_X_y=True)
+    >>> net = MultiLayerNetClassifierCV([10, (20, 10)], 3, random_state=0)
+    >>> clf = make_pipeline(StandardScaler(), net).fit(X, y)
+    >>> net.hidden_layer_sizes_ in [(10,), (20, 10)], clf.score(X, y) > 0.95
+    (True, True)
+    """
+
+    coefs_: list[Floats]
+    intercepts_: list[Floats]
+    hidden_layer_sizes_: tuple[int, ...]
+    best_estimator_: MultiLayerNetClassifier
+
+    _plain_class = MultiLayerNetClassifier
+    _reg_range = 0.03, 100
+    _candidate_params: ClassVar[dict] = {"n_nets": 1, "verbose": 0}
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int | Sequence[int]] = ((100,), (64, 64, 64)),
+        regs: int | ArrayLike = 7,
+        *,
+        encodings: str | Sequence[str] = "auto",
+        search: str = "race",
+        blend: bool | Auto = "auto",
+        calibrate: bool = True,
+        cv: Splits = 5,
+        scoring: str | Callable[..., Any] | None = "neg_log_loss",
+        n_jobs: int | None = None,
+        refit: bool | Callable[[dict[str, Any]], int] = True,
+        n_nets: int = 8,
+        activation: str = "relu",
+        solver: str = "adam",
+        learning_rate: float | Auto = "auto",
+        schedule: str | Schedule = "auto",
+        momentum: float = 0.9,
+        batch_size: int | Auto = "auto",
+        max_iter: int | Auto = "auto",
+        tol: float = 1e-5,
+        n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        class_weight: ClassWeight = None,
+        init: str | float | Initializer = "auto",
+        dtype: str = "auto",
+        shuffle: bool = True,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
+        store_parameters(self, locals())
+
+    hidden_values = delegate_to_member(HiddenLayersClassifier.hidden_values)
+
+    def _make_grid(self, X):
+        given = self.hidden_layer_sizes
+        nets = [given] if isinstance(given, Integral) else list(given)
+        sizes = [check_sizes(net, "hidden_layer_sizes") for net in nets]
+        if not sizes:
+            check_sizes(given, "hidden_layer_sizes")
+        return super()._make_grid(X) | {"hidden_layer_sizes": list(dict.fromkeys(sizes))}

@@ -8,9 +8,11 @@ from __future__ import annotations
 from contextlib import nullcontext
 from copy import copy
 from inspect import getattr_static, signature, unwrap
+from numbers import Real
 from types import FunctionType
 from typing import Any, Self
 
+import numpy as np
 from joblib import delayed
 from sklearn import get_config
 from sklearn.base import _fit_context
@@ -130,15 +132,39 @@ def get_scorers(scorer):
     return scorers if is_known else None
 
 
+def asks_for_probabilities(scorer):
+    """Return whether a scorer from `make_scorer` asks a model for probabilities."""
+    return "predict_proba" in getattr(scorer, "_response_method", ())
+
+
 def is_accuracy(scorer):
-    """Return whether a scorer is "accuracy", or the `score` of a classifier."""
+    """Return whether a scorer only compares labels: "accuracy", or a classifier's `score`."""
     if isinstance(scorer, FoldScorer):
+        if scorer.keeps_predictions:
+            return False
         scorer = scorer._scorer
     return isinstance(scorer, _PassthroughScorer) or (
         isinstance(scorer, _Scorer)
         and scorer._score_func is accuracy_score
         and (scorer._response_method, scorer._sign, scorer._kwargs) == ("predict", 1, {})
     )
+
+
+class KeptScore(float):
+    """A score with the log-probabilities (n_rows, n_classes) of the rows that were scored.
+
+    It is a float, so it passes through scikit-learn's evaluation of a candidate, also from
+    another process.
+    """
+
+    def __new__(cls, score, log_probabilities):  # noqa: ARG004
+        return super().__new__(cls, score)
+
+    def __init__(self, score, log_probabilities):  # noqa: ARG002
+        self.log_probabilities = log_probabilities
+
+    def __getnewargs__(self):
+        return float(self), self.log_probabilities
 
 
 class FoldScorer:
@@ -148,11 +174,12 @@ class FoldScorer:
     fold that lacks some. With two classes, `pos_label` is the last one, or None if the metric
     averages over both. Arguments given to `make_scorer` take precedence. A scorer that
     `make_scorer` did not make is called as it is. `needs_classes` says whether the metric needs a
-    prediction for each class of the test fold.
+    prediction for each class of the test fold. With `keeps_predictions`, a score is a `KeptScore`.
     """
 
-    def __init__(self, scorer, classes):
+    def __init__(self, scorer, classes, *, keeps_predictions=False):
         self._scorer, self._classes = scorer, classes
+        self.keeps_predictions = keeps_predictions
         metric, given = getattr(scorer, "_score_func", None), getattr(scorer, "_kwargs", {})
         parameters = {} if metric is None else signature(metric).parameters
         self._takes_labels = "labels" in parameters and "labels" not in given
@@ -180,7 +207,13 @@ class FoldScorer:
         if names:
             scorer = copy(scorer)
             scorer._kwargs = names | scorer._kwargs
-        return scorer(estimator, X, y, **params)
+        score = scorer(estimator, X, y, **params)
+        if not (self.keeps_predictions and isinstance(score, Real)):
+            return score
+        known = np.searchsorted(self._classes, estimator.classes_)
+        log_probabilities = np.full((len(y), len(self._classes)), -np.inf, np.float32)
+        log_probabilities[:, known] = estimator.predict_log_proba(X)
+        return KeptScore(score, log_probabilities)
 
 
 @fit_context(prefer_skip_nested_validation=True)

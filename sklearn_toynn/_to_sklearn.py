@@ -68,13 +68,14 @@ def make_mlp(weights, biases, classes, columns, *, activation, alpha, n_iter, lo
     return model
 
 
-def make_vote(models, classes, columns):
+def make_vote(models, classes, columns, weights=None):
     """Return a fitted `VotingClassifier` that averages the probabilities of fitted models.
 
-    The classes of the models are 0, ..., n_classes - 1, as `VotingClassifier.fit` encodes them.
+    `VotingClassifier.fit` encodes classes as 0, ..., n_classes - 1. It does not read the classes
+    of the models for a prediction. `weights` are those of the models, None for equal ones.
     """
     named = [(f"net{index}", model) for index, model in enumerate(models)]
-    vote = VotingClassifier(named, voting="soft")
+    vote = VotingClassifier(named, voting="soft", weights=weights)
     vote.estimators_, vote.named_estimators_ = models, Bunch(**dict(named))
     vote.le_, vote.classes_ = LabelEncoder().fit(classes), classes
     # `n_features_in_` is a property that reads the models

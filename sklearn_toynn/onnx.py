@@ -33,7 +33,11 @@ from skl2onnx.shape_calculators.grid_search_cv import (
     convert_sklearn_grid_search_cv as set_shapes_of_search,
 )
 
-from ._cross_validated import SoftmaxClassifierCV, TwoLayerNetClassifierCV
+from ._cross_validated import (
+    MultiLayerNetClassifierCV,
+    SoftmaxClassifierCV,
+    TwoLayerNetClassifierCV,
+)
 from ._net_classifiers import MultiLayerNetClassifier, TwoLayerNetClassifier
 from ._softmax import SoftmaxClassifier
 from .model_selection import FusedGridSearchCV, FusedRandomizedSearchCV
@@ -99,14 +103,20 @@ def convert(scope, operator, container):
         make = getattr(onnx_ops, f"Onnx{name}")
         return make(*inputs, op_version=container.target_opset, **attributes)
 
-    model = getattr(operator.raw_operator, "best_estimator_", operator.raw_operator)
-    options = container.get_options(operator.raw_operator, {"raw_scores": False, "nocl": False})
+    model = operator.raw_operator
+    options = container.get_options(model, {"raw_scores": False, "nocl": False})
     X = operator.inputs[0]
     dtype = np.dtype(guess_numpy_type(X.type))
     if dtype not in ONNX_TYPES:
         dtype = np.dtype(np.float32)
         X = op("Cast", X, to=ONNX_TYPES[dtype])
-    scores, probabilities = add_model(op, X, model, dtype)
+    members = getattr(model, "estimators_", [model])
+    outputs = [add_model(op, X, member, dtype) for member in members]
+    scores, probabilities = outputs[0]
+    if len(members) > 1:
+        weighted = zip(outputs, model.weights_.tolist(), strict=True)
+        probabilities = op("Sum", *(op("Mul", p, weight) for (_, p), weight in weighted))
+        scores = op("Log", probabilities)
     indices = op("ArgMax", probabilities, axis=1, keepdims=0)
     label_output, score_output = operator.outputs
     classes = model.classes_
@@ -123,6 +133,7 @@ def convert(scope, operator, container):
 
 for _class in (
     MultiLayerNetClassifier,
+    MultiLayerNetClassifierCV,
     SoftmaxClassifier,
     SoftmaxClassifierCV,
     TwoLayerNetClassifier,

@@ -12,9 +12,10 @@ ARROWS = {
     "__init__": "_cross_validated _softmax _net_classifiers _show_versions _version",
     "onnx": "_cross_validated _softmax _net_classifiers model_selection",
     "_cross_validated": (
-        "model_selection _softmax _net_classifiers _base _validation _callbacks _docstrings "
-        "_errors _sklearn_compat"
+        "_racing _blending _softmax _net_classifiers _base _validation _callbacks _docstrings "
+        "_errors _sklearn_compat _training _to_sklearn"
     ),
+    "_racing": "model_selection _sklearn_compat",
     "model_selection": (
         "_softmax _net_classifiers _validation _training _blas _errors _sklearn_compat"
     ),
@@ -41,6 +42,7 @@ ARROWS = {
     **dict.fromkeys(
         [
             "_version",
+            "_blending",
             "_to_sklearn",
             "_column_statistics",
             "_docstrings",

@@ -13,6 +13,7 @@ from sklearn.base import clone
 import sklearn_toynn
 from sklearn_toynn import (
     MultiLayerNetClassifier,
+    MultiLayerNetClassifierCV,
     SoftmaxClassifier,
     SoftmaxClassifierCV,
     TwoLayerNetClassifier,
@@ -34,6 +35,7 @@ MODELS = [
 CV_MODELS = [
     SoftmaxClassifierCV(2, cv=2, solver="adam", **QUICK),
     TwoLayerNetClassifierCV(regs=2, cv=2, **QUICK),
+    MultiLayerNetClassifierCV(regs=2, cv=2, **QUICK),
 ]
 
 

@@ -1,4 +1,4 @@
-"""scikit-learn's common checks: of five configurations, and of every solver in the slow tests."""
+"""scikit-learn's common checks: of six configurations, and of every solver in the slow tests."""
 
 import warnings
 from unittest import SkipTest
@@ -11,6 +11,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_toynn import (
     MultiLayerNetClassifier,
+    MultiLayerNetClassifierCV,
     SoftmaxClassifier,
     SoftmaxClassifierCV,
     TwoLayerNetClassifier,
@@ -23,7 +24,8 @@ QUICK = [
     MultiLayerNetClassifier((10, 5)),
     SoftmaxClassifier(),
     SoftmaxClassifierCV(regs=2, cv=2),
-    TwoLayerNetClassifierCV(regs=2, cv=2, n_nets=2, max_iter=5),
+    TwoLayerNetClassifierCV(regs=3, cv=2, n_nets=2, max_iter=5),
+    MultiLayerNetClassifierCV((8, (5, 4)), regs=2, cv=2, n_nets=2, max_iter=5),
 ]
 SLOW = [
     *(SoftmaxClassifier(solver=solver) for solver in solvers_of(SoftmaxClassifier)),

@@ -8,6 +8,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import (
     MultiLayerNetClassifier,
+    MultiLayerNetClassifierCV,
     SoftmaxClassifier,
     SoftmaxClassifierCV,
     TwoLayerNetClassifier,
@@ -32,6 +33,7 @@ MODELS = [
     make_pipeline(StandardScaler(), TwoLayerNetClassifier(5, **QUICK)),
     SoftmaxClassifierCV(2, cv=2, solver="adam", **QUICK),
     TwoLayerNetClassifierCV([5], 2, cv=2, n_nets=2, **QUICK),
+    MultiLayerNetClassifierCV([5, (6, 4)], 2, cv=2, n_nets=4, **QUICK),
     FusedGridSearchCV(TwoLayerNetClassifier(**QUICK), {"hidden_size": [4, 5]}, **SEARCH),
     FusedRandomizedSearchCV(
         TwoLayerNetClassifier(**QUICK), {"reg": [1e-3, 1e-2]}, n_iter=2, **SEARCH

@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_toynn import (
     MultiLayerNetClassifier,
+    MultiLayerNetClassifierCV,
     SoftmaxClassifier,
     SoftmaxClassifierCV,
     TwoLayerNetClassifier,
@@ -41,8 +42,9 @@ MODELS = {
     "nets": TwoLayerNetClassifier(8, n_nets=3, **QUICK),
     "layers": MultiLayerNetClassifier((9, 8, 7), **QUICK),
     "layers, nets": MultiLayerNetClassifier((9, 8), n_nets=2, **QUICK),
-    "softmax cv": SoftmaxClassifierCV(2, cv=2, solver="adam", **QUICK),
-    "nets cv": TwoLayerNetClassifierCV([8], 2, cv=2, n_nets=2, **QUICK),
+    "softmax cv": SoftmaxClassifierCV(2, encodings="linear", cv=2, solver="adam", **QUICK),
+    "nets cv": TwoLayerNetClassifierCV([8], 2, encodings="linear", cv=2, n_nets=2, **QUICK),
+    "blend": MultiLayerNetClassifierCV([5, (6, 4)], 2, encodings="linear", cv=2, **QUICK),
 }
 
 
@@ -54,6 +56,13 @@ def load(n_classes, dtype=np.float64):
         X, y = load_digits(n_class=n_classes, return_X_y=True)
         X = X / 16
     return X[:400].astype(dtype), y[:400]
+
+
+def members_of(model):
+    """Return the models that a vote, which may be one of votes, consists of."""
+    if not hasattr(model, "estimators_"):
+        return [model]
+    return [member for one in model.estimators_ for member in members_of(one)]
 
 
 @pytest.mark.parametrize(("n_classes", "dtype"), [(2, np.float64), (2, np.float32), (5, "f8")])
@@ -74,7 +83,7 @@ def test_it_predicts_the_same(name, n_classes, dtype):
     assert_array_equal(theirs.feature_names_in_, frame.columns)
     assert theirs.n_features_in_ == X.shape[1]
     # changes to the copy do not reach the original
-    for model in getattr(theirs, "estimators_", [theirs]):
+    for model in members_of(theirs):
         for array in getattr(model, "coefs_", None) or [model.coef_]:
             array[:] = 0
     assert_array_equal(ours.predict_proba(frame), probabilities)

@@ -14,6 +14,7 @@ from sklearn.base import clone
 
 from sklearn_toynn import (
     MultiLayerNetClassifier,
+    MultiLayerNetClassifierCV,
     SoftmaxClassifier,
     SoftmaxClassifierCV,
     TwoLayerNetClassifier,
@@ -341,6 +342,7 @@ EVERY_MODEL = [
     MultiLayerNetClassifier(4),
     SoftmaxClassifierCV(),
     TwoLayerNetClassifierCV(4),
+    MultiLayerNetClassifierCV(4),
 ]
 every_estimator = pytest.mark.parametrize("model", EVERY_MODEL, ids=lambda m: type(m).__name__)
 
@@ -386,6 +388,7 @@ def test_booleans_are_no_numbers(model):
     [
         MultiLayerNetClassifier((True, 3)),
         TwoLayerNetClassifierCV([3, True]),
+        MultiLayerNetClassifierCV([3, (2, True)]),
         SoftmaxClassifierCV([0.1, True]),
         SoftmaxClassifierCV([True]),
     ],

@@ -72,6 +72,10 @@ class FusedSearchMixin:
     n_jobs: Any
     pre_dispatch: Any
 
+    @property
+    def _runner_class(self):
+        return FitRunner
+
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: MatrixLike, y: ArrayLike | None = None, **params: Any) -> Self:
         """Evaluate all candidates, and refit the best.
@@ -92,7 +96,7 @@ class FusedSearchMixin:
         """
         for name, value in {"X": X, **params}.items():
             check_sparse(value, name)  # before scikit-learn converts it
-        return fit_search(self, partial(FitRunner, self), X, y, params)
+        return fit_search(self, partial(self._runner_class, self), X, y, params)
 
 
 class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):

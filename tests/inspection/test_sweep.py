@@ -139,8 +139,12 @@ def test_it_shows_an_estimator_that_chooses(refit):
     search = SoftmaxClassifierCV(4, cv=3, refit=refit)
     display = SweepDisplay.from_search(make_pipeline(StandardScaler(), search).fit(X, y))
     assert display.scoring == "neg_log_loss"
-    assert display.values[0][display.chosen[0]] == search.best_params_["reg"]
-    assert display.scores[display.chosen] == max(search.cv_results_["mean_test_score"])
+    chosen = [values[i] for values, i in zip(display.values, display.chosen, strict=True)]
+    assert dict(zip(display.names, chosen, strict=True)) == search.best_params_
+    results = search.cv_results_
+    assert display.scores[display.chosen] == np.nanmax(results["mean_test_score"])
+    # candidates that the race dropped have no score
+    assert np.isnan(display.scores).sum() == (results["n_splits_run"] == 1).sum() == 4
 
 
 @pytest.mark.parametrize("baseline", [-5, 15])
