@@ -529,6 +529,14 @@ def test_a_race_has_the_scores_of_the_grid_for_its_finalists(monkeypatch, cv_cla
     assert (race["mean_fit_time"] > 0).all()
 
 
+@pytest.mark.parametrize("cv_class", [SoftmaxClassifierCV, TwoLayerNetClassifierCV])
+def test_predictions_come_back_from_other_jobs(cv_class):
+    one = make(cv_class, scoring="accuracy").fit(FEW, NOISY)
+    two = make(cv_class, scoring="accuracy", n_jobs=2).fit(FEW, NOISY)
+    assert one.temperature_ == two.temperature_ != 1.0
+    assert_array_equal(one.predict_proba(FEW), two.predict_proba(FEW))
+
+
 def test_two_penalties_need_no_race(monkeypatch):
     calls = count_fits(monkeypatch, SoftmaxClassifier)
     model = make(SoftmaxClassifierCV, regs=2, refit=False).fit(X, y)

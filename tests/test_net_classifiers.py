@@ -209,7 +209,7 @@ def test_hidden_values_follow_the_formula(activation, dtype):
 
 def test_hidden_values_of_several_nets_have_an_axis_for_the_nets():
     net = TwoLayerNetClassifierCV(
-        [4, 5], regs=2, cv=2, n_nets=3, blend=False, max_iter=5, random_state=0
+        [4, 5], 2, encodings="linear", blend=False, cv=2, n_nets=3, max_iter=5, random_state=0
     )
     (values,) = net.fit(X, y).hidden_values(sparse.csr_array(X))
     assert values.shape == (3, len(X), net.hidden_size_)

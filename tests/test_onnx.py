@@ -34,9 +34,9 @@ MODELS = {
     "nets": TwoLayerNetClassifier(6, n_nets=3, **QUICK),
     "nets, pieces": TwoLayerNetClassifier(6, n_nets=3, encoding="piecewise", **QUICK),
     "layers": MultiLayerNetClassifier((6, 5, 4), **QUICK),
-    "linear, CV": SoftmaxClassifierCV(2, encodings="linear", cv=2, solver="adam", **QUICK),
-    "nets, CV": TwoLayerNetClassifierCV([6], 2, encodings="linear", cv=2, n_nets=2, **QUICK),
-    "blend": MultiLayerNetClassifierCV([5, (6, 4)], 2, encodings="linear", cv=2, **QUICK),
+    "linear, CV": SoftmaxClassifierCV(2, cv=2, solver="adam", **QUICK),
+    "nets, CV": TwoLayerNetClassifierCV([6], 2, cv=2, n_nets=2, **QUICK),
+    "blend": MultiLayerNetClassifierCV([5, (6, 4)], 2, cv=2, **QUICK),
     "in a pipeline": make_pipeline(StandardScaler(), TwoLayerNetClassifier(6, **QUICK)),
 }
 SEARCHES = {

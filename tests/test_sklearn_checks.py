@@ -25,7 +25,7 @@ QUICK = [
     SoftmaxClassifier(),
     SoftmaxClassifierCV(regs=2, cv=2),
     TwoLayerNetClassifierCV(regs=3, cv=2, n_nets=2, max_iter=5),
-    MultiLayerNetClassifierCV((8, (5, 4)), regs=2, cv=2, n_nets=2, max_iter=5),
+    MultiLayerNetClassifierCV((50, (20, 10)), regs=2, cv=2, n_nets=2, max_iter=20),
 ]
 SLOW = [
     *(SoftmaxClassifier(solver=solver) for solver in solvers_of(SoftmaxClassifier)),

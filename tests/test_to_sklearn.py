@@ -42,9 +42,9 @@ MODELS = {
     "nets": TwoLayerNetClassifier(8, n_nets=3, **QUICK),
     "layers": MultiLayerNetClassifier((9, 8, 7), **QUICK),
     "layers, nets": MultiLayerNetClassifier((9, 8), n_nets=2, **QUICK),
-    "softmax cv": SoftmaxClassifierCV(2, encodings="linear", cv=2, solver="adam", **QUICK),
-    "nets cv": TwoLayerNetClassifierCV([8], 2, encodings="linear", cv=2, n_nets=2, **QUICK),
-    "blend": MultiLayerNetClassifierCV([5, (6, 4)], 2, encodings="linear", cv=2, **QUICK),
+    "softmax cv": SoftmaxClassifierCV(2, cv=2, solver="adam", **QUICK),
+    "nets cv": TwoLayerNetClassifierCV([8], 2, cv=2, n_nets=2, **QUICK),
+    "blend": MultiLayerNetClassifierCV([5, (6, 4)], 2, cv=2, **QUICK),
 }
 
 

@@ -8,6 +8,7 @@ from scipy import sparse
 
 from sklearn_toynn import (
     MultiLayerNetClassifier,
+    MultiLayerNetClassifierCV,
     SoftmaxClassifier,
     SoftmaxClassifierCV,
     TwoLayerNetClassifier,
@@ -31,6 +32,10 @@ assert_type(TwoLayerNetClassifier(8, "auto").fit(X, y, X_val=X, y_val=y), TwoLay
 assert_type(MultiLayerNetClassifier((8, 4)).partial_fit(X, y, [0, 1]), MultiLayerNetClassifier)
 assert_type(SoftmaxClassifierCV(10, refit=one_standard_error).fit(X, y), SoftmaxClassifierCV)
 assert_type(TwoLayerNetClassifierCV([8, 16]).fit(X, y), TwoLayerNetClassifierCV)
+deep = MultiLayerNetClassifierCV([8, (8, 4)], encodings=["linear"], search="grid", blend=False)
+assert_type(deep.fit(X, y), MultiLayerNetClassifierCV)
+assert_type(deep.predict_proba(X), NDArray[np.floating])
+assert_type(deep.weights_, NDArray[np.floating])
 search = FusedGridSearchCV(TwoLayerNetClassifier(), {"reg": [1e-3, 1e-2]})
 assert_type(search.fit(X, y), FusedGridSearchCV)
 assert_type(FusedRandomizedSearchCV(linear, {"reg": [0.1]}).fit(X, y), FusedRandomizedSearchCV)
