@@ -59,7 +59,9 @@ def load(n_classes, dtype=np.float64):
 
 
 def members_of(model):
-    """Return the models that a vote, which may be one of votes, consists of."""
+    """Return the last steps of the models that a vote, which may be one of votes, consists of."""
+    if hasattr(model, "steps"):
+        return members_of(model[-1])
     if not hasattr(model, "estimators_"):
         return [model]
     return [member for one in model.estimators_ for member in members_of(one)]
