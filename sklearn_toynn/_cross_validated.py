@@ -271,7 +271,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     #: `n_nets`, the temperature would be that of averages of nets.
     _candidate_params: ClassVar[dict] = {"verbose": 0}
 
-    #: Whether to average several of the best candidates: False, or "auto" if the score allows it.
+    # without this parameter, as in `SoftmaxClassifierCV`, the best candidate is refitted alone
     blend: bool | str = False
 
     def __init_subclass__(cls, **kwargs):

@@ -22,6 +22,9 @@ PIECE_SCALE = np.sqrt(1 / 8)
 #: The largest encoded value, so that values far outside of the training range stay finite.
 MAX_VALUE = 1e9
 
+#: The minimum width of a bin, in units of the rounding of its edges.
+MIN_WIDTH = 64
+
 #: The relative difference of sums of weights that may be rounding.
 ROUNDING = 1e-9
 
@@ -98,8 +101,9 @@ def choose_edges(x, weights):
     cumulative = np.cumsum(weights[order])
     levels = np.arange(N_BINS + 1) / N_BINS * (1 - ROUNDING) * cumulative[-1]
     edges = np.unique(x[order[np.searchsorted(cumulative, levels)]].astype(float))
-    is_distinct = np.diff(edges, prepend=-np.inf) > np.finfo(x.dtype).tiny
-    edges = edges[is_distinct]
+    info = np.finfo(x.dtype)
+    least_widths = np.maximum(info.tiny, MIN_WIDTH * info.eps * np.abs(edges))
+    edges = edges[np.diff(edges, prepend=-np.inf) > least_widths]
     return edges if len(edges) > MIN_BINS else edges[:0]
 
 

@@ -98,6 +98,8 @@ def test_integer_weights_are_repeated_rows_and_order_plays_no_part():
         (np.arange(4.0), []),
         (np.repeat([1.0, 2.0], 50), []),
         (np.r_[np.zeros(900), np.arange(1, 101)], []),
+        (1e3 * (1 + np.arange(100) * np.finfo(float).eps), []),
+        (1e3 + np.arange(9) * 1e-9, 1e3 + np.arange(9) * 1e-9),
     ],
 )
 def test_few_distinct_bins_give_no_pieces(x, edges):
