@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -21,13 +20,13 @@ from sklearn.utils.validation import check_is_fitted
 from ._callbacks import FitCallbacks, make_hook_kwargs
 from ._encoding import EncodedColumnsMixin
 from ._errors import plain, warn
+from ._estimator_state import add_new_parameters, restored_on_error
 from ._nets.initializers import INITIALIZERS, make_initializer
 from ._nets.network import Network
 from ._nets.prediction import keep_scores, log_softmax, predict_codes, predict_scores, softmax
 from ._nets.row_coordinates import are_columns_many
 from ._partial_fit import check_one_pass, resolve_classes, supports_partial_fit
 from ._sklearn_compat import (
-    CALLBACK_STATE,
     CallbackSupportMixin,
     Interval,
     StrOptions,
@@ -58,33 +57,6 @@ from ._version import __version__
 
 #: The private attributes that a fit sets.
 PRIVATE_ATTRIBUTES = ("_total_weight", "_effective_size", "_fitted_activation", "_training_state")
-
-
-@contextmanager
-def restored_on_error(estimator):
-    """Restore the attributes of an estimator if the block raises."""
-    now = vars(estimator)
-    before = dict(now)
-    try:
-        yield
-    except BaseException:
-        kept = {name: now[name] for name in CALLBACK_STATE if name in now}
-        now.clear()
-        now.update(before | kept)
-        raise
-
-
-def store_parameters(estimator, arguments):
-    """Set the arguments of `__init__`, its `locals()`, as attributes."""
-    for name, value in arguments.items():
-        if name != "self":
-            setattr(estimator, name, value)
-
-
-def add_new_parameters(estimator_class, state):
-    """Return a saved state with the defaults of parameters that a later version has added."""
-    parameters = signature(estimator_class).parameters.values()
-    return {parameter.name: parameter.default for parameter in parameters} | state
 
 
 class NetClassifier(

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import NetClassifier, store_parameters
+from ._base import NetClassifier
 from ._docstrings import takes_entries
+from ._estimator_state import store_parameters
 from ._nets.activations import ACTIVATIONS
 from ._nets.initializers import INITIALIZERS
 from ._nets.network import Network

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ._base import NetClassifier, store_parameters
+from ._base import NetClassifier
 from ._docstrings import takes_entries
+from ._estimator_state import store_parameters
 from ._linear.linear_training import LINEAR_SOLVERS, LinearResult, train_linear
 from ._nets.initializers import zeros
 from ._nets.network import Network

@@ -12,19 +12,29 @@ ARROWS = {
     "__init__": "_cross_validated _softmax _net_classifiers _show_versions _version",
     "onnx": "_cross_validated _softmax _net_classifiers model_selection",
     "_cross_validated": (
-        "_racing _blending _softmax _net_classifiers _base _validation _callbacks _docstrings "
-        "_errors _sklearn_compat _training _to_sklearn"
+        "_cross_validation _members _softmax _net_classifiers _docstrings _estimator_state "
+        "_validation"
     ),
+    "_cross_validation": (
+        "_members _racing _blending _base _estimator_state _validation _callbacks _errors "
+        "_sklearn_compat _training _to_sklearn"
+    ),
+    "_members": "_sklearn_compat",
     "_racing": "model_selection _sklearn_compat",
     "model_selection": (
         "_softmax _net_classifiers _validation _training _blas _errors _sklearn_compat"
     ),
-    "_softmax": "_base _docstrings _linear _training _nets _sklearn_compat _to_sklearn",
-    "_net_classifiers": "_base _docstrings _validation _nets _sklearn_compat _to_sklearn",
-    "_base": (
-        "_version _validation _encoding _partial_fit _callbacks _training _nets _errors "
-        "_sklearn_compat _to_sklearn"
+    "_softmax": (
+        "_base _docstrings _estimator_state _linear _training _nets _sklearn_compat _to_sklearn"
     ),
+    "_net_classifiers": (
+        "_base _docstrings _estimator_state _validation _nets _sklearn_compat _to_sklearn"
+    ),
+    "_base": (
+        "_version _validation _encoding _partial_fit _callbacks _estimator_state _training _nets "
+        "_errors _sklearn_compat _to_sklearn"
+    ),
+    "_estimator_state": "_sklearn_compat",
     "_encoding": "_validation _nets _sklearn_compat",
     "_partial_fit": "_validation _errors",
     "_validation": "_nets _errors",

@@ -1,0 +1,571 @@
+"""The base class of the estimators that choose by cross-validation."""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+from inspect import signature
+from numbers import Integral
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from sklearn import config_context, get_config
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.model_selection import StratifiedKFold, check_cv
+from sklearn.utils import check_random_state
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+
+from ._base import NetClassifier
+from ._blending import OutOfFold, distribute
+from ._callbacks import make_hook_kwargs
+from ._errors import plain
+from ._estimator_state import add_new_parameters, restored_on_error
+from ._members import (
+    delegate_unless_blended,
+    get_member,
+    member_attribute,
+)
+from ._racing import N_KEPT, CandidateSearch, search_grid, search_race
+from ._sklearn_compat import (
+    CallbackSupportMixin,
+    FoldScorer,
+    Interval,
+    StrOptions,
+    asks_for_probabilities,
+    callback_context,
+    fit_context,
+)
+from ._training.options import is_auto
+from ._typing import (
+    Floats,
+    Labels,
+    MatrixLike,
+)
+from ._validation import check_weights, has_bools, weigh_classes, weigh_rows
+
+#: The values of `encoding`, in the order in which "auto" tries them.
+ENCODINGS = ("linear", "piecewise")
+
+#: The chosen parameters whose values can be at an edge.
+ORDERED_PARAMS = ("reg", "hidden_size")
+
+#: Fitted attributes of a plain estimator that exist if the fit is a single one.
+MEMBER_ATTRIBUTES = (
+    "coef_",
+    "intercept_",
+    "coefs_",
+    "intercepts_",
+    "loss_",
+    "gap_",
+    "stop_reason_",
+    "loss_curve_",
+    "loss_curves_",
+    "validation_loss_curve_",
+    "best_iter_",
+    "bin_edges_",
+    "encoding_mean_",
+    "encoding_scale_",
+)
+
+
+def check_fold_weights(splits, score_params, sample_weight, n_samples):
+    """Raise an error if all rows for training, or for a weighted score, have weight 0."""
+    if sample_weight is None:
+        return
+    weights = check_weights(sample_weight, n_samples, "sample_weight")
+    uses = ("train", "test") if "sample_weight" in score_params else ("train",)
+    for index, fold in enumerate(splits):
+        for use, rows in zip(uses, fold, strict=False):
+            if not weights[rows].any():
+                raise ValueError(
+                    f"sample_weight is zero for all rows to {use} on in split {index} of cv. Use "
+                    "fewer, stratified or shuffled folds, or drop the rows of weight 0."
+                )
+
+
+class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+    """Plain estimators whose penalty is chosen by cross-validation; see its subclasses.
+
+    Its docstring has the entries that they share.
+
+    Parameters
+    ----------
+    encodings : str or list of str, default="auto"
+        The encodings to try, "linear" or "piecewise". "auto" tries both, and only "linear" for
+        sparse X.
+    search : {"race", "grid"}, default="race"
+        - "race": all candidates run on the first fold. The best two penalties of each combination
+          of the other values run on the other folds. If the first fold trains without one of the
+          classes, or can score no candidate, the next fold takes its place. Means leave out folds
+          that can score no candidate;
+        - "grid": all candidates run on all folds, with the scores of `GridSearchCV`.
+    blend : "auto" or bool, default="auto"
+        Whether to average several candidates. "auto" and True do so if `scoring` uses
+        probabilities and ``refit=True``. The best candidate of each combination of width and
+        encoding gets a weight by greedy selection [1]_, which minimises the log loss of the
+        out-of-fold predictions. With False, the best candidate is refitted alone.
+    calibrate : bool, default=True
+        Whether to divide the scores by a temperature. It is the t that minimises the log loss of
+        softmax(log p / t) for the out-of-fold predictions p, in [0.1, 10]. Rows have their sample
+        weight times class weight. It is folded into the last layer of the members.
+    cv : int, splitter, iterable or None, default=5
+        The folds. An int is a number of stratified folds of shuffled rows, and None stands for 5.
+        `random_state` seeds the shuffling. If it is None, the seed is fixed. (`GridSearchCV` does
+        not shuffle.) A splitter or an iterable of splits is used as given.
+    scoring : str, callable or None, default="neg_log_loss"
+        As in `GridSearchCV`; None stands for accuracy. As in `LogisticRegressionCV`, a metric with
+        a parameter `labels` gets all classes, so a test fold may lack some of them, and the last
+        of two classes is the positive one.
+    n_jobs : int, default=None
+        The number of jobs of the search. As in `FusedGridSearchCV`, a single job trains the
+        candidates in threads.
+    refit : bool or callable, default=True
+        Whether to fit the chosen model to all rows. A callable gets `cv_results_` and returns the
+        index of the candidate to choose, as `model_selection.one_standard_error` does.
+    random_state : int, RandomState instance or None, default=None
+        Determines the folds and the random numbers of the plain estimator. All candidates and the
+        refit share one seed. If this is not an int, the seed is drawn from it.
+    verbose : int, default=0
+        Print the loss of every `verbose`-th iteration of the refit. If a chosen value is at an
+        edge of the values tried, also print the choice. 0 prints nothing.
+
+    Attributes
+    ----------
+    reg_ : float
+        The chosen penalty.
+    regs_ : ndarray of shape (n_regs,)
+        The penalties that were tried.
+    encoding_ : str
+        The chosen encoding.
+    cv_results_ : dict of str -> ndarray
+        The results, as in `GridSearchCV`, by the parameters of the plain estimator.
+        `n_splits_run` is the number of folds of each candidate. A candidate that a race dropped
+        has NaN for the folds it missed and for its mean, and ranks last.
+    best_index_ : int
+        The index of the chosen candidate in `cv_results_`.
+    best_params_ : dict
+        The parameters of the chosen candidate.
+    best_score_ : float
+        The mean score of the chosen candidate over the folds.
+    edges_ : tuple of str
+        Those of "reg" and "hidden_size" whose chosen value is the smallest or largest that was
+        tried. A better value may lie beyond it.
+    n_splits_ : int
+        The number of folds.
+    estimators_ : list of estimators
+        The members: plain estimators, fitted to all rows, with the temperature in their last
+        layer. `loss_` and `gap_` are those of the training, before the temperature.
+    weights_ : ndarray of shape (n_members,)
+        The weights of the members' probabilities. They sum to 1.
+    temperature_ : float
+        The temperature; 1.0 with ``calibrate=False``.
+    n_iter_ : int
+        The largest `n_iter_` of the members.
+    best_estimator_ : estimator
+        The only member. With one member, its fitted attributes, such as `loss_curve_`, are also
+        attributes of this estimator. With several, they raise an AttributeError.
+    """
+
+    classes_: Labels
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+    reg_: float
+    regs_: Floats
+    cv_results_: dict[str, Any]
+    best_index_: int
+    best_params_: dict[str, Any]
+    best_score_: float
+    edges_: tuple[str, ...]
+    n_splits_: int
+    estimators_: list[Any]
+    weights_: Floats
+    temperature_: float
+    encoding_: str
+    n_iter_: int
+
+    #: The class of the plain estimator.
+    _plain_class: ClassVar[type]
+
+    #: The range of the default `regs`, times the m of `Problem.divide_by_rows`.
+    _reg_range: ClassVar[tuple[float, float]]
+
+    #: The parameters in which candidates differ from the estimator that is refitted. With
+    #: `n_nets`, the temperature would be that of averages of nets.
+    _candidate_params: ClassVar[dict] = {"verbose": 0}
+
+    # without this parameter, as in `SoftmaxClassifierCV`, the best candidate is refitted alone
+    blend: bool | str = False
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        cls.__init__.__signature__ = signature(cls.__init__)
+        constraints = cls._plain_class._parameter_constraints | {
+            "hidden_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
+            "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
+            "encodings": [StrOptions({"auto", *ENCODINGS}), "array-like"],
+            "search": [StrOptions({"race", "grid"})],
+            "blend": [StrOptions({"auto"}), "boolean"],
+            "calibrate": ["boolean"],
+            "regs": [Interval(Integral, 1, None, closed="left"), "array-like"],
+            "cv": ["cv_object"],
+            "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+            "n_jobs": [Integral, None],
+            "refit": ["boolean", callable],
+        }
+        names = cls._get_param_names()
+        cls._parameter_constraints = {name: constraints[name] for name in names}
+
+    def __setstate__(self, state):
+        state = add_new_parameters(type(self), state)
+        if "best_estimator_" in state:  # saved by 0.2
+            best = state.pop("best_estimator_")
+            fitted = {"estimators_": [best], "weights_": np.ones(1), "temperature_": 1.0}
+            state = {k: v for k, v in state.items() if k not in MEMBER_ATTRIBUTES} | fitted
+            state["encoding_"] = best.encoding
+        super().__setstate__(state)
+
+    def _make_grid(self, X):
+        """Return the values to try for parameters of the plain estimator other than `reg`."""
+        if isinstance(self.encodings, str):
+            all_of_them = ENCODINGS[:1] if sparse.issparse(X) else ENCODINGS
+            return {"encoding": list(all_of_them) if is_auto(self.encodings) else [self.encodings]}
+        encodings = list(dict.fromkeys(np.asarray(self.encodings, object).ravel().tolist()))
+        if not encodings or any(encoding not in ENCODINGS for encoding in encodings):
+            raise ValueError(
+                f"encodings must be 'auto', one of {list(ENCODINGS)} or a list of them, got "
+                f"{plain(self.encodings)!r}."
+            )
+        return {"encoding": encodings}
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return the metadata that the splitter and the scorer request.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            Scorers that are given by name request `sample_weight`.
+        """
+        to_split = MethodMapping().add(caller="fit", callee="split")
+        to_score = MethodMapping().add(caller="fit", callee="score")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        # an int or an iterable of splits requests nothing
+        router.add(splitter=self.cv, method_mapping=to_split)
+        return router.add(scorer=self._make_scorer(), method_mapping=to_score)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
+    ) -> Self:
+        """Choose by cross-validation and refit to all rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The training data, as in the plain estimator.
+        y : array-like of shape (n_samples,)
+            The class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows; None stands for 1 each. They apply to training and,
+            unless `scoring` is a function, to scores.
+        **params : dict of str -> object
+            Metadata that the splitter and the scorer request, such as `groups`.
+
+        Returns
+        -------
+        self : estimator
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If an argument or a parameter is invalid, or if a test fold has a class that is not in
+            its training fold and `scoring` needs the probability or score of each class. The
+            message names the argument or the class. The estimator keeps an earlier fit.
+        KeyboardInterrupt
+            On Ctrl-C. During the search, the estimator keeps an earlier fit. During the refit, it
+            keeps the weights so far.
+        """
+        hook_kwargs = make_hook_kwargs(self, X, y, sample_weight)
+        # the parts of a race and the number of members are not known yet
+        context = callback_context(self, max_subtasks=None)
+        interrupt = None
+        with restored_on_error(self):
+            context.call_on_fit_task_begin(**hook_kwargs)
+            plain = self._make_plain()
+            problem = plain._validate((X, y, sample_weight))
+            grid = self._make_grid(X) | {"reg": self._resolve_regs(problem).tolist()}
+            y = problem.classes[problem.samples.codes]
+            scorer = self._make_scorer()
+            blends = self._may_blend and asks_for_probabilities(scorer)
+            uses_predictions = self.refit is not False and (self.calibrate or blends)
+            scorer = FoldScorer(scorer, problem.classes, keeps_predictions=uses_predictions)
+            # routing must be enabled here, whatever the user's setting
+            with config_context(enable_metadata_routing=True):
+                routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
+            splits = self._make_splits(X, y, scorer, plain.random_state, routed.splitter.split)
+            check_fold_weights(splits, routed.scorer.score, sample_weight, len(y))
+            make_search = partial(
+                CandidateSearch,
+                clone(plain).set_params(**self._candidate_params),
+                scoring=scorer,
+                n_jobs=self.n_jobs,
+                refit=False,
+                error_score="raise",
+            )
+            data = X, y, sample_weight
+            run = partial(self._run, make_search, splits, data, routed.scorer.score, context)
+            outcome = self._search(run, grid, splits, y)
+            best = self._choose(outcome)
+            if self.refit is not False:
+                out_of_fold = self._pool(outcome, splits, problem, sample_weight)
+                members = outcome.best_of_groups() if blends else [best]
+                members, n_nets = self._distribute(members, out_of_fold)
+                temperature = 1.0
+                if self.calibrate:
+                    temperature = out_of_fold.find_temperature(members, n_nets / n_nets.sum())
+                estimators, interrupt = self._refit(plain, outcome, members, n_nets, data, context)
+            self._set_chosen(outcome, best, grid, splits, problem, plain)
+            if self.refit is not False:
+                self._set_members(estimators, n_nets[: len(estimators)], temperature)
+        if interrupt is not None:
+            raise interrupt
+        context.call_on_fit_task_end(**hook_kwargs)
+        return self
+
+    def _make_plain(self):
+        """Return the plain estimator with the parameters that are not chosen."""
+        own = self.get_params(deep=False)
+        names = self._plain_class._get_param_names()
+        plain = self._plain_class(**{name: own[name] for name in names if name in own})
+        if not isinstance(self.random_state, Integral):  # all candidates share a seed
+            seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+            plain.set_params(random_state=seed)
+        return plain
+
+    def _resolve_regs(self, problem):
+        """Return the penalties to try, (n_regs,)."""
+        if isinstance(self.regs, Integral):
+            regs = np.geomspace(*self._reg_range, self.regs)
+            return problem.divide_by_rows(regs, f"regs={self.regs}", "give regs as a list")
+        try:
+            regs = np.array(np.nan) if has_bools(self.regs) else np.asarray(self.regs, dtype=float)
+        except (TypeError, ValueError):
+            regs = np.array(np.nan)
+        if regs.ndim != 1 or not len(regs) or not (np.isfinite(regs) & (regs >= 0)).all():
+            raise ValueError(
+                "regs must be a number of values or a list of penalties, finite and >= 0, got "
+                f"{plain(self.regs)!r}."
+            )
+        return regs
+
+    def _make_splits(self, X, y, scorer, seed, params):
+        """Return a list of pairs of training and test rows, one pair for each fold."""
+        cv = 5 if self.cv is None else self.cv
+        if isinstance(cv, Integral):
+            seed = 0 if self.random_state is None else seed
+            cv = StratifiedKFold(cv, shuffle=True, random_state=seed)
+        splits = list(check_cv(cv).split(X, y, **params))
+        for index, (train, test) in enumerate(splits if scorer.needs_classes else []):
+            missing = np.setdiff1d(y[test], y[train])
+            if len(missing):
+                raise ValueError(
+                    f"cv leaves no row of the classes {plain(missing.tolist())} to train on in "
+                    f"split {index}, but scoring={self.scoring!r} needs them to score that split. "
+                    "Use fewer or stratified folds, join or drop these classes, or set "
+                    "scoring='accuracy'."
+                )
+        return splits
+
+    def _make_scorer(self):
+        """Return the scorer; it requests `sample_weight` unless the user decides by routing."""
+        if callable(self.scoring):
+            scorer = self.scoring
+            if get_config()["enable_metadata_routing"] or not hasattr(scorer, "set_score_request"):
+                return scorer
+            scorer = clone(scorer, safe=False)
+        else:
+            scorer = get_scorer(self.scoring or "accuracy")
+        with config_context(enable_metadata_routing=True):
+            return scorer.set_score_request(sample_weight=True)
+
+    @property
+    def _may_blend(self):
+        return self.blend is not False and self.refit is not False and not callable(self.refit)
+
+    def _run(self, make_search, splits, data, score_params, context, grid, folds):
+        """Return a fitted search over candidates and the folds with these indices."""
+        X, y, sample_weight = data
+        if sample_weight is not None:
+            score_params = score_params | {"sample_weight": sample_weight}
+        search = make_search(grid, cv=[splits[fold] for fold in folds])
+        context = context.subcontext(task_name="search")
+        with (
+            config_context(enable_metadata_routing=True),
+            context.propagate_callback_context(search),
+            warnings.catch_warnings(),
+        ):
+            # cross-validation rejects candidates that do not converge well
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            search.estimator.set_fit_request(sample_weight=True)
+            return search.fit(X, y, **score_params)
+
+    def _search(self, run, grid, splits, y):
+        """Return the `Outcome` of the candidates."""
+        n_splits = len(splits)
+        if self.search == "grid" or n_splits <= 1 or len(grid["reg"]) <= N_KEPT:
+            return search_grid(run, grid, n_splits)
+        # folds that train without one of the classes qualify last
+        folds = sorted(range(n_splits), key=lambda k: -len(np.unique(y[splits[k][0]])))
+        return search_race(run, grid, folds)
+
+    def _choose(self, outcome):
+        """Return the index of the chosen candidate."""
+        if not np.isfinite(outcome.scores).any():
+            raise ValueError(
+                f"scoring={self.scoring!r} is finite for none of the candidates. Some scores are "
+                "undefined for a test fold that lacks a class. Use fewer or stratified folds, or "
+                "another scoring."
+            )
+        if callable(self.refit):
+            return int(self.refit(outcome.results))
+        return int(outcome.results["rank_test_score"].argmin())
+
+    def _pool(self, outcome, splits, problem, sample_weight):
+        """Return the `OutOfFold` predictions of the candidates."""
+        codes = problem.samples.codes
+        tests = [np.arange(len(codes))[test] for _, test in splits]
+        weights = self._weigh_rows(problem, sample_weight)
+        return OutOfFold(outcome.predictions, tests, codes, weights)
+
+    def _distribute(self, members, out_of_fold):
+        """Return the candidates that are refitted, and their numbers of nets."""
+        counts = np.ones(1, int)
+        if len(members) > 1:
+            counts = out_of_fold.count_greedily(members)
+        n_nets = distribute(getattr(self, "n_nets", 1), counts)
+        used = np.flatnonzero(n_nets)
+        return [members[place] for place in used], n_nets[used]
+
+    def _weigh_rows(self, problem, sample_weight):
+        """Return sample weight times class weight, up to a common factor, (n_samples,)."""
+        codes = problem.samples.codes
+        weights = check_weights(sample_weight, len(codes), "sample_weight")
+        class_weights = weigh_classes(self.class_weight, problem.classes, codes, weights)
+        return weigh_rows(weights, codes, class_weights)[0]
+
+    def _refit(self, plain, outcome, members, n_nets, data, context):
+        """Fit the members to all rows; return them and the KeyboardInterrupt that ended a fit."""
+        estimators, interrupt = [], None
+        for member, count in zip(members, n_nets.tolist(), strict=True):
+            estimator = clone(plain).set_params(**outcome.results["params"][member])
+            if hasattr(self, "n_nets"):
+                estimator.set_params(n_nets=count)
+            task = context.subcontext(task_name="refit-with-best-params")
+            with task.propagate_callback_context(estimator):
+                try:
+                    estimator.fit(*data)
+                except KeyboardInterrupt as error:
+                    interrupt = error
+            if hasattr(estimator, "classes_"):  # else there are no weights yet
+                estimators.append(estimator)
+            if interrupt is not None:
+                break
+        if not estimators:
+            raise interrupt
+        return estimators, interrupt
+
+    def _set_chosen(self, outcome, best, grid, splits, problem, plain):
+        """Set the attributes of the search."""
+        params = outcome.results["params"][best]
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)  # of an earlier fit
+        self.classes_, self.n_features_in_ = problem.classes, problem.n_features
+        if hasattr(plain, "feature_names_in_"):
+            self.feature_names_in_ = plain.feature_names_in_
+        self.cv_results_, self.n_splits_ = outcome.results, len(splits)
+        self.regs_ = np.array(grid["reg"])
+        self.best_index_, self.best_params_ = best, params
+        self.best_score_ = float(outcome.scores[best])
+        self.edges_ = tuple(
+            name
+            for name, values in grid.items()
+            if name in ORDERED_PARAMS
+            and len(set(values)) > 1
+            and params[name] in (min(values), max(values))
+        )
+        for name, value in params.items():
+            setattr(self, f"{name}_", value)
+        if self.verbose and self.edges_:
+            print(  # noqa: T201
+                f"chosen: {params}; {' and '.join(self.edges_)} at an edge of the values tried"
+            )
+
+    def _set_members(self, estimators, n_nets, temperature):
+        """Set the attributes of the refit, and fold the temperature into the members."""
+        for estimator in estimators:
+            self._divide_scores(estimator, temperature)
+        self.estimators_, self.weights_ = estimators, n_nets / n_nets.sum()
+        self.temperature_ = temperature
+        self.n_iter_ = max(estimator.n_iter_ for estimator in estimators)
+
+    @staticmethod
+    def _divide_scores(estimator, temperature):
+        """Divide the scores of a fitted plain estimator."""
+        for name in ("coefs_", "intercepts_"):
+            *layers, last = getattr(estimator, name)
+            setattr(estimator, name, [*layers, last / temperature])
+
+    def _log_blend(self, X):
+        """Return the logarithm of the weighted mean probability, (n_samples, n_classes)."""
+        terms = [
+            member.predict_log_proba(X) + float(np.log(weight))
+            for member, weight in zip(self.estimators_, self.weights_, strict=True)
+        ]
+        return np.logaddexp.reduce(terms)
+
+    @delegate_unless_blended(NetClassifier.decision_function)
+    def decision_function(self, X: MatrixLike) -> Floats:
+        scores = self._log_blend(X)
+        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+
+    @delegate_unless_blended(NetClassifier.predict)
+    def predict(self, X: MatrixLike) -> Labels:
+        return self.classes_[self._log_blend(X).argmax(axis=1)]
+
+    @delegate_unless_blended(NetClassifier.predict_proba)
+    def predict_proba(self, X: MatrixLike) -> Floats:
+        return sum(
+            float(weight) * member.predict_proba(X)
+            for member, weight in zip(self.estimators_, self.weights_, strict=True)
+        )
+
+    @delegate_unless_blended(NetClassifier.predict_log_proba)
+    def predict_log_proba(self, X: MatrixLike) -> Floats:
+        return self._log_blend(X)
+
+    @delegate_unless_blended(NetClassifier.to_sklearn)
+    def to_sklearn(self) -> Any:
+        # imported on demand, because scikit-learn's ensembles take longer than this package
+        from ._to_sklearn import make_vote  # noqa: PLC0415
+
+        names = ("n_features_in_", "feature_names_in_")
+        columns = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        models = [member.to_sklearn() for member in self.estimators_]
+        return make_vote(models, self.classes_, columns, self.weights_.tolist())
+
+    @property
+    def best_estimator_(self):
+        return get_member(self, "best_estimator_")
+
+
+for _name in MEMBER_ATTRIBUTES:
+    setattr(CrossValidatedClassifier, _name, member_attribute(_name))

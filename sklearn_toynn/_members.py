@@ -1,0 +1,73 @@
+"""Attributes and methods of an ensemble that are those of its only member."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import cast
+
+from sklearn.utils.validation import check_is_fitted
+
+from ._sklearn_compat import available_if
+from ._typing import F
+
+
+def is_refitted(estimator):
+    """Return True if `refit` gives a model to predict with, else raise an error."""
+    if estimator.refit is False:
+        raise AttributeError(
+            f"{type(estimator).__name__} cannot predict with refit=False. Set refit=True, or fit "
+            "the plain estimator with best_params_."
+        )
+    return True
+
+
+def get_member(estimator, name):
+    """Return the only member of a fitted ensemble, or raise an AttributeError about `name`."""
+    members = vars(estimator).get("estimators_", [])
+    if len(members) == 1:
+        return members[0]
+    what = f"{type(estimator).__name__} has no {name}"
+    if members:
+        raise AttributeError(
+            f"{what}, because it averages {len(members)} models. See estimators_, or set "
+            "blend=False."
+        )
+    raise AttributeError(f"{what}, because no model is fitted.")
+
+
+def has_one_member(estimator):
+    """Return True unless several members leave no single model, which is an error."""
+    if len(vars(estimator).get("estimators_", [])) > 1:
+        get_member(estimator, "hidden_values")
+    return is_refitted(estimator)
+
+
+def member_attribute(name):
+    """Return a property with an attribute of the only member."""
+    return property(lambda self: getattr(get_member(self, name), name))
+
+
+def delegate_to_member(method: F) -> F:
+    """Return a method of the plain estimator as a method that calls it on the only member."""
+
+    @wraps(method)
+    def delegate(self, *args, **kwargs):
+        check_is_fitted(self, "estimators_")
+        return method(get_member(self, method.__name__), *args, **kwargs)
+
+    return cast(F, available_if(has_one_member)(delegate))
+
+
+def delegate_unless_blended(method: F) -> Callable[[F], F]:
+    """Return a decorator of methods for blends; a single member's own method is called instead."""
+
+    def decorate(of_blend):
+        @wraps(method)
+        def delegate(self, *args, **kwargs):
+            check_is_fitted(self, "estimators_")
+            if len(self.estimators_) == 1:
+                return method(self.estimators_[0], *args, **kwargs)
+            return of_blend(self, *args, **kwargs)
+
+        return cast(F, available_if(is_refitted)(delegate))
+
+    return decorate
