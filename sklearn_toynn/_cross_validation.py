@@ -312,7 +312,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             with config_context(enable_metadata_routing=True):
                 routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
             splits = self._make_splits(X, y, scorer, plain.random_state, routed.splitter.split)
-            check_fold_weights(splits, routed.scorer.score, sample_weight, len(y))
+            n_samples = len(problem.samples.codes)
+            check_fold_weights(splits, routed.scorer.score, sample_weight, n_samples)
             make_search = partial(
                 CandidateSearch,
                 clone(plain).set_params(**self._candidate_params),
