@@ -81,11 +81,6 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
     _plain_class = SoftmaxClassifier
     _reg_range = 0.03, 300
 
-    @staticmethod
-    def _divide_scores(estimator, temperature):
-        estimator.coef_ = estimator.coef_ / temperature
-        estimator.intercept_ = estimator.intercept_ / temperature
-
     def __init__(
         self,
         regs: int | ArrayLike = 10,

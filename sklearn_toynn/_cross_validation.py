@@ -513,17 +513,10 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     def _set_members(self, estimators, n_nets, temperature):
         """Set the attributes of the refit, and fold the temperature into the members."""
         for estimator in estimators:
-            self._divide_scores(estimator, temperature)
+            estimator._divide_scores(temperature)
         self.estimators_, self.weights_ = estimators, n_nets / n_nets.sum()
         self.temperature_ = temperature
         self.n_iter_ = max(estimator.n_iter_ for estimator in estimators)
-
-    @staticmethod
-    def _divide_scores(estimator, temperature):
-        """Divide the scores of a fitted plain estimator."""
-        for name in ("coefs_", "intercepts_"):
-            *layers, last = getattr(estimator, name)
-            setattr(estimator, name, [*layers, last / temperature])
 
     def _log_blend(self, X):
         """Return the logarithm of the weighted mean probability, (n_samples, n_classes)."""

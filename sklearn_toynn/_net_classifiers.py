@@ -194,6 +194,11 @@ class HiddenLayersClassifier(NetClassifier, ABC):
             for weights, biases in zip(coefs, intercepts, strict=True)
         ]
 
+    def _divide_scores(self, temperature):
+        """Divide the scores of the fitted nets."""
+        self.coefs_ = [*self.coefs_[:-1], self.coefs_[-1] / temperature]
+        self.intercepts_ = [*self.intercepts_[:-1], self.intercepts_[-1] / temperature]
+
     def _set_layers(self, results):
         networks = [result.network for result in results]
         join = np.stack if self._n_nets > 1 else lambda layers: layers[0].copy()

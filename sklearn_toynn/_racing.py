@@ -15,23 +15,28 @@ N_KEPT = 2
 
 
 class KeepingRunner(FitRunner):
-    """A runner that keeps the scores of all fits in the search, by candidates and folds."""
+    """A runner that keeps the scores of all fits, by candidates and folds."""
 
-    def __init__(self, search, **kwargs):
-        super().__init__(search, **kwargs)
-        self._search = search
+    scores = ()
 
     def __call__(self, calls):
         """Return the results of the calls."""
         results = super().__call__(calls)
-        self._search.scores = [result["test_scores"] for result in results]
+        self.scores = [result["test_scores"] for result in results]
         return results
 
 
 class CandidateSearch(FusedGridSearchCV):
     """A search whose scores may carry the predictions for the test rows (`KeptScore`)."""
 
-    _runner_class = KeepingRunner
+    def _make_runner(self, **kwargs):
+        self._runner = KeepingRunner(self, **kwargs)
+        return self._runner
+
+    @property
+    def scores(self):
+        """The scores of all fits."""
+        return self._runner.scores
 
 
 @dataclass

@@ -234,6 +234,11 @@ class SoftmaxClassifier(NetClassifier):
     def _get_networks(self):
         return [Network.from_layers([self.coef_], [self.intercept_], None)]
 
+    def _divide_scores(self, temperature):
+        """Divide the scores of the fitted model."""
+        self.coef_ = self.coef_ / temperature
+        self.intercept_ = self.intercept_ / temperature
+
     def _set_layers(self, results):
         (result,) = results
         if isinstance(result, LinearResult):

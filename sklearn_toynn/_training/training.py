@@ -12,6 +12,7 @@ from .._blas import single_threaded_blas
 from .._nets.column_scaling import NetColumnScaling, are_scaled_alike, change_scaling
 from .._nets.kernels import dispatch
 from .._nets.loss import Objective
+from .._nets.piecewise_encoding import EncodedRows
 from .monitor import Monitor
 from .results import NetResult
 from .solvers import SOLVERS, OptimizerState
@@ -96,7 +97,7 @@ class NetTraining:
     def _scaling_advice(self):
         """Return advice, to end a sentence, to scale the columns if that would change them."""
         samples = self.objective.samples
-        if samples.columns is not None:
+        if samples.columns is not None or isinstance(samples.X, EncodedRows):
             return ""
         if NetColumnScaling.from_samples(samples, self._options.dtype) is None:
             return ""

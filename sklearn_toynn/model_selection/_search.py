@@ -72,9 +72,9 @@ class FusedSearchMixin:
     n_jobs: Any
     pre_dispatch: Any
 
-    @property
-    def _runner_class(self):
-        return FitRunner
+    def _make_runner(self, **kwargs):
+        """Return what runs the fits, in the place of joblib's `Parallel`."""
+        return FitRunner(self, **kwargs)
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: MatrixLike, y: ArrayLike | None = None, **params: Any) -> Self:
@@ -96,7 +96,7 @@ class FusedSearchMixin:
         """
         for name, value in {"X": X, **params}.items():
             check_sparse(value, name)  # before scikit-learn converts it
-        return fit_search(self, partial(self._runner_class, self), X, y, params)
+        return fit_search(self, self._make_runner, X, y, params)
 
 
 class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):

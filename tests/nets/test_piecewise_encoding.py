@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_toynn import MultiLayerNetClassifier, SoftmaxClassifier, TwoLayerNetClassifier
@@ -203,6 +204,17 @@ def test_sparse_rows_are_refused():
     for call in (model.predict, model.predict_proba):
         with pytest.raises(ValueError, match="dense for encoding='piecewise'"):
             call(sparse.csr_array(X))
+
+
+def test_a_diverged_fit_gives_no_advice_to_scale_columns():
+    X, y = make_data()
+    net = TwoLayerNetClassifier(
+        4, solver="gd", learning_rate=1e5, max_iter=30, init="he", random_state=0
+    )
+    for encoding, is_advised in (("linear", True), ("piecewise", False)):
+        with pytest.warns(ConvergenceWarning) as caught:
+            clone(net).set_params(encoding=encoding).fit(X, y)
+        assert ("scale the columns" in str(caught[0].message)) is is_advised
 
 
 def test_memory_does_not_hold_the_encoded_rows():
