@@ -1,16 +1,22 @@
-"""The page on callbacks is skipped where scikit-learn has none."""
+"""Pages that need packages that are not installed are skipped."""
 
 from importlib.util import find_spec
 
 import pytest
 import sklearn
 
+#: What a page needs, and whether it is installed.
+NEEDS = {
+    "callbacks.rst": (
+        f"callbacks need scikit-learn 1.9, this is {sklearn.__version__}",
+        find_spec("sklearn.callback") is not None,
+    ),
+    "choosing.rst": ("skrub is not installed", find_spec("skrub") is not None),
+}
+
 
 def pytest_collection_modifyitems(items):
-    needs_callbacks = pytest.mark.skipif(
-        find_spec("sklearn.callback") is None,
-        reason=f"callbacks need scikit-learn 1.9, this is {sklearn.__version__}",
-    )
     for item in items:
-        if item.path.name == "callbacks.rst":
-            item.add_marker(needs_callbacks)
+        reason, is_installed = NEEDS.get(item.path.name, ("", True))
+        if not is_installed:
+            item.add_marker(pytest.mark.skip(reason=reason))
