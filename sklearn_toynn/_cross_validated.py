@@ -126,7 +126,7 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
         The widths to try. An int is a single width.
     regs : int or array-like of shape (n_regs,), default=7
         The penalties to try. An int is a number of values, evenly spaced on a log scale between
-        0.03 / m and 100 / m. Here m is that of `TwoLayerNetClassifier`'s ``reg="auto"`` for all
+        0.01 / m and 100 / m. Here m is that of `TwoLayerNetClassifier`'s ``reg="auto"`` for all
         rows.
     {encodings, search, blend, calibrate, cv, scoring, n_jobs, refit}
     n_nets : int, default=8
@@ -181,7 +181,7 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     best_estimator_: TwoLayerNetClassifier
 
     _plain_class = TwoLayerNetClassifier
-    _reg_range = 0.03, 100
+    _reg_range = 0.01, 100
     _candidate_params: ClassVar[dict] = {"n_nets": 1, "verbose": 0}
 
     def __init__(
@@ -239,7 +239,7 @@ class MultiLayerNetClassifierCV(CrossValidatedClassifier):
         The nets to try, each given by the widths of its hidden layers. An int is one layer.
     regs : int or array-like of shape (n_regs,), default=7
         The penalties to try. An int is a number of values, evenly spaced on a log scale between
-        0.03 / m and 100 / m. Here m is that of `MultiLayerNetClassifier`'s ``reg="auto"`` for all
+        0.01 / m and 100 / m. Here m is that of `MultiLayerNetClassifier`'s ``reg="auto"`` for all
         rows.
     {encodings, search, blend, calibrate, cv, scoring, n_jobs, refit}
     n_nets : int, default=8
@@ -294,7 +294,7 @@ class MultiLayerNetClassifierCV(CrossValidatedClassifier):
     best_estimator_: MultiLayerNetClassifier
 
     _plain_class = MultiLayerNetClassifier
-    _reg_range = 0.03, 100
+    _reg_range = 0.01, 100
     _candidate_params: ClassVar[dict] = {"n_nets": 1, "verbose": 0}
 
     def __init__(

