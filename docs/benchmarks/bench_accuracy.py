@@ -306,6 +306,14 @@ TUNED = FIELD | {
         TwoLayerNetClassifierCV, hidden_sizes=[30, 100, 300]
     ),
 }
+
+
+def make_longer(seed, n_samples):
+    """Return a CV estimator of encoded nets with twice the default number of epochs."""
+    max_iter = epochs(4500, 20, 240)(n_samples)
+    return TwoLayerNetClassifierCV(encodings="piecewise", max_iter=max_iter, random_state=seed)
+
+
 #: The settings of version 0.2.
 PLAIN = {"encodings": "linear", "blend": False, "calibrate": False, "search": "grid"}
 PARTS = {
@@ -316,6 +324,8 @@ PARTS = {
     "blend=False": seeded(TwoLayerNetClassifierCV, blend=False),
     "encodings='linear'": seeded(TwoLayerNetClassifierCV, encodings="linear"),
     "encodings='piecewise'": seeded(TwoLayerNetClassifierCV, encodings="piecewise"),
+    "encodings='piecewise', twice the epochs": make_longer,
+    "hidden_sizes=[30, 100, 300]": seeded(TwoLayerNetClassifierCV, hidden_sizes=[30, 100, 300]),
     "n_nets=1, blend=False": seeded(TwoLayerNetClassifierCV, n_nets=1, blend=False),
     "linear, no blend, no calibration, grid": seeded(TwoLayerNetClassifierCV, **PLAIN),
 }

@@ -18,6 +18,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn._nets.piecewise_encoding import EncodedRows, PiecewiseEncoding
 from sklearn_toynn._nets.samples import Samples
 from sklearn_toynn._training.solvers import SOLVERS
 from sklearn_toynn.datasets import make_spiral
@@ -69,6 +70,8 @@ def test_a_larger_batch_size_means_all_rows(solver):
 def test_the_auto_max_iter_follows_from_the_number_of_rows(solver, n_samples, n_epochs):
     samples = Samples(np.ones((n_samples, 1)), None, np.ones(n_samples))
     assert SOLVERS[solver].get_max_iter(samples, 200) == n_epochs
+    encoded = samples.with_rows(EncodedRows(samples.X, PiecewiseEncoding.from_samples(samples)))
+    assert SOLVERS[solver].get_max_iter(encoded, 200) == min(n_epochs, 120)
 
 
 @pytest.mark.filterwarnings("ignore:max_iter=1000 iterations ended the training")
