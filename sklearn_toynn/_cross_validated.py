@@ -220,9 +220,9 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
 
     hidden_values = delegate_to_member(HiddenLayersClassifier.hidden_values)
 
-    def _make_grid(self, X):
+    def _make_grid(self, problem):
         sizes = list(check_sizes(self.hidden_sizes, "hidden_sizes"))
-        return super()._make_grid(X) | {"hidden_size": sizes}
+        return super()._make_grid(problem) | {"hidden_size": sizes}
 
 
 @takes_entries(MultiLayerNetClassifier, CrossValidatedClassifier)
@@ -333,10 +333,10 @@ class MultiLayerNetClassifierCV(CrossValidatedClassifier):
 
     hidden_values = delegate_to_member(HiddenLayersClassifier.hidden_values)
 
-    def _make_grid(self, X):
+    def _make_grid(self, problem):
         given = self.hidden_layer_sizes
         nets = [given] if isinstance(given, Integral) else list(given)
         sizes = [check_sizes(net, "hidden_layer_sizes") for net in nets]
         if not sizes:
             check_sizes(given, "hidden_layer_sizes")
-        return super()._make_grid(X) | {"hidden_layer_sizes": list(dict.fromkeys(sizes))}
+        return super()._make_grid(problem) | {"hidden_layer_sizes": list(dict.fromkeys(sizes))}

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import ConvergenceWarning
@@ -95,8 +94,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     Parameters
     ----------
     encodings : str or list of str, default="auto"
-        The encodings to try, "linear" or "piecewise". "auto" tries both, and only "linear" for
-        sparse X.
+        The encodings to try, "linear" or "piecewise". "auto" tries both. It tries only "linear"
+        if X is sparse or if every column has so few distinct values that none gets pieces.
     search : {"race", "grid"}, default="race"
         - "race": all candidates run on the first fold. The best two penalties of each combination
           of the other values run on the other folds. If the first fold trains without one of the
@@ -228,11 +227,10 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             state["encoding_"] = best.encoding
         super().__setstate__(state)
 
-    def _make_grid(self, X):
+    def _make_grid(self, problem):
         """Return the values to try for parameters of the plain estimator other than `reg`."""
-        if isinstance(self.encodings, str):
-            all_of_them = ENCODINGS[:1] if sparse.issparse(X) else ENCODINGS
-            return {"encoding": list(all_of_them) if is_auto(self.encodings) else [self.encodings]}
+        if is_auto(self.encodings):
+            return {"encoding": list(ENCODINGS if problem.has_pieces else ENCODINGS[:1])}
         encodings = list(dict.fromkeys(np.asarray(self.encodings, object).ravel().tolist()))
         if not encodings or any(encoding not in ENCODINGS for encoding in encodings):
             raise ValueError(
@@ -302,7 +300,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             context.call_on_fit_task_begin(**hook_kwargs)
             plain = self._make_plain()
             problem = plain._validate((X, y, sample_weight))
-            grid = self._make_grid(X) | {"reg": self._resolve_regs(problem).tolist()}
+            grid = self._make_grid(problem) | {"reg": self._resolve_regs(problem).tolist()}
             y = problem.classes[problem.samples.codes]
             scorer = self._make_scorer()
             blends = self._may_blend and asks_for_probabilities(scorer)

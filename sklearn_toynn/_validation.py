@@ -15,7 +15,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from ._errors import naming, plain
 from ._nets.equal_rows import merge_equal_rows
-from ._nets.piecewise_encoding import EncodedRows
+from ._nets.piecewise_encoding import EncodedRows, has_pieces
 from ._nets.row_coordinates import reduce_columns
 from ._nets.samples import Samples
 
@@ -53,6 +53,11 @@ class Problem:
     def dtype(self):
         """The dtype of X and of the fitted parameters."""
         return self.samples.X.dtype
+
+    @property
+    def has_pieces(self):
+        """Whether ``encoding="piecewise"`` adds pieces to a column."""
+        return has_pieces(self.samples)
 
     def with_few_columns(self):
         """Return the problem in coordinates of the rows."""

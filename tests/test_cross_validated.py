@@ -574,6 +574,17 @@ def test_a_fold_that_trains_without_a_class_does_not_qualify():
     assert np.isfinite(model.predict_log_proba(X)).all()
 
 
+@pytest.mark.parametrize("n_values", [1, 4, 5])
+def test_the_encoding_is_tried_if_a_column_gets_pieces(n_values):
+    rows = np.column_stack([np.zeros(len(y)), np.arange(len(y)) % n_values, y == 1])
+    weights = np.where(np.arange(len(y)) % n_values == 4, 0.0, 1.0)
+    model = SoftmaxClassifierCV([0.1, 1.0], cv=2, refit=False)
+    both = {"linear", "piecewise"}
+    tried = set(model.fit(rows, y).cv_results_["param_encoding"])
+    assert tried == (both if n_values == 5 else {"linear"})
+    assert set(model.fit(rows, y, weights).cv_results_["param_encoding"]) == {"linear"}
+
+
 def test_sparse_rows_are_tried_without_pieces():
     rows = sparse.csr_array(X)
     model = make(TwoLayerNetClassifierCV).fit(rows, y)

@@ -6,6 +6,7 @@ Learning", arXiv 2203.05556). The encoded columns are all columns, followed by t
 """
 
 import numpy as np
+from scipy import sparse
 
 from .._column_statistics import measure_columns
 from .column_scaling import measure_scales
@@ -70,9 +71,7 @@ class PiecewiseEncoding:
     def from_samples(cls, samples):
         """Return the encoding by the rows in use and their weights."""
         X, weights, rows = samples.X, samples.weights, samples.rows
-        used, n_columns = slice(None) if rows is None else rows, X.shape[1]
-        weights_used = weights[used].astype(float)
-        edges = [choose_edges(X[used, column], weights_used) for column in range(n_columns)]
+        edges, n_columns = list(yield_edges(samples)), X.shape[1]
         n_encoded = n_columns + sum(max(len(each) - 1, 0) for each in edges)
         unscaled = cls(edges, np.zeros(n_encoded), np.ones(n_encoded), X.dtype)
         mean, _, scale = measure_scales(X, weights, rows)
@@ -89,6 +88,19 @@ class PiecewiseEncoding:
             z -= shift
             z *= slope
         return np.clip(z, lowest, highest, out=z)
+
+
+def has_pieces(samples):
+    """Return True if a column gets pieces; X may be sparse, which has none."""
+    return not sparse.issparse(samples.X) and any(map(len, yield_edges(samples)))
+
+
+def yield_edges(samples):
+    """Yield the bin edges of each column, by the rows in use and their weights."""
+    used = slice(None) if samples.rows is None else samples.rows
+    weights = samples.weights[used].astype(float)
+    for column in range(samples.X.shape[1]):
+        yield choose_edges(samples.X[used, column], weights)
 
 
 def choose_edges(x, weights):
