@@ -54,7 +54,6 @@ next to one `MLPClassifier`, in turn, on scaled columns of 14 sets.
 
 import argparse
 import gzip
-import platform
 import sys
 import warnings
 from functools import partial
@@ -63,9 +62,7 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-import sklearn
-from in_turn import KERNELS, KernelProcess, call_in_turn, seconds
-from joblib import cpu_count
+from in_turn import KERNELS, KernelProcess, call_in_turn, seconds, versions
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
@@ -629,10 +626,7 @@ if __name__ == "__main__":
     parser.add_argument("--dtypes", action="store_true")
     parser.add_argument("--times", action="store_true")
     args = parser.parse_args()
-    print(
-        f"{cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}, "
-        f"scikit-learn {sklearn.__version__}; splits by random_state {SPLITS}"
-    )
+    print(f"{versions()}; splits by random_state {SPLITS}")
     if args.settings:
         compare_settings(args.names or CHOSEN_ON)
     elif args.field:
