@@ -24,6 +24,7 @@ from ._callbacks import make_hook_kwargs
 from ._errors import plain
 from ._estimator_state import add_new_parameters, restored_on_error
 from ._members import (
+    delegate_to_member,
     delegate_unless_blended,
     get_member,
     member_attribute,
@@ -553,6 +554,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         columns = {name: getattr(self, name) for name in names if hasattr(self, name)}
         models = [member.to_sklearn() for member in self.estimators_]
         return make_vote(models, self.classes_, columns, self.weights_.tolist())
+
+    get_encoded_feature_names = delegate_to_member(NetClassifier.get_encoded_feature_names)
 
     @property
     def best_estimator_(self):

@@ -1,7 +1,7 @@
 """Attributes and methods of an ensemble that are those of its only member."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import cast
 
 from sklearn.utils.validation import check_is_fitted
@@ -34,10 +34,10 @@ def get_member(estimator, name):
     raise AttributeError(f"{what}, because no model is fitted.")
 
 
-def has_one_member(estimator):
-    """Return True unless several members leave no single model, which is an error."""
+def has_one_member(name, estimator):
+    """Return True unless several members leave no single model for the method `name`."""
     if len(vars(estimator).get("estimators_", [])) > 1:
-        get_member(estimator, "hidden_values")
+        get_member(estimator, name)
     return is_refitted(estimator)
 
 
@@ -54,7 +54,7 @@ def delegate_to_member(method: F) -> F:
         check_is_fitted(self, "estimators_")
         return method(get_member(self, method.__name__), *args, **kwargs)
 
-    return cast(F, available_if(has_one_member)(delegate))
+    return cast(F, available_if(partial(has_one_member, method.__name__))(delegate))
 
 
 def delegate_unless_blended(method: F) -> Callable[[F], F]:

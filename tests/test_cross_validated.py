@@ -674,7 +674,14 @@ def test_a_blend_is_the_weighted_mean_of_its_members(cv_class, n_classes):
     assert_allclose(model.decision_function(FEW), scores, rtol=1e-9, atol=1e-12)
     assert_array_equal(model.predict(FEW), model.classes_[mean.argmax(axis=1)])
     assert model.n_iter_ == max(member.n_iter_ for member in model.estimators_)
-    for name in ("coefs_", "loss_curve_", "best_estimator_", "hidden_values", "loss_"):
+    for name in (
+        "coefs_",
+        "loss_curve_",
+        "best_estimator_",
+        "hidden_values",
+        "loss_",
+        "get_encoded_feature_names",
+    ):
         with pytest.raises(AttributeError, match=f"(?s)no {name}.*estimators_"):
             getattr(model, name)
     loaded = pickle.loads(pickle.dumps(model))

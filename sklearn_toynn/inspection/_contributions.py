@@ -180,13 +180,18 @@ class ContributionsDisplay(Display):
         return max(6.4, 2.2 * n_columns), max(4.8, 1.7 * n_rows)
 
     def _draw(self):
+        from matplotlib import colormaps  # noqa: PLC0415
+
         above, place = self._take_place().subgridspec(2, 1, height_ratios=[0.01, 1])
         grid = place.subgridspec(*self._grid_shape)
         axes = grid.subplots(sharey=True, squeeze=False).ravel()
         self.axes_, unused = np.split(axes, [len(self.values)])
         for ax in unused:
             ax.remove()
+        n_curves = len(self.curve_names)
         for panel, ax in enumerate(self.axes_):
+            if n_curves > 10:  # which is the number of Matplotlib's default colors
+                ax.set_prop_cycle(color=colormaps["turbo"](np.linspace(0, 1, n_curves)))
             ax.axhline(0, color="gray", linewidth=0.5)
             lines = ax.plot(self.values[panel], self.contributions[panel])
             if self.deciles is not None:

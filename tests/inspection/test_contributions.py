@@ -123,6 +123,14 @@ def test_two_classes_have_one_curve():
     assert len(display.axes_) == 9
 
 
+def test_each_of_many_curves_has_its_own_color():
+    values, curves = [np.array([0.0, 1.0])], [np.arange(26.0).reshape(2, 13)]
+    display = ContributionsDisplay(values, curves, ["x0"], [str(k) for k in range(13)]).plot()
+    colors = {tuple(line.get_color()) for line in display.axes_[0].lines[1:]}
+    assert len(colors) == 13
+    pyplot.close(display.figure_)
+
+
 def test_pipelines_transform_the_data_and_searches_show_the_best_estimator():
     X, y = DATA["three classes"]
     pipeline = make_pipeline(MinMaxScaler(), SoftmaxClassifier())
