@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -124,9 +125,13 @@ def test_two_classes_have_one_curve():
 
 
 def test_each_of_many_curves_has_its_own_color():
-    values, curves = [np.array([0.0, 1.0])], [np.arange(26.0).reshape(2, 13)]
-    display = ContributionsDisplay(values, curves, ["x0"], [str(k) for k in range(13)]).plot()
-    colors = {tuple(line.get_color()) for line in display.axes_[0].lines[1:]}
+    display = ContributionsDisplay(
+        values=[np.array([0.0, 1.0])],
+        contributions=[np.arange(26.0).reshape(2, 13)],
+        feature_names=["x0"],
+        curve_names=list(map(str, range(13))),
+    ).plot()
+    colors = {mpl.colors.to_hex(line.get_color()) for line in display.axes_[0].lines[1:]}
     assert len(colors) == 13
     pyplot.close(display.figure_)
 
