@@ -94,11 +94,11 @@ class NetClassifier(
         The number of rows per step of "sgd" and "adam". "auto" is min(200, n_samples).
     max_iter : int or "auto", default="auto"
         The maximum number of epochs of "sgd" and "adam", or of iterations of others. "auto" is
-        4500 / sqrt(n_samples) epochs, at least 20 and at most 240 (120 with
-        ``encoding="piecewise"``), or 1000 iterations. If training uses coordinates of the rows
-        (see `init`), "auto" is at least 1000 steps of "sgd" and "adam". With ``tol=0`` and no
-        validation set, "gd", "sgd" and "adam" run all `max_iter` iterations. With ``tol=0``,
-        reaching `max_iter` gives no warning.
+        4500 / sqrt(n_samples) epochs, at least 20 and at most 240 (120 if ``encoding="piecewise"``
+        adds columns), or 1000 iterations. If training uses coordinates of the rows (see `init`),
+        "auto" is at least 1000 steps of "sgd" and "adam". With ``tol=0`` and no validation set,
+        "gd", "sgd" and "adam" run all `max_iter` iterations. With ``tol=0``, reaching `max_iter`
+        gives no warning.
     n_iter_no_change : int, default=10
         See `tol`.
     early_stopping : bool, default=False

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from scipy.stats import rankdata, studentized_range
 
 NUMBER = r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
 
@@ -102,7 +103,7 @@ def accuracy_against_time():
     rows = list(read_table("Accuracy", 10, begins="held_out, behind a StandardScaler"))
     fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
     for name, numbers in rows:
-        is_ours = name.startswith(("Softmax", "TwoLayer"))
+        is_ours = name.startswith(("Softmax", "TwoLayer", "MultiLayer"))
         ax.plot(numbers[9], numbers[0], "o", color="tab:orange" if is_ours else "tab:gray")
         ax.annotate(
             name.replace("(max_iter=1000)", "()"),
@@ -120,7 +121,51 @@ def accuracy_against_time():
     return fig
 
 
-FIGURES = (fits_by_width, sweeps, time_to_a_gap, accuracy_against_time)
+def read_sets(heading):
+    """Return the methods and the results on each set, (n_sets, n_methods, 2), of a section."""
+    text = (Path(__file__).parent / "README.md").read_text()
+    section = text.split(f"\n### {heading}", 1)[1].split("\n### ", 1)[0]
+    rows = section.split("\naccuracy / log loss", 1)[1].splitlines()[1:]
+    end = next(place for place, row in enumerate(rows) if row.startswith("1: "))
+    methods = re.findall(r"\d+: (.*?);", rows[end])
+    cells = [re.findall(r"\d\.\d+", row)[-2 * len(methods) :] for row in rows[:end]]
+    return methods, np.array(cells, float).reshape(end, len(methods), 2)
+
+
+def ranks_of_the_field():
+    """Mean ranks on the held-out sets, with the critical difference of Nemenyi's test.
+
+    Demsar 2006, "Statistical comparisons of classifiers over multiple data sets", JMLR 7.
+    """
+    methods, results = read_sets("Against the field")
+    n_sets, n_methods, _ = results.shape
+    quantile = studentized_range.ppf(0.95, n_methods, np.inf) / np.sqrt(2)
+    difference = quantile * np.sqrt(n_methods * (n_methods + 1) / (6 * n_sets))
+    fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    for ax, name, values in zip(
+        axes, ("accuracy", "log loss"), (-results[:, :, 0], results[:, :, 1]), strict=True
+    ):
+        means = rankdata(values, axis=1).mean(axis=0)
+        order = np.argsort(-means)
+        for place, method in enumerate(order):
+            is_ours = "Net" in methods[method] or "Softmax" in methods[method]
+            ax.errorbar(
+                means[method],
+                place,
+                xerr=difference / 2,
+                fmt="o",
+                capsize=3,
+                color="tab:orange" if is_ours else "tab:gray",
+            )
+        ax.set_yticks(range(n_methods), [methods[method] for method in order], fontsize=8)
+        ax.set(xlabel=f"mean rank by {name}", xlim=(0.5, n_methods + 0.5))
+    fig.suptitle(
+        f"{n_sets} held-out sets; bars that do not overlap differ significantly (5 %)", fontsize=9
+    )
+    return fig
+
+
+FIGURES = (fits_by_width, sweeps, time_to_a_gap, accuracy_against_time, ranks_of_the_field)
 
 
 def draw(folder):

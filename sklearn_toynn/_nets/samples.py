@@ -42,7 +42,9 @@ class Samples:
         #: The factor that scales the weights in use to a mean of 1.
         self.weight_scale = self.n_samples / float(used.sum(dtype=float))
         self._is_sparse = sparse.issparse(X)
-        self.is_encoded = isinstance(X, EncodedRows)
+        self._is_encoded = isinstance(X, EncodedRows)
+        #: Whether some columns of X are pieces.
+        self.has_pieces = self._is_encoded and X.shape[1] > X.X.shape[1]
         self._is_row_major = isinstance(X, np.ndarray) and X.flags.c_contiguous
         # else BLAS takes slices as they are
         self._has_gaps = not self._is_sparse and X.itemsize not in X.strides
@@ -85,7 +87,7 @@ class Samples:
         """
         scale *= self.weight_scale
         if isinstance(rows, slice):
-            if self.is_encoded:
+            if self._is_encoded:
                 self._gather(rows, space)
             else:
                 space.inputs = self.X[rows]
@@ -115,7 +117,7 @@ class Samples:
             space.inputs = self.X.take(rows, axis=0, out=space.buffer, mode="clip")
         elif self._is_sparse:
             space.inputs = self.X[rows]
-        elif self.is_encoded:
+        elif self._is_encoded:
             self.X.read(rows, space.buffer)
             space.inputs = space.buffer
         else:  # take() would first copy the whole of X

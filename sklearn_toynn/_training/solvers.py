@@ -191,10 +191,10 @@ class MiniBatchSolver(FirstOrderSolver):
     def get_max_iter(samples, batch_size):
         """Return 4500 / sqrt(n_samples) epochs, within [20, 240]: more steps for more rows.
 
-        120 epochs are enough for encoded rows. Training on coordinates of the rows takes at least
-        `LEAST_STEPS` steps, which are fast.
+        120 epochs are enough if columns have pieces. Training on coordinates of the rows takes at
+        least `LEAST_STEPS` steps, which are fast.
         """
-        largest = 120 if samples.is_encoded else 240
+        largest = 120 if samples.has_pieces else 240
         n_epochs = min(max(round(4500 / math.sqrt(samples.n_samples)), 20), largest)
         if samples.coordinates is None:
             return n_epochs

@@ -68,10 +68,13 @@ def test_a_larger_batch_size_means_all_rows(solver):
 )
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_the_auto_max_iter_follows_from_the_number_of_rows(solver, n_samples, n_epochs):
-    samples = Samples(np.ones((n_samples, 1)), None, np.ones(n_samples))
-    assert SOLVERS[solver].get_max_iter(samples, 200) == n_epochs
-    encoded = samples.with_rows(EncodedRows(samples.X, PiecewiseEncoding.from_samples(samples)))
-    assert SOLVERS[solver].get_max_iter(encoded, 200) == min(n_epochs, 120)
+    for n_values in (1, 3, 6):
+        X = np.arange(n_samples, dtype=float)[:, None] % n_values
+        samples = Samples(X, None, np.ones(n_samples))
+        assert SOLVERS[solver].get_max_iter(samples, 200) == n_epochs
+        encoded = samples.with_rows(EncodedRows(X, PiecewiseEncoding.from_samples(samples)))
+        most = 120 if n_values == 6 else 240
+        assert SOLVERS[solver].get_max_iter(encoded, 200) == min(n_epochs, most)
 
 
 @pytest.mark.filterwarnings("ignore:max_iter=1000 iterations ended the training")
