@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
-from ._nets.piecewise_encoding import EncodedRows, PiecewiseEncoding
+from ._nets.encoded_rows import EncodedRows
+from ._nets.piecewise_encoding import PiecewiseEncoding
 from ._sklearn_compat import check_feature_names_in
 from ._typing import Floats
 from ._validation import validate_rows

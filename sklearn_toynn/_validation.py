@@ -14,8 +14,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from ._errors import naming, plain
+from ._nets.encoded_rows import EncodedRows
 from ._nets.equal_rows import merge_equal_rows
-from ._nets.piecewise_encoding import EncodedRows, has_pieces
+from ._nets.piecewise_encoding import has_pieces
 from ._nets.row_coordinates import reduce_columns
 from ._nets.samples import Samples
 

@@ -44,7 +44,7 @@ of at most 2,500 rows.
 
 --encodings: the effect of `encoding="piecewise"` on one net and on the linear model.
 
---beta2: the effect of beta2 in Adam, on the sets of `CHOSEN_ON` of at most 2,500 rows.
+--beta2: the effect of beta2 in Adam, on `CHOSEN_ON`.
 
 --dtypes: the effect of training in float32, next to the effect of another seed.
 
@@ -114,7 +114,7 @@ HALVES = {"chosen_on": CHOSEN_ON, "held_out": HELD_OUT, "others": OTHERS}
 CORE_SETS = [
     name for name in CHOSEN_ON if name not in ("iris", "sonar", "texture", "splice", "mnist")
 ]
-#: The largest number of rows of a set for --tuned, --parts and --beta2.
+#: The largest number of rows of a set for --tuned and --parts.
 MAX_TUNED = 2500
 
 
@@ -638,7 +638,7 @@ if __name__ == "__main__":
     elif args.encodings:
         compare_encodings(args.names or CHOSEN_ON + HELD_OUT)
     elif args.beta2:
-        compare_beta2(args.names or small(CHOSEN_ON))
+        compare_beta2(args.names or CHOSEN_ON)
     elif args.dtypes:
         compare_dtypes(args.names or CHOSEN_ON + HELD_OUT)
     elif args.times:

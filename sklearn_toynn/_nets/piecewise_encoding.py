@@ -10,6 +10,8 @@ from scipy import sparse
 
 from .._column_statistics import measure_columns
 from .column_scaling import measure_scales
+from .encoded_rows import MAX_VALUE, EncodedRows
+from .kernels import dispatch
 
 #: The number of bins between the quantiles of a column.
 N_BINS = 8
@@ -19,9 +21,6 @@ MIN_BINS = 4
 
 #: The standard deviation of an encoded piece.
 PIECE_SCALE = np.sqrt(1 / 8)
-
-#: The largest encoded value, so that values far outside of the training range stay finite.
-MAX_VALUE = 1e9
 
 #: The minimum width of a bin, in units of the rounding of its edges.
 MIN_WIDTH = 64
@@ -82,12 +81,31 @@ class PiecewiseEncoding:
 
     def encode(self, X, columns=slice(None), out=None):
         """Return the encoded rows of X, all encoded columns or some; in `out` if given."""
-        sources, shift, slope, lowest, highest = (each[columns] for each in self.functions)
-        z = np.take(X, sources, axis=-1, out=out, mode="clip")
-        with np.errstate(over="ignore"):
-            z -= shift
-            z *= slope
-        return np.clip(z, lowest, highest, out=z)
+        functions = [each[columns] for each in self.functions]
+        if out is None:
+            out = np.empty((*X.shape[:-1], len(functions[0])), X.dtype)
+        encode = encode_rows if X.flags.aligned else numpy_encode_rows
+        encode(X.reshape(-1, X.shape[-1]), functions, out)
+        return out
+
+
+def numpy_encode_rows(X, functions, out):
+    """Write clip((x - shift) * slope, lowest, highest) for rows of X into `out`.
+
+    `functions` are arrays with an entry for each encoded column, as in `PiecewiseEncoding`.
+    """
+    sources, shift, slope, lowest, highest = functions
+    z = np.take(X, sources, axis=1, out=out.reshape(len(X), -1), mode="clip")
+    with np.errstate(over="ignore"):
+        z -= shift
+        z *= slope
+    np.clip(z, lowest, highest, out=z)
+
+
+if dispatch.selected == "compiled":
+    from .kernels._compiled import encode_rows
+else:
+    encode_rows = numpy_encode_rows
 
 
 def has_pieces(samples):
@@ -117,47 +135,3 @@ def choose_edges(x, weights):
     least_widths = np.maximum(info.tiny, MIN_WIDTH * info.eps * np.abs(edges))
     edges = edges[np.diff(edges, prepend=-np.inf) > least_widths]
     return edges if len(edges) > MIN_BINS else edges[:0]
-
-
-class EncodedRows:
-    """A matrix of encoded rows. Indexing encodes the rows that it selects.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_rows, n_columns)
-        The rows; shared, not copied.
-    encoding : PiecewiseEncoding
-        The encoding.
-    """
-
-    ndim = 2
-
-    def __init__(self, X, encoding):
-        self.X, self.encoding = X, encoding
-        self.dtype, self.itemsize = X.dtype, X.itemsize
-        self.shape = len(X), len(encoding.mean)
-        self.size = self.shape[0] * self.shape[1]
-        #: Those of an array of the rows that indexing returns.
-        self.strides = self.shape[1] * self.itemsize, self.itemsize
-
-    def __len__(self):
-        return len(self.X)
-
-    def __getitem__(self, key):
-        """Return encoded rows, or rows and columns for a pair."""
-        rows, columns = key if isinstance(key, tuple) else (key, slice(None))
-        return self.encoding.encode(self.X[rows], columns)
-
-    def read(self, rows, out):
-        """Write encoded rows into an array."""
-        self.encoding.encode(self.X[rows], out=out)
-
-    @staticmethod
-    def max():
-        """Return an upper bound of the values."""
-        return MAX_VALUE
-
-    @staticmethod
-    def min():
-        """Return a lower bound of the values."""
-        return -MAX_VALUE

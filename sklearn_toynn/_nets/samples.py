@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from .column_scaling import SparseColumns
-from .piecewise_encoding import EncodedRows
+from .encoded_rows import EncodedRows
 
 # Rows per pass over the whole data, so that a layer's activations stay in the L2 cache, as do the
 # rows of X where they have to be copied.

@@ -10,9 +10,9 @@ import numpy as np
 
 from .._blas import single_threaded_blas
 from .._nets.column_scaling import NetColumnScaling, are_scaled_alike, change_scaling
+from .._nets.encoded_rows import EncodedRows
 from .._nets.kernels import dispatch
 from .._nets.loss import Objective
-from .._nets.piecewise_encoding import EncodedRows
 from .monitor import Monitor
 from .results import NetResult
 from .solvers import SOLVERS, OptimizerState

@@ -15,13 +15,15 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_toynn import MultiLayerNetClassifier, SoftmaxClassifier, TwoLayerNetClassifier
+from sklearn_toynn._nets.encoded_rows import EncodedRows
 from sklearn_toynn._nets.kernels.dispatch import KERNELS
 from sklearn_toynn._nets.piecewise_encoding import (
     N_BINS,
     PIECE_SCALE,
-    EncodedRows,
     PiecewiseEncoding,
     choose_edges,
+    encode_rows,
+    numpy_encode_rows,
 )
 from sklearn_toynn._nets.samples import Samples
 
@@ -153,6 +155,38 @@ def test_both_kernel_sets_read_any_layout():
         net = TwoLayerNetClassifier(7, encoding="piecewise", max_iter=4, random_state=0)
         losses.append(net.fit(rows, y).loss_curve_)
     assert_allclose(losses, [losses[0]] * 4, rtol=1e-6)
+
+
+@both_dtypes
+def test_encoded_rows_have_the_same_bits_by_every_function(dtype):
+    X, _ = make_data(dtype=dtype)
+    encoding = encode(X)
+    X[0], X[1, :3] = np.nan, (np.inf, -np.inf, np.finfo(dtype).max)
+    unaligned = np.frombuffer(b"x" + X.tobytes(), dtype, offset=1).reshape(X.shape)
+    expected = np.empty((len(X), len(encoding.mean)), dtype)
+    numpy_encode_rows(X, encoding.functions, expected)
+    assert_array_equal(np.isnan(expected).any(axis=1), np.arange(len(X)) == 0)
+    for rows in (X, np.asfortranarray(X), np.repeat(X, 2, axis=0)[::2], X[::-1][::-1], unaligned):
+        assert_array_equal(encoding.encode(rows), expected)
+    assert_array_equal(encoding.encode(X[2]), expected[2])
+    assert_array_equal(encoding.encode(X, [3, 7, 0]), expected[:, [3, 7, 0]])
+    out = np.empty_like(expected)
+    assert encoding.encode(X, out=out) is out
+    assert_array_equal(out, expected)
+
+
+@pytest.mark.skipif(encode_rows is numpy_encode_rows, reason="the compiled kernels do not run")
+def test_the_compiled_function_refuses_wrong_arrays():
+    X, _ = make_data()
+    sources, *functions = encode(X).functions
+    out = np.empty((len(X), len(sources)))
+    for wrong in (X.shape[1], -1):
+        with pytest.raises(ValueError, match="sources"):
+            encode_rows(X, (np.where(sources == 0, wrong, sources), *functions), out)
+    with pytest.raises(ValueError, match="expected"):
+        encode_rows(X, (sources, *functions), out[1:])
+    with pytest.raises(ValueError, match="expected"):
+        encode_rows(X.astype(np.float32), (sources, *functions), out)
 
 
 @pytest.mark.parametrize("data", [load_wine, load_breast_cancer])

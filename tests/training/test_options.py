@@ -18,7 +18,8 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
-from sklearn_toynn._nets.piecewise_encoding import EncodedRows, PiecewiseEncoding
+from sklearn_toynn._nets.encoded_rows import EncodedRows
+from sklearn_toynn._nets.piecewise_encoding import PiecewiseEncoding
 from sklearn_toynn._nets.samples import Samples
 from sklearn_toynn._training.solvers import SOLVERS
 from sklearn_toynn.datasets import make_spiral

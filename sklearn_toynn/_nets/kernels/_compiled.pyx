@@ -65,6 +65,7 @@ cdef extern from "dispatch.h" nogil:
         ptrdiff_t (*run_epochs)(CNet *, const Update *) noexcept nogil
         void (*scores)(CNet *, ptrdiff_t, void *) noexcept nogil
         void (*scores_unpacked)(CNet *, ptrdiff_t, void *) noexcept nogil
+        void (*encode_rows)(const Samples *, void *) noexcept nogil
         void (*elementary)(int, ptrdiff_t, const void *, void *) noexcept nogil
     ctypedef struct InstructionSet:
         const Kernels **nets
@@ -138,6 +139,21 @@ cdef int check_limit(name, Py_ssize_t value, Py_ssize_t limit) except -1:
     """Raise an error unless a number is from 0 to a limit."""
     if not 0 <= value <= limit:
         raise ValueError(f"{name} must be from 0 to {limit}, got {value}")
+    return 0
+
+
+cdef int set_functions(
+    Samples *samples, functions, Py_ssize_t n_columns, Py_ssize_t size
+) except -1:
+    """Set the functions of encoded columns: sources, shift, slope, lowest and highest."""
+    sources, shift, slope, lowest, highest = functions
+    samples.sources = integers(sources, samples.n_features)
+    for j in range(samples.n_features):
+        check_limit("sources", samples.sources[j], n_columns - 1)
+    samples.mean = address(shift, samples.n_features, "fd", size)
+    samples.inv_scale = address(slope, samples.n_features, "fd", size)
+    samples.lowest = address(lowest, samples.n_features, "fd", size)
+    samples.highest = address(highest, samples.n_features, "fd", size)
     return 0
 
 
@@ -231,14 +247,7 @@ cdef class Net:
             samples.x = address(X, n_samples * n_columns, "fd", size, PyBUF_STRIDES)
             samples.row_stride, samples.column_stride = X.strides
         if functions is not None:
-            samples.sources = integers(functions[0], samples.n_features)
-            for j in range(samples.n_features):
-                check_limit("sources", samples.sources[j], n_columns - 1)
-            _, shift, slope, lowest, highest = functions
-            samples.mean = address(shift, samples.n_features, "fd", size)
-            samples.inv_scale = address(slope, samples.n_features, "fd", size)
-            samples.lowest = address(lowest, samples.n_features, "fd", size)
-            samples.highest = address(highest, samples.n_features, "fd", size)
+            set_functions(&samples, functions, n_columns, size)
         samples.n_samples = n_samples
         self.net.samples, self.kept_rows = samples, (X, functions)
 
@@ -339,6 +348,20 @@ def apply_elementary(str name, values, out):
     cdef char *of_values = address(values, n, "fd", size)
     cdef char *to_out = address(out, n, "fd", size, PyBUF_CONTIG)
     chosen.nets[size == sizeof(double)].elementary(function, n, of_values, to_out)
+
+
+def encode_rows(X, functions, out):
+    """Write encoded rows of X into `out`; see `piecewise_encoding.numpy_encode_rows`."""
+    cdef Samples samples
+    cdef Py_ssize_t size = X.dtype.itemsize
+    samples.n_samples, n_columns = X.shape
+    samples.n_features = len(functions[0])
+    samples.x = address(X, samples.n_samples * n_columns, "fd", size, PyBUF_STRIDES)
+    samples.row_stride, samples.column_stride = X.strides
+    set_functions(&samples, functions, n_columns, size)
+    cdef char *z = address(out, samples.n_samples * samples.n_features, "fd", size, PyBUF_CONTIG)
+    with nogil:
+        chosen.nets[size == sizeof(double)].encode_rows(&samples, z)
 
 
 def cross_entropy(scores, codes, weights):

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from ..activations import GELU, Identity, LeakyReLU, Logistic, ReLU, SiLU, Tanh
-from ..piecewise_encoding import EncodedRows
+from ..encoded_rows import EncodedRows
 from ..samples import chunk_length
 from ..update_rules import Adam, GradientDescent, NesterovMomentum
 from ._compiled import Net

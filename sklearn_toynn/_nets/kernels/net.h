@@ -106,6 +106,7 @@ struct Kernels {
     ptrdiff_t (*run_epochs)(Net *net, const Update *update);
     void (*scores)(Net *net, ptrdiff_t n, void *out);
     void (*scores_unpacked)(Net *net, ptrdiff_t n, void *out);
+    void (*encode_rows)(const Samples *samples, void *out);
     void (*elementary)(int function, ptrdiff_t n, const void *x, void *out);
 };
 

@@ -71,6 +71,16 @@ static ALWAYS_INLINE void NAME(encode)(const Net *net, const int is_double, REAL
     }
 }
 
+/* out (n_samples, n_features) <- encoded rows of dense X, which has the type of `out`. */
+static void NAME(encode_rows)(const Samples *samples, void *out)
+{
+    const Samples fixed = *samples; /* `out` may not point into it */
+    REAL *RESTRICT z = out;
+    for (ptrdiff_t i = 0; i < fixed.n_samples; i++, z += fixed.n_features)
+        for (ptrdiff_t j = 0; j < fixed.n_features; j++)
+            z[j] = NAME(encoded)(&fixed, !REAL_IS_FLOAT, fixed.x + i * fixed.row_stride, j);
+}
+
 /* out[panel][i] <- the rows of dense X. */
 static ALWAYS_INLINE void NAME(gather)(const Net *net, const int is_double, const int is_scaled,
                                        ptrdiff_t stride, REAL *RESTRICT out)

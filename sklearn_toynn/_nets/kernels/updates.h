@@ -371,5 +371,6 @@ static void NAME(elementary)(int function, ptrdiff_t n, const void *x, void *out
 
 static const Kernels NAME(table) = {
     sizeof(REAL), NAME(lay_out), NAME(pack_penalty), NAME(pack_parameters), NAME(objective),
-    NAME(run_epochs), NAME(scores), NAME(scores_unpacked), NAME(elementary),
+    NAME(run_epochs), NAME(scores), NAME(scores_unpacked), NAME(encode_rows),
+    NAME(elementary),
 };
