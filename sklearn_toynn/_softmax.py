@@ -160,7 +160,9 @@ class SoftmaxClassifier(NetClassifier):
     stop_reason_: str
     best_iter_: int
 
-    _net_solvers: ClassVar[dict] = {name: SOLVERS[name] for name in ("gd", "sgd", "adam")}
+    _net_solvers: ClassVar[dict] = {
+        name: solver for name, solver in SOLVERS.items() if solver.follows_schedule
+    }
 
     _parameter_constraints: ClassVar[dict] = {
         **NetClassifier._parameter_constraints,

@@ -6,7 +6,7 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 from autograd import value_and_grad
-from helpers import BATCH_UPDATES, FORMULAS, glorot_uniform
+from helpers import BATCH_UPDATES, apply_formula, glorot_uniform
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
@@ -105,7 +105,7 @@ class Reference:
     def __init__(self, network, samples, reg=REG):
         self.widths = network.widths
         names = {type(activation): name for name, activation in ACTIVATIONS.items()}
-        self.formula = FORMULAS.get(names.get(type(network.activation)))
+        self.activation = names.get(type(network.activation))
         X = samples.X.toarray() if sparse.issparse(samples.X) else samples.X
         self.X, self.codes = X.astype(float), samples.codes
         self.decay = np.full(network.n_weights, reg)
@@ -128,7 +128,7 @@ class Reference:
             values = anp.dot(values, W.T) + theta[start : start + fan_out]
             place, start = place + fan_in * fan_out, start + fan_out
             if layer < len(self.widths) - 2:
-                values = self.formula(values)
+                values = apply_formula(self.activation, values)
         return values
 
     def value(self, theta, rows=None):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import (
+    BATCH_SOLVERS,
     BATCH_UPDATES,
     assert_same_bits,
     ends_early,
@@ -98,9 +99,10 @@ def test_training_continues_from_weights_set_by_hand(model_class):
 @every_case
 def test_the_method_exists_for_batch_solvers_only(model_class, solver):
     model = model_class(solver=solver)
-    assert hasattr(model, "partial_fit") == (solver in ("sgd", "adam"))
+    assert hasattr(model, "partial_fit") == (solver in BATCH_SOLVERS)
     if solver == "lbfgs":
-        with pytest.raises(AttributeError, match="'adam' or 'sgd'. Got solver='lbfgs'"):
+        able = " or ".join(map(repr, sorted(BATCH_SOLVERS)))
+        with pytest.raises(AttributeError, match=f"{able}. Got solver='lbfgs'"):
             model.partial_fit  # noqa: B018
 
 

@@ -5,7 +5,15 @@ import warnings
 
 import numpy as np
 import pytest
-from helpers import HAS_CALLBACKS, Recorder, ends_early, every_case, make_model, needs_callbacks
+from helpers import (
+    BATCH_SOLVERS,
+    HAS_CALLBACKS,
+    Recorder,
+    ends_early,
+    every_case,
+    make_model,
+    needs_callbacks,
+)
 from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
@@ -67,7 +75,7 @@ class TestIterations:
         model = clone(plain).set_callbacks(recorder).fit(X, y)
         assert_same_model(model, plain)
         assert "_callback_fit_ctx" not in vars(model)
-        name = "epoch" if solver in {"adam", "sgd"} else "iteration"
+        name = "epoch" if solver in BATCH_SOLVERS else "iteration"
         assert recorder.calls[:2] == ["setup", ("begin", "fit", 0)]
         assert recorder.calls[-2:] == [("end", "fit", 0), "teardown"]
         inner = recorder.calls[2:-2]

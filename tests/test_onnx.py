@@ -18,19 +18,18 @@ from sklearn_toynn import (
     TwoLayerNetClassifier,
     TwoLayerNetClassifierCV,
 )
-from sklearn_toynn._nets.activations import ACTIVATIONS
 from sklearn_toynn.model_selection import FusedGridSearchCV, FusedRandomizedSearchCV
 
 ort = pytest.importorskip("onnxruntime", reason="requires the extra `onnx`")
 skl2onnx = pytest.importorskip("skl2onnx", reason="requires the extra `onnx`")
-pytest.importorskip("sklearn_toynn.onnx", reason="requires the extra `onnx`")
+converters = pytest.importorskip("sklearn_toynn.onnx", reason="requires the extra `onnx`")
 pytestmark = ends_early
 
 QUICK = {"max_iter": 5, "random_state": 0}
 MODELS = {
     "linear": SoftmaxClassifier(),
     "linear, pieces": SoftmaxClassifier(encoding="piecewise"),
-    **{a: TwoLayerNetClassifier(6, activation=a, **QUICK) for a in ACTIVATIONS},
+    **{a: TwoLayerNetClassifier(6, activation=a, **QUICK) for a in converters.ACTIVATIONS},
     "nets": TwoLayerNetClassifier(6, n_nets=3, **QUICK),
     "nets, pieces": TwoLayerNetClassifier(6, n_nets=3, encoding="piecewise", **QUICK),
     "layers": MultiLayerNetClassifier((6, 5, 4), **QUICK),

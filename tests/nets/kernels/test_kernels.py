@@ -220,13 +220,17 @@ def test_epochs_follow_a_plain_loop(
         assert_array_equal(results["stream"], np.append(key, position))
 
 
+#: Learning rates and their growth per epoch with which the loss falls and then rises.
+RISING = {"gd": (0.1, 4.0), "sgd": (0.05, 1.4), "adam": (0.01, 1.3)}
+
+
 @every_rule
 @both_sets
 def test_best_weights_are_those_before_the_epoch_of_lowest_loss(kernels_class, rule_name):
     widths, rule = (5, 20, 3), RULES[rule_name]
     network, samples = make_network(widths), make_samples(widths, 55)
-    # the loss falls, then rises
-    rate, growth = {"gd": (0.1, 4.0), "sgd": (0.05, 1.4), "adam": (0.01, 1.3)}[rule_name]
+    assert rule_name in RISING, f"Add {rule_name!r} to RISING in this file."
+    rate, growth = RISING[rule_name]
     sizes = make_step_sizes(rule, samples, n_epochs=6, rate=rate, growth=growth)
 
     def run(n_epochs):
