@@ -18,20 +18,26 @@ from sklearn_toynn._nets.initializers import INITIALIZERS
 from sklearn_toynn._training.schedules import SCHEDULES
 from sklearn_toynn._training.solvers import SOLVERS, FirstOrderSolver
 
+#: The files with the docstrings of parameters.
+SOURCES = {
+    "activation": "_net_classifiers.py",
+    "solver": "_net_classifiers.py and _softmax.py",
+    "init": "_base.py",
+    "schedule": "_base.py",
+}
 CLASSES = [getattr(sklearn_toynn, name) for name in sklearn_toynn.__all__ if name[0].isupper()]
 
 
-def find_undocumented(parameter, value):
-    """Return the classes that accept a value, and whose docstrings do not list it."""
-    undocumented = set()
+def is_documented(parameter, value):
+    """Whether the docstring of each class that accepts a value lists it."""
     for cls in CLASSES:
         options = cls._parameter_constraints.get(parameter, [])
-        if not any(value in getattr(option, "options", ()) for option in options):
-            continue
-        entry = re.search(rf"^{parameter} : .*?(?=^\w)", inspect.getdoc(cls), re.DOTALL | re.M)
-        if f'- "{value}": ' not in entry[0]:
-            undocumented.add(cls.__name__)
-    return undocumented
+        if any(value in getattr(option, "options", ()) for option in options):
+            text = inspect.getdoc(cls)
+            entry = re.search(rf"^{parameter} : .*?(?=^\w)", text, re.DOTALL | re.MULTILINE)
+            if f'- "{value}": ' not in entry[0]:
+                return False
+    return True
 
 
 def read_keys(path, name):
@@ -45,10 +51,8 @@ def read_keys(path, name):
 def assert_complete(parameter, value, tables):
     """Fail with a message that names each table and docstring without the value."""
     places = [place for place, table in tables.items() if value not in table]
-    undocumented = find_undocumented(parameter, value)
-    if undocumented:
-        classes = ", ".join(sorted(undocumented))
-        places.append(f"the entry of `{parameter}` in the docstrings of {classes}")
+    if not is_documented(parameter, value):
+        places.append(f"the docstring of `{parameter}` in sklearn_toynn/{SOURCES[parameter]}")
     assert not places, f"Add {value!r} to:\n- " + "\n- ".join(places)
 
 
