@@ -1,11 +1,13 @@
-"""The site has all public names, guide pages and examples, and the guide's patches apply."""
+"""The site has all public names and guide pages, and the guide's steps for new entries work."""
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import textwrap
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -54,28 +56,88 @@ for params in ({}, {"solver": "lion", "learning_rate": 0.01}):
 """
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(
-    len(KERNELS) < 2 or shutil.which("git") is None,
-    reason="requires a C compiler and git",
-)
-def test_the_patches_of_the_guide_apply_and_both_kernel_sets_agree(tmp_path):
+SOURCES = ("sklearn_toynn", "tests", "setup.py", "pyproject.toml", "README.md", "LICENSE")
+needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="requires git")
+
+
+def read_blocks(language):
+    """Return the code blocks of a language in the guide's page on new entries, in their order."""
     page = (DOCS / "guide" / "adding.rst").read_text()
-    diffs = re.findall(r"\.\. code-block:: diff\n\n((?:    .*\n|\n)+)", page)
-    assert len(diffs) == 2
-    root = DOCS.parent
-    for name in ("sklearn_toynn", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
-        copy = shutil.copytree if (root / name).is_dir() else shutil.copy
-        copy(root / name, tmp_path / name)
-    in_copy = {"cwd": tmp_path, "text": True}
-    apart = {**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)}
-    for diff in diffs:
-        change = textwrap.dedent(diff).rstrip("\n") + "\n"
-        subprocess.run(["git", "apply", "-"], input=change, env=apart, check=True, **in_copy)
+    blocks = re.findall(rf"\.\. code-block:: {language}\n\n((?:    .*\n|\n)+)", page)
+    return [textwrap.dedent(block).strip("\n") + "\n" for block in blocks]
+
+
+def apply_patch(patch, folder):
+    environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.parent)}
+    command = ["git", "apply", "-"]
+    subprocess.run(command, input=patch, env=environment, cwd=folder, text=True, check=True)
+
+
+def copy_sources(folder):
+    """Copy the package and the tests without compiled code."""
+    ignore = shutil.ignore_patterns("*.so", "*.pyd", "__pycache__")
+    for name in SOURCES:
+        if (DOCS.parent / name).is_dir():
+            shutil.copytree(DOCS.parent / name, folder / name, ignore=ignore)
+        else:
+            shutil.copy(DOCS.parent / name, folder / name)
+
+
+def run(*arguments, **options):
+    """Run a module or a statement in Python; return the completed process."""
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, **options)
+
+
+@needs_git
+def test_the_patches_of_the_guide_apply(tmp_path):
+    patches = read_blocks("diff")
+    assert len(patches) == 5
+    for name in re.findall(r"^\+\+\+ b/(.+)$", "".join(patches), re.MULTILINE):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(DOCS.parent / name, tmp_path / name)
+    for patch in patches:
+        apply_patch(patch, tmp_path)
+
+
+@pytest.mark.slow
+@needs_git
+def test_the_steps_for_a_new_activation(tmp_path):
+    """Follow the guide on the NumPy kernels: patches, the message in between and the tests."""
+    first, second, *_ = read_blocks("diff")
+    (message,) = read_blocks("text")
+    commands = read_blocks("sh")[0].splitlines()
+    assert len(commands) == 2
+    in_copy = {"cwd": tmp_path, "env": {**os.environ, "SKLEARN_TOYNN_KERNELS": "numpy"}}
+    copy_sources(tmp_path)
+    apply_patch(first, tmp_path)
+    failed = run("-m", "pytest", "tests/test_tables.py", **in_copy)
+    printed = re.sub(r"^E +(AssertionError: )?", "", failed.stdout, flags=re.MULTILINE)
+    assert failed.returncode == 1
+    assert message in re.sub(r"^  ", "", printed, flags=re.MULTILINE)
+    apply_patch(second, tmp_path)
+    for command in commands:
+        program, *arguments = shlex.split(command, comments=True)
+        assert program == "pytest"
+        if "tests/test_onnx.py" not in arguments or find_spec("skl2onnx") is not None:
+            passed = run("-m", "pytest", *arguments, **in_copy)
+            assert passed.returncode == 0, passed.stdout
+
+
+@pytest.mark.slow
+@needs_git
+@pytest.mark.skipif(len(KERNELS) < 2, reason="requires a C compiler")
+def test_both_kernel_sets_agree_after_all_patches_of_the_guide(tmp_path):
+    copy_sources(tmp_path)
+    for patch in read_blocks("diff"):
+        apply_patch(patch, tmp_path)
     # pip installs the build requirements; a failed compilation is an error
     folder = tmp_path / "installed"
     environment = {**os.environ, "SKLEARN_TOYNN_KERNELS": "compiled", "PYTHONPATH": str(folder)}
-    install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(folder)]
-    subprocess.run([*install, str(tmp_path)], env=environment, check=True, **in_copy)
-    compare = [sys.executable, "-c", COMPARE]
-    subprocess.run(compare, env=environment, check=True, cwd=folder)
+    options = {"env": environment, "cwd": tmp_path}
+    install = ["-m", "pip", "install", "-q", "--no-deps", "--target", str(folder), str(tmp_path)]
+    # -P leaves the sources in the current folder out of the path
+    tests = ["tests/test_tables.py", "tests/nets", "tests/training", "-k", "softsign or lion"]
+    for command in (install, ["-P", "-c", COMPARE], ["-P", "-m", "pytest", *tests]):
+        done = run(*command, **options)
+        assert done.returncode == 0, done.stdout

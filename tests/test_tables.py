@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 from helpers import BATCH_UPDATES, FORMULAS
-from kernel_cases import RULES
+from kernel_cases import RULES, CompiledKernels
 
 import sklearn_toynn
 from sklearn_toynn._nets.activations import ACTIVATIONS
 from sklearn_toynn._nets.initializers import INITIALIZERS
 from sklearn_toynn._training.schedules import SCHEDULES
 from sklearn_toynn._training.solvers import SOLVERS, FirstOrderSolver
+
+if CompiledKernels:
+    from sklearn_toynn._nets.kernels import compiled_kernels
 
 #: The files with the docstrings of parameters.
 SOURCES = {
@@ -71,6 +74,10 @@ def test_solvers(solver):
     solver_class, tables = SOLVERS[solver], {}
     if issubclass(solver_class, FirstOrderSolver):
         tables["RULES in tests/kernel_cases.py"] = RULES
+        if CompiledKernels:
+            has_c = solver_class.rule_class in compiled_kernels.RULES
+            path = "sklearn_toynn/_nets/kernels/compiled_kernels.py"
+            tables[f"RULES in {path}, and its formula to the C code"] = [solver] if has_c else []
     if solver_class.takes_batches:
         tables["BATCH_UPDATES in tests/helpers.py"] = BATCH_UPDATES
     assert_complete("solver", solver, tables)
