@@ -99,3 +99,9 @@ def test_imports_go_along_the_arrows():
 def test_no_two_modules_share_a_file_name():
     names = [path.name for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
     assert len(names) == len(set(names))
+
+
+def test_every_module_is_in_the_tables_of_the_architecture_page():
+    page = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text()
+    names = {path.name for path in PACKAGE.rglob("*") if path.suffix in {".py", ".pyx", ".h"}}
+    assert {name for name in names if f"`{name}`" not in page} == {"__init__.py"}
