@@ -1,6 +1,7 @@
 """How Sphinx builds the site: `python -m sphinx -W -b html docs OUT`, with the extra `docs`."""
 
 import os
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -138,6 +139,15 @@ def widen_tables(app, pagename, *_):
         app.add_css_file("tables.css")
 
 
+def find_module(_app, _modname, fullname):
+    """Name the module that defines an object; `__module__` names the public one."""
+    definition = re.compile(rf"^(class|def) {fullname.split('.')[0]}\b", re.MULTILINE)
+    for path in sorted((HERE.parent / "sklearn_toynn").rglob("*.py")):
+        if definition.search(path.read_text()):
+            return ".".join(path.relative_to(HERE.parent).with_suffix("").parts)
+    return None
+
+
 # ---- figures of the benchmarks
 
 sys.path.insert(0, str(HERE / "benchmarks"))
@@ -153,3 +163,4 @@ def setup(app):
     """Called by Sphinx."""
     app.connect("builder-inited", draw_benchmarks)
     app.connect("html-page-context", widen_tables)
+    app.connect("viewcode-follow-imported", find_module)
