@@ -54,11 +54,12 @@ class BuildKernels(build_ext):
         if self.compiler.compiler_type == "msvc":
             self.replace_msvc()
         has_avx = self.plat_name.endswith(("x86_64", "amd64"))
+        wasm = ["-msimd128"] * self.plat_name.endswith("wasm32")
         with ThreadPoolExecutor() as pool:
             jobs = [pool.submit(self.compile_module, ext, has_avx)]
             for table, (size, flags) in (AVX | BASELINE if has_avx else BASELINE).items():
                 macros = [("KERNELS", table), ("VECTOR_BYTES", str(size))]
-                arguments = KERNELS / "kernels.c", table, FLAGS + flags, macros
+                arguments = KERNELS / "kernels.c", table, FLAGS + flags + wasm, macros
                 jobs.append(pool.submit(self.compile, *arguments))
             ext.extra_objects = [name for job in jobs for name in job.result()]
         ext.sources = []
