@@ -27,7 +27,13 @@ extensions = [
     "jupyterlite_sphinx",
 ]
 root_doc = "index"
-exclude_patterns = ["_build", "examples/*", "guide/conftest.py", "auto_examples/*.ipynb"]
+exclude_patterns = [
+    "_build",
+    "paper/*",
+    "examples/*",
+    "guide/conftest.py",
+    "auto_examples/*.ipynb",
+]
 templates_path = ["_templates"]
 default_role = "py:obj"
 highlight_language = "none"  # of blocks that name no language: tables and trees of files
