@@ -217,7 +217,7 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
     .. math::
 
         &\frac{\sum_i w_i \, \mathrm{CE}(y_i, \mathrm{softmax}(s_i))}{\sum_i w_i}
-        + \frac{\mathtt{reg}}{2} \Big(\sum W_1^2 + \sum W_2^2\Big),
+        + \frac{\mathtt{reg}}{2} \sum_l \sum W_l^2,
 
         &s_i = W_2 f(W_1 x_i + b_1) + b_2
 
