@@ -19,7 +19,7 @@ def find_faults(tag):
     urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
     if not urls.get("Source"):
         yield "Source is missing in [project.urls] of pyproject.toml"
-    if "(unreleased)" in (ROOT / "docs" / "CHANGELOG.md").read_text():
+    if f"## {version} (unreleased)" in (ROOT / "docs" / "CHANGELOG.md").read_text():
         yield "docs/CHANGELOG.md has (unreleased) in place of a date"
     if "date-released:" not in (ROOT / "CITATION.cff").read_text():
         yield "CITATION.cff has no date-released"
