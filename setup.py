@@ -1,10 +1,13 @@
 """The compiled kernels, and the tests and docs of the sdist: what no table can say."""
 
+import gzip
 import os
 import shutil
 import sysconfig
+import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from importlib.machinery import EXTENSION_SUFFIXES
+from io import BytesIO
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -30,7 +33,11 @@ AVX = {
 #: One wheel serves all versions of Python that have the interpreter lock: the limited API of 3.11.
 IS_LIMITED = not sysconfig.get_config_var("Py_GIL_DISABLED")
 # in the manner of a MANIFEST.in
-SDIST = ["graft docs", "graft tests", "include CITATION.cff", "global-exclude *.pyc *.png"]
+SDIST = [
+    *["graft docs", "graft tests", "include CITATION.cff", "global-exclude *.pyc *.png"],
+    *["prune docs/" + name for name in ("_build", "_contents", "auto_examples", "generated")],
+    *["prune docs/jupyterlite_contents", "exclude docs/sg_execution_times.rst"],
+]
 
 
 class BuildKernels(build_ext):
@@ -47,11 +54,12 @@ class BuildKernels(build_ext):
         if self.compiler.compiler_type == "msvc":
             self.replace_msvc()
         has_avx = self.plat_name.endswith(("x86_64", "amd64"))
+        wasm = ["-msimd128"] * self.plat_name.endswith("wasm32")
         with ThreadPoolExecutor() as pool:
             jobs = [pool.submit(self.compile_module, ext, has_avx)]
             for table, (size, flags) in (AVX | BASELINE if has_avx else BASELINE).items():
                 macros = [("KERNELS", table), ("VECTOR_BYTES", str(size))]
-                arguments = KERNELS / "kernels.c", table, FLAGS + flags, macros
+                arguments = KERNELS / "kernels.c", table, FLAGS + flags + wasm, macros
                 jobs.append(pool.submit(self.compile, *arguments))
             ext.extra_objects = [name for job in jobs for name in job.result()]
         ext.sources = []
@@ -85,12 +93,31 @@ class BuildKernels(build_ext):
 
 
 class SourceDistribution(sdist):
-    """The package's sources, its tests and docs."""
+    """The package's sources, its tests and docs; the same bytes for the same SOURCE_DATE_EPOCH."""
 
     def make_distribution(self):
         for line in SDIST:
             self.filelist.process_template_line(line)
         super().make_distribution()
+        if "SOURCE_DATE_EPOCH" in os.environ:
+            for name in self.archive_files:
+                remove_traces(Path(name), int(os.environ["SOURCE_DATE_EPOCH"]))
+
+
+def remove_traces(path, date):
+    """Write a .tar.gz again with one date and no owners, which setuptools cannot do."""
+    with tarfile.open(path) as archive:
+        files = [(file, archive.extractfile(file).read()) for file in archive if file.isfile()]
+    with (
+        path.open("wb") as raw,
+        gzip.GzipFile("", "wb", fileobj=raw, mtime=date) as stream,
+        tarfile.open(fileobj=stream, mode="w") as archive,
+    ):
+        for file, content in sorted(files, key=lambda pair: pair[0].name):
+            entry = tarfile.TarInfo(file.name)
+            entry.size, entry.mtime = len(content), date
+            entry.mode = 0o755 if file.mode & 0o100 else 0o644
+            archive.addfile(entry, BytesIO(content))
 
 
 kernels = Extension(

@@ -29,7 +29,7 @@ PAGES = (
     "benchmarks/README",
     "architecture",
 )
-WIDTHS = {"wide": 1400, "narrow": 390}
+WIDTHS = {"wide": 1300, "narrow": 400}
 MODES = {"light": 1, "dark": 0}  # Chromium's numbers of preferredColorScheme
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

@@ -1,7 +1,9 @@
 """How Sphinx builds the site: `python -m sphinx -W -b html docs OUT`, with the extra `docs`."""
 
 import os
+import re
 import sys
+import tomllib
 from pathlib import Path
 
 from sklearn_toynn import __version__
@@ -15,6 +17,7 @@ version = release = __version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",
     "sphinx-mathjax-offline",
     "numpydoc",
     "myst_parser",
@@ -24,9 +27,17 @@ extensions = [
     "jupyterlite_sphinx",
 ]
 root_doc = "index"
-exclude_patterns = ["_build", "examples/*", "guide/conftest.py", "auto_examples/*.ipynb"]
+exclude_patterns = [
+    "_build",
+    "paper/*",
+    "examples/*",
+    "guide/conftest.py",
+    "auto_examples/*.ipynb",
+]
 templates_path = ["_templates"]
 default_role = "py:obj"
+highlight_language = "none"  # of blocks that name no language: tables and trees of files
+toc_object_entries_show_parents = "hide"  # the list on the right is too narrow for them
 
 # ---- API pages
 
@@ -102,20 +113,45 @@ jupyterlite_build_command_options = {"piplite-wheels": str(build_wheel(WHEELS))}
 
 # ---- looks
 
+PROJECT = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn-toynn"
+html_favicon = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+html_sidebars = {"benchmarks/*": []}  # the tables need the room
+html_context = {"source_url": PROJECT["urls"].get("Source")}
 html_theme_options = {
-    "logo": {"text": "sklearn-toynn"},
-    "navbar_end": ["theme-switcher"],
+    "logo": {
+        "text": "sklearn-toynn",
+        "image_light": "_static/logo.svg",
+        "image_dark": "_static/logo.svg",
+    },
+    "navbar_start": ["navbar-logo", "version"],
+    "navbar_persistent": ["search-button"],
+    "navbar_end": ["source-link", "theme-switcher"],
     "footer_end": [],
     "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
     "pygments_light_style": "tango",
     "pygments_dark_style": "monokai",
 }
+
+
+def widen_tables(app, pagename, *_):
+    """Give the page of the benchmarks' tables its style sheet."""
+    if pagename == "benchmarks/README":
+        app.add_css_file("tables.css")
+
+
+def find_module(_app, _modname, fullname):
+    """Name the module that defines an object; `__module__` names the public one."""
+    definition = re.compile(rf"^(class|def) {fullname.split('.')[0]}\b", re.MULTILINE)
+    for path in sorted((HERE.parent / "sklearn_toynn").rglob("*.py")):
+        if definition.search(path.read_text()):
+            return ".".join(path.relative_to(HERE.parent).with_suffix("").parts)
+    return None
 
 
 # ---- figures of the benchmarks
@@ -132,3 +168,5 @@ def draw_benchmarks(app):
 def setup(app):
     """Called by Sphinx."""
     app.connect("builder-inited", draw_benchmarks)
+    app.connect("html-page-context", widen_tables)
+    app.connect("viewcode-follow-imported", find_module)

@@ -216,8 +216,10 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
 
     .. math::
 
-        \frac{\sum_i w_i \, \mathrm{CE}(y_i, \mathrm{softmax}(W_2 f(W_1 x_i + b_1) + b_2))}
-        {\sum_i w_i} + \frac{\mathtt{reg}}{2} \Big(\sum W_1^2 + \sum W_2^2\Big)
+        &\frac{\sum_i w_i \, \mathrm{CE}(y_i, \mathrm{softmax}(s_i))}{\sum_i w_i}
+        + \frac{\mathtt{reg}}{2} \sum_l \sum W_l^2,
+
+        &s_i = W_2 f(W_1 x_i + b_1) + b_2
 
     where f is the activation, CE the cross-entropy and w the product of sample and class weight.
     There is one output per class, also for two classes.
@@ -305,9 +307,12 @@ class MultiLayerNetClassifier(HiddenLayersClassifier):
 
     .. math::
 
-        \frac{\sum_i w_i \, \mathrm{CE}(y_i, \mathrm{softmax}(W_L a_{L-1}(x_i) + b_L))}
-        {\sum_i w_i} + \frac{\mathtt{reg}}{2} \sum_l \sum W_l^2,
-        \qquad a_0(x) = x, \quad a_l(x) = f(W_l a_{l-1}(x) + b_l)
+        &\frac{\sum_i w_i \, \mathrm{CE}(y_i, \mathrm{softmax}(s_i))}{\sum_i w_i}
+        + \frac{\mathtt{reg}}{2} \sum_l \sum W_l^2,
+
+        &s_i = W_L a_{L-1}(x_i) + b_L,
+
+        &a_l(x) = f(W_l a_{l-1}(x) + b_l), \quad a_0(x) = x
 
     where f is the activation, CE the cross-entropy and w the product of sample and class weight.
     There is one output per class, also for two classes.

@@ -43,8 +43,7 @@ ARROWS = {
     "_training": "_nets _blas _errors",
     "_nets": "_nets.kernels _blas _errors _column_statistics",
     "_nets.kernels": (
-        "_nets.activations _nets.encoded_rows _nets.products _nets.samples "
-        "_nets.update_rules"
+        "_nets.activations _nets.encoded_rows _nets.products _nets.samples _nets.update_rules"
     ),
     "datasets": "_sklearn_compat",
     "inspection": "_errors",

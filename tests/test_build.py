@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import time
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -30,12 +32,16 @@ def run(*command, cwd, check=True, **variables):
     return done.stdout
 
 
+def copy_tree(folder):
+    """Copy the tree, because builds write to it."""
+    ignored = shutil.ignore_patterns(".*", "build", "dist", "*.so", "*.egg-info", "__pycache__")
+    return shutil.copytree(ROOT, folder / "tree", ignore=ignored)
+
+
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sdist")
-    # builds write to the tree
-    ignored = shutil.ignore_patterns(".*", "build", "dist", "*.so", "*.egg-info", "__pycache__")
-    shutil.copytree(ROOT, folder / "tree", ignore=ignored)
+    copy_tree(folder)
     run(sys.executable, "-m", "build", "--sdist", "--outdir", folder, "tree", cwd=folder)
     (archive,) = folder.glob("*.tar.gz")
     return archive
@@ -73,3 +79,35 @@ def test_a_build_that_requires_compiled_kernels_fails_without_a_compiler(sdist, 
     wheel_command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", tmp_path]
     assert "false" in run(*wheel_command, sdist, cwd=tmp_path, check=False, **variables)
     assert not list(tmp_path.glob("*.whl"))
+
+
+def test_source_date_epoch_fixes_the_bytes_of_sdist_and_wheel(tmp_path):
+    builds = []
+    for name in ("first", "second/in/a/longer/path"):
+        tree = copy_tree(tmp_path / name)
+        for file in tree.rglob("*"):
+            os.utime(file, (time.time(), time.time() - len(name)))
+        variables = {"SOURCE_DATE_EPOCH": "1700000000", "CFLAGS": "-O0"}  # which compiles fast
+        run(sys.executable, "-m", "build", cwd=tree, **variables)
+        builds.append({file.name: file.read_bytes() for file in (tree / "dist").iterdir()})
+    assert len(builds[0]) == 2
+    assert builds[0].keys() == builds[1].keys()
+    assert [name for name in builds[0] if builds[0][name] != builds[1][name]] == []
+
+
+def test_the_sdist_has_sources_tests_and_docs_and_nothing_that_was_built(sdist):
+    with tarfile.open(sdist) as archive:
+        files = {Path(*Path(name).parts[1:]).as_posix() for name in archive.getnames()}
+    expected = {
+        "CITATION.cff",
+        "LICENSE",
+        "README.md",
+        "docs/CONTRIBUTING.md",
+        "pyproject.toml",
+        "setup.py",
+        "sklearn_toynn/_nets/kernels/kernels.c",
+        "tests/test_smoke.py",
+    }
+    assert expected <= files
+    assert not [name for name in files if name.startswith(("docs/generated", "docs/auto_"))]
+    assert not [name for name in files if name.endswith((".so", ".pyc", ".o"))]
