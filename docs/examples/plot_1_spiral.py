@@ -114,14 +114,14 @@ assert (curve < 0.3).argmax() < (smooth < 0.3).argmax()
 # %%
 # The default solvers
 # -------------------
-# In practice you do not need to choose a step size. By default, ``SoftmaxClassifier`` uses
-# Newton's method, and ``gap_`` bounds the relative distance of the objective to its minimum. The
-# net uses Adam on mini-batches, with a step size that decreases.
+# With the default solvers, you need not choose a step size. ``SoftmaxClassifier`` takes
+# quasi-Newton steps, and ``gap_`` bounds the relative distance of the objective to its minimum.
+# The net uses Adam on mini-batches, with a step size that decreases.
 
 exact = SoftmaxClassifier(1e-3).fit(X, y)
 quick = TwoLayerNetClassifier(100, 1e-3, max_iter=500, random_state=0).fit(X, y)
 print(f"linear: objective {line.loss_:.5f} after 200 gradient steps")
-print(f"linear: objective {exact.loss_:.5f} after {exact.n_iter_} Newton steps", end=", ")
+print(f"linear: objective {exact.loss_:.5f} after {exact.n_iter_} quasi-Newton steps", end=", ")
 print(f"proven to be within {exact.gap_:.0e} (relative) of the minimum")
 print(f"net:    {quick.score(X, y):.0%} of the points are right after {quick.n_iter_} epochs")
 assert exact.n_iter_ < 10
