@@ -118,8 +118,8 @@ assert aucs["logistic regression"] < 0.6
 # Width and penalty
 # -----------------
 # How does the log loss depend on the number of hidden units and on the penalty? This search
-# compares nets on a grid of both. ``FusedGridSearchCV`` has the results of ``GridSearchCV`` and is
-# faster. ``n_nets=4`` averages four nets.
+# compares nets on a grid of both. ``FusedGridSearchCV`` returns the results of ``GridSearchCV`` in
+# less time. ``n_nets=4`` averages four nets.
 
 hidden_sizes, regs = [4, 8, 16, 32], [3e-4, 1e-3, 3e-3, 1e-2, 3e-2]
 search = FusedGridSearchCV(

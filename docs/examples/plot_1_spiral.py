@@ -88,10 +88,11 @@ assert net.score(X, y) > 0.95
 # The linear model stops improving after about a hundred steps. The net improves for thousands of
 # steps.
 #
-# With a step size of 1.0, the curve of the net has spikes between 100 and 1000 steps. There the
-# objective curves so strongly in some direction that a step overshoots the minimum along this
-# direction. The objective rises, and later steps bring it down again. A step size of 0.3 gives no
-# spikes, but takes more steps to reach the same objective.
+# With a step size of 1.0, the curve of the net has spikes between 100 and 1000 steps. The step
+# size is too large for the objective there. Gradient descent overshoots in directions in which the
+# second derivative of the objective exceeds 2 divided by the step size, and the objective rises.
+# It falls again when the weights have reached a region with smaller second derivatives. A step
+# size of 0.3 gives no spikes, but needs more steps to reach the same objective.
 
 small_steps = TwoLayerNetClassifier(100, learning_rate=0.3, max_iter=10_000, **settings).fit(X, y)
 fig, ax = plt.subplots(layout="constrained")
@@ -102,7 +103,7 @@ for model, name in (
 ):
     LossCurveDisplay.from_estimator(model, ax=ax, line_kwargs={"label": name})
 ax.legend(loc="lower left")
-_ = ax.set(xscale="log", yscale="linear", xlabel="step")
+_ = ax.set(xscale="log", yscale="linear", xlabel="step", ylabel="objective")
 
 curve, smooth = np.array(net.loss_curve_), np.array(small_steps.loss_curve_)
 assert line.loss_curve_[100] - line.loss_ < 0.01

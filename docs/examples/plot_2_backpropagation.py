@@ -89,10 +89,10 @@ print(f"objective at random weights: {loss:.6f}")
 # %%
 # Comparison with finite differences
 # ----------------------------------
-# A difference of two values of the objective approximates a derivative. Four values give an error
-# of the order of the fourth power of the step. With a step of 1e-4, this error is smaller than the
-# rounding error. The approximation is valid where no hidden unit of a row changes its sign within
-# the step.
+# A difference of values of the objective at nearby weights approximates a derivative. With four
+# values, the error is of the order of the fourth power of the step. With a step of 1e-4, all
+# differences from the gradient are below 1e-10. The approximation is valid if no entry of z
+# changes its sign within the step.
 
 
 def finite_difference(place, index, step=1e-4):

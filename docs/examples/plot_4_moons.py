@@ -1,6 +1,6 @@
 """
-Tutorial 4: how wide should it be
-=================================
+Tutorial 4: how wide a net should be
+====================================
 
 Two classes form two interleaving half moons of 200 points. This tutorial shows how many hidden
 units a net needs to separate them, and what additional units do.
@@ -11,9 +11,9 @@ To run this example, install the extra ``examples``: ``pip install -e ".[example
 # %%
 # From a line to fifty hidden units
 # ---------------------------------
-# The penalty is very weak at first, so the number of hidden units alone limits the nets. L-BFGS
-# trains each net until the gradient vanishes. The titles show the share of right predictions on
-# the points shown and on 2000 new points.
+# The penalty is very weak at first, so only the number of hidden units limits the nets. L-BFGS
+# trains each net until its gradient is nearly zero. The titles show the share of right
+# predictions, first for the points shown and then for 2000 new points.
 
 # sphinx_gallery_thumbnail_number = 3  # noqa: ERA001
 import matplotlib.pyplot as plt
@@ -65,9 +65,9 @@ for model in models.values():
 scores = show(models, X, y, X_new, y_new)
 
 # %%
-# Logistic regression and a net with one hidden unit separate the classes by a straight line. Three
-# hidden units follow the moons. Fifty hidden units get every point shown right, because the border
-# bends around single points. This makes the net worse on new points.
+# Logistic regression and the net with one hidden unit separate the classes by a straight line.
+# With three hidden units, the border follows the moons. With fifty, it bends around single points:
+# the net is right on every point shown, but worse on new points.
 
 line, one, three, fifty = scores.values()
 assert abs(one[1] - line[1]) < 0.01
@@ -157,7 +157,7 @@ for model, name in (
 ):
     LossCurveDisplay.from_estimator(model, ax=ax, line_kwargs={"label": name})
 ax.legend()
-_ = ax.set(xlabel="epoch", yscale="linear")
+_ = ax.set(xlabel="epoch", ylabel="objective", yscale="linear")
 
 # %%
 # In the same number of epochs, mini-batches reach a lower objective than one batch. The cosine
@@ -169,8 +169,8 @@ assert np.std(annealed.loss_curve_[-20:]) < 0.1 * np.std(mini_batches.loss_curve
 # %%
 # Exercise: activation functions
 # ------------------------------
-# Each of the first three activations below gives another curved border. With ``"identity"`` the
-# net is linear.
+# The border is curved with the first three activation functions below. With ``"identity"`` the net
+# is linear, so its border is a straight line.
 
 models = {
     name: TwoLayerNetClassifier(10, 1e-4, activation=name, max_iter=2000, random_state=0)
@@ -207,7 +207,7 @@ for model in models.values():
 two, four = show(models, X3, y3, X3_new, y3_new).values()
 
 # %%
-# The additional layers do not improve the predictions for new points here.
+# The additional layers do not improve the score on new points here.
 
 assert two[1] > 0.95
 assert abs(four[1] - two[1]) < 0.01

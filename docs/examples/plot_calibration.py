@@ -15,8 +15,8 @@ To run this example, install the extra ``examples``: ``pip install -e ".[example
 # %%
 # Out-of-fold probabilities
 # -------------------------
-# Each probability comes from a fold of 5-fold cross-validation whose model has not seen the digit.
-# The log loss and the Brier score are lower for probabilities that are closer to the truth.
+# In 5-fold cross-validation, each digit gets its probability from a model that was not trained on
+# this digit. The log loss and the Brier score are lower for better probabilities.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -52,8 +52,8 @@ for name, model in models.items():
     print("{:20} {:8.3f} {:9.3f} {:12.4f}".format(name, *scores[name]))
 
 # %%
-# Both nets are better than the logistic regression by all three scores. The average of eight nets
-# has a lower log loss and Brier score than one net.
+# The nets are better than the logistic regression in all three scores. Eight nets have a lower log
+# loss and Brier score than one net.
 
 linear, one, eight = scores.values()
 assert one[0] > linear[0] + 0.1
@@ -84,11 +84,12 @@ ax.set(xlabel="predicted probability of an even digit", ylabel="digits")
 _ = ax.legend(loc="upper center")
 
 # %%
-# The nets give nine in ten digits a probability near 0 or 1. The middle bins therefore hold few
-# digits, and the curves of the nets are less certain there. The calibration error is the mean
-# distance of a curve to the diagonal, weighted by the digits in each bin. It is small for all
-# models. The nets are better because they are more confident, not because they are better
-# calibrated.
+# The nets give about nine in ten digits a probability in the first or the last bin. Few digits are
+# left for the other bins, so the curves of the nets are less certain there.
+#
+# The calibration error is the mean distance between a curve and the diagonal, weighted by the
+# number of digits in each bin. It is below 0.05 for all models. So the nets have better scores
+# because they are more confident, not because they are better calibrated.
 
 for (name, p), count in zip(probabilities.items(), counts, strict=True):
     observed, predicted = calibration_curve(is_even, p, n_bins=n_bins)

@@ -2,9 +2,10 @@
 Early stopping and a progress bar
 =================================
 
-A net with many hidden units and almost no penalty overfits: the loss on the training set falls,
-while the loss on other rows rises. Early stopping ends the training when the loss on a validation
-set no longer falls, and returns the weights of its lowest point.
+A net with many hidden units and almost no penalty can overfit: the loss on the training set still
+falls while the loss on new rows rises. With early stopping, training ends when the loss on a
+validation set no longer falls. The net keeps the weights of the epoch with the lowest validation
+loss.
 
 To run this example, install the extra ``examples``: ``pip install -e ".[examples]"`` in a clone.
 """
@@ -29,9 +30,9 @@ X_val, X_test, y_val, y_test = train_test_split(
 # With and without early stopping
 # -------------------------------
 # The labels of one row in five are random, so a net that fits the training set perfectly has
-# learned noise. ``early_stopping=True`` sets a tenth of the rows of each class aside as validation
-# set. Training stops when the loss on it has not improved for ``n_iter_no_change`` epochs.
-# The third net does not stop early. It has a stronger penalty instead.
+# learned noise. The second net sets a tenth of the rows aside as a validation set. It stops when
+# the validation loss has not improved for ``n_iter_no_change`` epochs. The third net runs all
+# epochs, but has a stronger penalty.
 
 settings = {
     "learning_rate": 0.002,
@@ -63,8 +64,8 @@ assert losses["all epochs, reg=0.01"] < losses["early stopping"] - 0.02
 # %%
 # Your own validation set
 # -----------------------
-# ``fit`` also takes a validation set as ``X_val`` and ``y_val``, for example rows of a later year.
-# The dots mark the lowest validation losses. ``best_iter_`` is their epoch.
+# You can also pass a validation set to ``fit`` as ``X_val`` and ``y_val``, for example rows of a
+# later year. The dots mark the epochs with the lowest validation loss, ``best_iter_``.
 
 own = TwoLayerNetClassifier(100, 1e-6, **settings)
 own.fit(X_train, y_train, X_val=X_val, y_val=y_val)
@@ -79,13 +80,14 @@ for net in (nets["early stopping"], own):
     assert net.n_iter_ < 200
     assert net.best_iter_ == net.n_iter_ - 1 - 20
     assert curve[-1] > curve[net.best_iter_] == min(curve)
+    assert net.loss_curve_[-1] < net.loss_curve_[net.best_iter_]
 
 # %%
 # A progress bar
 # --------------
-# scikit-learn 1.9 has callbacks. ``ProgressBar`` needs the package ``rich``. ``ScoringMonitor``
-# computes scores on the training set after each epoch. Set the callbacks on the outermost
-# estimator: a pipeline or a search passes them on to the net.
+# scikit-learn has callbacks since version 1.9. ``ProgressBar`` needs the package ``rich``.
+# ``ScoringMonitor`` computes scores on the training set after each epoch. If the net is part of a
+# pipeline or a search, set the callbacks on the pipeline or search: it passes them on to the net.
 
 from sklearn.callback import ProgressBar, ScoringMonitor
 

@@ -4,8 +4,8 @@ Imbalanced classes
 
 About one row in twenty belongs to the class that matters. This example compares three models: a
 net, a net with class weights, and a net with a tuned threshold. The recall is the share of the
-rare class that a model finds. The precision is the share of the rare class among the rows that it
-predicts to be rare.
+rare class that a model finds. The precision is the share of right predictions among the rows that
+a model assigns to the rare class.
 
 To run this example, install the extra ``examples``: ``pip install -e ".[examples]"`` in a clone.
 """
@@ -55,9 +55,9 @@ for name, model in models.items():
     )
 
 # %%
-# Weights and a tuned threshold find more rows of the rare class, and have about the same balanced
-# accuracy. The weights make the probabilities worse, as the log loss shows. A threshold does not
-# change the probabilities.
+# With class weights or a tuned threshold, the net finds more rows of the rare class. Both have
+# about the same balanced accuracy. The weights make the probabilities worse, as the log loss
+# shows. A threshold does not change the probabilities.
 
 for name in ("balanced weights", "tuned threshold"):
     assert recall[name] > recall["no change"] + 0.05
@@ -68,9 +68,9 @@ assert abs(loss["tuned threshold"] - loss["no change"]) < 1e-9
 # %%
 # All thresholds
 # --------------
-# A curve shows precision and recall for all thresholds. The two curves are close to each other, so
-# a threshold on the plain net reaches nearly every trade-off that weights reach. Use the plain net
-# for probabilities, and choose a threshold by the costs of the two kinds of errors.
+# Each curve shows the precision and recall of a net for all thresholds. The net without weights
+# has the higher average precision (AP), so weights have no advantage over a threshold here. Train
+# without weights, and choose the threshold by the costs of the two kinds of errors.
 
 fig, ax = plt.subplots(layout="constrained")
 for name in ("no change", "balanced weights"):
@@ -81,5 +81,5 @@ average_precision = [
     average_precision_score(y_test, model.predict_proba(X_test)[:, 1])
     for model in (plain, weighted)
 ]
-assert abs(average_precision[0] - average_precision[1]) < 0.08
+assert average_precision[0] > average_precision[1]
 plt.show()

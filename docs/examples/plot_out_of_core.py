@@ -3,7 +3,7 @@ Data larger than memory
 =======================
 
 There are two ways to train on data that do not fit into memory. ``fit`` takes a memory-mapped file
-and makes several passes over it. ``partial_fit`` takes one chunk of a stream after the other.
+and makes several passes over it. ``partial_fit`` takes a stream of rows, chunk by chunk.
 
 To run this example, install the extra ``examples``: ``pip install -e ".[examples]"`` in a clone.
 """
@@ -28,7 +28,7 @@ X_train, X_test, y_train, y_test = train_test_split(X.astype("f4"), y, random_st
 # A memory-mapped file
 # --------------------
 # ``fit`` does not copy the file into memory: it reads one mini-batch at a time. ``tracemalloc``
-# measures how much memory it allocates.
+# measures how much memory it allocates, which is less than the size of the file.
 
 folder = tempfile.TemporaryDirectory()
 path = Path(folder.name) / "rows.npy"
@@ -64,8 +64,8 @@ ax.set(xlabel="rows seen by partial_fit, each once", ylabel="test accuracy")
 ax.legend()
 
 # %%
-# The accuracy rises with the number of rows seen. One pass over the stream does not reach the
-# accuracy of 20 epochs.
+# The accuracy rises with the number of rows seen. After one pass it is lower than after the 20
+# epochs of ``fit``.
 
 assert np.mean(scores[:10]) < np.mean(scores[45:55]) < np.mean(scores[90:])
 assert scores[-1] < whole.score(X_test, y_test) - 0.02

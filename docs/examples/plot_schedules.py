@@ -2,10 +2,10 @@
 Schedules: how the step size decreases
 ======================================
 
-The step size at a given time is ``learning_rate`` times a factor, which the schedule computes from
-the progress p. The progress is the fraction of the epochs that are done. If the step size stays
-large, noise keeps the weights away from the minimum. If it falls too early, training ends before
-the minimum.
+The step size is ``learning_rate`` times a factor. The schedule computes this factor from the
+progress p, the fraction of the epochs that are done. If the step size stays large, the noise of
+the mini-batches keeps the weights away from the minimum. If it falls too early, training ends
+before the minimum.
 
 To run this example, install the extra ``examples``: ``pip install -e ".[examples]"`` in a clone.
 """

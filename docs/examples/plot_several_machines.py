@@ -2,9 +2,9 @@
 A search on several workers
 ===========================
 
-The searches use joblib to run their fits. joblib's backend decides where they run: in processes of
-one machine, on a Dask cluster, or on a Ray cluster. The results are the same everywhere, bit for
-bit.
+A search runs its fits through joblib. The backend of joblib decides where they run: in processes
+of one machine, on a Dask cluster, or on a Ray cluster. The results do not depend on the backend or
+on the number of workers.
 
 To run this example, install the extra ``examples``: ``pip install -e ".[examples]"`` in a clone.
 """

@@ -2,9 +2,9 @@
 Export a model in three ways
 ============================
 
-A fitted pipeline can run where this package is not installed: as a model of scikit-learn, or as an
-ONNX graph. skops saves it as a file that can be loaded without pickle. All three predict the same
-as the pipeline.
+A fitted pipeline can run where this package is not installed, as a model of scikit-learn or as an
+ONNX graph. Where this package is installed, skops saves and loads the pipeline without pickle. The
+predictions of all three agree with those of the pipeline.
 
 To run this example, install the extra ``examples``: ``pip install -e ".[examples]"`` in a clone.
 """
@@ -59,7 +59,7 @@ assert (labels == model.predict(X_test)).all()
 # skops
 # -----
 # A skops file names the classes that it needs. ``loads`` refuses all classes that it does not
-# know, unless ``trusted`` names them. Loading the file requires this package.
+# know, unless ``trusted`` names them.
 
 saved = skops.io.dumps(model)
 untrusted = skops.io.get_untrusted_types(data=saved)
