@@ -169,7 +169,7 @@ assert balanced[tuned] > balanced[net] + 0.03
 # customers who stay. The points of the net lie near the diagonal, so its probabilities are well
 # calibrated. They also vary more than those of the logistic regression.
 
-fig, ax = plt.subplots(layout="constrained")
+fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 for name, model in models.items():
     CalibrationDisplay.from_estimator(
         model, X_test, y_test, n_bins=8, strategy="quantile", name=name, ax=ax, pos_label="stays"
@@ -190,7 +190,7 @@ assert probabilities["net"].std() > 3 * probabilities["logistic regression"].std
 # almost nothing from any column: the effect of the visits has opposite signs on different plans,
 # and the effect of the income is not monotone.
 
-fig, ax = plt.subplots(layout="constrained")
+fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 importances, places, height = {}, np.arange(X.shape[1]), 0.38
 for offset, (name, model) in zip((-height / 2, height / 2), models.items(), strict=True):
     result = permutation_importance(

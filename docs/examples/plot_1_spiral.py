@@ -30,7 +30,7 @@ from sklearn_toynn.inspection import LossCurveDisplay
 X, y = make_spiral(shuffle=False, random_state=0)
 colors = ["tab:blue", "tab:orange", "tab:green"]
 points = {"c": y, "cmap": ListedColormap(colors), "edgecolor": "k", "s": 22}
-fig, ax = plt.subplots(figsize=(5, 4.6), layout="constrained")
+fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 ax.scatter(*X.T, **points)
 _ = ax.set(aspect="equal", title="300 points on three arms", xticks=[], yticks=[])
 
@@ -95,7 +95,7 @@ assert net.score(X, y) > 0.95
 # size of 0.3 gives no spikes, but needs more steps to reach the same objective.
 
 small_steps = TwoLayerNetClassifier(100, learning_rate=0.3, max_iter=10_000, **settings).fit(X, y)
-fig, ax = plt.subplots(layout="constrained")
+fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 for model, name in (
     (line, "linear, step size 1.0"),
     (net, "one hidden layer, step size 1.0"),

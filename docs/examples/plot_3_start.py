@@ -56,7 +56,7 @@ for name, net in nets.items():
     train, test = net.score(X_train, y_train), net.score(X_test, y_test)
     print(f"{name:10s}  train {train:.3f}  test {test:.3f}  objective {net.loss_:.3f}")
 
-fig, ax = plt.subplots(layout="constrained")
+fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 for name, net in nets.items():
     LossCurveDisplay.from_estimator(net, ax=ax, line_kwargs={"label": name})
 ax.legend()

@@ -109,7 +109,7 @@ results = {
     ]
     for h, reg in ((3, 1e-7), (50, 1e-7), (50, 1e-3))
 }
-fig, ax = plt.subplots(layout="constrained")
+fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 offsets = np.linspace(-0.15, 0.15, 10)
 for place, values in enumerate(results.values()):
     ax.plot(place + offsets, values, "o", markersize=8)
@@ -149,7 +149,7 @@ mini_batches = TwoLayerNetClassifier(5, **weak | steps | sgd).fit(X, y)
 
 cosine = {"schedule": "cosine"}
 annealed = TwoLayerNetClassifier(5, **weak | steps | sgd | cosine).fit(X, y)
-fig, ax = plt.subplots(layout="constrained")
+fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 for model, name in (
     (full_batch, "one batch"),
     (mini_batches, "batches of 10"),

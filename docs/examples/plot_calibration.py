@@ -66,7 +66,7 @@ assert eight[2] < one[2] < linear[2]
 # ------------------
 
 n_bins = 6
-fig, ax = plt.subplots(layout="constrained")
+fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 for name, p in probabilities.items():
     CalibrationDisplay.from_predictions(is_even, p, n_bins=n_bins, name=name, ax=ax)
 _ = ax.set(xlabel="predicted probability of an even digit", ylabel="share of even digits")
@@ -75,7 +75,7 @@ _ = ax.set(xlabel="predicted probability of an even digit", ylabel="share of eve
 # How confident the models are
 # ----------------------------
 
-fig, ax = plt.subplots(layout="constrained")
+fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 counts = [np.histogram(p, n_bins, (0, 1))[0] for p in probabilities.values()]
 places = (np.arange(n_bins) + 0.5) / n_bins
 for offset, name, count in zip((-0.045, 0, 0.045), models, counts, strict=True):

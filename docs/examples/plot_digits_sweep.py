@@ -98,7 +98,7 @@ assert accuracies[2] > max(accuracies[:2])
 # -----------------
 
 accuracy = search.cv_results_["mean_test_score"].reshape(len(hidden_sizes), len(regs))
-figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
+figure, ax = plt.subplots(figsize=(6, 4.3), layout="constrained")
 for hidden_size, line in zip(hidden_sizes, accuracy, strict=True):
     ax.semilogx(regs, line, marker="o", label=f"{hidden_size} hidden units")
 ax.axhline(baseline_accuracy, color="black", linestyle="--", label="LogisticRegression, C=1")

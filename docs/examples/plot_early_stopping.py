@@ -69,7 +69,7 @@ assert losses["all epochs, reg=0.01"] < losses["early stopping"] - 0.02
 
 own = TwoLayerNetClassifier(100, 1e-6, **settings)
 own.fit(X_train, y_train, X_val=X_val, y_val=y_val)
-fig, ax = plt.subplots(layout="constrained")
+fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 LossCurveDisplay.from_estimator(nets["early stopping"], name="a tenth of the rows", ax=ax)
 LossCurveDisplay.from_estimator(own, name="your own rows", ax=ax)
 ax.set(xlabel="epoch", yscale="linear")

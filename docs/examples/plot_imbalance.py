@@ -72,7 +72,7 @@ assert abs(loss["tuned threshold"] - loss["no change"]) < 1e-9
 # has the higher average precision (AP), so weights have no advantage over a threshold here. Train
 # without weights, and choose the threshold by the costs of the two kinds of errors.
 
-fig, ax = plt.subplots(layout="constrained")
+fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 for name in ("no change", "balanced weights"):
     PrecisionRecallDisplay.from_estimator(models[name], X_test, y_test, name=name, ax=ax)
 ax.set(xlabel="recall", ylabel="precision")

@@ -57,7 +57,7 @@ for chunk in chunks:
 del mapped
 folder.cleanup()
 
-fig, ax = plt.subplots(layout="constrained")
+fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 ax.plot(np.arange(1, 101) * len(chunks[0]), scores, label="partial_fit, after each chunk")
 ax.axhline(whole.score(X_test, y_test), linestyle="--", color="k", label="fit, after 20 epochs")
 ax.set(xlabel="rows seen by partial_fit, each once", ylabel="test accuracy")

@@ -40,7 +40,7 @@ factors = {
     "cosine": (1 + np.cos(np.pi * p)) / 2,
     "warm_up": [warm_up(x) for x in p],
 }
-fig, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
+fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 for name, factor in factors.items():
     ax.plot(p, factor, label=name)
 ax.set(xlabel="progress p", ylabel="factor")
@@ -59,7 +59,7 @@ nets = {
     ).fit(X, y)
     for name, schedule in schedules.items()
 }
-fig, ax = plt.subplots(layout="constrained")
+fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 for name, net in nets.items():
     label = f"{name}: {net.loss_:.4f}"
     LossCurveDisplay.from_estimator(net, ax=ax, line_kwargs={"label": label})

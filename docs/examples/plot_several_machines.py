@@ -56,7 +56,7 @@ assert all(np.array_equal(result, results[0]) for result in results)
 # The times depend on the machine and on what else runs on it. They do not include the start of the
 # processes.
 
-fig, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
+fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 bars = ax.barh(list(seconds), list(seconds.values()))
 ax.bar_label(bars, fmt="%.2f", padding=3)
 ax.invert_yaxis()

@@ -85,7 +85,7 @@ for way, call in calls.items():
     for index in range(1000):
         call(X_test[index % len(X_test)][None])
     microseconds[way] = (time.perf_counter() - start) * 1000
-fig, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
+fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 bars = ax.barh(list(microseconds), list(microseconds.values()))
 ax.bar_label(bars, fmt="%.0f", padding=3)
 ax.invert_yaxis()
