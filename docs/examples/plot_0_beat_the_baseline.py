@@ -8,9 +8,9 @@ the scores of the two models, the calibration of their probabilities, and the im
 columns. It also shows how the score of a net depends on width and penalty, and tunes the decision
 threshold.
 
-The data are synthetic, so the true effects are known. Customers leave a shop or stay. On the plan
-"flat", they leave more often the more they visit. On the other plans, they leave more often the
-less they visit. Customers with an income near 22,000 leave most often. Age and region have no
+The data are synthetic, so the true effects are known. Customers leave a shop or stay. Customers on
+the plan "flat" leave more often if they visit often. Customers on the other plans leave more often
+if they visit rarely. Customers with an income near 22,000 leave most often. Age and region have no
 effect.
 
 To run this example, install the extra ``examples``: ``pip install -e ".[examples]"`` in a clone.
@@ -146,9 +146,10 @@ assert 0 < scores.max(axis=0).argmax() < len(regs) - 1
 # %%
 # The decision threshold
 # ----------------------
-# ``predict`` returns "stays" if its probability exceeds 0.5. Most customers stay, so this
-# threshold misses most of those who leave. ``TunedThresholdClassifierCV`` chooses the threshold
-# with the best balanced accuracy, and finds most of them.
+# ``predict`` returns "stays" if its probability exceeds 0.5. Most customers stay, so with this
+# threshold the net misses most of those who leave. ``TunedThresholdClassifierCV`` chooses the
+# threshold with the best balanced accuracy by cross-validation. With this threshold the net finds
+# most of those who leave.
 
 tuned = TunedThresholdClassifierCV(net, scoring="balanced_accuracy", cv=3, random_state=0)
 tuned.fit(X_train, y_train)
@@ -210,8 +211,9 @@ assert importances["logistic regression"].max() < 0.02
 # How the columns matter
 # ----------------------
 # The partial dependence is the mean predicted probability to stay when one column is set to a
-# value. The net has learned both effects. The probability is lowest at a medium income. It falls
-# with the visits on the plan "flat", and rises with them on the other plans.
+# value. The net has learned the effects of income and visits. The probability is lowest at a
+# medium income. It falls with the visits on the plan "flat", and rises with the visits on the
+# other plans.
 
 complete = X_test.dropna().reset_index(drop=True)
 fig, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")

@@ -89,10 +89,11 @@ assert net.score(X, y) > 0.95
 # steps.
 #
 # With a step size of 1.0, the curve of the net has spikes between 100 and 1000 steps. The step
-# size is too large for the objective there. Gradient descent overshoots in directions in which the
-# second derivative of the objective exceeds 2 divided by the step size, and the objective rises.
-# It falls again when the weights have reached a region with smaller second derivatives. A step
-# size of 0.3 gives no spikes, but needs more steps to reach the same objective.
+# size is too large for the objective there. In a direction in which the second derivative of the
+# objective exceeds 2 divided by the step size, gradient descent overshoots, and the objective
+# rises. The objective falls again when the weights have reached a region with smaller second
+# derivatives. A step size of 0.3 gives no spikes, but needs more steps to reach the same
+# objective.
 
 small_steps = TwoLayerNetClassifier(100, learning_rate=0.3, max_iter=10_000, **settings).fit(X, y)
 fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")

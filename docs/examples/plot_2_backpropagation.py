@@ -30,8 +30,8 @@ Backpropagation
 ---------------
 
 The loss of a row is :math:`\ell = -s_y + \log \sum_j e^{s_j}`. Its derivative with respect to a
-score is the predicted probability minus the true one, which is 1 for the class y and 0 for the
-others:
+score is the predicted probability minus the true probability. The true probability
+:math:`[k = y]` is 1 for the class y and 0 for the other classes:
 
 .. math:: \delta_k = \frac{\partial \ell}{\partial s_k} = p_k - [k = y]
 

@@ -8,7 +8,7 @@ initial weights.
 
 He's initialization draws the weights of a layer from a normal distribution with variance 2 divided
 by the number of inputs. On average, the outputs of a layer then have the same mean square as its
-inputs. The factor 2 makes up for ``max(z, 0)``, which sets the negative half of the values to
+inputs. The factor 2 compensates for ``max(z, 0)``, which sets the negative half of the values to
 zero.
 
 To run this example, install the extra ``examples``: ``pip install -e ".[examples]"`` in a clone.
@@ -35,9 +35,9 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=1 / 3, rando
 # Three initializations
 # ---------------------
 # Three nets take 5000 steps of gradient descent. They differ only in their initial weights.
-# ``init="he"`` is He's initialization. A number is the standard deviation of all weights. The
-# standard deviation of He's initialization is 1 for the first layer, which has two inputs, and 0.1
-# for the second layer, which has 200. So 0.01 is very small, and 2 is large.
+# ``init="he"`` is He's initialization. If ``init`` is a number, it is the standard deviation of
+# all weights. The standard deviation of He's initialization is 1 for the first layer, which has
+# two inputs, and 0.1 for the second layer, which has 200. So 0.01 is very small, and 2 is large.
 
 nets = {}
 for init in ("he", 0.01, 2.0):
@@ -89,8 +89,8 @@ for ax, (name, net) in zip(axes, nets.items(), strict=True):
 #   5000 steps this net has learned little.
 # - With He's initialization, the final objective is the lowest of the three.
 # - With large weights, the test score is the best. Large weights can make sharp bends, and this
-#   spiral needs them. The final objective is higher than with He's initialization only because of
-#   the penalty: without it, the loss is lower.
+#   spiral needs them. The final objective is higher than with He's initialization because the
+#   penalty on the large weights is high. The loss without the penalty is lower.
 #
 # All three objectives are still falling after 5000 steps.
 #

@@ -98,7 +98,7 @@ assert abs(strongest[1] - line[1]) < 0.01
 # %%
 # Ten initializations
 # -------------------
-# Each dot is a net with another ``random_state``, and so with other initial weights.
+# Each dot is the score of a net with other initial weights.
 
 results = {
     f"{h} hidden units\nreg={reg:g}": [
@@ -117,9 +117,9 @@ ax.set_xticks(range(3), results)
 _ = ax.set(ylabel="share right of 2000 new points", title="Ten initializations", xlim=(-0.5, 2.5))
 
 # %%
-# Three hidden units are enough, but from some initial weights they end in a local minimum that is
-# as poor as a straight line. Fifty hidden units with a weak penalty overfit. With a stronger
-# penalty, they have almost the same good score from all initial weights.
+# Three hidden units are enough, but from some initial weights the training ends in a local minimum
+# that is as poor as a straight line. Fifty hidden units with a weak penalty overfit. With a
+# stronger penalty, their score is good and almost the same from all initial weights.
 #
 # So choose a net that is wide enough, and tune the penalty. ``TwoLayerNetClassifierCV`` does this
 # by cross-validation.
@@ -185,8 +185,8 @@ for name, (_, new) in by_activation.items():
 # %%
 # Exercise: three classes and four layers
 # ---------------------------------------
-# A third class needs no other code. ``MultiLayerNetClassifier`` takes a tuple with the sizes of
-# its hidden layers. Three hidden layers and the output layer make four layers.
+# Three classes need no additional code. ``MultiLayerNetClassifier`` takes a tuple with the sizes
+# of its hidden layers. Three hidden layers and the output layer make four layers.
 
 
 def add_class(X, y, n, random_state):

@@ -64,6 +64,7 @@ assert eight[2] < one[2] < linear[2]
 # %%
 # Reliability curves
 # ------------------
+# The probabilities are divided into six bins of equal width.
 
 n_bins = 6
 fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")

@@ -41,7 +41,7 @@ weighted = make_pipeline(
     StandardScaler(), TwoLayerNetClassifier(50, class_weight="balanced", random_state=0)
 )
 tuned = TunedThresholdClassifierCV(plain, scoring="balanced_accuracy", cv=3)
-models = {"no change": plain, "balanced weights": weighted, "tuned threshold": tuned}
+models = {"no weights": plain, "balanced weights": weighted, "tuned threshold": tuned}
 recall, balanced, loss = {}, {}, {}
 print(f"{'':18s}{'recall':>8}{'precision':>11}{'balanced accuracy':>19}{'log loss':>10}")
 for name, model in models.items():
@@ -60,10 +60,10 @@ for name, model in models.items():
 # shows. A threshold does not change the probabilities.
 
 for name in ("balanced weights", "tuned threshold"):
-    assert recall[name] > recall["no change"] + 0.05
+    assert recall[name] > recall["no weights"] + 0.05
 assert abs(balanced["balanced weights"] - balanced["tuned threshold"]) < 0.03
-assert loss["balanced weights"] > loss["no change"] + 0.05
-assert abs(loss["tuned threshold"] - loss["no change"]) < 1e-9
+assert loss["balanced weights"] > loss["no weights"] + 0.05
+assert abs(loss["tuned threshold"] - loss["no weights"]) < 1e-9
 
 # %%
 # All thresholds
@@ -73,7 +73,7 @@ assert abs(loss["tuned threshold"] - loss["no change"]) < 1e-9
 # without weights, and choose the threshold by the costs of the two kinds of errors.
 
 fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
-for name in ("no change", "balanced weights"):
+for name in ("no weights", "balanced weights"):
     PrecisionRecallDisplay.from_estimator(models[name], X_test, y_test, name=name, ax=ax)
 ax.set(xlabel="recall", ylabel="precision")
 

@@ -32,8 +32,7 @@ expected = model.fit(X_train, y_train).predict_proba(X_test)
 # %%
 # scikit-learn
 # ------------
-# ``to_sklearn()`` returns a fitted ``MLPClassifier``. Any tool that supports scikit-learn's models
-# supports it.
+# ``to_sklearn()`` returns a fitted ``MLPClassifier``.
 
 plain = make_pipeline(model[0], model[-1].to_sklearn())
 difference = abs(plain.predict_proba(X_test) - expected).max()
