@@ -64,7 +64,7 @@ for name, net in nets.items():
     label = f"{name}: {net.loss_:.4f}"
     LossCurveDisplay.from_estimator(net, ax=ax, line_kwargs={"label": label})
 ax.legend(title="schedule: final objective")
-_ = ax.set(xlabel="epoch", title="Adam on the digits")
+_ = ax.set(xlabel="epoch", ylabel="objective", title="Adam on the digits")
 
 # %%
 # With a constant step size, the objective ends much higher and keeps fluctuating. The other
