@@ -1,9 +1,12 @@
-"""A fitted net as a C file for a microcontroller: arrays of weights and two loops.
+"""Write a fitted net as a C file for a microcontroller.
 
-Trains a net on the digits, writes `digits_net.c` to the folder that is given, and prints how many
-rows of the test set it and the net agree on, where a C compiler is found.
+The script trains a net on the digits and writes it as `digits_net.c` to a folder. If there is a C
+compiler, it compiles this file, runs the program on the test set, and checks that it predicts the
+same classes as the net.
 
     python docs/examples/net_to_c.py FOLDER
+
+It requires no extra of the package.
 """
 
 import shutil
@@ -37,7 +40,7 @@ static const float width[{n_in}] = {{{width}}};
 static const float mean[{n_in}] = {{{mean}}};
 static const float scale[{n_in}] = {{{scale}}};
 
-/* Standardized columns, followed by standardized pieces. */
+/* Compute the standardized columns, followed by the standardized pieces. */
 static void encode(const float *row, float *out)
 {{
     for (int j = 0; j < {n_in}; j++) {{
@@ -48,7 +51,7 @@ static void encode(const float *row, float *out)
 }}
 """
 PREDICT = """
-/* The index of the class of a row of {n_features} values. */
+/* Return the index of the predicted class of a row of {n_features} values. */
 int predict(const float *row)
 {{
     float hidden[{n_hidden}], scores[{n_classes}];
@@ -80,14 +83,14 @@ int main(void)
 
 
 def as_list(array):
-    """Return an array as the inside of a C initialiser, by rows."""
+    """Return the values of an array as a C initializer, without its outer braces."""
     if array.ndim == 2:
         return ", ".join(f"{{{as_list(row)}}}" for row in array)
     return ", ".join(f"{value:.9e}f" for value in array)
 
 
 def encoding_to_c(net):
-    """Return the C source of the encoding of a net with ``encoding="piecewise"``."""
+    """Return the C function that encodes a row for a net with ``encoding="piecewise"``."""
     n, mean, scale = net.n_features_in_, net.encoding_mean_, net.encoding_scale_
     n_pieces = [max(len(edges) - 1, 0) for edges in net.bin_edges_]
     return ENCODE.format(
@@ -102,7 +105,7 @@ def encoding_to_c(net):
 
 
 def to_c(net):
-    """Return the C source of a fitted net with relu, and a main that reads rows."""
+    """Return a C program that reads rows and prints the predictions of a fitted relu net."""
     layers = enumerate(zip(net.coefs_, net.intercepts_, strict=True))
     (n_in, n_hidden), n_classes = net.coefs_[0].shape, len(net.classes_)
     sizes = {"n_features": net.n_features_in_, "n_hidden": n_hidden, "n_classes": n_classes}
@@ -126,7 +129,7 @@ def to_c(net):
 
 
 def predict_in_c(source, X, compiler):
-    """Compile a C source and return the indices of the classes of the rows of X."""
+    """Compile a C file and return the indices of the predicted classes of the rows of X."""
     program = source.with_suffix("")
     subprocess.run([compiler, "-std=c99", "-O2", source, "-o", program], check=True)
     rows = "\n".join(" ".join(map(str, row)) for row in X.tolist())
@@ -135,7 +138,7 @@ def predict_in_c(source, X, compiler):
 
 
 def main(folder):
-    """Train, write, compile, compare."""
+    """Train a net, write it as C, and compare the predictions."""
     X, y = load_digits(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(
         X.astype(np.float32), y, stratify=y, random_state=0
@@ -150,6 +153,7 @@ def main(folder):
         return
     agree = net.classes_[predict_in_c(source, X_test, compiler)] == net.predict(X_test)
     print(f"the program agrees on {agree.sum()} of {len(agree)} rows")
+    assert agree.all()
 
 
 if __name__ == "__main__":
