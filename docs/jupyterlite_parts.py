@@ -8,7 +8,7 @@ from pathlib import Path
 INSTALL = """\
 import piplite
 
-await piplite.install(["sklearn-toynn", "matplotlib", "pandas"])
+await piplite.install(["sklearn-toynn", "matplotlib", "pandas", "autograd", "rich"])
 """
 
 
