@@ -20,6 +20,6 @@ __all__ = [
     "show_versions",
 ]
 
-# a saved model names no module that may move
+# so that saved models name the public module and private modules can move
 for _name in __all__:
     globals()[_name].__module__ = __name__

@@ -1,4 +1,4 @@
-"""What the classifiers share: validate -> train -> attributes, and prediction."""
+"""The base class of the classifiers: validation, training, fitted attributes and prediction."""
 
 from __future__ import annotations
 
@@ -62,24 +62,23 @@ PRIVATE_ATTRIBUTES = ("_total_weight", "_effective_size", "_fitted_activation", 
 class NetClassifier(
     EncodedColumnsMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC
 ):
-    """A classifier whose scores are those of a net; see its subclasses.
+    """The base class of the classifiers.
 
-    Its docstring has the entries that all subclasses share.
+    The docstrings of the subclasses reuse these entries.
 
     Parameters
     ----------
     reg : float or "auto", default="auto"
-        The penalty on the squared weights, >= 0. Biases are not penalised. "auto" is 1 / m, where
+        The penalty on the squared weights, >= 0. Biases are not penalized. "auto" is 1 / m, where
         m = max(sum w, (sum w)^2 / sum w^2) and w is sample weight times class weight. Without
         weights, m is the number of rows. For weights of mean 1 or more, m is their sum. For small
-        or normalised weights, it is the effective number of rows. `partial_fit` counts all rows
+        or normalized weights, it is the effective number of rows. `partial_fit` counts all rows
         seen so far.
     learning_rate : float or "auto", default="auto"
         The size of the first step, a float > 0. "auto" is 0.5 for "gd", 0.1 for "sgd" and 0.01 for
         "adam".
     schedule : {"constant", "inverse", "cosine", "plateau"}, callable or "auto", default="auto"
-        The factor on the learning rate, by the progress p in [0, 1], the fraction of `max_iter`
-        that is done:
+        The factor on the learning rate, as a function of p, the completed fraction of `max_iter`:
 
         - "constant": 1;
         - "inverse": 1 / (1 + 9 p);
@@ -93,7 +92,7 @@ class NetClassifier(
     batch_size : int or "auto", default="auto"
         The number of rows per step of "sgd" and "adam". "auto" is min(200, n_samples).
     max_iter : int or "auto", default="auto"
-        The maximum number of epochs of "sgd" and "adam", or of iterations of others. "auto" is
+        The maximum number of epochs ("sgd", "adam") or iterations (other solvers). "auto" is
         4500 / sqrt(n_samples) epochs, at least 20 and at most 240 (120 if ``encoding="piecewise"``
         adds columns), or 1000 iterations. If training uses coordinates of the rows (see `init`),
         "auto" is at least 1000 steps of "sgd" and "adam". With ``tol=0`` and no validation set,
@@ -120,23 +119,23 @@ class NetClassifier(
           `rng` a `RandomState`;
     dtype : {"auto", "float32", "float64"}, default="auto"
         The floating-point type of training. The linear solvers of `SoftmaxClassifier` ("auto",
-        "newton" and "lbfgs") ignore it and compute in float64. Fitted arrays and predictions have
-        the dtype of `X` in any case.
+        "newton" and "lbfgs") ignore it and compute in float64. Fitted arrays and predictions
+        always have the dtype of `X`.
 
         - "auto": `fit` with "adam" or "sgd", ``init="auto"`` and more than one batch per epoch
           trains in float32, which is about 1.5 times faster. The columns are centered and scaled
-          before the conversion. Everything else, `partial_fit` included, trains in the dtype of
+          before the conversion. All other training, including `partial_fit`, uses the dtype of
           `X`;
-        - "float32", "float64": as named. With "float32", a given `init` and `partial_fit` raise a
-          ValueError if values of the data exceed its range.
+        - "float32", "float64": this type. If values of `X` exceed the range of float32, "float32"
+          raises a ValueError in `partial_fit` and for `init` other than "auto".
     encoding : {"linear", "piecewise"}, default="linear"
         The columns that the model sees.
 
         - "linear": the columns of `X`;
         - "piecewise": standardized columns, followed by pieces of each column (Gorishniy et al.
           2022, arXiv 2203.05556). The edges q_j are the quantiles 0, 1/8, ..., 1 of the weighted
-          rows. Piece j is ``clip((x - q_j) / (q_{j+1} - q_j), 0, 1)``, brought to mean 0 and
-          variance 1/8. Equal quantiles count once, and columns with fewer than 4 pieces get none.
+          rows. Piece j is ``clip((x - q_j) / (q_{j+1} - q_j), 0, 1)``, scaled to mean 0 and
+          variance 1/8. Equal quantiles count once. Columns with fewer than 4 pieces get no pieces.
           `X` must be dense. A warm start and `partial_fit` keep the edges of the first call.
     shuffle : bool, default=True
         Whether "sgd" and "adam" shuffle the rows before each epoch of several batches.
@@ -144,8 +143,8 @@ class NetClassifier(
         The seed of the initial weights, the batches and the validation split. Each has its own
         random stream. The same int gives the same bits.
     warm_start : bool, default=False
-        Whether `fit` continues from the present weights instead of new initial weights. The
-        curves then continue from call to call. `n_iter_` counts the iterations of the last call.
+        Whether `fit` continues from the current weights instead of new initial weights. The loss
+        curves then continue, too. `n_iter_` counts the iterations of the last call.
     verbose : int, default=0
         Print the loss of every `verbose`-th iteration; 0 prints nothing.
 
@@ -154,7 +153,7 @@ class NetClassifier(
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     reg_ : float
-        The penalty that was used: `reg` or the value that "auto" stands for.
+        The value of `reg` in the fit.
     n_features_in_ : int
         The number of columns of X.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -163,11 +162,11 @@ class NetClassifier(
         The edges between the pieces of a column, empty if it has none. Defined only with
         ``encoding="piecewise"``.
     encoding_mean_ : ndarray of shape (n_encoded,)
-        The means of the columns, followed by those of the pieces, column by column.
+        The means of the columns and then of the pieces, column by column.
         `get_encoded_feature_names` returns their names. Defined only with
         ``encoding="piecewise"``.
     encoding_scale_ : ndarray of shape (n_encoded,)
-        The scales that columns and pieces are divided by. Defined only with
+        The divisors of the columns and of the pieces. Defined only with
         ``encoding="piecewise"``.
     n_iter_ : int
         The number of iterations or epochs of the last `fit`, and of each `partial_fit` since.
@@ -183,16 +182,16 @@ class NetClassifier(
           iterations;
         - "precision": rounding prevented further progress;
         - "callback", "interrupted": a callback or Ctrl-C stopped it;
-        - "diverged": the objective was no longer finite, or far above its start. The best weights
-          were kept;
+        - "diverged": the objective was no longer finite, or far above its initial value. The best
+          weights were kept;
         - "partial_fit": the last call was `partial_fit`, which makes one pass.
     loss_curve_ : list of float
         The objective at each iteration: for "sgd" and "adam" the mean over the batches of the
-        epoch, for the other solvers the value before the step. With `warm_start`, it continues
-        that of the last fit; otherwise it has `n_iter_` values.
+        epoch, for the other solvers the value before the step. With `warm_start`, the curve of the
+        last fit continues; otherwise there are `n_iter_` values.
     validation_loss_curve_ : list of float
-        The log loss on the validation set after each iteration, as long as `loss_curve_`. Defined
-        only with a validation set.
+        The log loss on the validation set after each iteration. It has the length of
+        `loss_curve_`. Defined only with a validation set.
     best_iter_ : int
         The index of the lowest value in `validation_loss_curve_`. The fitted weights are those
         after this iteration. Defined only with a validation set.
@@ -259,7 +258,7 @@ class NetClassifier(
     #: The number of nets.
     _n_nets = 1
 
-    #: `reg="auto"` for two classes, multiplied by the m of `Problem.divide_by_rows`.
+    #: `reg="auto"` for two classes, times the m of `Problem.divide_by_rows`.
     _reg_of_two_classes = 1
 
     @property
@@ -275,7 +274,7 @@ class NetClassifier(
     @property
     @abstractmethod
     def _auto_initializer(self):
-        """The initializer that `init="auto"` stands for."""
+        """The initializer for `init="auto"`."""
 
     @abstractmethod
     def _get_networks(self):
@@ -283,15 +282,15 @@ class NetClassifier(
 
     @abstractmethod
     def _set_layers(self, results):
-        """Set copies of the layers of trained models as the fitted attributes."""
+        """Copy the layers of trained models to the fitted attributes."""
 
     @abstractmethod
     def _convert(self, networks, columns):
-        """Return the fitted model of scikit-learn of these nets, with the attributes `columns`."""
+        """Return these nets as a fitted scikit-learn model, with the attributes `columns`."""
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        if "__init__" in vars(cls):  # `fit` asks for it; computing it takes 0.1 ms
+        if "__init__" in vars(cls):  # cached for `fit`, because computing it takes 0.1 ms
             cls.__init__.__signature__ = signature(cls.__init__)
 
     def __sklearn_is_fitted__(self):
@@ -341,14 +340,15 @@ class NetClassifier(
         ----------
         X : array-like of shape (n_samples, n_features)
             The training data. float32 stays float32. Other numbers are converted to float64.
-            Dates and durations raise an error. The array is neither copied nor changed.
+            Dates and durations raise an error. Arrays are neither copied nor changed.
         y : array-like of shape (n_samples,)
             The class labels: numbers, strings or booleans.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; None means 1 for each row. Rows of weight 0 are dropped.
         X_val : array-like of shape (n_samples_val, n_features), default=None
-            Validation data. Its log loss stops training and chooses the weights. A pipeline
-            transforms it with ``Pipeline(..., transform_input=["X_val"])``.
+            Validation data. Training stops when the log loss on it no longer falls, and keeps the
+            weights with the lowest log loss. A pipeline transforms the data with
+            ``Pipeline(..., transform_input=["X_val"])``.
         y_val : array-like of shape (n_samples_val,), default=None
             The labels of `X_val`.
         sample_weight_val : array-like of shape (n_samples_val,), default=None
@@ -371,7 +371,7 @@ class NetClassifier(
         ConvergenceWarning
             If training diverged, if it reached `max_iter` before the stopping rule was met, if
             the loss was high and still falling at the end of the cosine schedule, or if the loss
-            of "gd" has risen again. With ``tol=0``, reaching `max_iter` gives no warning.
+            of "gd" rose from its minimum. With ``tol=0``, reaching `max_iter` gives no warning.
         """
         with restored_on_error(self):
             streams = RandomStreams(self.random_state)
@@ -382,8 +382,8 @@ class NetClassifier(
             )
             continues = self.warm_start and hasattr(self, "classes_")
             problem = self._encode(problem, continues=continues)
-            if self._reduces_columns(problem):  # `n_features` is then the number of coordinates
-                problem = problem.with_few_columns()
+            if self._reduces_columns(problem):
+                problem = problem.with_row_coordinates()
             earlier = self._get_earlier_curves(self.warm_start)
             callbacks = self._make_callbacks(problem, earlier, X, y, sample_weight)
             options = self._resolve_options(problem)
@@ -406,7 +406,7 @@ class NetClassifier(
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Go through the given rows once, with a constant learning rate.
+        """Train on the given rows for one epoch, with a constant learning rate.
 
         The optimizer state is kept from call to call. It is reset after `fit` without
         `warm_start` and after the weights have been edited.
@@ -445,7 +445,7 @@ class NetClassifier(
                 (X, y, sample_weight), classes=resolve_classes(self, classes), reset=not continues
             )
             if continues:
-                problem = problem.with_earlier_rows(  # none for weights that the user has set
+                problem = problem.with_earlier_rows(  # 0 rows if the user has set the weights
                     vars(self).get("_total_weight", 0.0), vars(self).get("_effective_size", 1.0)
                 )
             problem = self._encode(problem, continues=continues)
@@ -498,8 +498,8 @@ class NetClassifier(
     def _reduces_columns(self, problem):
         """Return True if training uses coordinates of the rows instead of the columns.
 
-        With a penalty above 0, both have the same minima. A given `init` and a warm start refer to
-        the columns.
+        With a penalty above 0, both have the same minima. An explicit `init` and a warm start
+        refer to the columns.
         """
         if not (is_auto(self.reg) or self.reg > 0) or self.warm_start or not is_auto(self.init):
             return False
@@ -520,7 +520,7 @@ class NetClassifier(
         has_batches = self._solver_class.takes_batches and problem.samples.n_samples > batch_size
         if not (has_batches and scales_columns):
             return problem.dtype
-        # columns are scaled by the training rows, so validation rows may be out of range
+        # the training rows define the scaling, so validation rows may be out of range
         if is_narrow and problem.validation and problem.largest_value()[0] > np.finfo(dtype).max:
             return problem.dtype
         return dtype
@@ -534,14 +534,14 @@ class NetClassifier(
             )
 
     def _resolve_reg(self, problem):
-        """Return the penalty; "auto" depends on the weights of the rows."""
+        """Return the value of `reg`, with "auto" resolved."""
         if not is_auto(self.reg):
             return float(self.reg)
         factor = self._reg_of_two_classes if len(problem.classes) == 2 else 1
         return problem.divide_by_rows(factor, "reg='auto'", "give reg as a number")
 
     def _train(self, problem, options, streams, callbacks, *, continues):
-        """Return the result of each net, and the KeyboardInterrupt that ended training or None."""
+        """Return the result of each net, and a KeyboardInterrupt that ended training, or None."""
         make_starts = self._continue if continues else self._start
         starts = make_starts(problem, options.dtype, streams)
         n_threads = count_threads() if len(starts) > 1 else 1
@@ -553,7 +553,7 @@ class NetClassifier(
         """Return the callbacks of the fit, or None."""
         if not has_callbacks(self):
             return None
-        # a warm start continues from the state
+        # a warm start needs the training state
         self._drop_optional_attributes(keeps_state=self.warm_start)
         task_name = "epoch" if self._solver_class.takes_batches else "iteration"
         hook_kwargs = make_hook_kwargs(self, X, y, sample_weight)
@@ -614,14 +614,14 @@ class NetClassifier(
     def _get_earlier_curves(self, continues):
         """Return the curves to continue: losses, validation losses, and the losses of each net."""
         names = ("loss_curve_", "validation_loss_curve_", "loss_curves_")
-        # weights that the user has set have no curves
+        # there are no curves if the user has set the weights
         return [vars(self).get(name, []) if continues else [] for name in names]
 
     def _set_fitted(self, problem, results, earlier, *, keeps_state):
         """Set the fitted attributes, and issue the warnings of the training.
 
-        There is a result for each net, or None if the net had not begun. `earlier` are the curves
-        to continue.
+        `results` has the result of each net, None if the net had not begun. `earlier` are the
+        curves to continue.
         """
         loss_curve, validation_curve, net_curves = earlier
         all_results, n_before = results, len(loss_curve)
@@ -671,13 +671,13 @@ class NetClassifier(
         Returns
         -------
         scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            For two classes, the score of the second minus that of the first.
+            For two classes, the score of the second class minus the score of the first.
         """
         scores = self._predict(X, keep_scores)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
     def predict(self, X: MatrixLike) -> Labels:
-        """Return the class of the highest score.
+        """Return the class with the highest score.
 
         Parameters
         ----------
@@ -724,10 +724,10 @@ class NetClassifier(
         return self._predict(X, log_softmax)
 
     def to_sklearn(self) -> Any:
-        """Return a fitted model of scikit-learn with the same predictions, to rounding.
+        """Return a fitted scikit-learn model with the same predictions up to rounding.
 
-        It does not need this package. `C`, or `alpha` for one batch of all rows, is the penalty
-        of the fit. Other parameters have scikit-learn's defaults.
+        The model does not need this package. Its `C`, or its `alpha` for one batch of all rows, is
+        equivalent to the penalty of the fit. Other parameters have scikit-learn's defaults.
 
         The model can continue to train: `partial_fit` of `MLPClassifier` and a `fit` with
         ``warm_start=True`` start from these weights. `MLPClassifier` divides `alpha` by the number
@@ -736,21 +736,21 @@ class NetClassifier(
         With ``encoding="piecewise"``, the model is a pipeline that begins with a
         `ColumnTransformer`. It computes the standardized columns and, instead of pieces, the
         hat functions of `SplineTransformer` with ``degree=1``. The predictions are the same, but
-        the penalty is not: in a new `fit` or in `partial_fit` of the last step, `C` and `alpha`
-        would penalise the weights of the hat functions.
+        the penalty differs: if the last step is trained further, `C` and `alpha` penalize the
+        weights of the hat functions.
 
         Returns
         -------
         model : LogisticRegression, MLPClassifier, VotingClassifier or Pipeline
-            A linear model, a net, several nets whose probabilities are averaged, or a pipeline
-            that ends in one of these. The arrays are copies.
+            A linear model, a net, an average of several nets, or a pipeline that ends in one of
+            these. The arrays are copies.
 
         Raises
         ------
         ValueError
-            If `MLPClassifier` does not have the activation: "gelu", "silu" or "leaky_relu".
+            If `MLPClassifier` does not support the activation: "gelu", "silu" or "leaky_relu".
         NotFittedError
-            Before a fit, also if the user has set the weights.
+            If the estimator was not fitted, even if the user has set the weights.
         """
         check_is_fitted(self, "reg_")
         names = ("n_features_in_", "feature_names_in_")

@@ -1,9 +1,9 @@
-"""BLAS at one thread during a fit or a prediction.
+"""A limit of one BLAS thread during a fit or a prediction.
 
-The number of threads changes the bits of a product, and workers of joblib have fewer threads than
-their parent. Small products are also slower in two threads. The limit holds for the whole process,
-so overlapping fits share it: the first one sets it and the last one restores the previous numbers.
-A forked child contains only the thread that forked, and only the uses of that thread.
+The number of threads changes the rounding of a product, and joblib's workers have fewer threads
+than their parent. Small products are also slower with two threads. The limit applies to the whole
+process. Of overlapping fits, the first sets it and the last restores the previous numbers. A
+forked child contains only the thread that forked, so it counts only the uses by this thread.
 """
 
 import os
@@ -14,12 +14,12 @@ from threadpoolctl import ThreadpoolController
 
 
 class _SingleThreadedBLAS(ContextDecorator):
-    """A reentrant context in which every BLAS library runs at one thread."""
+    """A reentrant context in which every BLAS library uses one thread."""
 
     def __init__(self):
         self._lock = Lock()
-        self._n_uses = 0  # in all threads
-        self._here = local()  # `n_uses` of each thread
+        self._n_uses = 0  # by all threads
+        self._thread = local()  # `n_uses` by each thread
         self._libraries = None  # found once, which takes 3 ms
         self._n_threads_before = []
 
@@ -44,7 +44,7 @@ class _SingleThreadedBLAS(ContextDecorator):
                 self._limit(self._n_threads_before)
 
     def register_at_fork(self):
-        """Make a fork wait while a thread enters or leaves, and count again in the child."""
+        """Hold the lock during a fork, and count the uses again in the child."""
         os.register_at_fork(
             before=self._lock.acquire,
             after_in_parent=self._lock.release,
@@ -52,14 +52,14 @@ class _SingleThreadedBLAS(ContextDecorator):
         )
 
     def _begin_in_child(self):
-        was_used, self._n_uses = self._n_uses > 0, getattr(self._here, "n_uses", 0)
+        was_used, self._n_uses = self._n_uses > 0, getattr(self._thread, "n_uses", 0)
         if was_used and self._n_uses == 0:
             self._limit(self._n_threads_before)
         self._lock.release()
 
     def _count(self, change):
         self._n_uses += change
-        self._here.n_uses = getattr(self._here, "n_uses", 0) + change
+        self._thread.n_uses = getattr(self._thread, "n_uses", 0) + change
 
     def _get_libraries(self):
         if self._libraries is None:
@@ -76,7 +76,7 @@ class _SingleThreadedBLAS(ContextDecorator):
 
 
 def release_control(libraries):
-    """Let this thread set the limit of OpenBLAS; threadpoolctl accepts only the first that did."""
+    """Let this thread set OpenBLAS's limit, which threadpoolctl allows only one thread to do."""
     for library in libraries:
         if hasattr(library, "clear_controlling_thread"):
             library.clear_controlling_thread(force=True)  # for all OpenBLAS libraries

@@ -1,4 +1,4 @@
-"""The calls of scikit-learn's callbacks during a fit."""
+"""Calls of scikit-learn's callbacks during a fit."""
 
 from functools import partial
 
@@ -15,8 +15,8 @@ class FitCallbacks:
     """The callbacks of an estimator during its fit.
 
     `hook_kwargs` come from `make_hook_kwargs`, and `task_name` names an iteration.
-    `make_attributes` returns the fitted attributes for a list of the results of the nets, None
-    for those that have not begun.
+    `make_attributes` returns the fitted attributes for a list with the result of each net, None
+    for a net that has not begun.
     """
 
     def __init__(self, hook_kwargs, task_name, make_attributes):
@@ -27,7 +27,7 @@ class FitCallbacks:
     def observe(self, n_nets, max_iter, results, net):
         """Return a function that makes the observer of the net with index `net`.
 
-        `results` are those of all nets, None for those not yet trained.
+        `results` has the result of each net, None for a net that is not yet trained.
         """
         if self._context is None:
             estimator = self._hook_kwargs["estimator"]

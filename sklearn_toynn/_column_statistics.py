@@ -1,4 +1,4 @@
-"""Means and spreads of the columns of X, dense or sparse, and changes of variables by them."""
+"""Means and standard deviations of the columns of dense or sparse X, and scaling by them."""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-# The entries of X that are copied at once where its columns are measured.
+#: The number of entries of X that are copied at once to measure the columns.
 MEASURED_ELEMENTS = 2**17
 
 
@@ -15,7 +15,7 @@ class ColumnScaling(ABC):
 
     A layer W, b on x is the layer V, c on z with V = W * scale and c = b + W mean. The objective
     does not change: a penalty reg on W_j^2 becomes ridge_j = reg / scale_j^2 on V_j^2. So mean and
-    scale need not be exact. `inv_scale` is 1 / scale, or 0 in columns that are to be 0.
+    scale need not be exact. `inv_scale` is 1 / scale, or 0 to set a column to 0.
     """
 
     def __init__(self, mean, scale, inv_scale):
@@ -25,10 +25,10 @@ class ColumnScaling(ABC):
 
     @abstractmethod
     def divide(self, values, out=None):
-        """Return values / scale, whose last axis is that of the columns."""
+        """Return values / scale for values of shape (..., n_features)."""
 
     def standardize(self, X, out):
-        """Write z for dense rows of X, and return it."""
+        """Write z to `out` for dense rows of X, and return it."""
         np.subtract(X, self.mean, out=out)
         return self.divide(out, out=out)
 
@@ -47,17 +47,17 @@ class ColumnScaling(ABC):
 
 
 class ColumnStatistics(NamedTuple):
-    """What is known of columns, in float64; not finite where differences of values are not."""
+    """Statistics of columns in float64; not finite if differences of values are not finite."""
 
     mean: np.ndarray
     #: The standard deviation.
     std: np.ndarray
-    #: The largest deviation from the mean, if asked for.
+    #: The largest deviation from the mean, if requested.
     largest: np.ndarray | None = None
 
     @property
     def is_constant(self):
-        """Which columns have one value."""
+        """Whether each column is constant."""
         return self.std == 0
 
 
@@ -65,26 +65,25 @@ class ColumnStatistics(NamedTuple):
 def measure_columns(X, weights, rows=None, *, with_largest=False):
     """Return the `ColumnStatistics` of weighted rows, all if `rows` is None.
 
-    The same rule holds for dense and sparse X, CSR in canonical form: a column is constant if all
-    its values in use are equal. Then its mean is exactly that value and its deviation exactly 0.
-    The deviation of any other column is lost neither beside a large mean nor to the range of the
-    squares. Only the ratios of the weights matter, and rows of weight 0 play no part. Without
-    `with_largest`, one pass over dense X is enough as a rule.
+    X is dense or canonical CSR. Only the ratios of the weights matter. If all values of a column
+    in rows of positive weight are equal, its mean is exactly this value and its standard deviation
+    is exactly 0. Otherwise the standard deviation is precise, even if the mean is much larger, and
+    squares neither overflow nor underflow. Dense X usually takes one pass without `with_largest`.
     """
     weights, rows = _rows_in_use(weights, rows)
     if sparse.issparse(X):
         return _measure_sparse(X, weights, rows)
     if not with_largest:
-        statistics, is_exact = _measure_in_one_pass(X, weights, rows)
-        if is_exact:
+        statistics, is_precise = _measure_in_one_pass(X, weights, rows)
+        if is_precise:
             return statistics
     return _measure_in_two_passes(X, weights, rows)
 
 
 def row_chunks(X, rows):
-    """Yield slices of the rows in use, all if None, and the rows of X there."""
+    """Yield slices of the rows in use (all if None), and these rows of X."""
     n_samples, n_features = X.shape
-    if sparse.issparse(X):  # as many rows as have a chunk's entries, or as X has columns
+    if sparse.issparse(X):  # MEASURED_ELEMENTS stored entries, or n_features if that is more
         length = max(n_samples * max(MEASURED_ELEMENTS, n_features) // max(X.nnz, 1), 1)
     else:
         length = max(MEASURED_ELEMENTS // n_features, 16)
@@ -94,20 +93,20 @@ def row_chunks(X, rows):
 
 
 def _rows_in_use(weights, rows):
-    """Return the weights above 0, of sum 1, and their rows, None for all."""
+    """Return the positive weights, scaled to a sum of 1, and their rows (None for all)."""
     used = weights.astype(float) if rows is None else weights[rows].astype(float, copy=False)
     if not used.all():
         rows = np.flatnonzero(used) if rows is None else rows[used > 0]
         used = used[used > 0]
-    used /= used.max()  # their sum may be beyond the range
+    used /= used.max()  # the sum may overflow
     used /= used.sum()
     return used, rows
 
 
 def _measure_in_one_pass(X, weights, rows):
-    """Return the statistics, and whether one pass lost no digits that matter.
+    """Return the statistics, and whether they are precise.
 
-    It does where squares leave the range, or the first row is far from the others.
+    They are imprecise if squares overflow or underflow, or if the first row is far from the mean.
     """
     shift = X[0 if rows is None else rows[0]].astype(float)
     mean, square = np.zeros((2, X.shape[1]))  # of the differences from `shift`
@@ -118,13 +117,13 @@ def _measure_in_one_pass(X, weights, rows):
         square += weights[part] @ x
     variance = square - mean**2
     may_be_constant = square == 0
-    is_exact = np.isfinite(square) & ((variance > 1e-6 * square) | may_be_constant)
+    is_precise = np.isfinite(square) & ((variance > 1e-6 * square) | may_be_constant)
     if may_be_constant.any():
         same = shift[may_be_constant]
         for _, chunk in row_chunks(X, rows):
-            is_exact[may_be_constant] &= (chunk[:, may_be_constant] == same).all(axis=0)
+            is_precise[may_be_constant] &= (chunk[:, may_be_constant] == same).all(axis=0)
     statistics = ColumnStatistics(shift + mean, np.sqrt(np.maximum(variance, 0)))
-    return statistics, is_exact.all()
+    return statistics, is_precise.all()
 
 
 def _measure_in_two_passes(X, weights, rows):
@@ -137,18 +136,18 @@ def _measure_in_two_passes(X, weights, rows):
         np.minimum(lowest, np.minimum.reduce(x), out=lowest)
         np.maximum(highest, np.maximum.reduce(x), out=highest)
     largest = np.maximum(highest - mean, mean - lowest)
-    unit = _power_of_two(largest)
-    drift, square = np.zeros((2, X.shape[1]))
+    scale = _power_of_two(largest)
+    mean_error, square = np.zeros((2, X.shape[1]))
     for part, chunk in row_chunks(X, rows):
         x = chunk.astype(float)
         x -= shift
         x -= mean
-        x *= 1 / unit
-        drift += weights[part] @ x  # of the mean, from its own rounding
+        x *= 1 / scale
+        mean_error += weights[part] @ x
         np.square(x, out=x)
         square += weights[part] @ x
-    mean += drift * unit
-    return ColumnStatistics(shift + mean, _deviation(square, drift, unit), largest)
+    mean += mean_error * scale
+    return ColumnStatistics(shift + mean, _deviation(square, mean_error, scale), largest)
 
 
 def _measure_sparse(X, weights, rows):
@@ -169,27 +168,29 @@ def _measure_sparse(X, weights, rows):
     is_full = count == len(weights)
     np.minimum(lowest, 0, out=lowest, where=~is_full)
     np.maximum(highest, 0, out=highest, where=~is_full)
-    absent = np.where(is_full, 0, np.maximum(1 - stored, 0))  # the weight of what is not stored
+    absent = np.where(is_full, 0, np.maximum(1 - stored, 0))  # the weight of unstored zeros
     is_constant = lowest == highest
     mean[is_constant] = lowest[is_constant]
     largest = np.maximum(highest - mean, mean - lowest)
-    unit = _power_of_two(largest)
-    drift, square = -mean / unit * absent, (mean / unit * np.sqrt(absent)) ** 2
+    scale = _power_of_two(largest)
+    mean_error, square = -mean / scale * absent, (mean / scale * np.sqrt(absent)) ** 2
     for part, x in row_chunks(X, rows):
         w = np.repeat(weights[part], np.diff(x.indptr))
-        values = (x.data - mean[x.indices]) / unit[x.indices]
+        values = (x.data - mean[x.indices]) / scale[x.indices]
         w *= values
-        drift += sums(w, x.indices)
+        mean_error += sums(w, x.indices)
         w *= values
         square += sums(w, x.indices)
-    return ColumnStatistics(mean + drift * unit, _deviation(square, drift, unit), largest)
+    return ColumnStatistics(
+        mean + mean_error * scale, _deviation(square, mean_error, scale), largest
+    )
 
 
 def _power_of_two(largest):
-    """Return the powers of 2, or 1, that bring deviations within 1, whatever their squares."""
+    """Return powers of 2 that scale deviations to at most 1, so that squares do not overflow."""
     _, exponent = np.frexp(largest)
     return np.ldexp(1.0, np.clip(exponent, -1000, 1000))
 
 
-def _deviation(square, drift, unit):
-    return np.sqrt(np.maximum(square - drift**2, 0)) * unit
+def _deviation(square, mean_error, scale):
+    return np.sqrt(np.maximum(square - mean_error**2, 0)) * scale

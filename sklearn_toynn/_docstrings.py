@@ -1,4 +1,4 @@
-"""Docstrings of classes that take entries from the docstrings of other classes."""
+"""Docstrings that reuse entries of the docstrings of other classes."""
 
 import re
 from inspect import cleandoc

@@ -24,7 +24,7 @@ def check_is_dense(X):
 
 
 class EncodedColumnsMixin:
-    """What the classifiers do for the parameter `encoding`."""
+    """The methods and attributes of classifiers for the parameter `encoding`."""
 
     encoding: str
     bin_edges_: list[Floats]
@@ -64,11 +64,11 @@ class EncodedColumnsMixin:
         return np.array([*names, *pieces], dtype=object)
 
     def _encode(self, problem, *, continues):
-        """Return the problem with the columns that `encoding` stands for."""
+        """Return the problem with the columns that `encoding` selects."""
         if self.encoding == "linear":
             return problem
         check_is_dense(problem.samples.X)
-        if continues and self._is_encoded:  # by the encoding that the weights belong to
+        if continues and self._is_encoded:
             return problem.with_encoding(self._get_encoding(problem.dtype))
         return problem.with_encoding(PiecewiseEncoding.from_samples(problem.samples))
 
@@ -92,7 +92,7 @@ class EncodedColumnsMixin:
             vars(self).pop(name, None)
 
     def _validate_rows(self, X):
-        """Return checked rows to predict for, encoded as in the fit."""
+        """Return the checked rows of a prediction, encoded as in the fit."""
         X = validate_rows(self, X)
         if not self._is_encoded:
             return X

@@ -9,10 +9,10 @@ from contextvars import ContextVar
 
 import numpy as np
 
-#: Packages whose lines are not the user's.
+#: Packages that do not contain the user's code.
 INNER_PACKAGES = {"sklearn_toynn", "sklearn", "joblib"}
 
-#: Packages that call workers, whose stack has no line of the user's.
+#: Packages that run workers. The stack of a worker does not contain the user's code.
 WORKER_PACKAGES = {"multiprocessing", "threading", "concurrent"}
 
 #: The file, line and module that warnings point to; None to search the stack.
@@ -34,7 +34,7 @@ def naming(name, hint=""):
 
 
 def plain(value):
-    """Return a value for a message, with NumPy scalars as Python's, also in containers."""
+    """Return a value for a message, with NumPy scalars, also in containers, as Python numbers."""
     if isinstance(value, np.generic):
         return value.item()
     if type(value) is dict:
@@ -61,7 +61,7 @@ def get_package(frame):
 
 @contextmanager
 def warnings_at(location):
-    """Let the package's warnings point to a location, also in threads with this context."""
+    """Make the package's warnings point to a location, also in threads with this context."""
     token = _location.set(location)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The attributes of estimators: stored parameters, and what a failed fit restores."""
+"""Functions that store and restore the attributes of estimators."""
 
 from contextlib import contextmanager
 from inspect import signature

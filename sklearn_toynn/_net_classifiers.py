@@ -34,21 +34,21 @@ from ._validation import check_sizes
 
 @takes_entries(NetClassifier)
 class HiddenLayersClassifier(NetClassifier, ABC):
-    """A net with hidden layers, or the average of several nets; see its subclasses.
+    """The base class of classifiers with hidden layers.
 
-    Its docstring has the entries that they share.
+    The docstrings of the subclasses reuse these entries.
 
     Parameters
     ----------
     {reg}
-        For weights of mean 1 or more, "auto" equals `LogisticRegression`'s ``C=1`` and, with one
-        batch, `MLPClassifier`'s ``alpha=1``. On n rows in one batch, `MLPClassifier`'s `alpha` is
-        ``reg * n`` for three or more classes; with weights, n is their sum. Tune this parameter
-        first, as `TwoLayerNetClassifierCV` does.
+        On n rows in one batch, `reg` is equivalent to ``MLPClassifier(alpha=reg * n)`` for three
+        or more classes. With weights, n is their sum. So "auto" is equivalent to ``alpha=1``, and
+        to ``LogisticRegression(C=1)``, for weights of mean 1 or more. Tune this parameter first,
+        as `TwoLayerNetClassifierCV` does.
     n_nets : int, default=1
-        The number of nets to train. Predicted probabilities are their average. Each net has its
-        own initial weights and batches. The first net equals that of ``n_nets=1``. Training uses
-        as many threads as BLAS may use.
+        The number of nets to train. Predicted probabilities are averages over the nets. Each net
+        has its own initial weights and batches. The first net equals the net of ``n_nets=1``.
+        Training uses as many threads as BLAS may use.
     activation : str, default="relu"
         The function f of the hidden units. Prediction uses the activation of the last fit.
 
@@ -56,15 +56,15 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         - "leaky_relu": max(z, z / 100);
         - "logistic": 1 / (1 + exp(-z));
         - "tanh": tanh(z);
-        - "gelu": z Phi(z) with the normal distribution function Phi;
+        - "gelu": z Phi(z), where Phi is the normal distribution function;
         - "silu": z / (1 + exp(-z));
         - "identity": z, for comparison with a linear model.
     solver : {"adam", "sgd", "gd", "lbfgs"}, default="adam"
         - "adam": mini-batches with Adam;
         - "sgd": mini-batches with Nesterov's momentum;
         - "gd": gradient descent on all rows;
-        - "lbfgs": SciPy's L-BFGS. Equal rows are merged first. Weighted rows, repeated rows and
-          rows in another order therefore give the same bits.
+        - "lbfgs": SciPy's L-BFGS. Equal rows are merged first, so that integer weights equal
+          repeated rows and the order of the rows does not matter, bit for bit.
     {learning_rate}
         "lbfgs" chooses its own step sizes.
     {schedule, momentum, batch_size, max_iter}
@@ -78,22 +78,21 @@ class HiddenLayersClassifier(NetClassifier, ABC):
           `tol` for `n_iter_no_change` iterations.
     {n_iter_no_change, early_stopping, validation_fraction, class_weight, init}
         - "auto": "glorot" for "tanh" and "logistic", "he" for the other activations, on
-          standardised columns. The weights are smaller if scaling a column makes its penalty
+          standardized columns. The weights are smaller if scaling a column makes its penalty
           large. With at most 1000 dense rows, more than 256 columns, at least 4 n_samples columns,
           ``reg > 0`` and at least 24 units in each layer, training uses coordinates in the span
-          of the centered rows. The first-layer weights of every minimum lie in this span.
-          The iterates differ from those on the columns. Set ``warm_start=True`` to train on the
-          columns.
+          of the centered rows. This span contains the first-layer weights of every minimum, but
+          the path of training differs. Set ``warm_start=True`` to train on the columns.
     {dtype, encoding, shuffle, random_state, warm_start, verbose}
 
     Attributes
     ----------
     {classes_, bin_edges_, encoding_mean_, encoding_scale_}
     {reg_, n_features_in_, feature_names_in_, n_iter_}
-        With several nets, the largest of their numbers.
+        With several nets, the largest number.
     {loss_}
-        With several nets, their mean. `fit` warns if the objective of a net exceeds
-        log(n_classes), that of equal probabilities.
+        With several nets, the mean. `fit` warns if the objective of a net exceeds
+        log(n_classes), the objective of equal probabilities.
     {stop_reason_}
 
         With several nets, an array with the reason of each net.
@@ -143,8 +142,8 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         -------
         values : list of ndarray of shape (n_samples, n_units)
             The values f(W a + b) of each hidden layer, where a is the output of the previous layer
-            or X. The dtype is that of the parameters. With ``n_nets > 1``, each array has a
-            leading axis for the nets.
+            or X, in the dtype of the parameters. With ``n_nets > 1``, each array has a leading
+            axis for the nets.
         """
         check_is_fitted(self)
         X = self._validate_rows(X)
@@ -184,7 +183,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         return nets[0] if is_alone else make_vote(nets, self.classes_, columns)
 
     def _get_networks(self):
-        # the activation of the fit, if the weights were not set by hand
+        # `_fitted_activation` is missing if the user has set the weights
         activation = ACTIVATIONS[vars(self).get("_fitted_activation") or self.activation]
         coefs, intercepts = [self.coefs_], [self.intercepts_]
         if not self._has_one_net:
@@ -212,7 +211,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
 class TwoLayerNetClassifier(HiddenLayersClassifier):
     r"""A net with one hidden layer: input, hidden units, softmax.
 
-    It minimises
+    It minimizes
 
     .. math::
 
@@ -303,7 +302,7 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
 class MultiLayerNetClassifier(HiddenLayersClassifier):
     r"""A net with any number of hidden layers: input, hidden layers, softmax.
 
-    It minimises
+    It minimizes
 
     .. math::
 

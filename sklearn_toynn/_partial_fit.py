@@ -7,7 +7,7 @@ from ._validation import check_labels
 
 
 def supports_partial_fit(estimator):
-    """Return True if the solver takes batches, else raise an error that names those that do."""
+    """Return True if the solver takes batches; otherwise raise an error."""
     solvers = estimator._net_solvers.items()
     able = sorted(name for name, solver in solvers if solver.takes_batches)
     if estimator.solver in able:
@@ -44,8 +44,8 @@ def resolve_classes(estimator, classes):
         classes = np.unique(labels)
     if fitted is not None and not np.array_equal(classes, fitted):
         raise ValueError(
-            f"classes={plain(classes.tolist())} are not those of the first call of partial_fit "
-            f"or of fit, {plain(fitted.tolist())}."
+            f"classes={plain(classes.tolist())} differ from the classes of the first call of "
+            f"partial_fit or fit, {plain(fitted.tolist())}."
         )
     if len(classes) < 2:
         raise ValueError(f"classes must name at least 2 classes, got {plain(classes.tolist())}.")

@@ -15,8 +15,8 @@ def show_versions() -> None:
     built, unless the environment variable ``SKLEARN_TOYNN_KERNELS`` was ``numpy`` at import.
 
     With the compiled kernels, the line ``instruction set:`` says ``avx512``, ``avx2`` or ``sse2``
-    on x86-64, ``neon`` on 64-bit Arm and ``baseline`` elsewhere. It is the best of the processor,
-    unless ``SKLEARN_TOYNN_INSTRUCTION_SET`` named another one at import.
+    on x86-64, ``neon`` on 64-bit Arm and ``baseline`` elsewhere. It is the best one that the
+    processor supports, unless ``SKLEARN_TOYNN_INSTRUCTION_SET`` named another one at import.
 
     Examples
     --------

@@ -44,7 +44,7 @@ __all__ = [
 # scikit-learn has no type hints
 @as_typed
 def available_if(check):
-    """Return scikit-learn's decorator of this name, which keeps the error of `check`."""
+    """Return scikit-learn's decorator of this name, but raise the error of `check` itself."""
     return lambda method: AvailableIf(method, check, method.__name__)
 
 
@@ -92,7 +92,7 @@ try:
             Raises
             ------
             TypeError
-                If one is a class, or lacks methods of a callback. The message names them.
+                If a callback is a class or lacks methods. The message names the missing methods.
             """
             for callback in callbacks:
                 missing = [name for name in HOOKS if not callable(getattr(callback, name, None))]
@@ -105,14 +105,14 @@ try:
 except ImportError:  # before 1.9
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands for the class that has `set_callbacks`."""
+        """A placeholder for the class that has `set_callbacks`."""
 
 
 def fit_search(search, parallel_class, X, y, params):
-    """Run `GridSearchCV.fit` with another class in the place of joblib's `Parallel`.
+    """Run `GridSearchCV.fit` with `parallel_class` instead of joblib's `Parallel`.
 
-    scikit-learn offers no way to pass one. The function is a copy of the method, so that other
-    searches, which may run at the same time, keep `Parallel`.
+    scikit-learn has no option for this. A copy of the method runs, so that other searches at the
+    same time keep `Parallel`.
     """
     fit = unwrap(BaseSearchCV.fit)  # without the decorator that checks the parameters
     names = fit.__globals__ | {"Parallel": parallel_class, "delayed": delayed}
@@ -120,9 +120,9 @@ def fit_search(search, parallel_class, X, y, params):
 
 
 def get_scorers(scorer):
-    """Return the scorers that a scorer consists of, or None if one may do more than predict.
+    """Return the scorers that a scorer consists of, or None for a scorer of unknown behavior.
 
-    Scorers by name and from `make_scorer` only ask a fitted model for predictions.
+    Scorers by name and from `make_scorer` only request predictions from a fitted model.
     """
     if isinstance(scorer, FoldScorer):
         scorer = scorer._scorer
@@ -133,7 +133,7 @@ def get_scorers(scorer):
 
 
 def asks_for_probabilities(scorer):
-    """Return whether a scorer from `make_scorer` asks a model for probabilities."""
+    """Return whether a scorer from `make_scorer` requests probabilities from a model."""
     return "predict_proba" in getattr(scorer, "_response_method", ())
 
 
@@ -229,17 +229,17 @@ PIPELINE_OF_IMBLEARN = ("imblearn.pipeline", "Pipeline")
 
 
 class NoCallbacks:
-    """Stands for a `CallbackContext` if there are no callbacks."""
+    """A `CallbackContext` without callbacks."""
 
     def subcontext(self, **task):  # noqa: ARG002
         """Return the context of a task within this one."""
         return self
 
     def call_on_fit_task_begin(self, **of_task):
-        """Call nothing."""
+        """Do nothing."""
 
     def call_on_fit_task_end(self, **of_task):
-        """Call nothing."""
+        """Do nothing."""
 
     def propagate_callback_context(self, estimator):  # noqa: ARG002
         """Return a context manager that does nothing."""
@@ -272,7 +272,7 @@ def stock_pipeline(estimator):
         return None
     for name in dir(stock) if own is not stock else ():
         method = getattr_static(stock, name)
-        # scikit-learn makes each class its own `set_score_request`
+        # scikit-learn creates `set_score_request` anew for each class
         is_compared = hasattr(method, "__get__") and not name.endswith(("__init__", "_request"))
         if is_compared and getattr_static(own, name) is not method:
             return None
@@ -280,10 +280,10 @@ def stock_pipeline(estimator):
 
 
 def fit_before_last(pipeline, X, y, params):
-    """Fit the steps before the last of a stock pipeline; return X, y and `params` for the last.
+    """Fit all steps of a stock pipeline but the last; return X, y and `params` for the last.
 
-    X and y are transformed, and resampled where a step of imbalanced-learn does so. Raises an
-    error if the `fit` of the pipeline would, or if it would do more.
+    X and y are transformed, and resampled by samplers of imbalanced-learn. Raise an error if the
+    `fit` of the pipeline would fail, print or route metadata.
     """
     check_parameters(pipeline)
     default = Pipeline.__init__.__kwdefaults__["transform_input"]

@@ -22,7 +22,7 @@ from ._typing import Auto, ClassWeight, Floats, Initializer, RandomState, Schedu
 class SoftmaxClassifier(NetClassifier):
     r"""Softmax regression: a linear classifier, also known as multinomial logistic regression.
 
-    It minimises
+    It minimizes
 
     .. math::
 
@@ -36,20 +36,19 @@ class SoftmaxClassifier(NetClassifier):
     Parameters
     ----------
     {reg}
-        With two classes, "auto" is 2 / m. For weights of mean 1 or more, "auto" equals
-        `LogisticRegression`'s ``C=1``.
+        With two classes, "auto" is 2 / m. For weights of mean 1 or more, "auto" is equivalent to
+        ``LogisticRegression(C=1)``.
     solver : {"auto", "newton", "lbfgs", "gd", "sgd", "adam"}, default="auto"
-        "auto", "newton" and "lbfgs" find the global minimum or warn. They do so for columns of any
-        scale, because they change the variables (not the objective). See the Notes of
-        `SoftmaxClassifier`.
+        "auto", "newton" and "lbfgs" find the global minimum, for columns of any scale, or issue a
+        warning. The Notes of `SoftmaxClassifier` describe them.
 
-        - "auto": quasi-Newton steps with a Hessian that is renewed now and then if this is
-          cheap, otherwise "lbfgs";
-        - "newton": Newton's method with a new Hessian at every step;
-        - "lbfgs": L-BFGS that starts from a model of the Hessian, renewed now and then. The model
-          is one matrix per class, one matrix for all classes or a diagonal, depending on the size.
+        - "auto": quasi-Newton steps with the exact Hessian if it is cheap to compute, otherwise
+          "lbfgs";
+        - "newton": Newton's method, with the exact Hessian at every step;
+        - "lbfgs": L-BFGS that starts from an approximate Hessian. Depending on the size of the
+          problem, this is one matrix per class, one matrix for all classes, or a diagonal.
 
-        The other solvers take gradient steps, on standardised columns if ``init="auto"`` and on
+        The other solvers take gradient steps, on standardized columns if ``init="auto"`` and on
         the original columns otherwise.
 
         - "gd": gradient descent on all rows;
@@ -63,17 +62,17 @@ class SoftmaxClassifier(NetClassifier):
 
         - "auto", "newton" and "lbfgs" stop when the objective is proven to exceed its minimum by
           at most `tol` times the objective. The Notes of `SoftmaxClassifier` describe the proof
-          and the case ``reg=0``. If they stop earlier, a ``ConvergenceWarning`` states the gap,
-          unless `X` is float32 and the gap is at most 1e-5.
+          and the case ``reg=0``. If training ends earlier, a ``ConvergenceWarning`` states the
+          gap, unless `X` is float32 and the gap is at most 1e-5.
         - "sgd" and "adam" stop when the objective has not improved by `tol` for
           `n_iter_no_change` epochs. With the cosine schedule, they run all `max_iter` epochs.
         - "gd" stops when no entry of the gradient exceeds `tol`.
         - With a validation set, every solver stops when the log loss on it has not improved by
           `tol` for `n_iter_no_change` iterations.
     {n_iter_no_change, early_stopping, validation_fraction, class_weight, init}
-        - "auto": zero. The minimum does not depend on the initial weights. With at most 1000 dense
-          rows, more than 256 columns, at least 4 n_samples columns and ``reg > 0``, "gd", "sgd"
-          and "adam" train on coordinates in the span of the centered rows.
+        - "auto": zeros. The minimum does not depend on the initial weights. With at most 1000
+          dense rows, more than 256 columns, at least 4 n_samples columns and ``reg > 0``, "gd",
+          "sgd" and "adam" train on coordinates in the span of the centered rows.
     {dtype, encoding, shuffle, random_state, warm_start, verbose}
 
     Attributes
@@ -87,13 +86,14 @@ class SoftmaxClassifier(NetClassifier):
         The biases. Their sum is zero, because a common shift does not change the objective.
     {bin_edges_, encoding_mean_, encoding_scale_}
     {reg_, n_features_in_, feature_names_in_, n_iter_}
-        With many rows, "auto", "newton" and "lbfgs" first minimise the objective of every fourth
+        With many rows, "auto", "newton" and "lbfgs" first minimize the objective on every fourth
         row. These iterations are not counted.
     {loss_}
     gap_ : float
-        Defined only for "auto", "newton" and "lbfgs". No weights have an objective below
-        ``loss_ * (1 - gap_)``. The gap includes the effects of a validation set and of rounding
-        the weights to their dtype. It is NaN if ``reg=0``, which allows no proof.
+        An upper bound of the relative distance of `loss_` to the minimum: no weights have an
+        objective below ``loss_ * (1 - gap_)``. It includes the effects of a validation set and of
+        rounding the weights to their dtype. It is NaN for ``reg=0``. Defined only for "auto",
+        "newton" and "lbfgs".
     {stop_reason_, loss_curve_, validation_loss_curve_, best_iter_}
 
     See Also
@@ -103,39 +103,40 @@ class SoftmaxClassifier(NetClassifier):
 
     Notes
     -----
-    "auto", "newton" and "lbfgs" compute in float64 for any dtype of `X`. Their variables are the
-    weights of centred columns times sqrt(variance + reg / c), where c is the curvature of the
-    cross-entropy. In these variables the Hessian of the penalised objective has a constant
-    diagonal. If 100 iterations are not enough, or no step lowers the objective, they choose new
-    variables of this kind and continue with Newton steps by conjugate gradients.
+    **Variables.** "auto", "newton" and "lbfgs" compute in float64 for any dtype of `X`. They
+    center each column and divide it by sqrt(variance + reg / c), where c is the second derivative
+    of the cross-entropy with respect to a score. The Hessian of the objective then has a constant
+    diagonal, so the scale of a column does not matter. After 100 iterations, or if no step lowers
+    the objective, the solvers update c and the variances at the current weights, and continue with
+    Newton steps that are computed by conjugate gradients.
 
-    The stopping rule does not depend on the model of the Hessian. It uses a duality gap [1]_: Let
-    w sum to 1, and let q_i be any class probabilities whose w-weighted sum over the rows equals
-    that of the labels. Then
+    **Stopping rule.** The solvers stop by a duality gap [1]_. Let the weights w_i sum to 1. Let
+    q_i be class probabilities with :math:`\sum_i w_i q_i = \sum_i w_i \mathrm{onehot}(y_i)`. Then
 
     .. math::
 
         \sum_i w_i \mathrm{H}(q_i) - \frac{1}{2 \, \mathtt{reg}} \Big\| \sum_i w_i
-        (q_i - \mathrm{onehot}(y_i)) x_i^T \Big\|^2
+        (q_i - \mathrm{onehot}(y_i)) x_i^T \Big\|^2,
 
-    with the entropy H is a lower bound of the objective. For q the solvers take the predicted
-    probabilities, changed to first order along the Newton step. Conjugate gradients compute this
-    step from products with the exact Hessian. The gap includes the deviation from the required
-    sum and a bound of the rounding errors. `gap_` is the smallest proven gap at the fitted
-    weights.
+    where H is the entropy, is a lower bound of the objective. The solvers choose q_i as the
+    predicted probabilities plus their first-order change along the Newton step. Conjugate
+    gradients with the exact Hessian compute this step. The gap is the difference between the
+    objective and the lower bound, plus bounds of the rounding errors and of the effect of
+    violating the condition on q_i. `gap_` is the smallest gap found, relative to the objective.
 
-    - If rounding ends the training before a gap within `tol` is proven, the solvers issue a
-      ``ConvergenceWarning``.
-    - With ``reg=0`` there is no bound. Training stops when the Newton step promises a decrease of
-      at most `tol` times the objective. If the classes are separable, there is no minimum.
-      Training then stops when both the objective and the largest gradient entry, for columns of
-      unit variance, are at most `tol`.
-    - In float32, rounding the weights raises the objective by more than a factor 1e-5 if columns
-      have means far from zero relative to their standard deviation. A ``ConvergenceWarning``
-      says so. Center such columns or pass float64.
+    - If rounding errors end training before the gap is within `tol`, a ``ConvergenceWarning`` is
+      issued.
+    - With ``reg=0`` there is no lower bound. Training stops when the Newton step predicts a
+      decrease of at most `tol` times the objective. If the classes are separable, there is no
+      minimum. Training then stops when both the objective and the largest gradient entry (for
+      columns of unit variance) are at most `tol`.
+    - If `X` is float32 and columns have means far from zero relative to their standard deviations,
+      rounding the weights raises the objective by more than 1e-5 of its value. A
+      ``ConvergenceWarning`` states this. Center such columns or pass float64.
 
-    In addition to X, "auto" and "lbfgs" hold models of the Hessian of at most 64 MB, or as many
-    float64 entries as X has. "newton" holds ((n_classes - 1) (n_features + 1))^2 entries.
+    **Memory.** In addition to `X`, "auto" and "lbfgs" store approximate Hessians of at most 64 MB,
+    or as many float64 entries as `X` has. "newton" stores
+    ((n_classes - 1) (n_features + 1))^2 entries.
 
     References
     ----------
@@ -195,12 +196,13 @@ class SoftmaxClassifier(NetClassifier):
         store_parameters(self, locals())
 
     _hidden_sizes = ()
-    _reg_of_two_classes = 2  # as that has one row of weights there, w against -w here
+    # two rows w/2 and -w/2 have half of the squared norm of LogisticRegression's one row w
+    _reg_of_two_classes = 2
     _activation = None
     _auto_initializer = staticmethod(zeros)
 
     def _convert(self, networks, columns):
-        # not with the package: scikit-learn's ensembles take longer to import than all of it
+        # imported on demand, because scikit-learn's ensembles take longer than this package
         from ._to_sklearn import make_logistic_regression  # noqa: PLC0415
 
         factor = self._reg_of_two_classes if len(self.classes_) == 2 else 1
@@ -247,7 +249,7 @@ class SoftmaxClassifier(NetClassifier):
             self.coef_, self.intercept_ = result.coef.copy(), result.intercept.copy()
             return
         (coef,), (intercept,) = result.network.weights, result.network.biases
-        mean = intercept.mean()  # which the objective leaves free
+        mean = intercept.mean()  # does not change the objective
         is_rounding = abs(mean) <= np.finfo(mean.dtype).eps * abs(intercept).max()
         self.coef_ = coef.copy()
         self.intercept_ = intercept.copy() if is_rounding else intercept - mean

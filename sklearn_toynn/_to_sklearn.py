@@ -1,4 +1,4 @@
-"""Fitted scikit-learn models with the predictions of fitted models of this package."""
+"""Conversion of fitted models to scikit-learn models with the same predictions."""
 
 from functools import partial
 
@@ -21,7 +21,7 @@ MLP_ACTIVATIONS = ("identity", "logistic", "relu", "tanh")
 
 
 def with_one_output(weights, biases):
-    """Return the layer of two classes as one output, their difference; others as they are."""
+    """Return the last layer, for two classes with the difference of outputs as one output."""
     if len(weights) > 2:
         return weights, biases
     return np.diff(weights, axis=0), np.diff(biases)
@@ -42,9 +42,9 @@ def make_logistic_regression(weights, biases, classes, columns, *, C, n_iter):
 def make_mlp(weights, biases, classes, columns, *, activation, alpha, n_iter, loss_curve, loss):
     """Return a fitted `MLPClassifier` of layers (fan_out, fan_in) and (fan_out,).
 
-    `partial_fit` and a warm-started `fit` continue from the weights. The state of the stopping
-    rules is that before the first epoch, as the losses of both classes are not comparable.
-    Without `_optimizer`, the solver creates a new one.
+    `partial_fit` and a warm-started `fit` continue from the weights with a new optimizer, because
+    `_optimizer` is not set. The stopping rules start anew, because the losses of this package and
+    of `MLPClassifier` are not comparable.
     """
     if activation not in MLP_ACTIVATIONS:
         raise ValueError(
@@ -71,8 +71,8 @@ def make_mlp(weights, biases, classes, columns, *, activation, alpha, n_iter, lo
 def make_vote(models, classes, columns, weights=None):
     """Return a fitted `VotingClassifier` that averages the probabilities of fitted models.
 
-    `VotingClassifier.fit` encodes classes as 0, ..., n_classes - 1. It does not read the classes
-    of the models for a prediction. `weights` are those of the models, None for equal ones.
+    Predictions do not read the classes of the models. `VotingClassifier.fit` would set them to
+    0, ..., n_classes - 1. `weights` has the weight of each model, or is None for equal weights.
     """
     named = [(f"net{index}", model) for index, model in enumerate(models)]
     vote = VotingClassifier(named, voting="soft", weights=weights)
@@ -89,7 +89,7 @@ def make_encoded_model(convert, networks, encoding, columns):
     `convert` returns the fitted model of nets and the attributes of their columns.
     """
     encoder = make_encoder(encoding, columns)
-    networks = [take_hats(network, encoding) for network in networks]
+    networks = [to_hat_functions(network, encoding) for network in networks]
     model = convert(networks, {"n_features_in_": networks[0].widths[0]})
     return Pipeline([("encoder", encoder), ("classifier", model)])
 
@@ -103,8 +103,8 @@ def group_by_n_edges(bin_edges):
 def make_encoder(encoding, columns):
     """Return a fitted transformer to standardized columns, followed by hat functions.
 
-    Hat function i of a column is 1 at its edge q_i, 0 at the other edges and linear in between.
-    Outside of the edges the values are those at the first and last edge.
+    Hat function i of a column is 1 at its edge q_i, 0 at the other edges and linear in between. It
+    is constant below the first edge and above the last.
     """
     n_columns = columns["n_features_in_"]
     mean, scale = encoding.mean[:n_columns], encoding.scale[:n_columns]
@@ -127,28 +127,28 @@ def make_encoder(encoding, columns):
     scaler.mean_, scaler.scale_ = mean.copy(), scale.copy()
     with np.errstate(over="ignore"):
         scaler.var_ = scale**2
-    if "feature_names_in_" in columns:  # fitted to an array, because frames need another package
+    if "feature_names_in_" in columns:  # set here, because fitting to names requires pandas
         names = encoder.feature_names_in_ = columns["feature_names_in_"]
         for _, transformer, group in encoder.transformers_:
             transformer.feature_names_in_ = names[group]
     return encoder
 
 
-def take_hats(network, encoding):
-    """Return a net on the columns of `make_encoder` with the scores of one on encoded columns.
+def to_hat_functions(network, encoding):
+    """Convert a net on encoded columns to a net on the columns of `make_encoder`.
 
     Piece j is the sum of the hat functions i > j, so the weight of hat function i is the sum of
     the weights of the pieces j < i.
     """
     weights, biases = network.weights[0].astype(float), network.biases[0].astype(float)
     bin_edges, n_columns = encoding.bin_edges, len(encoding.bin_edges)
-    of_pieces = weights[:, n_columns:] / encoding.scale[n_columns:]
+    piece_weights = weights[:, n_columns:] / encoding.scale[n_columns:]
     ends = np.cumsum([max(len(edges) - 1, 0) for edges in bin_edges])
-    hats = [np.cumsum(w, axis=1) for w in np.split(of_pieces, ends[:-1], axis=1)]
+    hats = [np.cumsum(w, axis=1) for w in np.split(piece_weights, ends[:-1], axis=1)]
     hats = [np.pad(w, ((0, 0), (1, 0))) for w in hats]
     groups = [hats[column] for group in group_by_n_edges(bin_edges).values() for column in group]
     first = np.hstack([weights[:, :n_columns], *groups])
-    bias = biases - of_pieces @ encoding.mean[n_columns:]
+    bias = biases - piece_weights @ encoding.mean[n_columns:]
     as_fitted = partial(np.asarray, dtype=network.parameters.dtype)
     return network.from_layers(
         [as_fitted(first), *network.weights[1:]],

@@ -23,7 +23,7 @@ class Decorator(Protocol):
 
 
 def as_typed(make_decorator: Callable[..., Any]) -> Callable[..., Decorator]:
-    """Return the function, typed as one that returns decorators that keep types."""
+    """Return the function, with the type of a function that returns a `Decorator`."""
     return make_decorator
 
 

@@ -22,8 +22,7 @@ from ._nets.samples import Samples
 
 DTYPES = (np.float64, np.float32)
 
-#: Names of types of dates, times and durations, of dtypes (NumPy, pandas, Polars, PyArrow) and of
-#: Python's classes.
+#: Names of dtypes (NumPy, pandas, Polars, PyArrow) and classes for dates, times and durations.
 TIME_NAMES = re.compile(r"\W?M8|date|time|duration|period", re.IGNORECASE)
 
 #: The end of an error about an `X_val` that does not match X.
@@ -60,8 +59,8 @@ class Problem:
         """Whether ``encoding="piecewise"`` adds pieces to a column."""
         return has_pieces(self.samples)
 
-    def with_few_columns(self):
-        """Return the problem in coordinates of the rows."""
+    def with_row_coordinates(self):
+        """Return the problem in coordinates of the rows, see `RowCoordinates`."""
         samples, validation = reduce_columns(self.samples, self.validation)
         return replace(self, samples=samples, validation=validation)
 
@@ -82,8 +81,8 @@ class Problem:
     def divide_by_rows(self, penalty, name, remedy):
         """Return penalty / m with m = max(sum w, (sum w)^2 / sum w^2).
 
-        A weight of 2 counts as two rows. Weights that are normalised to a small sum do not raise
-        the penalty. `name` and `remedy` are parts of the error message.
+        A row of weight 2 counts as two rows. Weights that are normalized to a small sum do not
+        raise the penalty. `name` and `remedy` are parts of the error message.
         """
         if not 0 < self.total_weight < math.inf:
             raise ValueError(
@@ -115,9 +114,9 @@ def validate_problem(
     """Check the arguments of `fit` or `partial_fit` and return them as a `Problem`.
 
     `data` and `validation_data` are X, y and weights. With `merges_equal_rows`, equal rows become
-    one row with the sum of their weights. With `split_streams` and no validation data, a part of
-    the rows becomes the validation set. `classes` are the labels, None to take them from y. With
-    `reset`, X may have other columns than in an earlier call.
+    one row with the sum of their weights. With `split_streams` and no validation data, some of
+    the rows become the validation set. If `classes` is None, they are taken from y. With `reset`,
+    the columns of X may differ from an earlier call.
     """
     X, y, sample_weight = data
     X = make_canonical(X, "X")
@@ -159,7 +158,7 @@ def validate_problem(
         )
     sums = sum_weights(weights if rows is None else weights[rows], exponent)
     if rows_val is not None:
-        for part in (rows, rows_val):  # else the weights of one part may underflow
+        for part in (rows, rows_val):  # otherwise the weights of one part may underflow
             weights[part] = np.ldexp(weights[part], -np.frexp(weights[part].max())[1])
     if merges_equal_rows:
         rows, weights = merge_equal_rows(X, codes, weights, rows)
@@ -170,7 +169,7 @@ def validate_problem(
 
 
 def validate_rows(estimator, X, *, reset=False):
-    """Check the X of a prediction, or of a fit with `reset`, and return it."""
+    """Check X for a prediction, or for a fit if `reset` is set, and return it."""
     has_names = hasattr(estimator, "feature_names_in_")
     n_features = getattr(estimator, "n_features_in_", None)
     if is_finite_array(X) and not has_names and X.shape[1] == n_features:
@@ -182,7 +181,7 @@ def validate_rows(estimator, X, *, reset=False):
 def is_finite_array(X):
     """Return True if scikit-learn's checks of the values of an array X can be skipped.
 
-    They take most of the time of a prediction for one row, and of a small fit.
+    These checks take most of the time of a prediction for one row, and of a small fit.
     """
     if not (type(X) is np.ndarray and X.dtype in DTYPES and X.ndim == 2 and X.size > 0):
         return False
@@ -204,7 +203,7 @@ def check_labels(labels, name):
 
 
 def check_label_type(labels, name):
-    """Raise an error for labels of several types, which do not compare, and for other targets."""
+    """Raise an error for labels of several types, and for targets of a regression."""
     check_one_type(labels, name)
     try:
         check_classification_targets(labels)
@@ -252,7 +251,7 @@ def reject_dates(X, name):
 def check_sparse(X, name):
     """Raise an error if a sparse X has indices outside of its shape or of its arrays.
 
-    Neither SciPy's conversions nor the kernels check this. They would access other memory.
+    Neither SciPy nor the kernels check this. They would read and write out of bounds.
     """
     if not sparse.issparse(X):
         return
@@ -267,7 +266,7 @@ def check_sparse(X, name):
 
 
 def find_sparse_fault(X):
-    """Return a description of what is wrong with the arrays of a sparse matrix, or None."""
+    """Return a description of the fault in the arrays of a sparse matrix, or None."""
     n_rows, n_columns = X.shape
     has_valid_lengths, limits = True, []  # `limits` has pairs of indices and their upper bound
     if X.format in ("csr", "csc", "bsr"):
@@ -300,9 +299,9 @@ def make_canonical(X, name):
     """Return X in a layout that all computations accept, as a copy only if necessary.
 
     Raise an error for dates, durations and invalid sparse matrices. CSR and CSC with duplicate or
-    unsorted entries become CSR without them; the conversion of other formats to CSR removes them.
-    Arrays at unaligned addresses are copied: compiled code must not read those, and NumPy's loops
-    for them round differently.
+    unsorted entries become canonical CSR. Other formats do so when they are converted to CSR.
+    Unaligned arrays are copied, because compiled code cannot read them and NumPy rounds
+    differently on them.
     """
     reject_dates(X, name)
     check_sparse(X, name)
@@ -318,10 +317,10 @@ def make_canonical(X, name):
 
 
 def weigh_rows(weights, codes, class_weights):
-    """Multiply the weights of rows (n_samples,), in place, by those of their classes.
+    """Multiply the weights of rows (n_samples,), in place, by the weights of their classes.
 
-    Return the products divided by a power of 2, and its exponent. The largest is in [1/4, 1), so
-    none overflows. A common factor has no effect on the objective.
+    Return the products divided by a power of 2, and its exponent. The largest one is in [1/4, 1),
+    so none overflows. The common factor does not change the objective.
     """
     class_mantissas, class_exponents = class_weights
     exponents = np.empty(len(weights), np.intc)
@@ -342,7 +341,7 @@ def sum_weights(weights, exponent):
         total, size = len(weights) * weights[0], float(len(weights))
     else:
         _, shift = np.frexp(weights.max())
-        weights = np.ldexp(weights, -shift)  # else squares may underflow
+        weights = np.ldexp(weights, -shift)  # otherwise squares may underflow
         total = math.fsum(weights)
         size = total**2 / math.fsum(np.square(weights))
         exponent += shift
@@ -389,7 +388,7 @@ def check_total_weight(weights, class_weight, name):
     """Raise an error if all rows have weight 0."""
     if not weights.any():
         raise ValueError(
-            f"class_weight={plain(class_weight)!r} leaves no row of {name} with any weight."
+            f"class_weight={plain(class_weight)!r} leaves no row of {name} with a weight above 0."
         )
 
 
@@ -435,8 +434,8 @@ def weigh_classes(class_weight, classes, codes, weights):
     """Return the weights m_k 2^e_k of the classes as two arrays m and e, (n_classes,) each.
 
     "balanced" gives class k the weight W / (K W_k), where W_k is the sum of its sample weights, W
-    their total and K the number of classes with W_k > 0. Weights of a class are scaled by a power
-    of 2 before they are summed, so nothing overflows.
+    the total of all W_k, and K the number of classes with W_k > 0. The weights of a class are
+    scaled by a power of 2 before they are summed, so nothing overflows.
     """
     if class_weight is None:
         return np.frexp(np.ones(len(classes)))
@@ -465,30 +464,30 @@ def split_rows(rows, codes, n_classes, fraction, rng):
     """Split rows into training and validation rows, stratified by class.
 
     Each class keeps at least one training row. Each class with two rows gets at least one
-    validation row if there are enough of them.
+    validation row if the validation set is large enough.
     """
     counts = np.bincount(codes[rows], minlength=n_classes)
-    most = np.maximum(counts - 1, 0)
+    max_per_class = np.maximum(counts - 1, 0)
     n_validation = int(np.ceil(fraction * len(rows)))
-    if not most.any():
+    if not max_per_class.any():
         raise ValueError(
             f"early_stopping=True needs a class with at least 2 rows, got {len(rows)} rows of "
-            "as many classes. Pass X_val and y_val, or set early_stopping=False."
+            f"{len(rows)} classes. Pass X_val and y_val, or set early_stopping=False."
         )
     if n_validation == len(rows):
         raise ValueError(
             f"validation_fraction={fraction} of {len(rows)} rows leaves no row to train on. "
             "Lower it, or pass X_val and y_val."
         )
-    n_validation = min(n_validation, most.sum())
-    least = np.minimum(most, 1)
-    if least.sum() > n_validation:
-        least[:] = 0
-    # not by train_test_split, which takes 100 bytes a row
+    n_validation = min(n_validation, max_per_class.sum())
+    min_per_class = np.minimum(max_per_class, 1)
+    if min_per_class.sum() > n_validation:
+        min_per_class[:] = 0
+    # train_test_split would take 100 bytes per row
     exact = n_validation * counts / len(rows)
-    n_per_class = np.clip(np.floor(exact).astype(int), least, most)
+    n_per_class = np.clip(np.floor(exact).astype(int), min_per_class, max_per_class)
     for _ in range(n_validation - n_per_class.sum()):  # to the class farthest below its share
-        shortfall = np.where(n_per_class < most, exact - n_per_class, -np.inf)
+        shortfall = np.where(n_per_class < max_per_class, exact - n_per_class, -np.inf)
         n_per_class[shortfall.argmax()] += 1
     is_validation = np.zeros(len(rows), bool)
     codes = codes[rows]

@@ -1,3 +1,3 @@
-"""The version, which builds read and pickles keep."""
+"""The version. The build reads it, and saved models store it."""
 
 __version__ = "0.2.0"

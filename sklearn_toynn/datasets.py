@@ -37,10 +37,10 @@ def make_spiral(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Make a two-dimensional spiral with one arm per class.
 
-    The arms are not linearly separable: a linear classifier is right on about half of the
-    points, a small net on nearly all of them. A point is
-    ``(radius * sin(angle), radius * cos(angle))``. On arm j, the radius increases evenly from 0
-    to 1 and the angle from ``j * arm_angle`` to ``(j + 1) * arm_angle``, plus normal noise.
+    A linear classifier predicts about half of the labels correctly, a small net nearly all of
+    them. A point is ``(radius * sin(angle), radius * cos(angle))``. On arm j, the radius increases
+    evenly from 0 to 1, and the angle from ``j * arm_angle`` to ``(j + 1) * arm_angle``, plus
+    normal noise.
 
     Parameters
     ----------

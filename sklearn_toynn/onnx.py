@@ -1,15 +1,15 @@
-"""Converters to ONNX: importing this module registers them with `skl2onnx`.
+"""Converters to ONNX. Importing this module registers them with `skl2onnx`.
 
-It requires the extra `onnx`. It converts each fitted classifier of this package, alone or at the
-end of a pipeline, with the options of scikit-learn's classifiers:
+The module requires the extra `onnx`. It converts each fitted classifier of this package, alone or
+at the end of a pipeline, with the options of scikit-learn's classifiers:
 
 - `zipmap`: True (the default), False or "columns", the format of the probabilities;
 - `nocl`: True for class indices instead of labels;
 - `raw_scores`: True for scores instead of probabilities. The scores of several nets are the
   logarithms of the mean probabilities.
 
-`FusedGridSearchCV` and `FusedRandomizedSearchCV` are converted as `GridSearchCV` is: to the graph
-of `best_estimator_`, with the options of that estimator.
+A fitted `FusedGridSearchCV` or `FusedRandomizedSearchCV` becomes the graph of its
+`best_estimator_`, with the options of this estimator.
 """
 
 import numpy as np
@@ -18,8 +18,7 @@ try:
     from skl2onnx import update_registered_converter
 except ImportError as error:
     raise ImportError(
-        "sklearn_toynn.onnx requires skl2onnx. Install it with "
-        '`pip install "sklearn-toynn[onnx]"`.'
+        "sklearn_toynn.onnx requires skl2onnx. Install it with `pip install skl2onnx`."
     ) from error
 from skl2onnx._parse import _parse_sklearn_grid_search_cv
 from skl2onnx.algebra import onnx_ops
@@ -51,13 +50,13 @@ ONNX_TYPES = {
 
 
 def gelu(op, z, dtype):
-    """Return z (1 + erf(z / sqrt 2)) / 2. ONNX Runtime has Erf only for float32."""
+    """Return z (1 + erf(z / sqrt 2)) / 2. ONNX Runtime has Erf for float32 only."""
     erf = op("Erf", op("Cast", op("Mul", z, 2**-0.5), to=ONNX_TYPES[np.dtype(np.float32)]))
     phi = op("Add", op("Cast", erf, to=ONNX_TYPES[dtype]), 1.0)
     return op("Mul", op("Mul", z, 0.5), phi)
 
 
-#: The activations as functions of `op` (see `convert`), their input and its dtype.
+#: The activations as functions of `op` (see `convert`), the input and its dtype.
 ACTIVATIONS = {
     "relu": lambda op, z, _: op("Relu", z),
     "leaky_relu": lambda op, z, _: op("Max", z, op("Mul", z, 0.01)),
@@ -77,14 +76,14 @@ def encode(op, X, encoding):
 
 
 def add_model(op, X, model, dtype):
-    """Add a fitted model without cross-validation; return its scores and probabilities."""
+    """Add a fitted single net or average of nets; return its scores and probabilities."""
     if model._is_encoded:
         X = encode(op, X, model._get_encoding(dtype))
     nets = []
     for network in model._get_networks():
         outputs = X
-        for place, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
-            if place > 0:
+        for layer, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
+            if layer > 0:
                 outputs = ACTIVATIONS[model._fitted_activation](op, outputs, dtype)
             outputs = op("Add", op("MatMul", outputs, W.T.astype(dtype)), b.astype(dtype))
         nets.append(outputs)

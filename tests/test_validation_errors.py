@@ -302,7 +302,7 @@ def test_early_stopping_needs_two_rows_of_a_class():
     model = SoftmaxClassifier(early_stopping=True)
     w = with_entry(np.zeros(len(y)), rows, 1)  # rows of weight 0 do not count
     for data in ((X, y, w), (X[rows], y[rows])):
-        with pytest.raises(ValueError, match=r"early_stopping=True .* got 3 rows of as many"):
+        with pytest.raises(ValueError, match=r"early_stopping=True .* got 3 rows of 3 classes"):
             model.fit(*data)
 
 

@@ -100,7 +100,7 @@ class LinearTraining:
         self._point = None  # theta, objective and gradient at the weights of the network
 
     def run(self):
-        """Minimise until the gap is proven to be at most `tol` times the objective.
+        """Minimize until the gap is proven to be at most `tol` times the objective.
 
         1. Descend by quasi-Newton steps, in the span of the rows if they are fewer than the
            columns, and with many rows from the minimum on some of them.
@@ -200,8 +200,8 @@ class LinearTraining:
         columns = self._objective.columns
         np.multiply(theta[:, :-1], columns.inv_scale, out=W, casting="same_kind")
         # of the rounded weights, so that columns far from zero shift no score
-        centred = theta[:, -1] - W.astype(float, copy=False) @ columns.mean
-        b[...] = centred - np.add.reduce(centred) / len(b)
+        centered = theta[:, -1] - W.astype(float, copy=False) @ columns.mean
+        b[...] = centered - np.add.reduce(centered) / len(b)
 
     # ---- the outcome
 

@@ -1,4 +1,4 @@
-"""The problem in the span of the rows, for X with more columns than rows."""
+"""The linear problem in the span of the rows, for X with more columns than rows."""
 
 import numpy as np
 from scipy.linalg import lapack
@@ -8,13 +8,14 @@ from .symmetric import add_gram
 
 
 class RowSpace:
-    """X - mean = Z Q, with orthonormal rows of Q, and the problem in Z.
+    """X - mean = Z Q with orthonormal rows of Q, and the problem in Z.
 
-    At the minimum the weights lie in the span of the centred rows, W = V Q. So the problem in Z
-    is the problem in X, with the same penalty. With the pivoted Cholesky factor of
-    (X - mean) (X - mean)^T = Z Z^T, and L the rows of Z at the pivots, Q is L^-1 times the centred
-    rows at the pivots. The square hides what is below the root of the rounding of the largest
-    row. So the minimum in Z is only a start in X.
+    At the minimum the weights lie in the span of the centered rows, W = V Q. So the problem in Z
+    has the same minimum and the same penalty as the problem in X. Z is the pivoted Cholesky factor
+    of the Gram matrix (X - mean) (X - mean)^T. If L are the rows of Z at the pivots, Q is L^-1
+    times the centered rows at the pivots. The Gram matrix loses singular values of X - mean that
+    are below about 1e-7 of the largest. So the minimum in Z is only the start of a descent
+    in X.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ class RowSpace:
             yield columns, self._X[:, columns].astype(float, copy=False)
 
     def from_full(self, theta):
-        """Return the part of theta in the span of the rows, V = W Q^T.
+        """Return theta projected on the span of the rows, V = W Q^T.
 
         V solves L V^T = (X - mean)_pivots W^T.
         """
@@ -63,7 +64,7 @@ class RowSpace:
         """Return theta in the columns of X, with W = V L^-1 (X - mean)_pivots."""
         V, b = self.objective.columns.to_coefs(theta)
         solved, _ = lapack.dtrtrs(self._L, V.T, lower=1, trans=1)
-        # zero beyond the pivots, as indexing X would copy it
+        # zero except at the pivots, because indexing X would copy it
         combination = np.zeros((len(V), len(self._X)))
         combination[:, self._pivots] = solved.T
         mean = self._columns.mean

@@ -15,7 +15,7 @@ DENSE_CHUNK_ELEMENTS = 2**18
 MIN_DENSE_CHUNK, MAX_DENSE_CHUNK = 512, 4096
 #: The number of entries of a chunk of sparse rows as a dense array.
 SPARSE_CHUNK_ELEMENTS = 2**21
-#: Columns are centred as they are read if their mean is more than so many scales. Subtracting
+#: Columns are centered as they are read if their mean is more than so many scales. Subtracting
 #: such a mean from the products would lose too many digits.
 MAX_UNSHIFTED_MEAN = 1e3
 

@@ -5,6 +5,6 @@ from ._search import FusedGridSearchCV, FusedRandomizedSearchCV
 
 __all__ = ["FusedGridSearchCV", "FusedRandomizedSearchCV", "one_standard_error"]
 
-# a saved search names no module that may move
+# so that saved searches name the public module and private modules can move
 for _name in __all__:
     globals()[_name].__module__ = __name__

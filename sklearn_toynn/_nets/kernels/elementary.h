@@ -1,4 +1,4 @@
-/* Elementary functions that compilers vectorise: no branches, tables or calls, and selects that
+/* Elementary functions that compilers vectorize: no branches, tables or calls, and selects that
    keep NaN. Included once for each REAL, and compiled without -ffast-math, -fassociative-math
    and -ffinite-math-only; products and sums may be contracted (FMA). Bounds are in ulp, units
    in the last place of the exact result.
