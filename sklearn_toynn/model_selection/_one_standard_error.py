@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-#: Functions that measure how complex a model is, by the name of a parameter, in the order in which
-#: they count. A smaller value is simpler.
+#: Functions from the value of a parameter to the complexity of the model, in order of priority. A
+#: smaller result is simpler.
 COMPLEXITIES = {
     "hidden_size": lambda value: value,
     "hidden_layer_sizes": lambda value: sum(value) if isinstance(value, Iterable) else value,
@@ -20,17 +20,19 @@ COMPLEXITIES = {
 
 
 def one_standard_error(cv_results: Mapping[str, Any]) -> int:
-    """Return the simplest candidate within one standard error of the best, a rule for `refit`.
+    """Return the simplest candidate within one standard error of the best, for `refit`.
 
-    It is the smallest net among them, and of equal sizes the one with the strongest penalty. The
-    best score often goes to the widest net of a grid by a margin that other folds would reverse.
+    The simplest candidate is the smallest net. Among nets of equal size, it is the net with the
+    strongest penalty. The widest net of a grid often has the best score by a smaller margin than
+    the variation between folds.
 
     Parameters
     ----------
     cv_results : dict of str -> ndarray
         The `cv_results_` of a search with one scorer over ``hidden_size`` (or
         ``hidden_layer_sizes``), ``reg`` (or ``alpha``, ``C``), or both, also as parameters of the
-        last step of a pipeline. ``reg="auto"`` counts as no penalty, as it differs by fold.
+        last step of a pipeline. ``reg="auto"`` counts as no penalty, because its value differs
+        between folds.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def one_standard_error(cv_results: Mapping[str, Any]) -> int:
 
     Notes
     -----
-    The standard error is that of the mean over the folds of the best candidate's scores [1]_.
+    The standard error is the one of the best candidate's mean score over the folds [1]_.
 
     References
     ----------

@@ -1,10 +1,10 @@
 """Searches over hyperparameters that share preprocessing and train in threads.
 
-`GridSearchCV.fit` is in charge. It hands the fits of all candidates on all splits to `FitRunner`,
-which takes the place of joblib's `Parallel`. The runner groups the fits of this package's nets
-that have a split and the steps before the net in common (`group_calls`), prepares the rows of
-each group once (`SharedSplit`), and fits and scores the nets on them in a pool of threads
-(`call_in_threads`). All other fits, and those that fail, go to `Parallel`, as in `GridSearchCV`.
+`GridSearchCV.fit` runs with `FitRunner` instead of joblib's `Parallel`. `FitRunner` receives the
+fits of all candidates on all splits. It groups the fits of this package's nets that share a split
+and the settings of the steps before the net (`group_calls`). It prepares the rows of each group
+once (`SharedSplit`), and then fits and scores the nets in a pool of threads (`call_in_threads`).
+All other fits, and all that fail, run in `Parallel`, as in `GridSearchCV`.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ from .._training.training import count_threads
 from .._typing import MatrixLike
 from .._validation import check_sparse, validate_rows
 
-#: The nets that share. A subclass may override a method.
+#: The classes whose fits share work. Subclasses do not, because they may override methods.
 NETS = (SoftmaxClassifier, TwoLayerNetClassifier, MultiLayerNetClassifier)
 
 #: The solvers that draw batches.
 BATCH_SOLVERS = {name for name, solver in SOLVERS.items() if solver.takes_batches}
 
-#: Fits per thread that are prepared before any begins, so that few threads are idle at the end.
-#: Preprocessing does not run beside fits, because fits limit the threads of the BLAS.
+#: The number of fits per thread that are prepared before any begins, so that few threads are idle
+#: at the end. Preprocessing and fits do not overlap, because fits limit the threads of BLAS.
 FITS_PER_THREAD = 4
 
 #: Fits run in the calling thread until one takes longer. Two threads are slower than one on short
@@ -73,7 +73,7 @@ class FusedSearchMixin:
     pre_dispatch: Any
 
     def _make_runner(self, **kwargs):
-        """Return what runs the fits, in the place of joblib's `Parallel`."""
+        """Return the replacement of joblib's `Parallel`."""
         return FitRunner(self, **kwargs)
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -102,8 +102,8 @@ class FusedSearchMixin:
 class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     """`GridSearchCV` that shares preprocessing and trains nets in threads.
 
-    Every value but the times equals that of :class:`~sklearn.model_selection.GridSearchCV`, bit
-    for bit. Each candidate is its own fit. The search saves time in three ways:
+    It gives the same results as :class:`~sklearn.model_selection.GridSearchCV`, bit for bit, except
+    for the times. It saves time in three ways:
 
     - It fits the steps of a pipeline before the net once for each fold and each distinct setting
       of these steps, and transforms the test rows once.
@@ -118,33 +118,34 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
 
     Notes
     -----
-    **n_jobs.** With ``n_jobs=None`` or 1, nets train in as many threads as the BLAS may use, by
+    **n_jobs.** With ``n_jobs=None`` or 1, nets train in as many threads as BLAS may use, by
     default one for each core. :func:`threadpoolctl.threadpool_limits` lowers the number.
-    ``n_jobs=k`` uses k threads instead. It is rarely faster, as one job already uses all cores.
-    Fits of less than 5 ms run one after another, because two threads that wait for the GIL are
-    slower than one. So do all fits with NumPy's kernels; with ``n_jobs=k`` they use k processes.
-    The preprocessing runs in the calling thread. If it takes most of the time, use processes:
-    ``with joblib.parallel_config("loky", n_jobs=4): search.fit(X, y)``. A backend that
-    :func:`joblib.parallel_config` sets, such as "dask" or "ray", gets one task for each fold and
-    distinct preprocessing, or more if there are more jobs. Each task prepares its own rows.
+    ``n_jobs=k`` uses k threads instead. It is rarely faster, because one job already uses all
+    cores. Fits of less than 5 ms run one after another, because two threads that wait for the GIL
+    are slower than one. With NumPy's kernels, all fits run one after another, or in k processes
+    with ``n_jobs=k``. The preprocessing runs in the calling thread. If it takes most of the time,
+    use processes: ``with joblib.parallel_config("loky", n_jobs=4): search.fit(X, y)``. A backend
+    that :func:`joblib.parallel_config` sets, such as "dask" or "ray", gets one task for each fold
+    and distinct preprocessing, or more if there are more jobs. Each task prepares its own rows.
 
-    **What is shared.** Candidates share rows and steps if they are nets of this package, or
+    **Shared work.** Candidates share rows and steps if they are nets of this package, or
     pipelines of scikit-learn or imbalanced-learn whose last step is such a net. A subclass of a
-    net, or of a pipeline if it overrides a method, shares nothing. All other candidates run by
-    `GridSearchCV`'s own code, in processes if ``n_jobs`` is above 1. So do
+    net shares nothing, nor does a subclass of a pipeline that overrides a method. Other candidates
+    run as in `GridSearchCV`, in processes if ``n_jobs`` is above 1. The following also run as in
+    `GridSearchCV`:
 
     - all candidates if a scorer is a callable that :func:`~sklearn.metrics.make_scorer` did not
       make, if the search or a part of it has callbacks, or if a pipeline has ``verbose=True`` or
       metadata routing;
     - candidates that set `steps` of a pipeline;
-    - candidates that fail, or that are behind a step that fails.
+    - candidates that fail, or whose preprocessing fails.
 
-    **random_state.** Set it. A net with ``random_state=None`` draws from NumPy's global stream.
-    With one job, such nets, nets with a callable as `init` or `schedule`, and nets behind a step
-    that draws from this stream are fitted one by one in `GridSearchCV`'s order. After
-    ``np.random.seed`` they have its results, and take as long.
+    **random_state.** Set it, because a net with ``random_state=None`` draws from NumPy's global
+    stream. With one job, such nets, nets with a callable as `init` or `schedule`, and nets after a
+    step that draws from this stream are fitted one by one in the order of `GridSearchCV`. After
+    ``np.random.seed`` they give the same results as `GridSearchCV`, in the same time.
 
-    Times in `cv_results_` leave out what candidates share.
+    The times in `cv_results_` exclude shared work.
 
     Examples
     --------
@@ -162,8 +163,8 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
 class FusedRandomizedSearchCV(FusedSearchMixin, RandomizedSearchCV):
     """`RandomizedSearchCV` that shares preprocessing and trains nets in threads.
 
-    See `FusedGridSearchCV` for what it shares and what to expect of `n_jobs`. Parameters and
-    attributes are those of :class:`~sklearn.model_selection.RandomizedSearchCV`.
+    See `FusedGridSearchCV` for the shared work and for `n_jobs`. Parameters and attributes are
+    those of :class:`~sklearn.model_selection.RandomizedSearchCV`.
 
     See Also
     --------
@@ -172,7 +173,7 @@ class FusedRandomizedSearchCV(FusedSearchMixin, RandomizedSearchCV):
 
 
 class FitRunner:
-    """Runs the fits of a search, in the place of joblib's `Parallel`.
+    """Runs the fits of a search, instead of joblib's `Parallel`.
 
     A call is (function, (estimator, X, y), kwargs), where the function is `_fit_and_score`.
     """
@@ -194,23 +195,23 @@ class FitRunner:
         in_order = self._n_jobs == 1
         groups = [] if self._is_watched else group_calls(calls, in_order=in_order)
         results = self._run_groups(groups) if groups else {}
-        rest = [place for place in range(len(calls)) if results.get(place) is None]
+        rest = [index for index in range(len(calls)) if results.get(index) is None]
         unshared = self._run_in_parallel(
             partial(function, *args, **kwargs)
             for function, args, kwargs in map(calls.__getitem__, rest)
         )
         results.update(zip(rest, unshared, strict=True))
-        return [results[place] for place in range(len(calls))]
+        return [results[index] for index in range(len(calls))]
 
     def _run_in_parallel(self, calls, **kwargs):
-        """Return what calls without arguments return under joblib."""
+        """Return the results of calls without arguments, run by joblib."""
         outputs = parallel.Parallel(**self._parallel_kwargs, **kwargs)(
             parallel.delayed(call_in_worker)(os.getpid(), call) for call in calls
         )
         return repeat_warnings(outputs)
 
     def _run_groups(self, groups):
-        """Return the results of groups of calls by their places, None for fits that failed."""
+        """Return the results of groups of calls by index, None for failed fits."""
         run = partial(run_groups, location=user_location())
         if self._n_jobs == 1:
             return run(groups, in_order=True)
@@ -226,18 +227,18 @@ class FitRunner:
             for first in range(n_parts)
             if (part := list(group.items())[first::n_parts])
         ]
-        # workers that are threads of this process get one thread each
+        # a backend may run workers as threads, which then use one BLAS thread each
         with single_threaded_blas:
             outputs = self._run_in_parallel(
                 (partial(run, [part]) for part in parts), prefer=prefer
             )
-        return {place: result for output in outputs for place, result in output.items()}
+        return {index: result for output in outputs for index, result in output.items()}
 
 
 def group_calls(calls, *, in_order):
-    """Return dicts of calls by their places, each of one split and the same preprocessing.
+    """Return dicts of calls by index; each has one split and the same preprocessing.
 
-    Calls that can share nothing are left out.
+    Calls that cannot share work are omitted.
     """
     if not calls:
         return []
@@ -245,20 +246,20 @@ def group_calls(calls, *, in_order):
     if get_scorers(kwargs["scorer"]) is None or has_callbacks_within(estimator):
         return []
     groups, keys = {}, {}
-    for place, call in enumerate(calls):
+    for index, call in enumerate(calls):
         candidate, split = call[2]["candidate_progress"], call[2]["split_progress"]
         if candidate not in keys:
             keys[candidate] = make_key(estimator, call[2]["parameters"], in_order=in_order)
         if keys[candidate] is not None:
-            groups.setdefault((split, keys[candidate]), {})[place] = call
+            groups.setdefault((split, keys[candidate]), {})[index] = call
     return list(groups.values())
 
 
 def make_key(estimator, setting, *, in_order):
-    """Return what candidates with the same preprocessing have in common.
+    """Return a key that is equal for candidates with the same preprocessing.
 
-    None if the candidate shares nothing. With `in_order`, so does a net that may draw from
-    NumPy's global stream.
+    It is None if the candidate cannot share work. With `in_order`, this includes nets that may
+    draw from NumPy's global stream.
     """
     net, own, before = split_setting(estimator, setting)
     if (
@@ -272,7 +273,7 @@ def make_key(estimator, setting, *, in_order):
 
 
 def split_setting(estimator, setting):
-    """Return the last step of an estimator, and its parameters and others in a setting."""
+    """Return the last step of an estimator, and its and other parameters from a setting."""
     if not stock_pipeline(estimator):
         return estimator, setting, {}
     name, last = estimator.steps[-1]
@@ -294,13 +295,13 @@ def needs_order(net, params):
 
 
 def has_callbacks_within(value):
-    """Return whether a value is an estimator with callbacks, or one that contains such."""
+    """Return whether a value is an estimator that has callbacks, or contains one that has."""
     parts = value.get_params().values() if isinstance(value, BaseEstimator) else ()
     return any(map(has_callbacks, [value, *parts]))
 
 
 def freeze(parameters):
-    """Return a key that parameters have in common only if an estimator cannot tell them apart."""
+    """Return a key that is equal only for parameters with the same effect on an estimator."""
     return tuple(
         (name, type(value), repr(value) if isinstance(value, Number | str) else id(value))
         for name, value in sorted(parameters.items())
@@ -308,10 +309,10 @@ def freeze(parameters):
 
 
 def run_groups(groups, *, location, in_order=False, n_threads=None):
-    """Return the results of groups of calls by their places, None for fits that failed.
+    """Return the results of groups of calls by index, None for failed fits.
 
-    Warnings point to `location`. With `in_order`, `GridSearchCV` draws from NumPy's global stream
-    in an order that must be kept. `n_threads=None` stands for as many threads as the BLAS may use.
+    Warnings point to `location`. `in_order` says whether draws from NumPy's global stream must
+    keep `GridSearchCV`'s order. `n_threads=None` means as many threads as BLAS may use.
     """
     n_threads = count_threads(n_threads)
     results, ready, seconds = {}, {}, 0.0
@@ -320,8 +321,8 @@ def run_groups(groups, *, location, in_order=False, n_threads=None):
             shared = prepare(next(iter(group.values())), in_order=in_order)
             if shared is not None:
                 ready |= {
-                    place: partial(shared.fit_and_score, **kwargs)
-                    for place, (_, _, kwargs) in group.items()
+                    index: partial(shared.fit_and_score, **kwargs)
+                    for index, (_, _, kwargs) in group.items()
                 }
             if number == len(groups) or len(ready) >= FITS_PER_THREAD * n_threads:
                 calls, outputs = list(ready.values()), []
@@ -336,10 +337,10 @@ def run_groups(groups, *, location, in_order=False, n_threads=None):
 
 
 def prepare(call, *, in_order):
-    """Return the `SharedSplit` of a group with this call, or None.
+    """Return the `SharedSplit` of a group that contains this call, or None.
 
-    Candidates run by themselves if the preprocessing fails, so that each fails by itself, or if
-    it draws from NumPy's global stream, which is then set back.
+    None means that the candidates run separately, because the preprocessing failed or, with
+    `in_order`, drew from NumPy's global stream. The state of the stream is then restored.
     """
     stream = np.random.get_state() if in_order else ()
     try:
@@ -355,8 +356,8 @@ def prepare(call, *, in_order):
 class SharedSplit:
     """The rows of one split, checked, and transformed by the steps before the last.
 
-    The parameters are the arguments of `_fit_and_score` for one of the candidates. Raises an
-    exception if the candidates cannot share.
+    The parameters are the arguments of `_fit_and_score` for one of the candidates. The
+    constructor raises an exception if the candidates cannot share work.
     """
 
     def __init__(self, estimator, X, y, *, train, test, fit_params, score_params, **kwargs):
@@ -389,7 +390,7 @@ class SharedSplit:
         }
 
     def _transform(self, steps, X):
-        """Return transformed rows, if each scorer would get the same."""
+        """Return transformed rows; raise an error if each scorer would get different rows."""
         X = deepcopy(X)  # a step may write to it
         transformed = steps.transform(X)
         if len(get_scorers(self._scorer)) > 1:
@@ -411,7 +412,7 @@ class SharedSplit:
             score_time = time.perf_counter() - start - fit_time
             if "train" in self._score_args:
                 scores["train_scores"] = self._score(net, "train", call["error_score"])
-        except Exception:  # `_fit_and_score` itself repeats the fit, and reports the error
+        except Exception:  # `_fit_and_score` repeats the fit and reports the error
             return None
         print_end(*begin, call["verbose"], fit_time + score_time, **scores)
         times = {"fit_time": fit_time, "score_time": score_time}
@@ -421,18 +422,18 @@ class SharedSplit:
         """Return the score of a fitted net, or a dict of scores."""
         X, y, params = self._score_args[part]
         if is_accuracy(self._scorer) and not params and has_plain_labels(y):
-            # `accuracy_score` checks its arguments for longer than a small fit takes
+            # the checks in `accuracy_score` take longer than a small fit
             return float(np.average(y == net.predict(X)))
         return score_with(net, X, y, self._scorer, params, error_score)
 
 
 def has_plain_labels(y):
-    """Return whether `accuracy_score` takes labels as they are."""
+    """Return whether `accuracy_score` uses labels without converting them."""
     return type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuU" and len(y) > 0
 
 
 def print_start(call):
-    """Print what `_fit_and_score` prints before a fit; return two parts of its line after it."""
+    """Print what `_fit_and_score` prints before a fit; return arguments of `print_end`."""
     verbose, parameters = call["verbose"], call["parameters"]
     split, n_splits = call["split_progress"]
     candidate, n_candidates = call["candidate_progress"]
@@ -461,15 +462,15 @@ def print_end(start, setting, verbose, seconds, test_scores, train_scores=None):
 
 
 def print_line(text):
-    """Print a line at once, as threads print at the same time."""
+    """Print a line in one call, because other threads may print at the same time."""
     sys.stdout.write(f"{text}\n")
 
 
 def call_in_threads(calls, n_threads):
-    """Return what each call without arguments returns.
+    """Return the results of calls without arguments.
 
-    The threads have the context and the configuration of this one. On Ctrl-C, or if a call
-    fails, calls that run are interrupted, and the others do not begin.
+    The threads use the context and the configuration of this thread. On Ctrl-C, or if a call
+    fails, running calls are interrupted, and other calls do not begin.
     """
     if min(n_threads, len(calls)) <= 1:
         return [call() for call in calls]
