@@ -18,7 +18,7 @@ try:
     from skl2onnx import update_registered_converter
 except ImportError as error:
     raise ImportError(
-        "sklearn_toynn.onnx requires skl2onnx. Install it with `pip install skl2onnx`."
+        "sklearn_toynn.onnx requires skl2onnx. Install it, or the extra sklearn-toynn[onnx]."
     ) from error
 from skl2onnx._parse import _parse_sklearn_grid_search_cv
 from skl2onnx.algebra import onnx_ops

@@ -28,8 +28,7 @@ class ContributionsDisplay(Display):
     Parameters
     ----------
     values : list of ndarray of shape (n_points,)
-        The values of each feature, from the lowest to the highest. Between them, the
-        contributions are linear.
+        The values of each feature, in ascending order. The contributions are linear between them.
     contributions : list of ndarray of shape (n_points, n_curves)
         The contributions of each feature at its `values`.
     feature_names : sequence of str
@@ -90,13 +89,13 @@ class ContributionsDisplay(Display):
             or refitted search that ends in one.
         X : array-like of shape (n_samples, n_features), default=None
             Data for the range of the curves, the order of the panels and the deciles. A pipeline
-            transforms it. With ``encoding="piecewise"`` it may be None: The range is then that of
-            the training data, or `encoding_mean_` plus and minus two times `encoding_scale_` for
-            columns without pieces. Other models require it, and their curves are centered at its
-            mean.
+            transforms it. With ``encoding="piecewise"`` it may be None. The curves then cover the
+            range of the training data, or `encoding_mean_` plus and minus two times
+            `encoding_scale_` for columns without pieces. Other models require `X`, and center
+            their curves at its mean.
         n_features : int, default=9
-            The maximal number of features to show: those whose contributions have the largest
-            standard deviation.
+            The maximum number of features to show. Features whose contributions have the largest
+            standard deviations are shown.
         feature_names : sequence of str, default=None
             The names of all features. If None, `feature_names_in_` or "x0", "x1" and so on.
         ax : matplotlib Axes, default=None
@@ -115,7 +114,7 @@ class ContributionsDisplay(Display):
             If `estimator` is not fitted.
         ValueError
             If the estimator is not a linear classifier, if `X` is None and the model does not
-            know the range of the features, if `n_features` is below 1, if `X` or `feature_names`
+            store the range of the features, if `n_features` is below 1, if `X` or `feature_names`
             do not match the number of features, or if `ax` is not on a grid.
         """
         fitted = get_last_step(estimator)
@@ -132,7 +131,7 @@ class ContributionsDisplay(Display):
         elif not hasattr(fitted, "bin_edges_"):
             raise ValueError(
                 f"X must be given for this {type(fitted).__name__}, because only models with "
-                "encoding='piecewise' know the range of the features."
+                "encoding='piecewise' store the range of the features."
             )
         terms = make_terms(fitted, rows)
         if feature_names is None:
@@ -182,8 +181,8 @@ class ContributionsDisplay(Display):
     def _draw(self):
         from matplotlib import colormaps  # noqa: PLC0415
 
-        above, place = self._take_place().subgridspec(2, 1, height_ratios=[0.01, 1])
-        grid = place.subgridspec(*self._grid_shape)
+        above, below = self._hide_axes().subgridspec(2, 1, height_ratios=[0.01, 1])
+        grid = below.subgridspec(*self._grid_shape)
         axes = grid.subplots(sharey=True, squeeze=False).ravel()
         self.axes_, unused = np.split(axes, [len(self.values)])
         for ax in unused:
@@ -207,7 +206,7 @@ class ContributionsDisplay(Display):
             ax.tick_params(labelsize="small")
         for ax in self.axes_[:: self._grid_shape[1]]:
             ax.set_ylabel("contribution", fontsize="small")
-        # the layout reserves space for a legend that begins at the axes below it
+        # the layout reserves space for a legend whose lower edge is at the top of axes
         legend_axes = self.figure_.add_subplot(above)
         legend_axes.set_axis_off()
         legend_axes.legend(
@@ -228,7 +227,7 @@ class Term:
     center : float
         The mean of the feature.
     scale : float
-        Its spread.
+        Its standard deviation.
     slope : ndarray of shape (n_curves,)
         The weight of the feature.
     edges : ndarray of shape (n_pieces + 1,) or (0,)
@@ -249,7 +248,7 @@ class Term:
         return np.outer(x - self.center, self.slope) + (pieces - self.means) @ self.heights
 
     def get_vertices(self, x):
-        """Return values between which the term is linear, over the range of x or by default."""
+        """Return values between which the term is linear, over the range of x if it is given."""
         if x is not None:
             low, high = x.min(), x.max()
         elif len(self.edges):
@@ -260,7 +259,7 @@ class Term:
         return np.array([low, *between, high])
 
     def get_typical_values(self):
-        """Return values whose standard deviation is about that of the training data."""
+        """Return values with about the standard deviation of the training data."""
         if len(self.edges):
             return (self.edges[1:] + self.edges[:-1]) / 2
         return np.array([self.center - self.scale, self.center + self.scale])
@@ -269,7 +268,7 @@ class Term:
 def make_terms(fitted, X):
     """Return the terms of the features of a linear classifier.
 
-    X is the data whose mean is the center, if the classifier does not know the mean.
+    If the classifier does not store the means of the features, they are the means of X.
     """
     weights = np.asarray(fitted.coef_, float)
     if len(weights) == 2:  # scikit-learn's classifiers have one row for two classes
@@ -292,7 +291,7 @@ def make_terms(fitted, X):
 
 
 def transform_rows(estimator, X):
-    """Return the rows as the last step of a pipeline or search gets them."""
+    """Return the rows as input of the last step of a pipeline or search."""
     estimator = getattr(estimator, "best_estimator_", estimator)
     if not isinstance(estimator, Pipeline):
         return X

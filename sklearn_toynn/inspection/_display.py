@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 
 class Display:
-    """Keeps the axes of a plot. Subclasses draw on `ax_` in `_draw`."""
+    """The base class of the displays. Subclasses draw on `ax_` in `_draw`."""
 
     #: The size of a new figure in inches. If None, matplotlib's default.
     _figsize = None
@@ -41,17 +41,17 @@ class Display:
                 from matplotlib import pyplot  # noqa: PLC0415
             except ImportError as error:
                 raise ImportError(
-                    f"{type(self).__name__} requires matplotlib. Install it with "
-                    '`pip install "sklearn-toynn[plot]"`.'
+                    f"{type(self).__name__} requires matplotlib. Install it, or the extra "
+                    "sklearn-toynn[plot]."
                 ) from error
             _, ax = pyplot.subplots(layout="constrained", figsize=self._figsize)
         self.ax_, self.figure_ = ax, ax.figure
 
-    def _take_place(self):
-        """Hide the axes and return the place on the grid."""
+    def _hide_axes(self):
+        """Hide the axes and return their `SubplotSpec`."""
         spec = self.ax_.get_subplotspec()
         if spec is None:
-            raise ValueError("ax must be on a grid. Pass axes of pyplot.subplots().")
+            raise ValueError("ax must be on a grid of subplots, as created by pyplot.subplots().")
         self.ax_.set_axis_off()
         return spec
 

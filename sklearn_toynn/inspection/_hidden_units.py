@@ -17,9 +17,9 @@ from ._display import Display, get_last_step
 class HiddenUnitsDisplay(Display):
     """Plot of the first layer's weights, as an image or as bars for each hidden unit.
 
-    The units are sorted by the norm of their weights to the next layer, the most important unit
-    first. The title of each unit is that norm. The weights of different features are comparable
-    only if the features have a common scale, for example after a `StandardScaler`. With
+    The units are sorted by the norm of their weights to the next layer, the largest first. The
+    title of each unit is this norm. The weights of different features are comparable only if the
+    features have a common scale, for example after a `StandardScaler`. With
     ``encoding="piecewise"``, the features are the encoded columns. Create the display with
     :meth:`from_estimator`.
 
@@ -89,10 +89,10 @@ class HiddenUnitsDisplay(Display):
             The names of all features. If None, `feature_names_in_` or "x0", "x1" and so on. With
             ``encoding="piecewise"``, the names of the pieces follow, such as "x0_piece0".
         n_units : int, default=16
-            The maximal number of units to show.
+            The maximum number of units to show.
         n_features : int, default=16
-            The maximal number of features to show as bars: those with the largest absolute
-            weights in the units shown. Images show all features.
+            The maximum number of features to show as bars. Features with the largest absolute
+            weights in the units are shown. Images show all features.
         net : int, default=0
             The index of the net, if there are several.
         ax : matplotlib Axes, default=None
@@ -173,9 +173,9 @@ class HiddenUnitsDisplay(Display):
         return 6.4, max(4.8, self._grid_shape[0] * row_height)
 
     def _draw(self):
-        grid = self._take_place().subgridspec(*self._grid_shape)
+        grid = self._hide_axes().subgridspec(*self._grid_shape)
         axes = grid.subplots(sharex=True, sharey=True, squeeze=False).ravel()
-        axes[0].set(xticks=[], yticks=[])  # of all, as the axes are shared
+        axes[0].set(xticks=[], yticks=[])  # of all axes, because they are shared
         self.axes_, unused = np.split(axes, [len(self.norms)])
         for ax in unused:
             ax.remove()
@@ -190,14 +190,14 @@ class HiddenUnitsDisplay(Display):
             ax.imshow(image, cmap="RdBu_r", vmin=-bound, vmax=bound)
 
     def _draw_bars(self, bound):
-        places, first = np.arange(len(self.weights)), self.axes_[0]
+        positions, first = np.arange(len(self.weights)), self.axes_[0]
         if self.feature_names is not None:
-            first.set_yticks(places, self.feature_names)
+            first.set_yticks(positions, self.feature_names)
         self.figure_.draw_without_rendering()  # sets the height of the axes
         height = 72 * first.get_window_extent().height / self.figure_.dpi  # points
-        font_size = min(7, 0.7 * height / len(places))
+        font_size = min(7, 0.7 * height / len(positions))
         for ax, weights in zip(self.axes_, self.weights.T, strict=True):
-            ax.barh(places, weights, color=np.where(weights < 0, "tab:blue", "tab:red"))
+            ax.barh(positions, weights, color=np.where(weights < 0, "tab:blue", "tab:red"))
             ax.axvline(0, color="gray", linewidth=0.5)
             ax.tick_params(length=0, labelsize=font_size)
         first.set_xlim(-bound, bound)

@@ -15,7 +15,7 @@ from ._display import Display, get_last_step
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class LossCurveDisplay(Display):
-    """Plot of the training objective and of the validation loss, by iteration.
+    """Plot of the training objective and of the validation loss for each iteration.
 
     Create it with :meth:`from_estimator`.
 
@@ -24,7 +24,7 @@ class LossCurveDisplay(Display):
     loss_curve : array-like of shape (n_iter,)
         The objective at each iteration.
     loss_curves : list of array-like, default=None
-        The objectives of several nets. The band from the smallest to the largest is drawn.
+        The objectives of several nets, drawn as a band from the smallest to the largest.
     validation_loss_curve : array-like of shape (n_iter,), default=None
         The log loss on the validation set after each iteration.
     best_iter : int or array-like of int, default=None

@@ -19,10 +19,10 @@ from ._display import Display
 class SweepDisplay(Display):
     """Plot of the scores of a search over one or two parameters.
 
-    Two parameters are drawn as a heat map. A thick frame marks the chosen candidate, thin frames
-    mark the candidates within one standard error of the best. One parameter is drawn as a curve
-    with a band of one standard error. A star marks the chosen candidate. The training scores are
-    added if the search has them. Create the display with :meth:`from_search`.
+    Two parameters are drawn as a heat map. A thick frame marks the chosen candidate, and thin
+    frames mark the candidates within one standard error of the best. One parameter is drawn as a
+    curve with a band of one standard error, and training scores if the search has them. A star
+    marks the chosen candidate. Create the display with :meth:`from_search`.
 
     Parameters
     ----------
@@ -135,23 +135,23 @@ class SweepDisplay(Display):
             raise ValueError(f"metric must be one of {known}, got {metric!r}.")
         names = choose_params(results, params)
         values = [distinct(results[f"param_{name}"]) for name in names]
-        places = [
+        cells = [
             tuple(v.index(setting[name]) for name, v in zip(names, values, strict=True))
             if all(name in setting for name in names)
             else None  # a candidate of another grid
             for setting in results["params"]
         ]
-        if not any(places):
+        if not any(cells):
             raise ValueError(
-                f"No candidate has values of both {names[0]!r} and {names[1]!r}: they are in "
-                f"different grids. Set params to one of them, such as [{names[0]!r}]."
+                f"No candidate has values of both {names[0]!r} and {names[1]!r}, because they are "
+                f"in different grids. Set params to one of them, such as [{names[0]!r}]."
             )
         means = results[f"mean_test_{metric}"]
         candidates = np.full(tuple(map(len, values)), -1)
-        # from the worst to the best, as the last candidate of a place is kept
+        # from the worst to the best, because later candidates replace earlier ones
         for index in np.argsort(-means, kind="stable")[::-1]:
-            if places[index] is not None:
-                candidates[places[index]] = index
+            if cells[index] is not None:
+                candidates[cells[index]] = index
         scores = np.where(candidates < 0, np.nan, means[candidates])
         if np.isnan(scores).all():
             raise ValueError(f"search must have a finite mean_test_{metric}, got only NaN.")
@@ -166,7 +166,7 @@ class SweepDisplay(Display):
             scores=scores,
             errors=np.where(candidates < 0, np.nan, errors[candidates]),
             best=tuple(map(int, np.unravel_index(np.nanargmax(scores), scores.shape))),
-            chosen=None if chosen is None else places[chosen],
+            chosen=None if chosen is None else cells[chosen],
             train_scores=None
             if train_means is None
             else np.where(candidates < 0, np.nan, train_means[candidates]),
@@ -212,14 +212,14 @@ class SweepDisplay(Display):
         low, high = np.nanmin(shown), np.nanmax(shown)
         image = ax.imshow(self.scores, aspect="auto", origin="lower", vmin=low, vmax=high)
         bar = self.figure_.colorbar(image, ax=ax, label=self.scoring)
-        least = self.scores[self.best] - self.errors[self.best]
-        for place, score in np.ndenumerate(self.scores):
+        limit = self.scores[self.best] - self.errors[self.best]
+        for cell, score in np.ndenumerate(self.scores):
             if np.isnan(score):
                 continue
             color = "black" if score > (low + high) / 2 else "white"  # on viridis
-            text = ax.text(*place[::-1], f"{score:.3g}", ha="center", va="center", color=color)
-            if score >= least or place == marked:
-                width = 4 if place == marked else 1.5
+            text = ax.text(*cell[::-1], f"{score:.3g}", ha="center", va="center", color=color)
+            if score >= limit or cell == marked:
+                width = 4 if cell == marked else 1.5
                 text.set_bbox({"fill": False, "edgecolor": "red", "linewidth": width, "pad": 8})
         if self.baseline is not None:
             bar.ax.axhline(self.baseline, color="red", linewidth=2)
