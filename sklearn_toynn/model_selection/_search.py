@@ -102,8 +102,8 @@ class FusedSearchMixin:
 class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     """`GridSearchCV` that shares preprocessing and trains nets in threads.
 
-    It gives the same results as :class:`~sklearn.model_selection.GridSearchCV`, bit for bit, except
-    for the times. It saves time in three ways:
+    Except for the times, its results equal the results of
+    :class:`~sklearn.model_selection.GridSearchCV` bit for bit. It saves time in three ways:
 
     - It fits the steps of a pipeline before the net once for each fold and each distinct setting
       of these steps, and transforms the test rows once.
