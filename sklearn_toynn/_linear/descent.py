@@ -1,4 +1,4 @@
-"""A descent on the linear objective, with an end that is proven."""
+"""A descent on the linear objective to a proven gap."""
 
 import math
 
@@ -8,29 +8,29 @@ from .certificate import bound_gap, bound_newton_gap, estimate_newton_gap
 from .hessian_products import HessianProducts
 from .line_search import ROUNDING, line_search
 
-#: The most steps of conjugate gradients towards a Newton step. They end when the square of the
-#: residual is at most `CG_TOL` of the first.
+#: The maximum number of conjugate gradient steps for a Newton step. They end when the squared norm
+#: of the residual is at most `CG_TOL` times -g'd.
 MAX_CG_STEPS = 25
 CG_TOL = 0.01
-#: A proof is tried if the decrement is at most the first share of the gap to reach, and if the
-#: estimate of the proven gap is at most the second share.
+#: A proof is attempted if the decrement is at most the first fraction of the target gap, and the
+#: estimate of the proven gap at most the second fraction.
 MAX_DECREMENT_TO_PROVE, MAX_ESTIMATE_TO_PROVE = 0.3, 0.7
-#: The number of consecutive steps that lower neither the objective nor the decrement, before
-#: rounding is taken to have ended the descent.
+#: The descent stagnates after more consecutive steps that lower neither the objective nor the
+#: decrement.
 MAX_IDLE_STEPS = 8
 
 
 class Descent:
     """A descent from theta to within a relative gap of the minimum.
 
-    Quasi-Newton steps lead near the minimum. If the decrement, g' H^-1 g / 2 for the approximate
-    Hessian, says that the end has come, conjugate gradients on products with the Hessian itself
-    find Newton's step. The end has come if that step proves the gap. If not, the step is taken.
+    The descent takes quasi-Newton steps until the decrement g' H^-1 g / 2, with the approximate
+    Hessian H, is small. Then conjugate gradients with the exact Hessian compute the Newton step.
+    If this step proves the gap, the descent has converged. Otherwise it takes the step.
 
-    With reg = 0 there is no proof. The descent ends where -g'd, for Newton's step d, is at most
-    the gap to reach, and the difference of two scores changes by no more than 1 along d. Up to
-    there no curvature changes by more than a factor of e (Bach 2010, "Self-concordant analysis for
-    logistic regression", Electron. J. Stat. 4, 384).
+    With reg = 0 there is no proof. The descent has converged if, for the Newton step d, -g'd is at
+    most the target gap and differences of two scores change by at most 1 along d. Curvatures then
+    change by at most a factor of e (Bach 2010, "Self-concordant analysis for logistic regression",
+    Electron. J. Stat. 4, 384).
 
     Parameters
     ----------
@@ -39,20 +39,20 @@ class Descent:
         The start; it sums to zero over the classes.
     approximation : HessianApproximation
     tol : float
-        The gap to reach, relative to the objective.
+        The target gap, relative to the objective.
     gradient_tol : float, default=0.0
         The descent also ends if the objective and the largest gradient entry are at most this.
     rough_gap : float, default=0.0
         The descent also ends, without a proof, if the decrement is at most this.
     is_newton : bool, default=False
-        Whether every step is Newton's, by conjugate gradients.
+        Whether every step is a Newton step, computed by conjugate gradients.
     newton_step : ndarray of the shape of theta, default=None
-        About Newton's step at theta. It becomes the step that proved the gap.
+        An approximate Newton step at theta. The step that proves the gap replaces it.
 
     Attributes
     ----------
     theta, loss, gradient : ndarray, float, ndarray
-        The present point.
+        The current point.
     lower_bound : float
         A proven lower bound of the objective; -inf without one.
     has_converged : bool
@@ -72,7 +72,7 @@ class Descent:
     ):
         self.objective, self.theta, self._approximation = objective, theta, approximation
         self.newton_step, self._is_newton = newton_step, is_newton
-        self._needs_model = False  # whether conjugate gradients took too many steps
+        self._needs_model = False  # whether conjugate gradients have not converged
         self.lower_bound, self.has_converged = -math.inf, False
         self._tol, self._gradient_tol, self._rough_gap = tol, gradient_tol, rough_gap
         self._n_idle_steps, self._best_loss, self._best_decrement = 0, math.inf, math.inf
@@ -83,7 +83,7 @@ class Descent:
             self._update_direction()
 
     @property
-    def _gap_to_reach(self):
+    def _target_gap(self):
         return max(self._tol * self.loss, self._rough_gap)
 
     def advance(self):
@@ -113,20 +113,20 @@ class Descent:
     # ---- the direction of the next step
 
     def _update_direction(self):
-        """Find the direction of the next step, or see that the end has come."""
+        """Find the direction of the next step, or set `has_converged`."""
         self._set_quasi_newton_direction()
-        if self._has_vanished() or self._decrement <= self._rough_gap > 0:
+        if self._is_gradient_negligible() or self._decrement <= self._rough_gap > 0:
             self.has_converged = True
             return
-        near = MAX_DECREMENT_TO_PROVE * self._gap_to_reach
-        while self._decrement > near or self._needs_model:
-            kind = self._approximation.choose_renewal(self._decrement, self._gap_to_reach)
-            if kind is None:
+        max_decrement = MAX_DECREMENT_TO_PROVE * self._target_gap
+        while self._decrement > max_decrement or self._needs_model:
+            model_class = self._approximation.choose_renewal(self._decrement, self._target_gap)
+            if model_class is None:
                 break
-            self._approximation.renew(self.theta, kind)
+            self._approximation.renew(self.theta, model_class)
             self._needs_model = False
             self._set_quasi_newton_direction()
-        if self._decrement <= near or self._is_newton:
+        if self._decrement <= max_decrement or self._is_newton:
             self._find_newton_direction()
         self._count_idle_steps()
 
@@ -138,37 +138,37 @@ class Descent:
         self._decrement = -0.5 * self._slope
 
     def _find_newton_direction(self):
-        """Find Newton's step d, or see by it that the end has come.
+        """Compute the Newton step d, and set `has_converged` if it proves the gap.
 
         Conjugate gradients (Hestenes and Stiefel 1952, J. Res. NBS 49, 409) with the approximate
-        Hessian as the preconditioner. The residual is g + H d, `square` its square by the
-        preconditioner.
+        Hessian as the preconditioner. The residual is g + H d, and `square` its squared norm with
+        respect to the preconditioner.
         """
-        objective, gap_to_reach = self.objective, self._gap_to_reach
+        objective, target_gap = self.objective, self._target_gap
         hessian = HessianProducts(objective, self.theta)
         step, residual = np.zeros_like(self.gradient), self.gradient.copy()
-        ahead, square, is_near = self._direction, 2 * self._decrement, False
+        conjugate, square, is_solved = self._direction, 2 * self._decrement, False
         for _ in range(MAX_CG_STEPS):
-            product = hessian.multiply(ahead)
+            product = hessian.multiply(conjugate)
             self._approximation.count(1)
-            curvature = float(np.vdot(ahead, product))
-            if not (square > 0 and curvature > 0):  # within rounding
+            curvature = float(np.vdot(conjugate, product))
+            if not (square > 0 and curvature > 0):  # zero up to rounding
                 break
-            step += square / curvature * ahead
+            step += square / curvature * conjugate
             residual += square / curvature * product
             slope = float(np.vdot(self.gradient, step))
-            may_end = -slope <= 2 * MAX_ESTIMATE_TO_PROVE * gap_to_reach
-            if objective.reg > 0 and may_end and self._try_proof(hessian, step, residual):
+            may_prove = -slope <= 2 * MAX_ESTIMATE_TO_PROVE * target_gap
+            if objective.reg > 0 and may_prove and self._try_proof(hessian, step, residual):
                 break
-            steepest = self._approximation.direction(residual)
-            square_before, square = square, -float(np.vdot(residual, steepest))
-            is_near = square <= -CG_TOL * slope
-            if is_near and (objective.reg == 0 or not may_end):
+            preconditioned = self._approximation.direction(residual)
+            square_before, square = square, -float(np.vdot(residual, preconditioned))
+            is_solved = square <= -CG_TOL * slope
+            if is_solved and (objective.reg == 0 or not may_prove):
                 break
-            ahead = steepest + square / square_before * ahead
-        self._needs_model = not (is_near or self.has_converged)
+            conjugate = preconditioned + square / square_before * conjugate
+        self._needs_model = not (is_solved or self.has_converged)
         self._set_direction(step)
-        if objective.reg == 0 and is_near and -self._slope <= gap_to_reach:
+        if objective.reg == 0 and is_solved and -self._slope <= target_gap:
             self.has_converged = objective.largest_change(step) <= 1
 
     def _count_idle_steps(self):
@@ -178,18 +178,18 @@ class Descent:
         self._best_loss = min(self._best_loss, self.loss)
         self._best_decrement = min(self._best_decrement, self._decrement)
 
-    # ---- the end
+    # ---- convergence
 
-    def _has_vanished(self):
-        """Say whether the gradient is zero, or it and the objective are within gradient_tol."""
+    def _is_gradient_negligible(self):
+        """Return whether the gradient is 0, or it and the objective are within gradient_tol."""
         limit = self._gradient_tol
         if limit > 0 and max(self.loss, np.abs(self.gradient).max()) <= limit:
             return True
         return not self.gradient.any()
 
     def _is_proven_at_start(self):
-        """Say whether there is a proof that needs no model."""
-        self._take_gap(bound_gap(self.objective, self.theta, self.gradient))
+        """Return whether the gap can be proven without a model of the Hessian."""
+        self._update_lower_bound(bound_gap(self.objective, self.theta, self.gradient))
         step = self.newton_step
         if not self.has_converged and step is not None:
             hessian = HessianProducts(self.objective, self.theta)
@@ -197,16 +197,17 @@ class Descent:
         return self.has_converged
 
     def _try_proof(self, hessian, step, residual):
-        """Try to prove the gap by a step d and g + H d; return False if there is no hope."""
-        most = MAX_ESTIMATE_TO_PROVE * self._gap_to_reach
-        if estimate_newton_gap(self.objective, self.gradient, step, residual) > most:
+        """Try to prove the gap by a step d and g + H d; return False if this is hopeless."""
+        max_gap = MAX_ESTIMATE_TO_PROVE * self._target_gap
+        if estimate_newton_gap(self.objective, self.gradient, step, residual) > max_gap:
             return False
         self.newton_step = step
         point = self.objective, self.theta, self.gradient
-        self._take_gap(bound_newton_gap(*point, hessian, step, residual, enough=0.1 * most))
+        gap = bound_newton_gap(*point, hessian, step, residual, tol=0.1 * max_gap)
+        self._update_lower_bound(gap)
         return True
 
-    def _take_gap(self, gap):
-        """Take in an upper bound of the gap here."""
+    def _update_lower_bound(self, gap):
+        """Use an upper bound of the gap at the current point."""
         self.lower_bound = max(self.lower_bound, self.loss - gap)
-        self.has_converged = self.loss - self.lower_bound <= self._gap_to_reach
+        self.has_converged = self.loss - self.lower_bound <= self._target_gap

@@ -1,4 +1,4 @@
-"""Where the descents begin."""
+"""The starting points of descents."""
 
 import math
 
@@ -11,27 +11,30 @@ from .hessian_models import choose_hessian_models, choose_preconditioners
 #: With many rows, training starts from the minimum on every fourth row.
 WARM_START_STRIDE = 4
 MAX_WARM_START_STEPS = 30
-#: A start whose objective is more than so many times that of zero is replaced by zero.
+#: A start is replaced if its objective is larger than this multiple of log K, the objective at 0.
 MAX_START_LOSS = 4.0
 
 
 def begin_descent(objective, theta, solver, tol, gradient_tol):
     """Return a descent from theta, or from a better start if theta is zero or far off."""
-    _, kinds, renews_always = choose_hessian_models(objective, solver)
-    model = kinds[-1]
-    # from far above the objective of zero, log K, the way is long, or lost in rounding
-    most = MAX_START_LOSS * math.log(objective.n_classes)
-    if not (theta.any() and objective.value_and_gradient(theta)[0] <= most):
+    _, model_classes, renews_always = choose_hessian_models(objective, solver)
+    model = model_classes[-1]
+    # a descent from a very large objective takes many steps or stagnates
+    max_loss = MAX_START_LOSS * math.log(objective.n_classes)
+    if not (theta.any() and objective.value_and_gradient(theta)[0] <= max_loss):
         theta, model = find_start(objective, solver)
-    approximation = HessianApproximation(objective, kinds, model, renews_always=renews_always)
+    approximation = HessianApproximation(
+        objective, model_classes, model, renews_always=renews_always
+    )
     return Descent(objective, theta, approximation, tol, gradient_tol=gradient_tol)
 
 
 def find_start(objective, solver):
-    """Return theta and a model of the Hessian, of some of the rows if they are many.
+    """Return a start theta and a model of the Hessian, computed on some rows if there are many.
 
-    The minimum on m of the rows lies within about P / 2m of the minimum on all rows, with P free
-    parameters. It is found to a tenth of that, from a start found the same way.
+    With P free parameters, the objective at the minimum on m of the rows is about P / 2m above the
+    minimum on all rows. The minimum on m rows is computed to a tenth of this gap, from a start
+    that is found recursively.
     """
     n_classes, size = objective.shape
     n_free = (n_classes - 1) * size
@@ -39,12 +42,14 @@ def find_start(objective, solver):
     has_many = not objective.is_sparse and n_rows >= max(10 * n_free, 1000)
     smaller = objective.on_every(WARM_START_STRIDE) if has_many else None
     if smaller is None:
-        first, _, _ = choose_hessian_models(objective, solver)
+        first_class, _, _ = choose_hessian_models(objective, solver)
         theta = np.zeros(objective.shape)
-        return theta, first(objective, theta)
+        return theta, first_class(objective, theta)
     theta, model = find_start(smaller, solver)
-    _, kinds, renews_always = choose_hessian_models(smaller, solver)
-    approximation = HessianApproximation(smaller, kinds, model, renews_always=renews_always)
+    _, model_classes, renews_always = choose_hessian_models(smaller, solver)
+    approximation = HessianApproximation(
+        smaller, model_classes, model, renews_always=renews_always
+    )
     rough_gap = 0.05 * n_free / smaller.n_rows
     descent = Descent(smaller, theta, approximation, 0.0, rough_gap=rough_gap)
     for _ in range(MAX_WARM_START_STEPS):
@@ -55,12 +60,14 @@ def find_start(objective, solver):
 
 
 def begin_newton(objective, theta, tol, gradient_tol, step=None):
-    """Return a descent by Newton's steps, from theta and with a cheap model at first.
+    """Return a descent by Newton steps from theta.
 
-    `step` is about the first step, if that is known.
+    The first preconditioner is the cheapest one. `step` is an approximate Newton step at theta.
     """
-    kinds = choose_preconditioners(objective)
-    approximation = HessianApproximation(objective, kinds, kinds[0], keeps_pairs=False)
+    model_classes = choose_preconditioners(objective)
+    approximation = HessianApproximation(
+        objective, model_classes, model_classes[0], keeps_pairs=False
+    )
     return Descent(
         objective,
         theta,

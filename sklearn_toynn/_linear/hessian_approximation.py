@@ -6,25 +6,26 @@ import numpy as np
 
 from .hessian_models import FullHessian
 
-#: The fewest evaluations between renewals of an inexact model, which needs its L-BFGS pairs.
+#: The minimum number of evaluations between renewals of an inexact model, which discard its L-BFGS
+#: pairs.
 MIN_EVALUATIONS_PER_RENEWAL = 5
 MAX_PAIRS = 10
 
 
 class HessianApproximation:
-    """A model of the Hessian, corrected by L-BFGS and renewed now and then.
+    """A model of the Hessian, corrected by L-BFGS and renewed from time to time.
 
-    L-BFGS (Nocedal 1980, "Updating quasi-Newton matrices with limited storage", Math. Comp. 35,
-    773) that starts from the inverse of a model M is L-BFGS in variables in which M is the
-    identity. If M is the Hessian, and is renewed at every step, it is Newton's method.
+    The initial matrix of L-BFGS (Nocedal 1980, "Updating quasi-Newton matrices with limited
+    storage", Math. Comp. 35, 773) is the inverse of the model. If the model is the exact Hessian
+    and is renewed at every step, the result is Newton's method.
 
     Parameters
     ----------
     objective : LinearObjective
-    kinds : tuple of type
-        The models to renew it by, the cheapest first.
+    model_classes : tuple of type
+        The classes of models for renewals, the cheapest first.
     model : HessianModel or type
-        The first model, or its type if the descent builds it at its start. Later the present one.
+        The first model, or its class if the descent builds it. The attribute is the current model.
     keeps_pairs : bool, default=True
         Whether L-BFGS corrects the model.
     renews_always : bool, default=False
@@ -33,22 +34,22 @@ class HessianApproximation:
     Attributes
     ----------
     is_fresh : bool
-        Whether no step was taken since the model was built or first used.
+        Whether no step has been taken with the current model.
     """
 
-    def __init__(self, objective, kinds, model, *, keeps_pairs=True, renews_always=False):
-        self._objective, self._kinds = objective, kinds
+    def __init__(self, objective, model_classes, model, *, keeps_pairs=True, renews_always=False):
+        self._objective, self._model_classes = objective, model_classes
         self._keeps_pairs, self._renews_always = keeps_pairs, renews_always
         self._n_evaluations = 0
         self._set_model(model)
 
-    def renew(self, theta, kind=None):
-        """Build a model at theta, by default of the best kind."""
-        self.model = None  # so that no two are held at once
-        self._set_model((kind or self._kinds[-1])(self._objective, theta))
+    def renew(self, theta, model_class=None):
+        """Build a model at theta, by default of the best class."""
+        self.model = None  # frees its memory
+        self._set_model((model_class or self._model_classes[-1])(self._objective, theta))
 
     def _set_model(self, model):
-        """Start with a model, and forget what was measured with another."""
+        """Set the model, and discard pairs and measurements of an earlier model."""
         self.model, self.is_fresh = model, True
         self._pairs, self._scale = [], 1.0
         self._n_evaluations_at_renewal = self._n_evaluations
@@ -74,7 +75,7 @@ class HessianApproximation:
         return d.reshape(gradient.shape)
 
     def update(self, theta, step, change):
-        """Correct the model by a step to theta and the change of the gradient along it."""
+        """Correct the model by a step to theta and the change of the gradient by this step."""
         if self._renews_always:
             self.renew(theta)
             return
@@ -83,30 +84,32 @@ class HessianApproximation:
         if self._keeps_pairs and curvature > 0:
             pair = step.ravel(), change.ravel(), curvature
             self._pairs = [*self._pairs[1 - MAX_PAIRS :], pair]
-            if self.model.is_guess:
+            if self.model.needs_scale:
                 self._scale = curvature / float(np.vdot(change, self.model.solve(change)))
 
-    def choose_renewal(self, decrement, gap_to_reach):
-        """Return the kind of model to renew the present one by now, or None.
+    def choose_renewal(self, decrement, target_gap):
+        """Return the class of the model to build now, or None to keep the current model.
 
-        A renewal is due when the evaluations since the last one have cost as much, so that neither
-        takes more than half of the time. It is put off, until they have cost twice as much, if the
-        decrement falls so fast that the end is nearer than that.
+        A renewal is due when the evaluations since the last one have cost as much as the renewal,
+        so that renewals take at most half of the time. If the decrement falls fast enough to reach
+        the target gap before, the renewal waits until they have cost twice as much.
         """
         if self._decrement_at_renewal is None:
             self._decrement_at_renewal = decrement
         if self.is_fresh:
             return None
-        kind, *others = self._kinds
-        for other in others:  # that cost no more than was spent so far
-            kind = other if other.cost(self._objective) <= self._n_evaluations else kind
-        least = 1 if kind is FullHessian else MIN_EVALUATIONS_PER_RENEWAL
-        cost = max(round(kind.cost(self._objective)), least)
+        model_class, *others = self._model_classes
+        for other in others:
+            if other.cost(self._objective) <= self._n_evaluations:
+                model_class = other
+        min_cost = 1 if model_class is FullHessian else MIN_EVALUATIONS_PER_RENEWAL
+        cost = max(round(model_class.cost(self._objective)), min_cost)
         n_evaluations = self._n_evaluations - self._n_evaluations_at_renewal
         if n_evaluations < cost:
             return None
-        # without a descent direction, L-BFGS has lost its precision
+        # if the direction is no descent direction, L-BFGS has become imprecise
         if n_evaluations >= 2 * cost or min(decrement, self._decrement_at_renewal) <= 0:
-            return kind
-        fall = math.log(self._decrement_at_renewal / decrement) / n_evaluations
-        return None if fall > 0 and math.log(decrement / gap_to_reach) <= fall * cost else kind
+            return model_class
+        rate = math.log(self._decrement_at_renewal / decrement) / n_evaluations
+        is_fast = rate > 0 and math.log(decrement / target_gap) <= rate * cost
+        return None if is_fast else model_class

@@ -1,7 +1,7 @@
-"""Models of the Hessian of softmax regression, and the rule that chooses among them.
+"""Models of the Hessian H of softmax regression, and the rule that chooses among them.
 
-A model is built at a theta. Its `solve` returns the step d with H d = g. A quasi-Newton method
-corrects the model: the better it is, the fewer evaluations of the objective are needed.
+A model is built at a theta. Its `solve` returns the step d with H d = g. L-BFGS corrects the
+model. A better model needs fewer evaluations of the objective.
 """
 
 from abc import ABC, abstractmethod
@@ -15,25 +15,25 @@ from .rows import slices
 from .standard_columns import subtract_class_mean
 from .symmetric import add_gram, cholesky, diagonal_of, inverse, symmetric_product
 
-#: The most entries of a model: 64 MB, or as many as X has.
+#: The maximum number of entries of a model (64 MB), unless X has more.
 MAX_MODEL_ENTRIES = 8_000_000
-#: The cost, in evaluations, of the L-BFGS pairs that a renewal forgets.
+#: The cost, in evaluations of the objective, of the L-BFGS pairs that a renewal discards.
 COST_OF_LOST_PAIRS = 10.0
-#: The Hessian is one of the models if its cost is at most so many evaluations.
+#: The maximum cost of the exact Hessian, in evaluations, to use it with solver="auto".
 MAX_HESSIAN_COST = 8.0
-#: It is renewed at every step if its cost is at most so many evaluations.
+#: The maximum cost of the exact Hessian, in evaluations, to renew it at every step.
 MAX_COST_AT_EVERY_STEP = 2.0
-#: The most entries of the Hessian of solver="newton": 3.2 GB.
+#: The maximum number of entries of the Hessian with solver="newton" (3.2 GB).
 MAX_HESSIAN_ENTRIES = 400_000_000
 #: The number of entries of a temporary array of `FullHessian`.
 TEMPORARY_ENTRIES = 2**16
 
 
 class HessianModel(ABC):
-    """A model of the Hessian of a `LinearObjective` at theta, which sums to zero over classes."""
+    """A model of the Hessian of a `LinearObjective` at a theta that sums to 0 over the classes."""
 
-    #: Whether its scale is a guess, which L-BFGS corrects by s'y / y'H^-1 y.
-    is_guess: ClassVar[bool] = False
+    #: Whether L-BFGS must correct the scale of the model, by s'y / y'H^-1 y.
+    needs_scale: ClassVar[bool] = False
 
     @abstractmethod
     def __init__(self, objective, theta):
@@ -41,18 +41,18 @@ class HessianModel(ABC):
 
     @abstractmethod
     def solve(self, g):
-        """Return the step d that solves H d = g, of zero sum over the classes."""
+        """Return the step d that solves H d = g and sums to 0 over the classes."""
 
     @classmethod
     @abstractmethod
     def cost(cls, objective):
-        """Return the time to build it, in evaluations of the objective."""
+        """Return the time to build the model, in evaluations of the objective."""
 
 
 class Diagonal(HessianModel):
     """The diagonal: sum_i w_i p_ik (1 - p_ik) z_ij^2 + ridge_j."""
 
-    is_guess = True
+    needs_scale = True
 
     def __init__(self, objective, theta):
         d = np.zeros(objective.shape)
@@ -67,14 +67,14 @@ class Diagonal(HessianModel):
 
     @classmethod
     def cost(cls, objective):  # noqa: ARG003
-        """Count the lost pairs alone: it takes no more than an evaluation."""
+        """Count the lost pairs only, because the diagonal takes less than one evaluation."""
         return COST_OF_LOST_PAIRS
 
 
 class UniformFactor(HessianModel):
     """The Hessian at theta = 0, one matrix for all classes: Z^T diag(w) Z / K + ridge."""
 
-    is_guess = True
+    needs_scale = True
 
     def __init__(self, objective, theta):  # noqa: ARG002
         n_classes, size = objective.shape
@@ -100,8 +100,8 @@ class UniformFactor(HessianModel):
 class ClassFactors(HessianModel):
     """The diagonal blocks, class by class: Z^T diag(w p_k (1 - p_k)) Z + ridge.
 
-    Rows whose p_k (1 - p_k) is below 1/100 of its mean over the chunk are left out. Together they
-    have less than 1/100 of the sum. Near separation, most rows are such.
+    Rows whose p_k (1 - p_k) is below 1/100 of the mean over the chunk are omitted. Together they
+    make up less than 1/100 of the sum. If the classes are nearly separable, most rows are omitted.
     """
 
     def __init__(self, objective, theta):
@@ -116,7 +116,7 @@ class ClassFactors(HessianModel):
                 R *= np.sqrt(curvatures[k, keep])[:, None]
                 grams[k] = add_gram(grams[k], R)
         self._inverses = []
-        while grams:  # so that no two of a class are held at once
+        while grams:  # frees the memory of each matrix after its inversion
             A = grams.pop(0)
             diagonal_of(A)[:] += objective.ridge
             self._inverses.append(inverse(A))
@@ -136,12 +136,12 @@ class ClassFactors(HessianModel):
 
 
 class FullHessian(HessianModel):
-    """The Hessian, for the differences theta_k - theta_K of the first K - 1 classes.
+    """The exact Hessian, for the differences theta_k - theta_K of the first K - 1 classes.
 
-    The data's part is sum_i w_i (diag(p_i) - p_i p_i^T) (x) z_i z_i^T. With the rows
-    r_i = w_i^(1/2) [p_i1 z_i, ..., p_iK-1 z_i], the symmetric product R^T R has every block
-    p_j p_k, and the general product of w_i^(1/2) z_i with R has the diagonal blocks p_k. The
-    penalty's part, as theta sums to zero, is (I - 11^T / K) (x) diag(ridge).
+    The Hessian of the loss is sum_i w_i (diag(p_i) - p_i p_i^T) (x) z_i z_i^T. Let R have the rows
+    r_i = w_i^(1/2) [p_i1 z_i, ..., p_iK-1 z_i]. The symmetric product R^T R gives all blocks with
+    p_j p_k. The product of w_i^(1/2) z_i with R gives the diagonal blocks with p_k. The Hessian of
+    the penalty is (I - 11^T / K) (x) diag(ridge), because theta sums to 0 over the classes.
     """
 
     def __init__(self, objective, theta):
@@ -151,7 +151,7 @@ class FullHessian(HessianModel):
         H, blocks = np.zeros((order, order), order="F"), np.zeros((size, order), order="F")
         for chunk, P in objective.probabilities(theta):
             Z, root = objective.rows.standardized(chunk), np.sqrt(objective.weights[chunk])
-            if n_classes == 2:  # the block's weight is w p_1 (1 - p_1) = w p_1 p_2
+            if n_classes == 2:  # the only block has the weights w p_1 (1 - p_1) = w p_1 p_2
                 root *= np.sqrt(P[0] * P[1])
                 H = add_gram(H, Z * root[:, None])
                 continue
@@ -162,20 +162,20 @@ class FullHessian(HessianModel):
                 H = add_gram(H, R.T, -1.0)
         by_class = H.T.reshape(n_free, size, n_free, size)
         np.einsum("kakb->kab", by_class)[...] += blocks.T.reshape(n_free, size, size)
-        # I - 11^T / K without its last column turns the differences into theta, which sums to zero
+        # I - 11^T / K without its last column maps differences to theta, which sums to 0
         coupling = np.eye(n_classes, n_free) - 1 / n_classes
-        # last, because the parts of the data cancel
+        # added last, because the terms of the loss cancel
         np.einsum("jaka->jka", by_class)[...] += coupling[:-1, :, None] * objective.ridge
         self._factor, self._class_coupling = cholesky(H), coupling
 
     def solve(self, g):
-        """Solve for the differences, whose gradient is g of the first K - 1 classes."""
+        """Solve for the differences; their gradient is g of the first K - 1 classes."""
         delta, _ = lapack.dpotrs(self._factor, g[:-1].reshape(-1), lower=1)
         return self._class_coupling @ delta.reshape(len(g) - 1, -1)
 
     @classmethod
     def cost(cls, objective):
-        """Count one Gram matrix of n_rows x (K - 1)(D + 1), and its factor."""
+        """Count one Gram matrix of n_rows x (K - 1)(D + 1), and its factorization."""
         n_classes, size = objective.shape
         order = (n_classes - 1) * size
         grams = objective.n_rows * order * (order / 2 + size + 25)
@@ -183,33 +183,33 @@ class FullHessian(HessianModel):
 
 
 def _model_entries(objective):
-    """Return the most entries of a model of the objective's Hessian."""
+    """Return the maximum number of entries of a model."""
     n_entries = 0 if objective.is_sparse else objective.n_rows * objective.shape[1]
     return max(MAX_MODEL_ENTRIES, n_entries)
 
 
 def choose_preconditioners(objective):
-    """Return the models that fit as preconditioners, the cheapest first."""
+    """Return the classes of preconditioners that fit into memory, the cheapest first."""
     n_classes, size = objective.shape
     n_entries = {
         Diagonal: 0,
         ClassFactors: n_classes * size**2,
         FullHessian: ((n_classes - 1) * size) ** 2,
     }
-    return tuple(kind for kind, n in n_entries.items() if n <= _model_entries(objective))
+    return tuple(model for model, n in n_entries.items() if n <= _model_entries(objective))
 
 
 def choose_hessian_models(objective, solver):
     """Choose the models by the size of X, its sparsity and the number of classes.
 
-    The solver "newton" takes the Hessian, "lbfgs" any other model, and "auto" both if the Hessian
-    is cheap. Return the model at theta = 0, a tuple of those to renew it by, the cheapest first,
-    and whether to renew it at every step.
+    The solver "newton" uses the exact Hessian, "lbfgs" an approximation, and "auto" the exact
+    Hessian if it is cheap. Return the class of the model at theta = 0, a tuple of the classes for
+    renewals, the cheapest first, and whether to renew the model at every step.
 
-    docs/benchmarks/README.md has the figures behind the rule. `ClassFactors` needs 3 to 10 times
-    fewer evaluations than one matrix for all classes. `Diagonal` takes its place if it has too
-    many entries. Sparse rows begin with `Diagonal`: often the end comes before another model would
-    have paid off.
+    docs/benchmarks/README.md has the measurements behind the rule. `ClassFactors` needs 3 to 10
+    times fewer evaluations than one matrix for all classes. `Diagonal` replaces it if it has too
+    many entries. Sparse rows begin with `Diagonal`, because training often ends before another
+    model saves time.
     """
     n_classes, size = objective.shape
     order = (n_classes - 1) * size
@@ -221,13 +221,13 @@ def choose_hessian_models(objective, solver):
                 "solver='lbfgs' or 'auto'."
             )
         return UniformFactor, (FullHessian,), True
-    room = _model_entries(objective)
-    best = ClassFactors if n_classes * size**2 <= room else Diagonal
-    if solver == "auto" and order**2 <= room:
+    max_entries = _model_entries(objective)
+    best = ClassFactors if n_classes * size**2 <= max_entries else Diagonal
+    if solver == "auto" and order**2 <= max_entries:
         cost = FullHessian.cost(objective)
         if cost <= MAX_COST_AT_EVERY_STEP:
             return UniformFactor, (FullHessian,), True
         best = FullHessian if cost <= MAX_HESSIAN_COST else best
-    if objective.is_sparse or size**2 > room:
+    if objective.is_sparse or size**2 > max_entries:
         return Diagonal, (Diagonal,) if best is Diagonal else (Diagonal, best), False
     return UniformFactor, (best,), False

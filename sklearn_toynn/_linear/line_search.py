@@ -14,10 +14,10 @@ def line_search(objective, theta, direction, loss, slope):
 
     The second result is the number of evaluations.
 
-    Armijo's condition decides, with backtracking by Hermite's cubic. Within the rounding of the
-    loss the slope decides: these are the approximate Wolfe conditions of Hager and Zhang 2005, "A
-    new conjugate gradient method with guaranteed descent and an efficient line search", SIAM J.
-    Optim. 16, 170.
+    A step is accepted by Armijo's condition, with backtracking by cubic interpolation. If the loss
+    changes within rounding, the slope decides, by the approximate Wolfe conditions (Hager and
+    Zhang 2005, "A new conjugate gradient method with guaranteed descent and an efficient line
+    search", SIAM J. Optim. 16, 170).
     """
     t = 1.0
     for n_evaluations in range(1, MAX_TRIALS + 1):
@@ -28,7 +28,7 @@ def line_search(objective, theta, direction, loss, slope):
         new_slope = float(np.vdot(gradient, direction))
         if new_loss <= loss * (1 + ROUNDING) and abs(new_slope) <= 0.9 * abs(slope):
             return (new, new_loss, gradient), n_evaluations
-        # the minimum of the cubic through both values and slopes
+        # the minimum of the cubic with these values and slopes at 0 and t
         e = slope + new_slope - 3 * (new_loss - loss) / t
         square = e * e - slope * new_slope
         ratio = 0.5

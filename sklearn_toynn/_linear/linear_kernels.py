@@ -1,4 +1,4 @@
-"""The passes over the scores of a chunk of rows.
+"""Loss and derivatives as functions of the scores of a chunk of rows.
 
 Scores, probabilities and changes of scores have shape (n_classes, n_rows). They are float64 and
 C-contiguous.
@@ -10,14 +10,14 @@ from .._nets.kernels import dispatch
 
 
 def numpy_cross_entropy(scores, codes, weights):
-    """Return sum_i w_i CE(y_i, softmax(s_i)), and turn the scores into its derivative.
+    """Return sum_i w_i CE(y_i, softmax(s_i)), and replace the scores by its derivative.
 
-    The derivative is w_i (p_ik - [k = y_i]). For scores s less their largest,
+    The derivative is w_i (p_ik - [k = y_i]). After the largest score is subtracted from all s,
 
         CE = log(1 + (rest + e_y - 1)) - s_y,   p_y - 1 = -rest / (rest + e_y)
 
-    with e_k = exp(s_k) and rest the sum of e_k over the other classes. So both keep their digits
-    where p_y is nearly 1.
+    with e_k = exp(s_k) and rest the sum of e_k over the other classes. Both formulas are precise
+    if p_y is nearly 1.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def numpy_cross_entropy(scores, codes, weights):
 
 
 def derivative_change(changes, probabilities, weights):
-    """Turn changes c of the scores into those of the derivative of the cross-entropy, in place.
+    """Replace changes c of the scores by changes of the derivative of the cross-entropy.
 
     They are w_i p_ik (c_ik - sum_m p_im c_im).
     """

@@ -13,14 +13,14 @@ from .standard_columns import StandardColumns
 class LinearObjective:
     """L(theta) = sum_i w_i CE(y_i, softmax(theta z_i)) + sum_kj ridge_j theta_kj^2 / 2.
 
-    It is the objective of `_nets.loss.Objective` in the variables of `StandardColumns`. With p_i
-    the probabilities at theta, its derivatives are
+    This is the objective of `_nets.loss.Objective` in the variables of `StandardColumns`. If p_i
+    are the probabilities at theta, its derivatives are
 
         gradient_k      = sum_i w_i (p_ik - [k = y_i]) z_i + ridge theta_k
         (H d)_k         = sum_i w_i p_ik (z_i d_k - sum_m p_im z_i d_m) z_i + ridge d_k
 
-    Adding one vector to the theta of all classes changes only the penalty. So theta sums to zero
-    over the classes at the minimum, and gradients, models of the Hessian and steps keep it so.
+    Adding one vector to the theta of all classes changes only the penalty. So theta sums to 0 over
+    the classes at the minimum. Gradients and steps also sum to 0.
 
     Parameters
     ----------
@@ -29,25 +29,26 @@ class LinearObjective:
     codes, weights : ndarray of shape (n_rows,)
         The classes y, and the w, which sum to 1.
     reg : float
-        The penalty on the squared weights of X's own columns.
+        The penalty on the squared weights of the columns of X.
     n_classes : int
     columns : StandardColumns, default=None
-        The change of variables; None stands for the one that suits theta = 0.
+        The change of variables. None means the one for the curvature at theta = 0.
     square : ndarray of shape (n_features,), default=None
         An upper bound of sum_i w_i z_ij^2. Required with `columns`.
 
     Attributes
     ----------
     shape : tuple
-        That of theta, (n_classes, n_features + 1).
+        The shape of theta, (n_classes, n_features + 1).
     ridge : ndarray of shape (n_features + 1,)
         The penalty of each column; 0 for the intercept.
     shares : ndarray of shape (n_classes,)
         The weight of each class.
     work : float
-        The time of a call of `value_and_gradient`, in multiply-adds of a large matrix product. A
-        core does some 15 of these in a nanosecond. A score's exponential and reductions take 150
-        of them. A product with few rows runs at half the speed, a sparse one at a twentieth.
+        The estimated time of `value_and_gradient`, in multiply-adds of a large matrix product. A
+        core does about 15 of them per nanosecond. The exponential and the reductions of a score
+        take as long as 150. Products with few rows run at half the speed, sparse products at a
+        twentieth.
     """
 
     def __init__(self, X, codes, weights, reg, n_classes, columns=None, square=None):
@@ -76,9 +77,9 @@ class LinearObjective:
             scores = rows.scores(folded, x)
             value += cross_entropy(scores, self.codes[chunk], self.weights[chunk])
             rows.add_rmatmul(scores, x, total)
-        pull = self.ridge * theta
-        value += 0.5 * float(np.vdot(pull, theta))
-        return value, rows.unfold_scaling(total) + pull
+        penalty_gradient = self.ridge * theta
+        value += 0.5 * float(np.vdot(penalty_gradient, theta))
+        return value, rows.unfold_scaling(total) + penalty_gradient
 
     def probabilities(self, theta):
         """Yield each chunk with its probabilities, (n_classes, n_rows)."""
@@ -94,7 +95,7 @@ class LinearObjective:
             yield chunk, P * (1 - P) * self.weights[chunk]
 
     def largest_change(self, direction):
-        """Return by how much the difference of two scores of a row changes along a direction."""
+        """Return the largest change of the difference of two scores of a row by a direction."""
         folded, largest = self.rows.fold_scaling(direction), 0.0
         for chunk in self.rows.chunks:
             changes = self.rows.scores(folded, self.rows.load(chunk))
@@ -103,12 +104,12 @@ class LinearObjective:
         return largest
 
     def rounding(self, theta, loss):
-        """Return what rounding may have taken from the objective at theta."""
-        # a change of scores by c changes the objective by 2c times the mean of 1 - p_y, at most
+        """Return a bound of the rounding error of the objective at theta."""
+        # changes of scores by c change the objective by at most 2c times the mean of 1 - p_y
         return 4 * ROUNDING * loss + 2 * min(loss, 1.0) * self.columns.rounding(theta)
 
     def with_columns_at(self, theta):
-        """Return the same problem in the variables that suit the curvature at theta."""
+        """Return the same problem in the variables for the curvature at theta."""
         parts = [np.mean(part, axis=0) for _, part in self.curvatures(theta)]
         curvatures = np.concatenate(parts)
         total = curvatures.sum()
@@ -116,17 +117,17 @@ class LinearObjective:
             return self  # some columns may have no curvature left
         X, old = self.rows.X, self.columns
         new = StandardColumns.from_rows(X, curvatures, self.reg / total, old.is_constant)
-        # an upper bound, whichever mean the old ones are about
+        # an upper bound for any old mean
         root = np.sqrt(self.square) * old.scale + np.abs(old.mean - new.mean)
         square = (root * new.inv_scale) ** 2
         return LinearObjective(X, self.codes, self.weights, self.reg, self.n_classes, new, square)
 
     def with_rows(self, X):
-        """Return the problem of other rows X, with the same classes and weights."""
+        """Return the problem with other rows X and the same classes and weights."""
         return LinearObjective(X, self.codes, self.weights, self.reg, self.n_classes)
 
     def on_every(self, step):
-        """Return the same problem on every step-th row, or None if these have no weight."""
+        """Return the problem on every step-th row, or None if these rows have weight 0."""
         part = slice(None, None, step)
         total = self.weights[part].sum()
         if not total > 0:

@@ -1,4 +1,4 @@
-"""The training of the linear model to a proven minimum of its convex objective."""
+"""The training of the linear model to a proven gap to the minimum of its convex objective."""
 
 import math
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ from .linear_objective import LinearObjective
 from .row_space import RowSpace
 from .rows import DENSE_CHUNK_ELEMENTS
 
-#: The number of steps before the variables are first changed; it doubles with each change.
+#: The number of steps before the first change of variables. It doubles with each change.
 STEPS_BEFORE_NEW_VARIABLES = 100
-#: The number of times that the variables are changed because no step lowers the objective.
+#: The maximum number of changes of variables because no step lowers the objective.
 MAX_STAGNATIONS = 3
-#: The smallest relative gap that float32 parameters can promise.
+#: The smallest relative gap that float32 parameters can guarantee.
 MIN_GAP_FLOAT32 = 1e-5
 #: The solvers; see `choose_hessian_models`.
 LINEAR_SOLVERS = ("auto", "newton", "lbfgs")
@@ -39,14 +39,14 @@ class LinearResult(TrainingResult):
 
     coef: np.ndarray
     intercept: np.ndarray
-    #: The proven gap of the objective to its minimum, relative to it; NaN without a proof.
+    #: The proven gap to the minimum, relative to the objective; NaN without a proof.
     gap: float
 
 
 def make_objective(samples, reg, n_classes):
     """Return the objective on samples.
 
-    Few rows in use are copied. If many rows are in use, X is not copied; other rows get weight 0.
+    Small selections of rows are copied. For large ones, unused rows get weight 0.
     """
     X, codes, weights, rows = samples.X, samples.codes, samples.weights, samples.rows
     if rows is not None and len(rows) * X.shape[1] <= DENSE_CHUNK_ELEMENTS:
@@ -65,7 +65,7 @@ class LinearTraining:
     Parameters
     ----------
     samples, validation : Samples
-        The rows to train on, and those that choose the weights, or None.
+        The rows to train on, and the rows that choose the weights, or None.
     options : TrainingOptions
         The options.
     start : tuple of ndarray
@@ -102,10 +102,10 @@ class LinearTraining:
     def run(self):
         """Minimize until the gap is proven to be at most `tol` times the objective.
 
-        1. Descend by quasi-Newton steps, in the span of the rows if they are fewer than the
-           columns, and with many rows from the minimum on some of them.
+        1. Take quasi-Newton steps. If there are fewer rows than columns, take them in the span of
+           the rows. If there are many rows, start from the minimum on some of them.
         2. After many steps, or if no step lowers the objective, change the variables and continue
-           by Newton's steps.
+           with Newton steps.
         """
         self.monitor.begin()
         objective, theta = self._objective, self._load(self._network)
@@ -132,19 +132,19 @@ class LinearTraining:
         self.monitor.end("precision")
 
     def _spans_fewer_dimensions(self):
-        """Say whether dense rows are fewer than the columns, and their Gram matrix fits."""
+        """Return whether X is dense, has fewer rows than columns, and a small Gram matrix."""
         objective = self._objective
         n_rows, n_features = objective.rows.X.shape
         return not objective.is_sparse and n_rows < n_features and n_rows**2 <= MAX_MODEL_ENTRIES
 
     def _descend_in_row_space(self, theta):
-        """Return theta at the minimum in the span of the rows, and about Newton's step there."""
+        """Return theta at the minimum in the span of the rows, and an approximate Newton step."""
         space = RowSpace(self._objective)
         descent = begin_descent(
             space.objective,
             space.from_full(theta),
             self._options.solver,
-            0.5 * self._tol,  # so that the gap holds in X as well
+            0.5 * self._tol,  # leaves room for rounding errors of the conversion to X
             self._gradient_tol,
         )
         self._follow(descent, STEPS_BEFORE_NEW_VARIABLES, space)
@@ -152,15 +152,15 @@ class LinearTraining:
         return space.to_full(descent.theta), None if step is None else space.to_full(step)
 
     def _follow(self, descent, n_steps, space=None):
-        """Take the steps of a descent, which is one in the span of the rows if `space` is given.
+        """Take up to `n_steps` steps of a descent, in the span of the rows if `space` is given.
 
-        The network has the weights of each step that is watched, and of the last.
+        Steps that the monitor watches, and the last step, are stored in the network.
 
         Returns
         -------
         outcome : {"end", "stagnation", "limit"}
-            Whether the descent or the training has ended, no step lowers the objective, or the
-            steps have been taken.
+            "end" if the descent converged or the training ended, "stagnation" if no step lowers
+            the objective, "limit" after `n_steps` steps.
         """
         monitor, losses = self.monitor, []
 
@@ -195,22 +195,22 @@ class LinearTraining:
         return self._objective.columns.from_coefs(W.astype(float), b.astype(float))
 
     def _store(self, theta):
-        """Store theta in the network; the mean of b, which is free, becomes zero."""
+        """Store theta in the network, with intercepts b of mean 0."""
         (W,), (b,) = self._network.weights, self._network.biases
         columns = self._objective.columns
         np.multiply(theta[:, :-1], columns.inv_scale, out=W, casting="same_kind")
-        # of the rounded weights, so that columns far from zero shift no score
+        # from the rounded weights, so that their rounding errors times the mean shift no score
         centered = theta[:, -1] - W.astype(float, copy=False) @ columns.mean
         b[...] = centered - np.add.reduce(centered) / len(b)
 
-    # ---- the outcome
+    # ---- the result
 
     def end(self, reason):
         """End the training for a reason, unless it has ended."""
         self.monitor.end(reason)
 
     def result(self):
-        """Return the outcome; before the end, of a training that a callback ends now."""
+        """Return the result; while training runs, as if a callback ended it now."""
         monitor, network = self.monitor, self._network.copy()
         monitor.load_best_weights(network)
         is_rounded = self._dtype != np.float64
@@ -233,7 +233,7 @@ class LinearTraining:
                 loss, "Scale the columns of X, as StandardScaler does, or raise reg"
             )
         elif reason in ("precision", "max_iter"):
-            warning = self._describe_end(reason, gap, np.abs(gradient).max())
+            warning = self._describe_termination(reason, gap, np.abs(gradient).max())
             reason = reason if warning else "tol"
             if reason == "max_iter" and monitor.policy.max_iter_is_intended:
                 warning = None
@@ -255,41 +255,42 @@ class LinearTraining:
         return theta, *self._objective.value_and_gradient(theta)
 
     def _prove_gap(self, theta, loss, gradient):
-        """Return the proven gap, relative to the objective, with what rounding may have taken."""
+        """Return the proven gap plus a bound of its rounding error, relative to the objective."""
         if not self._objective.reg > 0:
             return math.nan
         rounding, bound = self._objective.rounding(theta, loss), self._lower_bound
         if not loss - bound + rounding <= self._tol * loss:
             bound = max(bound, loss - bound_gap(self._objective, theta, gradient))
-        gap = max(loss - max(bound, 0.0), 0.0)  # no objective is negative
+        gap = max(loss - max(bound, 0.0), 0.0)  # objectives are not negative
         return float((gap + rounding) / loss) if loss > 0 else 0.0
 
-    def _describe_end(self, reason, gap, largest):
-        """Return the warning about an end too far from the minimum, or None."""
+    def _describe_termination(self, reason, gap, largest_gradient_entry):
+        """Return the warning about a gap larger than `tol`, or None."""
         has_bound, tol = self._objective.reg > 0, self._options.tol
-        enough = max(tol, MIN_GAP_FLOAT32) if self._dtype == np.float32 else tol
+        max_gap = max(tol, MIN_GAP_FLOAT32) if self._dtype == np.float32 else tol
         if self._has_converged and (not has_bound or self.monitor.watches_validation):
             return None
-        if has_bound and gap <= enough + 8 * ROUNDING:
+        if has_bound and gap <= max_gap + 8 * ROUNDING:
             return None
         end = f"max_iter={self._options.max_iter} iterations ended the training"
         if reason == "precision":
             end = f"No step lowered the objective after {self.monitor.n_iter} iterations"
         proof = (
-            f"the gap to the minimum was at most {gap:.3g} of the objective, above tol={tol:.3g}"
+            f", when the gap to the minimum was at most {gap:.3g} of the objective, above "
+            f"tol={tol:.3g}"
             if has_bound
-            else "with reg=0 there is no bound of the gap to the minimum"
+            else ". With reg=0 there is no bound of the gap to the minimum"
         )
         other = ", or pass X as float64" if self._dtype == np.float32 else ""
         return (
-            f"{end}, where {proof}. The largest entry of the gradient (for columns of unit "
-            f"variance) was {largest:.3g}. Raise max_iter, tol or reg{other}."
+            f"{end}{proof}. The largest entry of the gradient (for columns of unit variance) was "
+            f"{largest_gradient_entry:.3g}. Raise max_iter, tol or reg{other}."
         )
 
 
 @single_threaded_blas
 def train_linear(samples, validation, options, start, observer=None):
-    """Train the linear model to its end; the arguments are those of `LinearTraining`.
+    """Train the linear model, with the arguments of `LinearTraining`.
 
     Return the `LinearResult`, and a KeyboardInterrupt or None, as in `run_to_result`.
     """

@@ -1,8 +1,8 @@
 """The rows of X as z = [(x - mean) / scale, 1], in chunks and in float64.
 
-X is never copied as a whole. Products with z are products with x: the scaling is folded into the
-coefficients, and unfolded from the gradient. In float32 the rounding of a Hessian would hide its
-small eigenvalues.
+X is never copied as a whole. Products with z are computed as products with x: the scaling is
+folded into the coefficients, and unfolded from the gradient. In float32, rounding errors would
+hide the small eigenvalues of the Hessian.
 """
 
 from abc import ABC, abstractmethod
@@ -15,8 +15,8 @@ DENSE_CHUNK_ELEMENTS = 2**18
 MIN_DENSE_CHUNK, MAX_DENSE_CHUNK = 512, 4096
 #: The number of entries of a chunk of sparse rows as a dense array.
 SPARSE_CHUNK_ELEMENTS = 2**21
-#: Columns are centered as they are read if their mean is more than so many scales. Subtracting
-#: such a mean from the products would lose too many digits.
+#: Columns are centered when they are read if their mean is more than this multiple of the scale,
+#: because subtracting such a mean from products would lose too many digits.
 MAX_UNSHIFTED_MEAN = 1e3
 
 
@@ -26,14 +26,14 @@ def slices(n_rows, length):
 
 
 def make_rows(X, columns, n_classes):
-    """Return the class of rows that suits X; see `Rows`."""
+    """Return the `Rows` of X."""
     n_rows, n_features = X.shape
     if sp.issparse(X):
-        # so that the scores of a chunk are no larger than the parameters
+        # the scores of a chunk may be as large as the parameters
         return SparseRows(X, columns, max(SPARSE_CHUNK_ELEMENTS // n_features, n_features))
     length = DENSE_CHUNK_ELEMENTS // (n_features + 4 * n_classes)
     length = min(max(length, MIN_DENSE_CHUNK), MAX_DENSE_CHUNK)
-    return (KeptRows if n_rows <= length else DenseRows)(X, columns, length)
+    return (CachedRows if n_rows <= length else DenseRows)(X, columns, length)
 
 
 class Rows(ABC):
@@ -48,7 +48,7 @@ class Rows(ABC):
     length : int
         The number of rows of a chunk.
     shift : ndarray of shape (n_features,), default=0.0
-        What is subtracted from the columns as they are read.
+        The values that are subtracted from the columns when they are read.
     """
 
     def __init__(self, X, columns, length, shift=0.0):
@@ -61,7 +61,7 @@ class Rows(ABC):
         """Return the x of a chunk."""
 
     def fold_scaling(self, theta):
-        """Return W and b, a column, with theta z = W x + b."""
+        """Return W and the column b with theta z = W x + b."""
         W = theta[:, :-1] * self.columns.inv_scale
         return W, (theta[:, -1] - W @ self._mean)[:, None]
 
@@ -78,13 +78,13 @@ class Rows(ABC):
         total[:, -1] += np.add.reduce(P, axis=1)
 
     def unfold_scaling(self, total):
-        """Turn [P x, P 1], summed over all rows, into P z, in place."""
+        """Convert [P x, P 1], summed over all rows, to P z in place."""
         total[:, :-1] -= total[:, -1:] * self._mean
         total[:, :-1] *= self.columns.inv_scale
         return total
 
     def standardized(self, chunk):
-        """Return the z of a chunk as a dense array, not to be changed."""
+        """Return the z of a chunk as a dense, read-only array."""
         x = self.X[chunk]
         z = np.empty((x.shape[0], x.shape[1] + 1))
         self.columns.standardize(x.toarray() if sp.issparse(x) else x, out=z[:, :-1])
@@ -96,8 +96,8 @@ class Rows(ABC):
         total += P @ self.standardized(chunk) ** 2
 
 
-class KeptRows(Rows):
-    """Dense rows so few that their z is kept: x is z."""
+class CachedRows(Rows):
+    """Dense rows in one chunk, whose z is cached and replaces x."""
 
     def __init__(self, X, columns, length):
         super().__init__(X, columns, length)
@@ -119,7 +119,7 @@ class KeptRows(Rows):
         return folded @ x.T
 
     def add_rmatmul(self, P, x, total):
-        """Set the total, as there is one chunk."""
+        """Set the total, because there is only one chunk."""
         np.matmul(P, x, out=total)
 
     def unfold_scaling(self, total):
@@ -128,7 +128,7 @@ class KeptRows(Rows):
 
 
 class DenseRows(Rows):
-    """Dense rows in several chunks; BLAS reads float64 rows in place if no column is shifted."""
+    """Dense rows in several chunks. BLAS reads float64 rows in place if no column is shifted."""
 
     def __init__(self, X, columns, length):
         is_far = np.abs(columns.mean) > MAX_UNSHIFTED_MEAN * columns.scale
@@ -138,7 +138,7 @@ class DenseRows(Rows):
         self._reads_in_place = X.dtype == float and is_contiguous and not is_far.any()
 
     def load(self, chunk):
-        """Return the rows less the shift."""
+        """Return the rows minus the shift."""
         x = self.X[chunk]
         return x if self._reads_in_place else x - self._shift
 
@@ -171,10 +171,10 @@ class SparseRows(Rows):
         total[:, -1] += np.add.reduce(P, axis=1)
 
     def add_squares(self, P, chunk, total):
-        """Add P z^2 without dense rows.
+        """Add P z^2 for a chunk to `total`, without dense rows.
 
-        sum_i p_i (x_i - mean)^2 is sum p (x^2 - 2 mean x) over the stored entries, plus
-        mean^2 sum p.
+        sum_i p_i (x_i - mean)^2 is the sum of p (x^2 - 2 mean x) over the stored entries, plus
+        mean^2 sum_i p_i.
         """
         x, mean = self.load(chunk), self._mean
         values = x.data.astype(float, copy=False)

@@ -1,4 +1,4 @@
-"""The change of variables to columns of mean 0 and of a common curvature."""
+"""The change of variables to columns with mean 0 and equal curvatures."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def subtract_class_mean(theta):
 class StandardColumns(ColumnScaling):
     """The change of variables from coefficients to theta, (n_classes, n_features + 1).
 
-    theta[:, :-1] and theta[:, -1] are the weights and the intercept on z. The penalty is
+    theta[:, :-1] and theta[:, -1] are the weights and the intercept for z. The penalty is
     sum_kj ridge_j theta_kj^2 / 2.
 
     Parameters
@@ -24,9 +24,9 @@ class StandardColumns(ColumnScaling):
     mean, std : ndarray of shape (n_features,)
         Need not be exact.
     floor : float
-        scale^2 is std^2 + floor, so that no ridge is above reg / floor.
+        scale^2 is std^2 + floor, so the ridge is at most reg / floor.
     is_constant : ndarray of shape (n_features,)
-        Columns of one value. Their z and weight are 0, as is the weight at the minimum.
+        Whether each column is constant. If so, its z is 0, and its weight at the minimum is 0.
     """
 
     def __init__(self, mean, std, floor, is_constant):
@@ -38,10 +38,10 @@ class StandardColumns(ColumnScaling):
 
     @classmethod
     def from_rows(cls, X, weights, floor, is_constant=None):
-        """Measure the columns of X, dense or CSR, under weights of any sum.
+        """Measure the columns of X, dense or CSR, with weights of any sum.
 
-        If these are w p (1 - p), and the floor is reg over their sum, the diagonal of the Hessian,
-        with the penalty, is constant.
+        If the weights are w p (1 - p) and the floor is reg divided by their sum, the Hessian of
+        the objective has a constant diagonal.
         """
         found = measure_columns(X, weights)
         is_constant = found.is_constant if is_constant is None else is_constant
@@ -52,9 +52,10 @@ class StandardColumns(ColumnScaling):
         return np.multiply(values, self.inv_scale, out=out)
 
     def ridge(self, reg):
-        """Return the penalty of each column of theta; that of the intercept is 0."""
+        """Return the penalty of each column of theta, 0 for the intercept."""
         ridge = np.zeros(len(self.scale) + 1)
-        ridge[:-1] = np.where(self.is_constant, reg, super().ridge(reg))  # any will do there
+        # any value above 0 serves for constant columns
+        ridge[:-1] = np.where(self.is_constant, reg, super().ridge(reg))
         return ridge
 
     def to_coefs(self, theta):
@@ -62,12 +63,12 @@ class StandardColumns(ColumnScaling):
         return self.unscale_coefs(theta[:, :-1], theta[:, -1])
 
     def from_coefs(self, W, b):
-        """Return theta less its mean over the classes, which changes no probability."""
+        """Return theta minus its mean over the classes, which changes no probability."""
         theta = np.empty((len(b), len(self.scale) + 1))
         theta[:, :-1], theta[:, -1] = self.scale_coefs(W, b)
         return subtract_class_mean(theta)
 
     def rounding(self, theta):
-        """Return the rounding of scores by the change of variables and by the mean."""
+        """Return a bound of the rounding errors of scores by the change of variables."""
         means = np.abs(self.mean * self.inv_scale)
         return 4 * EPSILON * float(np.maximum.reduce(np.abs(theta[:, :-1]) @ means))

@@ -1,4 +1,4 @@
-"""Symmetric matrices given by their lower triangle, in the Fortran order of BLAS and LAPACK."""
+"""Symmetric matrices, given by the lower triangle in Fortran order, as in BLAS and LAPACK."""
 
 import numpy as np
 from scipy.linalg import lapack
@@ -6,8 +6,8 @@ from scipy.linalg.blas import dsymm, dsyrk
 
 #: The number of columns that are mirrored at once. Larger matrices are factored in place.
 BLOCK = 256
-#: The first multiple of the diagonal that is added to it, and the last.
-ROUNDING, MAX_JITTER = 4 * float(np.finfo(float).eps), 1e200
+#: The first and the last multiple of the diagonal that `cholesky` adds to a matrix.
+MIN_JITTER, MAX_JITTER = 4 * float(np.finfo(float).eps), 1e200
 
 
 def diagonal_of(A):
@@ -30,19 +30,19 @@ def mirror(A):
 
 
 def cholesky(A):
-    """Return the Cholesky factor of A; in the place of A if it is large.
+    """Return the Cholesky factor of A, computed in place if A is large.
 
-    Collinear columns make A singular up to rounding. So a multiple of its diagonal is added, as
-    large as rounding, and larger ones until A is positive definite. A zero row becomes one of the
-    identity.
+    Collinear columns make A singular up to rounding. So a multiple of the diagonal is added, first
+    as small as rounding errors, and then larger until A is positive definite. A zero row becomes a
+    row of the identity.
     """
     in_place = len(A) > BLOCK
     if in_place:
         mirror(A)  # the upper triangle keeps A for another attempt
-    diagonal, jitter = diagonal_of(A), ROUNDING
-    plain = diagonal + (diagonal <= 0)
+    diagonal, jitter = diagonal_of(A), MIN_JITTER
+    original = diagonal + (diagonal <= 0)
     while True:
-        diagonal[:] = plain * (1 + jitter)
+        diagonal[:] = original * (1 + jitter)
         factor, info = lapack.dpotrf(A, lower=1, clean=0, overwrite_a=in_place)
         if info == 0 or jitter > MAX_JITTER:  # A is not finite
             return factor
@@ -52,15 +52,15 @@ def cholesky(A):
 
 
 def inverse(A):
-    """Return the lower triangle of the inverse of A; in the place of A if it is large.
+    """Return the lower triangle of the inverse of A, computed in place if A is large.
 
-    For few right-hand sides, a product with the inverse takes a fifth of the time of two
-    triangular solves.
+    For few right-hand sides, a product with the inverse is 5 times faster than two triangular
+    solves.
     """
     inverted, _ = lapack.dpotri(cholesky(A), lower=1, overwrite_c=1)
     return inverted
 
 
 def symmetric_product(A, vectors):
-    """Return each of vectors (n_vectors, size) times A, given by its lower triangle."""
+    """Return vectors (n_vectors, size) times A, given by its lower triangle."""
     return dsymm(1.0, A, vectors.T, lower=1).T

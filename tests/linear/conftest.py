@@ -1,4 +1,4 @@
-"""A small problem in rows of each kind, and its Hessian as one dense matrix."""
+"""A small problem for each class of rows, and its Hessian as one dense matrix."""
 
 import numpy as np
 import pytest
@@ -6,13 +6,13 @@ import scipy.sparse as sp
 from scipy.special import softmax
 
 from sklearn_toynn._linear.linear_objective import LinearObjective
-from sklearn_toynn._linear.rows import DenseRows, KeptRows, SparseRows
+from sklearn_toynn._linear.rows import CachedRows, DenseRows, SparseRows
 
-KINDS = {"kept": KeptRows, "dense": DenseRows, "shifted": DenseRows, "sparse": SparseRows}
+KINDS = {"cached": CachedRows, "dense": DenseRows, "shifted": DenseRows, "sparse": SparseRows}
 
 
 class Case:
-    """A `LinearObjective`, what it was made of, and a theta."""
+    """A `LinearObjective`, its data, and a theta."""
 
     def __init__(self, kind, reg=0.01):
         rng = np.random.RandomState(0)
@@ -51,7 +51,7 @@ def case(request):
 
 @pytest.fixture(autouse=True)
 def _threads(one_blas_thread):
-    """Have BLAS compute in one thread; on a busy machine two wait for each other."""
+    """Limit BLAS to one thread, because two threads are slow on a busy machine."""
 
 
 @pytest.fixture(params=["auto", "newton", "lbfgs"])

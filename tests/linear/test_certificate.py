@@ -1,4 +1,4 @@
-"""The bounds of the gap beside a minimum with a proof."""
+"""The bounds of the gap, compared with a proven minimum."""
 
 from dataclasses import replace
 
@@ -65,5 +65,5 @@ def test_a_class_without_rows():
     W, b = np.vstack([W, np.zeros(3)]), np.append(b, -9.0)
     theta = three.columns.from_coefs(W, b)
     loss, gradient = three.value_and_gradient(theta)
-    assert loss > least  # the third class has a probability of its own, and the infimum is `least`
+    assert loss > least  # the probability of the third class is above 0; the infimum is `least`
     assert loss - bound_gap(three, theta, gradient) <= least

@@ -1,4 +1,4 @@
-"""The descent, whatever it knows of the Hessian."""
+"""The descent with each model of the Hessian."""
 
 from functools import cache
 
@@ -36,15 +36,15 @@ def begin(objective, kind=Diagonal, tol=1e-8, *, keeps_pairs=True, renews_always
     return Descent(objective, np.zeros(objective.shape), approximation, tol, **kwargs)
 
 
-def run(steps, most=300):
-    for _ in range(most):
+def run(steps, max_steps=300):
+    for _ in range(max_steps):
         if steps.has_converged or not steps.advance():
             break
     return steps
 
 
 @cache
-def find_least(objective):
+def find_minimum(objective):
     shape = objective.shape
 
     def flat(theta):
@@ -61,16 +61,16 @@ def find_least(objective):
     *((kind, {"is_newton": True, "keeps_pairs": False}) for kind in MODELS),
     (FullHessian, {"renews_always": True}),
 ])  # fmt: skip
-def test_every_model_leads_to_the_minimum(kind, kwargs):
+def test_descents_with_every_model_reach_the_minimum(kind, kwargs):
     objective = make_objective()
-    least, steps = find_least(objective), run(begin(objective, kind, **kwargs))
+    least, steps = find_minimum(objective), run(begin(objective, kind, **kwargs))
     assert steps.has_converged
     assert steps.lower_bound <= least * (1 + 1e-12)
     assert least * (1 - 1e-12) <= steps.loss <= least * (1 + 1e-8)
     value, gradient = objective.value_and_gradient(steps.theta)
     assert value == steps.loss
     assert_allclose(gradient, steps.gradient)
-    # it begins there with a proof, and no model, by the step that proved it
+    # a descent that starts there, with the step that proved the gap, needs no model
     approximation = HessianApproximation(objective, (), Diagonal)
     known = {"newton_step": steps.newton_step}
     again = Descent(objective, steps.theta, approximation, 1e-8, **known)
@@ -78,14 +78,14 @@ def test_every_model_leads_to_the_minimum(kind, kwargs):
 
 
 @pytest.mark.parametrize("n_columns", [3, 13], ids=["a minimum", "separable"])
-def test_without_a_penalty_the_gradient_ends_it(n_columns):
+def test_a_small_gradient_ends_a_descent_without_penalty(n_columns):
     X, y = wine()
     y = np.random.RandomState(0).permutation(y) if n_columns == 3 else y
     objective = LinearObjective(X[:, :n_columns], y, np.full(len(y), 1 / len(y)), 0, 3)
     steps = run(begin(objective, UniformFactor, gradient_tol=1e-4))
     assert steps.has_converged
     assert steps.lower_bound == -np.inf
-    assert_allclose(steps.loss, find_least(objective), rtol=1e-6, atol=1e-4)
+    assert_allclose(steps.loss, find_minimum(objective), rtol=1e-6, atol=1e-4)
 
 
 def test_a_rough_gap_needs_no_proof():
@@ -93,16 +93,16 @@ def test_a_rough_gap_needs_no_proof():
     steps = run(begin(objective, FullHessian, 0.0, renews_always=True, rough_gap=0.01))
     assert steps.has_converged
     assert steps.lower_bound == -np.inf or steps.loss - steps.lower_bound > 1e-6
-    assert steps.loss <= find_least(objective) + 0.02
+    assert steps.loss <= find_minimum(objective) + 0.02
 
 
-def test_the_end_of_progress(monkeypatch):
+def test_stagnation_ends_a_descent(monkeypatch):
     objective = make_objective()
     steps = run(begin(objective, FullHessian, 0.0, renews_always=True))
     assert not steps.has_converged
-    assert not steps.advance()  # within rounding
-    assert_allclose(steps.loss, find_least(objective), rtol=1e-12)
-    # steps that bring nothing are given up
+    assert not steps.advance()  # rounding prevents a lower objective
+    assert_allclose(steps.loss, find_minimum(objective), rtol=1e-12)
+    # steps without progress
     monkeypatch.setattr(
         descent, "line_search", lambda _, theta, *args: ((theta, args[1], steps.gradient), 1)
     )

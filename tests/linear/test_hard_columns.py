@@ -1,6 +1,6 @@
-"""Columns on which linear solvers once ended far from the minimum.
+"""Columns on which earlier linear solvers stopped far from the minimum.
 
-Truth is `softmax_reference`. `test_differential` has hard columns of every kind.
+`softmax_reference` is the reference. `test_differential` tests random hard columns.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from softmax_reference import relative_excess
 from sklearn_toynn import SoftmaxClassifier
 
 
-def test_principal_components_of_tiny_spread(solver):
+def test_principal_components_with_tiny_variance(solver):
     X, y = load_digits(return_X_y=True)
     model = make_pipeline(StandardScaler(), PCA(), SoftmaxClassifier(solver=solver)).fit(X, y)
     assert model[1].explained_variance_[-1] < 1e-25
@@ -27,7 +27,7 @@ def test_principal_components_of_tiny_spread(solver):
 
 
 def draw_spectra(rng):
-    """Draw smooth curves 1 +- 0.01 with a peak that tells the classes apart."""
+    """Draw smooth curves near 1 with a peak that differs between the classes."""
     y, grid = np.arange(50) % 2, np.linspace(0, 1, 100)
     waves = np.cos(np.pi * np.outer(np.arange(1, 9), grid))
     X = 1 + 0.0015 * rng.standard_normal((50, 8)) @ waves
@@ -37,7 +37,7 @@ def draw_spectra(rng):
 
 
 def draw_raw_columns(rng):
-    """Draw columns whose spreads lie over twelve decades; the widest are noise."""
+    """Draw columns whose scales span twelve decades; the widest are noise."""
     y = np.arange(50) % 2
     X = rng.standard_normal((50, 120)) + 0.4 * np.outer(y - 0.5, rng.uniform(size=120) < 0.3)
     X = (X + rng.standard_normal(120)) * 10 ** rng.uniform(-4, 1, 120)
@@ -47,7 +47,7 @@ def draw_raw_columns(rng):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_classes", [6, 10])
-def test_digits_in_units_over_many_decades(n_classes, dtype):
+def test_digits_with_scales_over_many_decades(n_classes, dtype):
     # conjugate gradients need a better preconditioner than the diagonal
     X, y = load_digits(return_X_y=True)
     used = np.flatnonzero(y < n_classes)[:800]
@@ -70,7 +70,7 @@ def test_more_columns_than_rows(draw, reg, tol, solver):
 
 
 def test_the_rounding_of_float32_weights_is_reported(solver):
-    # at values that are one float32 apart, a weight of 1 moves the scores by 0.06
+    # adjacent float32 values near 1e6 differ by 0.06, so rounding of weights changes the scores
     X, y = load_iris(return_X_y=True)
     X = (X + 1e6).astype(np.float32)
     with pytest.warns(ConvergenceWarning, match="above tol") as caught:

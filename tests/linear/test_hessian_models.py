@@ -1,4 +1,4 @@
-"""The models of the Hessian by value, and the rule that chooses among them."""
+"""The values of the models of the Hessian, and the rule that chooses among them."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def without_mean(step):
 
 
 def model_of(kind, H):
-    """Return the blocks (n_classes, size, size) that a model has of the dense Hessian."""
+    """Return the blocks (n_classes, size, size) of the dense Hessian that a model contains."""
     blocks = np.array([H[k, :, k] for k in range(len(H))])
     if kind is Diagonal:
         return blocks * np.eye(blocks.shape[1])
@@ -34,14 +34,14 @@ def test_models_by_class(case, kind):
     step = kind(case.objective, case.theta).solve(g)
     blocks = model_of(kind, case.hessian(case.theta))
     expected = without_mean(np.linalg.solve(blocks, g[..., None])[..., 0])
-    # `ClassFactors` leaves out rows of under 1 % of the sum
+    # `ClassFactors` omits rows that make up less than 1 % of the sum
     assert_allclose(step, expected, atol=(1e-6 if kind is Diagonal else 0.03) * abs(step).max())
 
 
 @pytest.mark.parametrize("entries", [2**16, 1], ids=["", "in parts"])
 @pytest.mark.parametrize("kind", [FullHessian, UniformFactor])
-def test_models_that_are_the_hessian(case, kind, entries, monkeypatch):
-    """`FullHessian` everywhere, `UniformFactor` at theta = 0."""
+def test_models_that_equal_the_hessian(case, kind, entries, monkeypatch):
+    """`FullHessian` at every theta, `UniformFactor` at theta = 0."""
     monkeypatch.setattr(hessian_models, "TEMPORARY_ENTRIES", entries)
     theta = case.theta if kind is FullHessian else np.zeros(case.objective.shape)
     g = case.draw_theta(3)
@@ -51,7 +51,7 @@ def test_models_that_are_the_hessian(case, kind, entries, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", [UniformFactor, ClassFactors, FullHessian])
-def test_a_sum_is_what_is_returned(case, kind, monkeypatch):
+def test_models_use_the_array_that_add_gram_returns(case, kind, monkeypatch):
     # BLAS may return a copy
     g, add_gram = case.draw_theta(3), hessian_models.add_gram
     expected = kind(case.objective, case.theta).solve(g)
@@ -72,7 +72,7 @@ def test_a_sum_is_what_is_returned(case, kind, monkeypatch):
     (2000, 5000, 3, 0, "auto", (Diagonal, (Diagonal,), False)),
     (2000, 500, 9, 0, "auto", (Diagonal, (Diagonal, ClassFactors), False)),
 ])  # fmt: skip
-def test_the_rule(n, D, K, density, solver, expected):
+def test_choice_of_models(n, D, K, density, solver, expected):
     X = np.zeros((n, D)) if density is None else sp.csr_array((n, D))
     objective = LinearObjective(X, np.arange(n) % K, np.full(n, 1 / n), 1e-3, K)
     assert choose_hessian_models(objective, solver) == expected

@@ -1,4 +1,4 @@
-"""Products with the Hessian beside the dense Hessian."""
+"""Products with the Hessian, compared with the dense Hessian."""
 
 import numpy as np
 import pytest
@@ -8,9 +8,9 @@ from sklearn_toynn._linear import hessian_products
 from sklearn_toynn._linear.hessian_products import HessianProducts
 
 
-@pytest.mark.parametrize("most", [0, 9], ids=["recomputed", "kept"])
-def test_hessian_products(case, most, monkeypatch):
-    monkeypatch.setattr(hessian_products, "MAX_KEPT_PROBABILITIES", most)
+@pytest.mark.parametrize("limit", [0, 9], ids=["recomputed", "cached"])
+def test_hessian_products(case, limit, monkeypatch):
+    monkeypatch.setattr(hessian_products, "MAX_CACHED_PROBABILITIES", limit)
     H, direction = case.hessian(case.theta), case.draw_theta(2)
     products = HessianProducts(case.objective, case.theta)
     expected = np.tensordot(H, direction, 2)

@@ -1,4 +1,4 @@
-"""The cross-entropy of both sets of kernels beside plain formulas."""
+"""The cross-entropy in both sets of kernels, compared with plain formulas."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_cross_entropy(cross_entropy, shape, spread):
 
 @both_sets
 @pytest.mark.parametrize("gap", [1.0, 10.0, 40.0, 700.0])
-def test_small_losses_keep_their_digits(cross_entropy, gap):
+def test_small_losses_are_precise(cross_entropy, gap):
     scores = np.array([[gap], [0.0]])
     value = cross_entropy(scores, np.zeros(1, np.intp), np.ones(1))
     assert_allclose(value, np.log1p(np.exp(-gap)), rtol=1e-14)
@@ -52,7 +52,7 @@ def test_small_losses_keep_their_digits(cross_entropy, gap):
 
 @both_sets
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_what_is_not_finite_stays_in_its_row(cross_entropy, bad):
+def test_values_that_are_not_finite_affect_only_their_row(cross_entropy, bad):
     scores, codes, weights = draw((3, 300))
     scores[1, 7] = bad
     with np.errstate(invalid="ignore"):
@@ -75,9 +75,9 @@ def test_compiled_results_do_not_depend_on_the_alignment(shape):
     scores, codes, weights = draw(shape)
     results = []
     for offset in range(4):
-        place = np.empty(scores.size + offset)[offset:].reshape(shape)
-        place[...] = scores
-        results.append((compiled_cross_entropy(place, codes, weights), place.tobytes()))
+        shifted = np.empty(scores.size + offset)[offset:].reshape(shape)
+        shifted[...] = scores
+        results.append((compiled_cross_entropy(shifted, codes, weights), shifted.tobytes()))
     assert len(set(results)) == 1
 
 

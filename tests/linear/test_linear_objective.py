@@ -1,4 +1,4 @@
-"""The linear objective beside the contract on the original columns."""
+"""The linear objective, compared with the formula on the original columns."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from helpers import linear_objective
 from numpy.testing import assert_allclose
 from scipy.special import softmax
 
-RTOL = 1e-7  # of columns 1e5 from zero in float32
+RTOL = 1e-7  # for float32 columns with mean 1e5
 
 
 def test_value_and_gradient(case):

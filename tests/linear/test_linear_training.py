@@ -1,4 +1,4 @@
-"""The training of the linear model: the minimum itself, and what is said of it."""
+"""The training of the linear model: the minimum, and the reported loss, gap and warnings."""
 
 import re
 import warnings
@@ -20,7 +20,7 @@ from sklearn_toynn import SoftmaxClassifier
 
 
 def draw_text(n_samples, n_features, n_classes):
-    """Draw CSR rows like those of term frequencies: few entries, positive, of length 1."""
+    """Draw CSR rows like term frequencies: few positive entries, normalized to length 1."""
     rng = np.random.RandomState(0)
     X = sp.random(n_samples, n_features, 0.05, format="csr", random_state=0)
     X.data = 0.2 + X.data
@@ -56,14 +56,14 @@ def gradient(model, X, y):
     "name",
     [
         *("scaled iris", "wine", "300 x 30 x 2", "400 x 4 x 20", "40 x 60 x 3", "text"),
-        *("6000 x 5 x 3", "3000 x 12 x 6"),  # from some of the rows, and in chunks
+        *("6000 x 5 x 3", "3000 x 12 x 6"),  # start on some of the rows, and several chunks
     ],
 )
-def test_it_is_that_of_logistic_regression(name, C, solver):
+def test_minimum_equals_logistic_regression(name, C, solver):
     X, y = load(name)
     factor = 2 if y.max() == 1 else 1
     dense = X.toarray() if sp.issparse(X) else X
-    # centred, which changes the intercepts alone
+    # centering changes only the intercepts
     theirs = LogisticRegression(C=C, solver="newton-cholesky", tol=1e-12, max_iter=300)
     theirs.fit(dense - dense.mean(axis=0), y)
     coef, intercept = theirs.coef_, theirs.intercept_
@@ -80,7 +80,7 @@ def test_it_is_that_of_logistic_regression(name, C, solver):
         assert model.intercept_.sum() == pytest.approx(0, abs=1e-9 * abs(intercept).max())
 
 
-def test_sparse_rows_are_never_made_dense(monkeypatch):
+def test_sparse_rows_are_never_converted_to_dense(monkeypatch):
     X, y = draw_text(500, 4000, 3)
     monkeypatch.setattr(sp.csr_array, "toarray", None)
     SoftmaxClassifier(1e-3).fit(X, y)
@@ -110,17 +110,17 @@ def test_no_penalty(solver):
 
 
 @pytest.mark.parametrize("n_rows", [9000, 300], ids=["by weight", "by a copy"])
-def test_early_stopping_leaves_rows_out(solver, n_rows):
+def test_early_stopping_excludes_validation_rows(solver, n_rows):
     X, y = load(f"{n_rows} x 40 x 3")
     model = SoftmaxClassifier(1e-2, solver=solver, early_stopping=True, random_state=0).fit(X, y)
     assert len(model.validation_loss_curve_) == model.n_iter_
-    # the rows that are left out have a higher loss
-    of_all = linear_objective(model.coef_, model.intercept_, X, y, 1e-2)
-    left_out = min(model.validation_loss_curve_) + 0.5e-2 * (model.coef_**2).sum()
-    assert_allclose(0.9 * model.loss_ + 0.1 * left_out, of_all, rtol=1e-3)
+    # the validation rows have a higher loss
+    total = linear_objective(model.coef_, model.intercept_, X, y, 1e-2)
+    validation = min(model.validation_loss_curve_) + 0.5e-2 * (model.coef_**2).sum()
+    assert_allclose(0.9 * model.loss_ + 0.1 * validation, total, rtol=1e-3)
 
 
-# ---- what is said of it
+# ---- losses, gaps and warnings
 
 
 def test_loss_curve_and_n_iter(solver):
@@ -136,26 +136,26 @@ def test_loss_curve_and_n_iter(solver):
     assert_allclose(model.loss_curve_[0], np.log(3))  # before the step
     assert_allclose(model.loss_curve_[1:4], seen, rtol=1e-9)
     assert model.loss_ <= min(model.loss_curve_)
-    # that many are enough, and one fewer is not
+    # this number of iterations is enough, and one fewer is not
     SoftmaxClassifier(solver=solver, max_iter=model.n_iter_).fit(X, y)
     with pytest.warns(ConvergenceWarning):
         SoftmaxClassifier(solver=solver, max_iter=model.n_iter_ - 1).fit(X, y)
 
 
-def test_steps_that_are_watched_have_the_same_bits(solver):
+def test_verbose_does_not_change_the_bits(solver):
     X, y = load("iris")
     alone = SoftmaxClassifier(1e-4, solver=solver).fit(X, y)
     assert_same_bits(alone, clone(alone).set_params(verbose=1).fit(X, y))
 
 
-def test_the_gap_where_max_iter_ends_it(solver):
-    X, y = load("scaled wine")  # so that the columns' variance is 1
+def test_gap_and_warning_at_max_iter(solver):
+    X, y = load("scaled wine")  # columns of variance 1
     model = SoftmaxClassifier(1e-3, solver=solver, max_iter=2)
     with pytest.warns(ConvergenceWarning) as caught:
         model.fit(X, y)
     (warning,) = caught
     pattern = (
-        r"max_iter=2 iterations ended the training, where the gap to the minimum was at "
+        r"max_iter=2 iterations ended the training, when the gap to the minimum was at "
         r"most (\S+) of the objective, above tol=1e-06. The largest entry of the gradient \(for "
         r"columns of unit variance\) was (\S+)\. Raise max_iter, tol or reg\."
     )
@@ -177,7 +177,7 @@ def test_the_gap_of_the_best_weights_on_a_validation_set(solver):
     assert above / (1 + above) <= model.gap_ < np.inf
 
 
-def test_the_gap_is_that_to_zero_where_nothing_else_is_proven(solver):
+def test_without_a_proof_the_lower_bound_is_zero(solver):
     X, y = load("scaled wine")
     weights = np.array([1e-3, 1, 1e3])[y]
     model = SoftmaxClassifier(1e-3, solver=solver, max_iter=1)
@@ -188,7 +188,7 @@ def test_the_gap_is_that_to_zero_where_nothing_else_is_proven(solver):
 
 @pytest.mark.parametrize("solver", ["gd", "sgd", "adam"])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_only_solvers_of_the_minimum_have_a_gap(solver):
+def test_gradient_solvers_have_no_gap(solver):
     X, y = load("scaled wine")
     model = SoftmaxClassifier().fit(X, y)
     assert not hasattr(clone(model), "gap_")
@@ -198,8 +198,7 @@ def test_only_solvers_of_the_minimum_have_a_gap(solver):
         assert not hasattr(model.set_params(solver=solver).partial_fit(X, y), "gap_")
 
 
-def test_a_tol_out_of_reach(solver):
-    # rounding ends it, long before max_iter
+def test_rounding_ends_training_with_tol_zero(solver):
     X, y = load("iris")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -212,7 +211,7 @@ def test_a_tol_out_of_reach(solver):
     (sp.csr_array((50, 30_000)), r"needs the 30001 x 30001.*7\.2 GB\. Set solver='lbfgs'"),
     (np.random.RandomState(0).standard_normal((300, 400)), r"rows that span 299 dimensions"),
 ], ids=["sparse", "wide"])  # fmt: skip
-def test_newton_refuses_a_hessian_that_is_too_large(X, message):
+def test_newton_raises_an_error_for_a_hessian_that_is_too_large(X, message):
     y = np.arange(X.shape[0]) % (75 if X.shape[0] == 300 else 2)
     with pytest.raises(ValueError, match=f"solver='newton' .*{message}"):
         SoftmaxClassifier(solver="newton").fit(X, y)
@@ -235,7 +234,7 @@ def test_warm_start_at_the_minimum(solver):
 
 @pytest.mark.parametrize("init", [2.0, 1e5])
 @pytest.mark.parametrize("name", ["wine", "40 x 60 x 3"])
-def test_any_start_ends_in_the_minimum(solver, name, init):
+def test_training_reaches_the_minimum_from_any_start(solver, name, init):
     X, y = load(name)
     from_zero = SoftmaxClassifier(solver=solver, tol=1e-8).fit(X, y)
     drawn = clone(from_zero).set_params(init=init, random_state=0).fit(X, y)
@@ -243,7 +242,7 @@ def test_any_start_ends_in_the_minimum(solver, name, init):
 
 
 @pytest.mark.parametrize("reg", [0, 1e-3])
-def test_where_zero_is_the_minimum(solver, reg):
+def test_training_when_zero_is_the_minimum(solver, reg):
     xor = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
     for X, y in ((np.ones((4, 2)), [0, 1, 0, 1]), (xor, [0, 1, 1, 0])):
         model = SoftmaxClassifier(reg, solver=solver).fit(X, y)

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_toynn._linear.symmetric import add_gram, cholesky, inverse, symmetric_product
 
-sizes = pytest.mark.parametrize("size", [5, 300])  # a copy, and in place
+sizes = pytest.mark.parametrize("size", [5, 300])  # by a copy, and in place
 
 
 def draw(size, rank):
@@ -31,8 +31,8 @@ def test_gram_and_inverse(size, order):
 def test_cholesky_of_a_singular_matrix(size):
     _, A = draw(size, size // 2)
     A[0], A[:, 0] = 0, 0
-    plain = A.copy()
+    original = A.copy()
     L = np.tril(cholesky(A))
     assert L[0, 0] == pytest.approx(1)
-    change = (L @ L.T - plain)[1:, 1:]
-    assert abs(change).max() <= 1e-8 * plain.max()
+    change = (L @ L.T - original)[1:, 1:]
+    assert abs(change).max() <= 1e-8 * original.max()
