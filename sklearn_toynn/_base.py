@@ -650,7 +650,7 @@ class NetClassifier(
         if hasattr(results[0], "gap"):
             self.gap_ = results[0].gap
         if keeps_state and isinstance(results[0], NetResult):
-            self._training_state = save_states([result.end for result in results]) | {
+            self._training_state = save_states([result.checkpoint for result in results]) | {
                 "solver": self.solver,
                 "fitted_parameters": np.stack([net.parameters for net in self._get_networks()]),
             }

@@ -31,7 +31,7 @@ def one_iteration_a_call(monkeypatch):
     from sklearn_toynn._training import monitor, solvers  # noqa: PLC0415
 
     monkeypatch.setattr(solvers, "CALL_SECONDS", 0)
-    monkeypatch.setattr(monitor.Monitor, "n_unwatched", 1)
+    monkeypatch.setattr(monitor.Monitor, "max_iter_per_call", 1)
 
 
 @pytest.fixture

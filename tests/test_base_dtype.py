@@ -24,7 +24,7 @@ def training_dtypes(monkeypatch):
 
     def record(start, options, *args, **kwargs):
         result, error = train_net(start, options, *args, **kwargs)
-        dtypes.append(result.end.network.parameters.dtype.name)
+        dtypes.append(result.checkpoint.network.parameters.dtype.name)
         return result, error
 
     monkeypatch.setattr(training, "train_net", record)

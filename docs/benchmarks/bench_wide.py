@@ -22,9 +22,9 @@ SHAPES = [(50, 400, 2), (90, 400, 3), (210, 860, 3), (120, 600, 3), (60, 2000, 2
 WIDTHS = [5, 10, 16, 24, 64]
 #: The least number of steps, and the factor on the initial variance. Those in use come first.
 VARIANTS = [
-    (solvers.LEAST_STEPS, row_coordinates.INITIAL_VARIANCE),
+    (solvers.MIN_STEPS, row_coordinates.INITIAL_VARIANCE),
     (240, row_coordinates.INITIAL_VARIANCE),
-    (solvers.LEAST_STEPS, 1.0),
+    (solvers.MIN_STEPS, 1.0),
 ]
 
 
@@ -45,7 +45,7 @@ def compare(shape, width):
             direct = TwoLayerNetClassifier(**params, warm_start=True)
             took, row = [seconds(direct.fit, X, y)], []
             for steps, variance in VARIANTS:
-                solvers.LEAST_STEPS, row_coordinates.INITIAL_VARIANCE = steps, variance
+                solvers.MIN_STEPS, row_coordinates.INITIAL_VARIANCE = steps, variance
                 net = TwoLayerNetClassifier(**params)
                 took.append(seconds(net.fit, X, y))
                 row.append(net.loss_ / direct.loss_)

@@ -35,7 +35,7 @@ LINEAR_SOLVERS = ("auto", "newton", "lbfgs")
 
 @dataclass(frozen=True)
 class LinearResult(TrainingResult):
-    """The outcome of the training of the linear model."""
+    """The result of the training of the linear model."""
 
     coef: np.ndarray
     intercept: np.ndarray
@@ -181,7 +181,7 @@ class LinearTraining:
                 if descent.has_converged or not descent.advance():
                     return "end" if descent.has_converged else "stagnation"
                 losses.append(loss)
-                if len(losses) >= monitor.n_unwatched or not math.isfinite(loss):
+                if len(losses) >= monitor.max_iter_per_call or not math.isfinite(loss):
                     record()
                     if monitor.reason is not None:
                         return "end"

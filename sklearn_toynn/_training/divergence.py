@@ -8,9 +8,9 @@ def recover(parameters, loss, fallbacks, value_at, watched_at, zero_loss):
 
     Training has diverged if the objective and the watched loss are not finite, or well above both
     `zero_loss`, the objective of zero weights, and the objective of a fallback. The fallbacks are
-    the best parameters so far and the initial ones. `value_at` returns the objective at
-    parameters, and `watched_at` the watched loss, None if that is the objective. Return the
-    objective at the new parameters, and whether training had diverged.
+    the best parameters so far and the initial parameters. `value_at` returns the objective at
+    parameters. `watched_at` returns the watched loss, and is None if this is the objective. Return
+    the objective at the new parameters, and whether training had diverged.
     """
 
     def watch(at, value):

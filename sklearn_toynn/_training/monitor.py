@@ -13,8 +13,8 @@ class Monitor:
     """Records the iterations of a training and decides when to stop.
 
     `network` holds the current parameters. `validation` is the `Objective` of a validation set
-    without a penalty, or None. If given, its value is the watched loss, which stops training and
-    chooses the weights. Otherwise the watched loss is the objective. Every `verbose`-th iteration
+    without a penalty, or None. The watched loss stops training and chooses the weights. It is the
+    value of `validation` or, without a validation set, the objective. Every `verbose`-th iteration
     is printed. The `observer` is called at each iteration. If the event `stop` is set, training
     stops after the current call of the kernels.
 
@@ -58,14 +58,14 @@ class Monitor:
         return int(np.argmin(np.nan_to_num(curve, nan=np.inf, posinf=np.inf)))
 
     @property
-    def ended_at_infinity(self):
+    def is_last_loss_infinite(self):
         """Whether a loss at the last iteration is not finite."""
         ends = (*self.loss_curve[-1:], *self.validation_curve[-1:])
         return not all(map(math.isfinite, ends))
 
     @property
-    def n_unwatched(self):
-        """The largest number of iterations that one call of the kernels may make."""
+    def max_iter_per_call(self):
+        """The maximum number of iterations in one call of the kernels."""
         policy = self.policy
         if (
             self.watches_validation
@@ -88,8 +88,8 @@ class Monitor:
         """Record the iterations of one call of the kernels.
 
         `losses` are the objective before each iteration, or its mean over the mini-batches. The
-        kernels have updated `best` for all iterations but the last. `largest_gradient_entry`
-        belongs to the parameters before the last iteration. It is None if it is not watched.
+        kernels have updated `best` for all iterations but the last. `largest_gradient_entry` is
+        the one before the last iteration, or None if it is not watched.
         """
         if self._verbose and self.n_iter % self._verbose == 0:
             print(f"iteration {self.n_iter}: loss {losses[0]:.6f}")  # noqa: T201
@@ -100,7 +100,7 @@ class Monitor:
         self.loss_curve += losses
         self._count_stalls(watched)
         self.best.update(
-            watched[-1], self._network.parameters, is_of_now=self._validation is not None
+            watched[-1], self._network.parameters, is_current=self._validation is not None
         )
         asks = self._observer is not None and self._observer.end_iteration()
         self.reason = self.policy.find_reason(
@@ -121,7 +121,7 @@ class Monitor:
     # ---- the result
 
     def load_best_weights(self, network):
-        """Write the weights that the validation set has chosen, if any, to a network."""
+        """Write the weights with the lowest validation loss, if any, to a network."""
         if self.watches_validation:
             network.parameters[...] = self.best.parameters
 
@@ -139,7 +139,7 @@ class Monitor:
             self._validation and self._validation.value_at,
             math.log(network.widths[-1]),
         )
-        return loss, has_diverged or self.ended_at_infinity
+        return loss, has_diverged or self.is_last_loss_infinite
 
     def describe_divergence(self, loss, advice):
         """Return the warning that training has diverged."""

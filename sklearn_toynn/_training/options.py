@@ -10,12 +10,12 @@ BATCH_SIZE = 200
 
 
 def is_auto(value):
-    """Say whether a parameter is "auto"."""
+    """Return whether a parameter is "auto"."""
     return isinstance(value, str) and value == "auto"
 
 
 def resolve_auto(value, default):
-    """Return the default for "auto"."""
+    """Return the default if a parameter is "auto", otherwise its value."""
     return default if is_auto(value) else value
 
 
@@ -23,7 +23,7 @@ def resolve_auto(value, default):
 class TrainingOptions:
     """The options of a training."""
 
-    #: A name in `SOLVERS`, or in the linear model's table.
+    #: A name in `SOLVERS` or `LINEAR_SOLVERS`.
     solver: str
     reg: float
     learning_rate: float
@@ -39,6 +39,6 @@ class TrainingOptions:
     dtype: np.dtype
     #: Whether to scale the columns of X.
     scales_columns: bool
-    #: Whether this is one pass at a constant learning rate, as in `partial_fit`.
+    #: Whether to make one pass with a constant learning rate, as in `partial_fit`.
     is_one_pass: bool
     verbose: int

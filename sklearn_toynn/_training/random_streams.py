@@ -23,9 +23,9 @@ def make_bit_generator(seed):
 
 
 class RandomStreams:
-    """Seeds for the validation split, and for the start and the batches of each net.
+    """Seeds for the validation split, and for the initial weights and the batches of each net.
 
-    Each has its own stream, so that the width of a net does not change its batches. The first of
+    Each has its own stream, so the width of a net does not change its batches. The first of
     several nets has the streams of a single net. Seeds are drawn on demand.
     """
 

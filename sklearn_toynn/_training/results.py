@@ -12,7 +12,7 @@ from .starts import NetStart
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """The outcome of a training, whatever the model."""
+    """The result of a training."""
 
     loss: float
     loss_curve: list
@@ -31,16 +31,16 @@ class TrainingResult:
 
 @dataclass(frozen=True)
 class NetResult(TrainingResult):
-    """The outcome of the training of a net."""
+    """The result of the training of a net."""
 
     #: The net on the original columns.
     network: Network
-    #: From where training can continue, on the columns of the training.
-    end: NetStart
+    #: The state to continue training from, for the columns as scaled in training.
+    checkpoint: NetStart
 
 
 def mean_curve(curves):
-    """Return the mean curve of several nets, at each iteration of those that trained."""
+    """Return the mean of the curves at each iteration, over the nets that still trained."""
     if len(curves) == 1:
         return curves[0]
     return [
@@ -49,7 +49,7 @@ def mean_curve(curves):
 
 
 def continue_curves(curves, results, n_before):
-    """Return the curve of each net that has begun, now or in the `n_before` steps before."""
+    """Return the curves of the nets that have begun, with NaN for steps before their start."""
     return [
         [*curve, *[np.nan] * (n_before - len(curve)), *result.loss_curve] if result else [*curve]
         for curve, result in zip_longest(curves, results, fillvalue=[])

@@ -1,7 +1,7 @@
-"""The state of a training as arrays and plain values, kept in a fitted estimator.
+"""The state of a training as arrays and plain values, stored in a fitted estimator.
 
-A saved model therefore names no class of the training. Version 0.2 saved objects instead. Their
-classes no longer exist; placeholders with the same names load the files.
+A saved model therefore does not depend on classes of the training. Version 0.2 saved objects.
+Their classes no longer exist, so placeholders with the same names load the files.
 """
 
 import sys
@@ -46,8 +46,8 @@ def register_classes_of_0_2():
 register_classes_of_0_2()
 
 
-def save_states(ends):
-    """Return what is needed to continue training from a `NetStart` for each net, as a dict.
+def save_states(checkpoints):
+    """Return a dict from which training can continue, for a `NetStart` of each net.
 
     - "parameters", ndarray of shape (n_nets, n_parameters): the weights of all layers, each
       (fan_out, fan_in) in C order, then the biases, for columns scaled as below;
@@ -58,14 +58,14 @@ def save_states(ends):
     - "n_steps", list of int: the number of updates of each net;
     - "batch_order", list of tuple: for each net, the state of the `RandomState` of its row order.
     """
-    columns = ends[0].columns
+    columns = checkpoints[0].columns
     return {
-        "parameters": np.stack([end.network.parameters for end in ends]),
+        "parameters": np.stack([net.network.parameters for net in checkpoints]),
         "column_mean": None if columns is None else columns.mean,
         "column_scale": None if columns is None else columns.scale,
-        "optimizer_state": np.stack([end.state.moments for end in ends], axis=1),
-        "n_steps": [end.state.n_steps for end in ends],
-        "batch_order": [save_bit_generator(end.bit_generator) for end in ends],
+        "optimizer_state": np.stack([net.state.moments for net in checkpoints], axis=1),
+        "n_steps": [net.state.n_steps for net in checkpoints],
+        "batch_order": [save_bit_generator(net.bit_generator) for net in checkpoints],
     }
 
 
@@ -89,17 +89,17 @@ def load_states(saved, widths, activation):
 def continue_starts(networks, saved, solver, dtype, batches):
     """Return a `NetStart` for each fitted net, for a training in a dtype.
 
-    `saved` is what `save_states` returned, with "solver" and "fitted_parameters", or None. The
-    optimizer continues from it unless the solver or the fitted parameters have changed since.
-    `batches` has the bit generator of each net, or None, that shuffles the rows if none is saved.
+    `saved` is None or the dict of `save_states` with "solver" and "fitted_parameters". The
+    optimizer continues from it unless the solver or the fitted parameters have changed. `batches`
+    has a bit generator or None for each net, which shuffles the rows if none is saved.
     """
     network, fitted = networks[0], np.stack([network.parameters for network in networks])
     with np.errstate(over="ignore"):
         is_finite = np.isfinite(fitted.astype(dtype)).all()
     if not is_finite:
         raise ValueError(
-            "warm_start=True and partial_fit continue from the fitted weights and intercepts, "
-            f"which hold NaN or infinity as {dtype}. Set finite weights, or fit a clone."
+            "warm_start=True and partial_fit continue from the fitted weights and intercepts, but "
+            f"these contain NaN or infinity in {dtype}. Set finite weights, or fit a clone."
         )
     if (
         saved is not None
@@ -131,7 +131,7 @@ def load_bit_generator(order):
 
 
 def upgrade_states(memory):
-    """Return what version 0.2 saved, a list of objects, as arrays, with the "solver" by name."""
+    """Convert the objects that version 0.2 saved to a dict, with the name of the solver."""
     nets = [vars(net) for net in memory]
     solvers = [vars(net["solver"]) for net in nets]
     columns, solver = nets[0]["columns"], type(nets[0]["solver"]).__name__

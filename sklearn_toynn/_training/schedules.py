@@ -1,8 +1,8 @@
 """Schedules: factors on the learning rate.
 
-To add a schedule, write a function `(progress, n_plateaus) -> factors` and enter it in
-`SCHEDULES`. `progress` is an array of fractions of `max_iter` in [0, 1). `n_plateaus` is the
-number of times that the watched loss did not improve for `PLATEAU_EPOCHS` epochs.
+To add a schedule, write a function `(progress, n_plateaus) -> factors` and add it to `SCHEDULES`.
+`progress` is an array of fractions of `max_iter` in [0, 1). `n_plateaus` is the number of times
+that the watched loss did not improve for `PLATEAU_EPOCHS` epochs.
 """
 
 import math
@@ -15,7 +15,7 @@ import numpy as np
 
 from .._errors import plain
 
-#: The number of epochs without an improvement by `tol` that make a plateau.
+#: The number of epochs without an improvement by `tol` that form a plateau.
 PLATEAU_EPOCHS = 2
 
 

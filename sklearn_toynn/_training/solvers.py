@@ -1,7 +1,7 @@
 """The solvers of nets.
 
-A solver has `init`, `step` and `is_done`; `NetTraining.run` is the loop that calls them. To add a
-first-order solver, write an update rule and a class that names it. Enter the class in `SOLVERS`.
+A solver has `init`, `step` and `is_done`. The loop in `NetTraining.run` calls them. To add a
+first-order solver, write an update rule and a class that names it, and add the class to `SOLVERS`.
 """
 
 import math
@@ -20,20 +20,20 @@ from .stopping import StoppingPolicy, describe_fall
 #: The duration of a call of the kernels. Python handles Ctrl-C between the calls.
 CALL_SECONDS = 0.01
 
-#: The least number of mini-batch steps on `RowCoordinates`.
-LEAST_STEPS = 1000
+#: The minimum number of mini-batch steps on `RowCoordinates`.
+MIN_STEPS = 1000
 
 
 @dataclass
 class OptimizerState:
-    """What a solver keeps from step to step; each step changes and returns it."""
+    """The state of a solver. Each step changes it in place and returns it."""
 
-    #: Of shape (n_moments, n_parameters), changed in place.
+    #: An array of shape (n_moments, n_parameters).
     moments: np.ndarray
     #: The number of updates so far.
     n_steps: int = 0
     epoch_seconds: float = math.inf
-    #: SciPy's `OptimizeResult`, at the end.
+    #: SciPy's `OptimizeResult`, after L-BFGS has ended.
     result: object = None
 
 
@@ -51,7 +51,7 @@ class Solver(ABC):
     #: The values of `learning_rate="auto"` and `schedule="auto"`.
     learning_rate: ClassVar[float] = math.nan
     schedule: ClassVar[str] = "constant"
-    #: Whether the learning rate and the schedule set the step sizes. Such a solver runs all
+    #: Whether the learning rate and the schedule determine the step sizes. Such a solver runs all
     #: iterations with `tol=0`.
     follows_schedule: ClassVar[bool] = False
     #: Whether a step uses a batch, so that `partial_fit` can continue with new rows.
@@ -100,7 +100,7 @@ class Solver(ABC):
         """Return the reason, one of `STOP_REASONS`, why the solver cannot continue, or None."""
         return
 
-    def warn_of_end(self, objective, state, monitor, get_scaling_advice):  # noqa: ARG002
+    def describe_termination(self, objective, state, monitor, get_scaling_advice):  # noqa: ARG002
         """Return the warning about a bad termination, or None."""
         if monitor.reason != "max_iter" or monitor.policy.max_iter_is_intended:
             return None
@@ -112,7 +112,7 @@ class Solver(ABC):
 
 
 class FirstOrderSolver(Solver):
-    """Iterations by an update rule, several per call of the kernels."""
+    """Iterations by an update rule; one call of the kernels makes several."""
 
     follows_schedule = True
     rule_class: ClassVar[type]
@@ -126,16 +126,17 @@ class FirstOrderSolver(Solver):
 
     @classmethod
     def init(cls, parameters):
-        """Return a state with moments of zero."""
+        """Return a state with zero moments."""
         shape = cls.rule_class.n_moments, len(parameters)
         return OptimizerState(np.zeros(shape, parameters.dtype))
 
     def step(self, objective, state, monitor):
-        """Make one epoch, or as many as the monitor need not see one by one."""
+        """Make one epoch, or several in about `CALL_SECONDS` if the monitor allows it."""
         options, policy, n_samples = self.options, monitor.policy, objective.samples.n_samples
-        start, n_epochs = perf_counter(), 1
-        if monitor.n_unwatched > 1:
-            n_epochs = min(max(int(CALL_SECONDS / state.epoch_seconds), 1), monitor.n_unwatched)
+        start, max_epochs = perf_counter(), monitor.max_iter_per_call
+        n_epochs = 1
+        if max_epochs > 1:
+            n_epochs = min(max(int(CALL_SECONDS / state.epoch_seconds), 1), max_epochs)
         batch_size = min(options.batch_size, n_samples) if self.takes_batches else n_samples
         starts = np.arange(0, n_samples, batch_size) / n_samples
         epochs = np.arange(monitor.n_iter, monitor.n_iter + n_epochs)[:, None]
@@ -149,7 +150,8 @@ class FirstOrderSolver(Solver):
             state,
             sizes,
             batch_size,
-            self.bit_generator if batch_size < n_samples else None,  # order changes rounding only
+            # the order of a single batch would change only the rounding
+            self.bit_generator if batch_size < n_samples else None,
             monitor.best,
             policy.tol if policy.watches_gradient else -1.0,
         )
@@ -166,9 +168,9 @@ class GradientDescentSolver(FirstOrderSolver):
     learning_rate = 0.5
     rule_class = GradientDescent
 
-    def warn_of_end(self, objective, state, monitor, get_scaling_advice):
-        """Also warn if the loss has risen again, which shows that the steps are too long."""
-        warning = super().warn_of_end(objective, state, monitor, get_scaling_advice)
+    def describe_termination(self, objective, state, monitor, get_scaling_advice):
+        """Also warn if the loss has risen from its minimum, because the steps are too large."""
+        warning = super().describe_termination(objective, state, monitor, get_scaling_advice)
         if monitor.watches_validation or not monitor.n_iter:
             return warning
         end, best = monitor.loss_curve[-1], monitor.best.loss[0]
@@ -189,22 +191,22 @@ class MiniBatchSolver(FirstOrderSolver):
 
     @staticmethod
     def get_max_iter(samples, batch_size):
-        """Return 4500 / sqrt(n_samples) epochs, within [20, 240]: more steps for more rows.
+        """Return 4500 / sqrt(n_samples) epochs, clipped to [20, 240].
 
-        120 epochs are enough if columns have pieces. Training on coordinates of the rows takes at
-        least `LEAST_STEPS` steps, which are fast.
+        If columns have pieces, 120 epochs are enough. Training on coordinates of the rows takes at
+        least `MIN_STEPS` steps, which are fast.
         """
-        largest = 120 if samples.has_pieces else 240
-        n_epochs = min(max(round(4500 / math.sqrt(samples.n_samples)), 20), largest)
+        max_epochs = 120 if samples.has_pieces else 240
+        n_epochs = min(max(round(4500 / math.sqrt(samples.n_samples)), 20), max_epochs)
         if samples.coordinates is None:
             return n_epochs
         n_batches = math.ceil(samples.n_samples / batch_size)
-        return max(n_epochs, math.ceil(LEAST_STEPS / n_batches))
+        return max(n_epochs, math.ceil(MIN_STEPS / n_batches))
 
-    def warn_of_end(self, objective, state, monitor, get_scaling_advice):
+    def describe_termination(self, objective, state, monitor, get_scaling_advice):
         """Also warn if the loss was high and still falling when the schedule ended."""
         if monitor.reason != "schedule":
-            return super().warn_of_end(objective, state, monitor, get_scaling_advice)
+            return super().describe_termination(objective, state, monitor, get_scaling_advice)
         if monitor.watches_validation or monitor.n_iter < 2 or self.options.tol == 0:
             return None
         middles = (np.arange(monitor.n_iter) + 0.5) / monitor.n_iter
@@ -233,8 +235,8 @@ class AdamSolver(MiniBatchSolver):
 class LBFGSSolver(Solver):
     """SciPy's L-BFGS-B, whose line search chooses the step sizes. One `step` runs to the end.
 
-    Rounding errors grow until two runs end in different minima. Equal rows are merged first, so
-    that weights and repeated rows, in any order, give the same bits.
+    Rounding errors can lead to another minimum. So equal rows are merged first: repeated rows or
+    weights, and any order of the rows, give the same bits.
     """
 
     merges_equal_rows = True
@@ -288,26 +290,27 @@ class LBFGSSolver(Solver):
         return state
 
     def is_done(self, state):
-        """Return "precision" after SciPy has stopped, because it found no lower loss."""
+        """Return "precision" if SciPy has stopped because it found no lower loss."""
         return None if state.result is None else "precision"
 
-    def warn_of_end(self, objective, state, monitor, get_scaling_advice):
+    def describe_termination(self, objective, state, monitor, get_scaling_advice):
         """Return a warning with SciPy's message if the gradient is large.
 
-        An entry g is large if it exceeds `tol` and if g^2 / 2, the decrease by a step along it at
-        a curvature of 1, exceeds the rounding of the loss.
+        An entry g is large if it exceeds `tol` and if a step along it, at a curvature of 1, would
+        decrease the loss by more than rounding errors, g^2 / 2.
         """
         if monitor.reason != "precision":
-            return super().warn_of_end(objective, state, monitor, get_scaling_advice)
+            return super().describe_termination(objective, state, monitor, get_scaling_advice)
         result, tol = state.result, monitor.policy.tol
         eps = np.finfo(objective.network.parameters.dtype).eps
         largest = np.abs(result.jac).max()
         if largest <= max(tol, 10 * eps + math.sqrt(2 * eps * result.fun)):
             return None
         return (
-            f"L-BFGS-B stopped after {monitor.n_iter} iterations, {result.message!r}, when the "
-            f"largest entry of the gradient was {largest:.3g}, above tol={tol:.3g}. Raise tol or "
-            "reg, pass X as float64, or set an activation without kinks, such as 'tanh'."
+            f"L-BFGS-B stopped after {monitor.n_iter} iterations with the message "
+            f"{result.message!r}. The largest entry of the gradient was {largest:.3g}, above "
+            f"tol={tol:.3g}. Raise tol or reg, pass X as float64, or set a smooth activation such "
+            "as 'tanh'."
         )
 
 

@@ -13,23 +13,23 @@ from .solvers import OptimizerState
 
 @dataclass(frozen=True)
 class NetStart:
-    """The start of a training, anew or from an earlier one."""
+    """The start of a training, new or from an earlier training."""
 
     network: Network
-    #: None for a solver that starts anew.
+    #: The state of the solver; None for a new one.
     state: OptimizerState | None
     #: Shuffles the rows; None to keep their order.
     bit_generator: np.random.BitGenerator | None
-    #: Whether the weights are those of an earlier fit.
+    #: Whether the weights come from an earlier fit.
     is_fitted: bool = False
-    #: The scaling of the columns that the weights belong to; None for the original columns.
+    #: The scaling of the columns for these weights; None for the original columns.
     columns: NetColumnScaling | None = None
 
 
 def draw_starts(widths, activation, init, initializer, dtype, streams, batches):
     """Return a `NetStart` with drawn weights for each bit generator in `batches`.
 
-    `initializer` is the function that `init`, which errors name, stands for.
+    `initializer` is the function for the parameter `init`. Error messages show `init`.
     """
     make_rngs = [partial(streams.start, net) for net in range(len(batches))]
     return [

@@ -9,13 +9,13 @@ from .schedules import Schedule
 
 #: The values of `stop_reason_`.
 STOP_REASONS = {
-    "tol": "the gradient, the gap to the minimum or the progress of the loss is within `tol`",
+    "tol": "the gradient, the gap to the minimum or the decrease of the loss is within `tol`",
     "max_iter": "`max_iter` was reached before the stopping rule was met",
     "schedule": "the schedule ended, at `max_iter`",
     "validation": "the loss on the validation set no longer fell by `tol`",
     "precision": "rounding prevents a lower objective",
     "callback": "a callback asked for it",
-    "diverged": "the objective is not finite, or above both its start and that of zero weights",
+    "diverged": "the objective is not finite, or above the objectives of initial and zero weights",
     "interrupted": "Ctrl-C",
     "partial_fit": "`partial_fit` makes one pass",
 }
@@ -36,14 +36,14 @@ class StoppingPolicy:
     limit_reason: str
     #: Whether training stops when the largest gradient entry is at most `tol`.
     watches_gradient: bool
-    #: Whether an end at `max_iter` is expected.
+    #: Whether reaching `max_iter` is intended and gives no warning.
     max_iter_is_intended: bool
 
     @classmethod
     def make(cls, options, schedule, *, stops_on_loss, stops_on_gradient, runs_all, validates):
         """Return the policy of a training.
 
-        `stops_on_loss` and `stops_on_gradient` are what the solver watches without a validation
+        `stops_on_loss` and `stops_on_gradient` say what the solver watches without a validation
         set. `runs_all` says whether the solver runs all iterations with ``tol=0``.
         """
         runs_all = runs_all and options.tol == 0
@@ -92,7 +92,7 @@ class StoppingPolicy:
     def describe_gradient(self, largest_entry, scaling_advice):
         """Return the warning that the gradient was not small at `max_iter`."""
         return (
-            f"max_iter={self.max_iter} iterations ended the training where the largest entry "
+            f"max_iter={self.max_iter} iterations ended the training when the largest entry "
             f"of the gradient was {largest_entry:.3g}, above tol={self.tol:.3g}. Raise max_iter "
             f"or tol{scaling_advice}."
         )
@@ -101,9 +101,9 @@ class StoppingPolicy:
 def describe_fall(curve, step_sizes, log_n_classes, max_iter):
     """Return the warning that the loss still fell when the schedule ended, or None.
 
-    The warning is issued if the last tenth of the sum of step sizes brings more than 5 % of the
-    total fall (half of the average) and of log K / 2, where log K is the loss of zero weights. A
-    net with a loss of at most log K / 2 has learned something and gets no warning.
+    The loss still fell if the last tenth of the sum of step sizes lowered it by more than 5 % of
+    its total decrease, and by more than 5 % of log K / 2, where log K is the loss of zero weights.
+    There is no warning if the loss is at most log K / 2.
     """
     steps = np.cumsum(step_sizes)
     place = min(int(np.searchsorted(steps, 0.9 * steps[-1])), len(curve) - 2)

@@ -23,9 +23,8 @@ from .stopping import describe_large_loss
 class NetTraining:
     """The training of one net: objective, solver, monitor and the loop over them.
 
-    `start` is only read. The samples have been prepared for the training. `observer` is a function
-    or None. It returns a `CallbackObserver` for a weak reference to a method that returns the
-    result of a training that ends now.
+    `start` is only read. The samples come from `Samples.prepare`. `observer` is None or a function
+    that returns a `CallbackObserver` for a weak reference to the method `result`.
     """
 
     def __init__(self, start, options, samples, validation, observer=None, stop=None):
@@ -66,7 +65,7 @@ class NetTraining:
         self.monitor.end(reason)
 
     def result(self):
-        """Return the outcome; before the end, of a training that a callback ends now."""
+        """Return the result; while training runs, as if a callback ended it now."""
         monitor, objective = self.monitor, self.objective
         if monitor.reason is None:
             network = objective.network.copy()
@@ -76,13 +75,13 @@ class NetTraining:
         loss, has_diverged = monitor.recover(network, objective.value(), objective.value_at)
         reason, warning = monitor.reason or "callback", None
         if has_diverged:
-            change = "what init draws"
+            cause = "the scale of init"
             if self._solver.follows_schedule:
-                change = f"learning_rate (now {self._options.learning_rate:.3g})"
-            advice = f"Lower {change}{self._scaling_advice()}"
+                cause = f"learning_rate (now {self._options.learning_rate:.3g})"
+            advice = f"Lower {cause}{self._scaling_advice()}"
             reason, warning = "diverged", monitor.describe_divergence(loss, advice)
         elif monitor.reason is not None:
-            warning = self._solver.warn_of_end(
+            warning = self._solver.describe_termination(
                 objective, self._state, monitor, self._scaling_advice
             )
         warnings = [self._describe_large_loss(loss), warning]
@@ -90,12 +89,12 @@ class NetTraining:
         state = OptimizerState(moments, self._state.n_steps)
         return NetResult(
             network=samples.to_original(network),
-            end=NetStart(network, state, self._start.bit_generator, True, samples.columns),
+            checkpoint=NetStart(network, state, self._start.bit_generator, True, samples.columns),
             **monitor.summarize(loss, reason, warnings),
         )
 
     def _scaling_advice(self):
-        """Return advice, to end a sentence, to scale the columns if that would change them."""
+        """Return advice to scale the columns, as the end of a sentence; "" if they are scaled."""
         samples = self.objective.samples
         if samples.columns is not None or isinstance(samples.X, EncodedRows):
             return ""
@@ -119,9 +118,9 @@ class NetTraining:
 
 
 def run_to_result(make_training, reason=None):
-    """Make a training and run it, unless a `reason` to end before the first step is given.
+    """Make and run a training. A `reason` ends it before the first step.
 
-    Return its result and a KeyboardInterrupt for the caller to raise, or None. After Ctrl-C, the
+    Return its result, and a KeyboardInterrupt for the caller to raise or None. After Ctrl-C, the
     result has the weights reached so far.
     """
     interrupt = None
@@ -148,19 +147,19 @@ def train_net(start, options, samples, validation, observer=None, stop=None, rea
 
 @single_threaded_blas
 def train_nets(starts, options, samples, validation, callbacks=None, max_threads=1):
-    """Train nets on the same samples, each by itself, in up to `max_threads` threads.
+    """Train nets separately on the same samples, in up to `max_threads` threads.
 
-    The bits are the same for any number of threads. With callbacks, the nets train one after
+    The number of threads does not change the bits. With callbacks, the nets train one after
     another.
 
     Returns
     -------
     results : list of NetResult or None
-        In the order of the nets. Nets that had not begun when training stopped keep the weights of
-        an earlier fit, or are None.
+        In the order of the nets. A net that had not begun when training stopped keeps the weights
+        of an earlier fit. Without an earlier fit, its result is None.
     interrupt : KeyboardInterrupt or None
-        The interrupt that ended the training, for the caller to raise. If no net had begun,
-        it is raised here.
+        The interrupt that ended the training, for the caller to raise. If no net had begun, this
+        function raises it.
     """
     columns, dtype = None, options.dtype
     if options.scales_columns:
