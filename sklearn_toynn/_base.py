@@ -24,7 +24,7 @@ from ._estimator_state import add_new_parameters, restored_on_error
 from ._nets.initializers import INITIALIZERS, make_initializer
 from ._nets.network import Network
 from ._nets.prediction import keep_scores, log_softmax, predict_codes, predict_scores, softmax
-from ._nets.row_coordinates import are_columns_many
+from ._nets.row_coordinates import supports_row_coordinates
 from ._partial_fit import check_one_pass, resolve_classes, supports_partial_fit
 from ._sklearn_compat import (
     CallbackSupportMixin,
@@ -382,7 +382,7 @@ class NetClassifier(
             )
             continues = self.warm_start and hasattr(self, "classes_")
             problem = self._encode(problem, continues=continues)
-            if self._reduces_columns(problem):
+            if self._uses_row_coordinates(problem):
                 problem = problem.with_row_coordinates()
             earlier = self._get_earlier_curves(self.warm_start)
             callbacks = self._make_callbacks(problem, earlier, X, y, sample_weight)
@@ -495,7 +495,7 @@ class NetClassifier(
             verbose=int(self.verbose),
         )
 
-    def _reduces_columns(self, problem):
+    def _uses_row_coordinates(self, problem):
         """Return True if training uses coordinates of the rows instead of the columns.
 
         With a penalty above 0, both have the same minima. An explicit `init` and a warm start
@@ -505,7 +505,7 @@ class NetClassifier(
             return False
         is_net = self.solver in self._net_solvers
         sizes = self._hidden_sizes
-        return is_net and are_columns_many(problem.samples, problem.validation, sizes)
+        return is_net and supports_row_coordinates(problem.samples, problem.validation, sizes)
 
     def _resolve_dtype(self, problem, batch_size, *, scales_columns):
         """Return the dtype of the training."""

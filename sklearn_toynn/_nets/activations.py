@@ -1,6 +1,6 @@
-"""The activations of the hidden layer: value and derivative, in place.
+"""The activations of hidden layers: value and derivative, in place.
 
-To add one, write a final subclass of `Activation` and enter it in `ACTIVATIONS`.
+To add one, write a subclass of `Activation` and add it to `ACTIVATIONS`.
 """
 
 import math
@@ -12,16 +12,16 @@ from scipy.special import expit, ndtr
 
 
 class Activation(ABC):
-    """An elementwise function, applied to and differentiated on arrays in place.
+    """An elementwise function and its derivative, computed in place.
 
     `cache` is the result of `make_cache`. `forward` writes to it and the next `backward` reads it.
     """
 
-    #: The entry of `INITIALIZERS` that keeps the variance equal from layer to layer.
+    #: The name in `INITIALIZERS` of initial weights that keep the variance equal in all layers.
     initializer: ClassVar[str]
 
     def make_cache(self, values):
-        """Return a `cache` for such values."""
+        """Return a `cache` for an array like `values`."""
         return np.zeros_like(values)
 
     @abstractmethod
@@ -39,7 +39,7 @@ class ReLU(Activation):
     initializer = "he"
 
     def make_cache(self, values):
-        """Return a zero as an array, because NumPy has no fast loop for a scalar."""
+        """Return an array with one zero, because NumPy has no fast loop for a scalar."""
         return np.zeros_like(values[:1, :1])
 
     def forward(self, values, cache):
@@ -64,7 +64,7 @@ class LeakyReLU(Activation):
         np.maximum(values, cache, out=values)
 
     def backward(self, delta, values, cache):
-        """Multiply by (1 + s)/2 + sign(f(z)) (1 - s)/2, s the slope."""
+        """Multiply by (1 + s)/2 + sign(f(z)) (1 - s)/2, where s is the slope."""
         np.sign(values, out=cache)
         cache *= (1 - self.slope) / 2
         cache += (1 + self.slope) / 2
@@ -104,7 +104,7 @@ class Tanh(Activation):
 
 
 class GELU(Activation):
-    """f(z) = z Phi(z), Phi the normal distribution function (arXiv 1606.08415)."""
+    """f(z) = z Phi(z), with the normal distribution function Phi (arXiv 1606.08415)."""
 
     initializer = "he"
 

@@ -1,4 +1,4 @@
-"""A common scale of the columns of X, dense or sparse."""
+"""The scaling of columns of dense or sparse X for nets."""
 
 import numpy as np
 from scipy import sparse
@@ -6,19 +6,21 @@ from scipy import sparse
 from .._column_statistics import ColumnScaling, measure_columns, row_chunks
 from .products import CenteredRows
 
-#: No value of a scaled column is beyond this. Words in texts are a point better at 3 to 10 than at
-#: 20 and more, log-normal columns up to 7 points at 10 and more than at 3 to 5.
+#: The largest absolute value of scaled columns. Nets on words in texts are a point more accurate
+#: with 3 to 10 than with 20 or more, nets on log-normal columns up to 7 points more accurate with
+#: 10 or more than with 3 to 5.
 LARGEST_VALUE = 10
 
-#: The spread of what should be 0 in principal components, over that of the first. In float32 it is
-#: up to five times this, as is that of true columns in other units: the penalty limits both.
-BESIDE_WIDEST = {np.dtype(np.float32): 2.5e-7, np.dtype(np.float64): 1e-14}
+#: Columns with a smaller standard deviation, relative to the widest column, may be rounding
+#: errors, such as the last principal components. In float32, such errors can be five times larger,
+#: but so can columns in other units.
+ROUNDING_RELATIVE_TO_WIDEST = {np.dtype(np.float32): 2.5e-7, np.dtype(np.float64): 1e-14}
 
 
 class NetColumnScaling(ColumnScaling):
     """A change of variables that brings the columns of X to a common scale, in the dtype of X.
 
-    Nets on the original columns have at least this dtype, as a bias may take all digits of a mean.
+    Nets on the original columns have at least this dtype, because their biases include the means.
 
     The scale is the standard deviation, or a tenth of the largest deviation from the mean if that
     is larger, so that rare entries do not become large. Columns that may consist of rounding
@@ -36,31 +38,32 @@ class NetColumnScaling(ColumnScaling):
 
     @classmethod
     def from_samples(cls, samples, dtype):
-        """Return what suits weighted samples for a training in a dtype; None if nothing to do.
+        """Return the scaling for training on samples in a dtype, or None if no column changes.
 
         The scaling is the same for sparse and for dense X.
         """
         X = samples.X
         mean, std, scale = measure_scales(X, samples.weights, samples.rows)
-        half = 0.5 + 1e-9  # shares of 1/2 and 1/5 are on the edge, on one side for both containers
+        # with a tolerance, because binary columns with shares 1/2 and 1/5 are exactly at a limit
+        half = 0.5 + 1e-9
         scale[(np.abs(mean) <= half) & (std >= 1 - half) & (std <= 4 * half)] = 1
         mean[np.abs(mean) <= half * scale] = 0
         if (scale == 1).all() and not mean.any():
             return None
-        # the squares of their inverses are within the range of the parameters
+        # keeps 1 / scale^2 in the range of the dtypes
         np.maximum(scale, get_least_scale(X.dtype, dtype), out=scale)
         return cls(mean.astype(X.dtype), scale.astype(X.dtype))
 
     def divide(self, values, out=None):
-        """Divide: in float32 a product with 1 / scale has other digits."""
+        """Divide, because a product with 1 / scale rounds differently in float32."""
         return np.divide(values, self.scale, out=out)
 
     def to_scaled(self, network):
-        """Return a copy of a net with the first layer W, b turned into V, c."""
+        """Return a copy of a net with the first layer V, c instead of W, b."""
         return self._with_first_layer(network, self.scale_coefs)
 
     def to_original(self, network):
-        """Return a copy of a net with the first layer V, c turned into W, b."""
+        """Return a copy of a net with the first layer W, b instead of V, c."""
         return self._with_first_layer(network, self.unscale_coefs)
 
     def shrink_first_layer(self, network, reg):
@@ -82,10 +85,11 @@ class NetColumnScaling(ColumnScaling):
 def measure_scales(X, weights, rows):
     """Return the means, standard deviations and scales of the columns; see `NetColumnScaling`."""
     mean, std, largest = measure_columns(X, weights, rows, with_largest=True)
-    is_finite = np.isfinite(std)  # not near the end of the dtype's range
+    is_finite = np.isfinite(std)  # False near the end of the dtype's range
     widest = std.max(initial=0, where=is_finite)
     eps = np.finfo(X.dtype).eps
-    is_rounding = std <= np.maximum(8 * eps * np.abs(mean), BESIDE_WIDEST[X.dtype] * widest)
+    rounding = np.maximum(8 * eps * np.abs(mean), ROUNDING_RELATIVE_TO_WIDEST[X.dtype] * widest)
+    is_rounding = std <= rounding
     scale = np.maximum(std, largest / LARGEST_VALUE)
     scale[is_rounding] = np.maximum(scale[is_rounding], 1)
     mean[~is_finite], scale[~is_finite] = 0, 1
@@ -100,9 +104,9 @@ def get_least_scale(*dtypes):
 class SparseColumns:
     """A `NetColumnScaling` of canonical CSR rows that adds no stored entries.
 
-    If all rows store a column, its values are centered one by one, so that a large mean costs no
-    digits. The other columns contain zeros, so their mean is small. `CenteredRows` subtracts it.
-    `mean` and `scale` apply to the stored values.
+    If all rows store a column, `mean` centers its stored values, so that a large mean costs no
+    digits. The other columns contain zeros, so their mean is small, and `CenteredRows` subtracts
+    it. `mean` and `scale` apply to the stored values.
     """
 
     def __init__(self, columns, X, rows):
@@ -142,7 +146,7 @@ class SparseColumns:
 def are_scaled_alike(old, new):
     """Return True if two scalings are equal up to rounding; None means unscaled columns.
 
-    Other machines and versions may sum in another order.
+    Sums may round differently on other machines and with other versions.
     """
     if old is None or new is None:
         return old is new
@@ -152,7 +156,7 @@ def are_scaled_alike(old, new):
 
 
 def change_scaling(network, old, new):
-    """Return a net on columns scaled as in `old` as a net on columns scaled as in `new`."""
+    """Convert a net on columns scaled by `old` to a net on columns scaled by `new`."""
     if old is not None:
         network = old.to_original(network)
     return network if new is None else new.to_scaled(network)

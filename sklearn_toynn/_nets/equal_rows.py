@@ -1,4 +1,4 @@
-"""Equal rows as one row with the sum of their weights."""
+"""Merging of equal rows into one row with the sum of their weights."""
 
 from hashlib import blake2b
 
@@ -10,8 +10,8 @@ def merge_equal_rows(X, codes, weights, rows):
     """Merge equal rows of one class into the first of them, with the sum of their weights.
 
     Return the row numbers, sorted by a hash of the rows, and the array of all weights, which is
-    changed in place. The order of the rows, and whether a row is repeated or weighted, then do not
-    change a bit of the results. `rows` are the rows in use, None for all.
+    changed in place. The results then do not depend, bit for bit, on the order of the rows and on
+    whether rows are repeated or weighted. `rows` are the rows in use, None for all.
     """
     n_rows = len(codes) if rows is None else len(rows)
     digests = np.empty((n_rows, 2), np.uint64)

@@ -1,6 +1,6 @@
 """Initial weights: functions `(rng, fan_in, fan_out) -> array (fan_in, fan_out)`.
 
-To add one, write such a function and enter it in `INITIALIZERS`.
+To add one, write such a function and add it to `INITIALIZERS`.
 """
 
 import math
@@ -75,12 +75,12 @@ def make_initializer(init):
 def draw_network(widths, activation, init, initializer, make_rng, dtype):
     """Return a net with weights drawn by `initializer` from `make_rng()`, and biases of 0.
 
-    `init` is the parameter that errors name.
+    Error messages show the parameter `init`.
     """
     rng = None if initializer is zeros else make_rng()
     with np.errstate(over="ignore"):
         weights = [initializer(rng, *pair).T.astype(dtype) for pair in pairwise(widths)]
-        # not by BLAS, whose idle threads would spin while ours compute
+        # without BLAS, whose idle threads would spin and slow down training
         if not np.isfinite(sum(np.square(layer).sum() for layer in weights)):
             raise ValueError(
                 f"init={plain(init)!r} gives weights whose squares exceed {dtype}. Lower it."

@@ -11,7 +11,7 @@ from .kernels.dispatch import choose_kernels
 
 
 class Penalty:
-    """reg/2 ||W||^2, W the weights.
+    """The penalty reg/2 ||W||^2 on the weights W.
 
     With scaled columns, the first layer has the weights V = W * scale, with the penalty
     ridge = reg / scale^2 on V. The solvers' variables are V sqrt(1 + ridge). The loss has a
@@ -34,7 +34,7 @@ class Penalty:
 class Objective:
     """The mean loss of a net over samples, with a penalty on its weights.
 
-    Solvers change the net's parameters in place. `kernels` is the set of kernels in use.
+    Solvers change the net's parameters in place. `kernels` are the `Kernels` in use.
     """
 
     def __init__(self, network, samples, reg):

@@ -30,13 +30,13 @@ class Network:
 
     @classmethod
     def from_layers(cls, weights, biases, activation):
-        """Return the net of such layers, with parameters of its own."""
+        """Return a net with copies of these layers."""
         widths = [weights[0].shape[1], *map(len, biases)]
         return cls(widths, activation, flatten(weights, biases))
 
     @property
     def n_weights(self):
-        """The number of entries of W_1, ..., W_L together: where the biases begin."""
+        """The total number of entries of W_1, ..., W_L, and the index of the first bias."""
         return sum(fan_in * fan_out for fan_in, fan_out in pairwise(self.widths))
 
     def split(self, flat):
@@ -55,5 +55,5 @@ class Network:
         return Network(self.widths, self.activation, parameters)
 
     def copy(self, dtype=None):
-        """Return a copy, in another dtype if that is given."""
+        """Return a copy, in another dtype if one is given."""
         return self.with_parameters(self.parameters.astype(dtype or self.parameters.dtype))

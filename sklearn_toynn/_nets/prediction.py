@@ -9,17 +9,17 @@ from .samples import chunk_length
 
 
 def keep_scores(scores):
-    """Leave scores (n_classes, n_samples) as they are."""
+    """Leave scores (n_classes, n_samples) unchanged."""
 
 
 def log_softmax(scores):
-    """Turn scores into log-probabilities in place: s_k - max - log sum_j exp(s_j - max)."""
+    """Convert scores to log-probabilities in place: s_k - max - log sum_j exp(s_j - max)."""
     scores -= np.maximum.reduce(scores, axis=0)
     scores -= np.log(np.add.reduce(np.exp(scores), axis=0))
 
 
 def softmax(scores):
-    """Turn scores into probabilities in place: exp(s_k - max) / sum_j exp(s_j - max)."""
+    """Convert scores to probabilities in place: exp(s_k - max) / sum_j exp(s_j - max)."""
     scores -= np.maximum.reduce(scores, axis=0)
     np.exp(scores, out=scores)
     scores /= np.add.reduce(scores, axis=0)
@@ -35,7 +35,7 @@ def row_chunks(X, network):
 
 @single_threaded_blas
 def predict_hidden_values(X, network):
-    """Return the values of each hidden layer for X, (n_samples, units), chunk by chunk."""
+    """Return the values of each hidden layer for X, (n_samples, units)."""
     layers = [
         np.empty((X.shape[0], units), network.parameters.dtype) for units in network.widths[1:-1]
     ]
@@ -50,7 +50,7 @@ def chunk_scores(X, networks):
     """Yield slices of the rows of X, and their scores, (n_classes, n_samples).
 
     The scores of several nets are the logarithms of their mean probabilities. The next chunk
-    overwrites the array, as allocating memory for each would take longer than the products.
+    overwrites the array, because an allocation for each chunk would take longer than the products.
     """
     scores = total = np.empty((0, 0))
     for part, rows in row_chunks(X, networks[0]):
@@ -81,7 +81,7 @@ def chunk_scores(X, networks):
 
 @single_threaded_blas
 def predict_scores(X, networks, transform):
-    """Return scores of X, changed by one of the functions above: (n_samples, n_classes)."""
+    """Return the scores of X, (n_samples, n_classes), transformed by a function above."""
     result = np.empty((X.shape[0], networks[0].widths[-1]), networks[0].parameters.dtype)
     for part, scores in chunk_scores(X, networks):
         transform(scores)
@@ -91,7 +91,7 @@ def predict_scores(X, networks, transform):
 
 @single_threaded_blas
 def predict_codes(X, networks):
-    """Return the index of the class of the highest score for each row of X, chunk by chunk."""
+    """Return the index of the class with the highest score for each row of X."""
     codes = np.empty(X.shape[0], np.intp)
     for part, scores in chunk_scores(X, networks):
         scores.argmax(axis=0, out=codes[part])

@@ -20,7 +20,7 @@ def multiply_transposed(delta, X, out):
 
 
 class CenteredRows:
-    """X + 1 c^T for CSR X, which stays sparse, and a row c with few entries.
+    """The rows X + 1 c^T for CSR X and a sparse row c, without a dense array.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class CenteredRows:
         The last row is c.
     """
 
-    __array_ufunc__ = None  # arrays leave their products with these rows to `__rmatmul__`
+    __array_ufunc__ = None  # makes arrays use `__rmatmul__`
 
     def __init__(self, X):
         self._X = X

@@ -1,9 +1,9 @@
 """Principal coordinates of the rows, for X with more columns than rows.
 
-With a penalty on the first-layer weights W, the gradient reg W + sum_i delta_i x_i^T vanishes at
-a minimum, and with a free bias the delta_i of a unit sum to 0. So the rows of W lie in the span of
-the centered rows of X, W = V Q with orthonormal rows of Q. In the coordinates Z = (X - mean) Q^T,
-V has the scores and the penalty that W has in X.
+At a minimum, the gradient reg W + sum_i delta_i x_i^T of the first-layer weights W is 0, and the
+delta_i of a unit sum to 0, because biases have no penalty. So the rows of W lie in the span of the
+centered rows of X: W = V Q, where Q has orthonormal rows. V in the coordinates Z = (X - mean) Q^T
+gives the same scores and the same penalty as W in X.
 """
 
 import numpy as np
@@ -17,11 +17,11 @@ from .samples import Samples
 #: The maximum number of rows. The eigenvectors of their products take n_rows^2 entries.
 MAX_ROWS = 1000
 
-#: The minimum numbers of columns, in all and per row. With fewer, training on columns is faster.
+#: The minimum numbers of columns, in total and per row. With fewer, training on columns is faster.
 MIN_COLUMNS = 257
 MIN_COLUMNS_PER_ROW = 4
 
-#: The minimum width of hidden layers. Narrow nets end in worse minima than on the columns.
+#: The minimum width of hidden layers. Narrower nets find worse minima than on the columns.
 MIN_WIDTH = 24
 
 #: The factor on the variance of initial weights. Smaller weights reach the minimum sooner.
@@ -30,26 +30,26 @@ INITIAL_VARIANCE = 0.1
 #: The number of columns of X that are copied at once.
 BLOCK_COLUMNS = 256
 
-#: Eigenvalues below this share of the largest are zero in float64 if the rows are dependent.
+#: Eigenvalues of at most this times n_rows, relative to the largest, are rounding errors.
 ROUNDING = 1e-13
 
-#: Eigenvalues and sums of squares of columns below this share of the largest eigenvalue have too
-#: few digits.
-PRECISE = 1e-9
+#: Smaller eigenvalues and sums of squares of columns, relative to the largest eigenvalue, are
+#: imprecise.
+MIN_PRECISE = 1e-9
 
 
-def are_columns_many(samples, validation, hidden_sizes):
+def supports_row_coordinates(samples, validation, hidden_sizes):
     """Return True if a net with these hidden layers can train on coordinates of the rows.
 
     `validation` may be None.
     """
     n_rows, n_features = samples.n_samples, samples.X.shape[1]
-    most_rows = n_rows if validation is None else max(n_rows, validation.n_samples)
+    largest_n_rows = n_rows if validation is None else max(n_rows, validation.n_samples)
     is_wide = n_features >= max(MIN_COLUMNS, MIN_COLUMNS_PER_ROW * n_rows)
     return (
         isinstance(samples.X, np.ndarray)
         and is_wide
-        and most_rows <= MAX_ROWS
+        and largest_n_rows <= MAX_ROWS
         and min(hidden_sizes, default=MIN_WIDTH) >= MIN_WIDTH
     )
 
@@ -103,7 +103,7 @@ class RowCoordinates:
             return None, None
         values, vectors = eigh(gram, overwrite_a=True, check_finite=False)
         is_used = values > ROUNDING * n_rows * values[-1]
-        if not is_used.any() or min(values[is_used][0], smallest) < PRECISE * values[-1]:
+        if not is_used.any() or min(values[is_used][0], smallest) < MIN_PRECISE * values[-1]:
             return None, None
         roots, vectors = np.sqrt(values[is_used]), vectors[:, is_used]
         return cls(X, rows, mean, vectors / roots), vectors * roots
@@ -127,7 +127,7 @@ class RowCoordinates:
     def make_scaling(self, samples, dtype):
         """Return a scaling of all coordinates by the root mean square of the columns of X.
 
-        A step of Adam then changes the scores as much as on columns of X with variance 1.
+        A step of Adam then changes the scores as much as it would on columns with variance 1.
         """
         Z, n_features = samples.X, len(self._mean)
         scale = np.sqrt(np.mean(np.square(Z, dtype=float)) * Z.shape[1] / n_features)
@@ -137,7 +137,7 @@ class RowCoordinates:
         return NetColumnScaling(np.zeros_like(scales), scales, shrinkage)
 
     def to_original(self, network):
-        """Return a net on coordinates as a net on X."""
+        """Convert a net on coordinates to a net on X."""
         (V, *weights), (c, *biases) = network.weights, network.biases
         combination = V @ self._basis.T
         W = np.empty((len(V), self._X.shape[1]), V.dtype)
@@ -158,6 +158,6 @@ def _blocks(X):
 
 
 def _take(X, rows, columns):
-    """Return a float64 copy of some rows, all if None, and columns."""
+    """Return a float64 copy of some rows (all if None) and columns."""
     block = X[:, columns] if rows is None else X[rows, columns]
     return block.astype(float, copy=rows is None)

@@ -1,4 +1,4 @@
-"""Rows of data with classes and weights, and how many of them a pass takes at once."""
+"""Rows of data with class codes and weights, and the number of rows per pass."""
 
 import math
 
@@ -8,14 +8,13 @@ from scipy import sparse
 from .column_scaling import SparseColumns
 from .encoded_rows import EncodedRows
 
-# Rows per pass over the whole data, so that a layer's activations stay in the L2 cache, as do the
-# rows of X where they have to be copied.
+#: The maximum numbers of entries of a layer and of X in a pass, so that both stay in the L2 cache.
 LAYER_ENTRIES, ROW_ENTRIES = 2**16, 2**18
 MIN_LENGTH, MAX_LENGTH = 128, 4096
 
 
 def chunk_length(widths):
-    """Return the number of rows per pass, which follows from the layer widths."""
+    """Return the number of rows per pass for these layer widths."""
     n_features, *units = widths
     length = min(LAYER_ENTRIES // max(units), ROW_ENTRIES // n_features)
     return 2 ** int(math.log2(min(max(length, MIN_LENGTH), MAX_LENGTH)))
@@ -24,10 +23,10 @@ def chunk_length(widths):
 class Samples:
     """Rows of X with class codes and weights; the arrays are shared, never copied.
 
-    `rows` are the indices of the rows in use, all if None. `columns` is the `NetColumnScaling`
-    that brings the columns to a common scale. None leaves them as they are. The dtype of the
-    weights is that of the training. Batches of X are scaled in the dtype of X and then converted.
-    `coordinates` are the `RowCoordinates` that the columns of X are, or None.
+    `rows` are the indices of the rows in use, or None for all. `columns` is a `NetColumnScaling`,
+    or None for unscaled columns. The weights have the dtype of the training. Batches of X are
+    scaled in the dtype of X and then converted. `coordinates` is the `RowCoordinates` if the
+    columns of X are coordinates of rows, otherwise None.
     """
 
     def __init__(self, X, codes, weights, rows=None, columns=None, coordinates=None):
@@ -46,15 +45,15 @@ class Samples:
         #: Whether some columns of X are pieces.
         self.has_pieces = self._is_encoded and X.shape[1] > X.X.shape[1]
         self._is_row_major = isinstance(X, np.ndarray) and X.flags.c_contiguous
-        # else BLAS takes slices as they are
+        # BLAS cannot read such rows in place
         self._has_gaps = not self._is_sparse and X.itemsize not in X.strides
-        #: `columns` as they apply to the rows of this X.
+        #: `columns`, or their `SparseColumns` for sparse X.
         self.scaled_columns = columns
         if self._is_sparse and columns is not None:
             self.scaled_columns = SparseColumns(columns, X, rows)
 
     def prepare(self, columns, dtype):
-        """Return the samples with scaled columns, for a training in a dtype."""
+        """Return the samples with scaled columns, for training in a dtype."""
         weights = self.weights.astype(dtype, copy=False)
         return Samples(self.X, self.codes, weights, self.rows, columns, self.coordinates)
 
@@ -63,7 +62,7 @@ class Samples:
         return Samples(X, self.codes, self.weights, self.rows)
 
     def to_original(self, network):
-        """Return a net on scaled columns as one on the columns of the data, in their dtype."""
+        """Convert a net on scaled columns to a net on the columns of the data, in their dtype."""
         if self.columns is not None:
             network = self.columns.to_original(network)
         network = network.copy(self.X.dtype)
@@ -80,46 +79,46 @@ class Samples:
         rows = np.arange(self.n_samples) if self.rows is None else self.rows
         return rows.astype(np.intp)
 
-    def load(self, rows, space, scale):
-        """Put rows, given by slice or index, into a workspace.
+    def load(self, rows, workspace, scale):
+        """Load rows, given by slice or index, into a workspace.
 
-        Set its loss_weights to `scale` times the weights, scaled to a mean of 1.
+        Its loss_weights become `scale` times the weights, after these are scaled to a mean of 1.
         """
         scale *= self.weight_scale
         if isinstance(rows, slice):
             if self._is_encoded:
-                self._gather(rows, space)
+                self._gather(rows, workspace)
             else:
-                space.inputs = self.X[rows]
-            space.codes[...] = self.codes[rows]
-            np.multiply(self.weights[rows], scale, out=space.loss_weights)
+                workspace.inputs = self.X[rows]
+            workspace.codes[...] = self.codes[rows]
+            np.multiply(self.weights[rows], scale, out=workspace.loss_weights)
         else:
-            self._gather(rows, space)
-            self.codes.take(rows, out=space.codes, mode="clip")
-            self.weights.take(rows, out=space.loss_weights, mode="clip")
-            space.loss_weights *= scale
+            self._gather(rows, workspace)
+            self.codes.take(rows, out=workspace.codes, mode="clip")
+            self.weights.take(rows, out=workspace.loss_weights, mode="clip")
+            workspace.loss_weights *= scale
         if self._is_sparse:
             if self.columns is not None:
-                space.inputs = self.scaled_columns.standardize(space.inputs)
-            space.inputs = space.inputs.astype(self.weights.dtype, copy=False)
+                workspace.inputs = self.scaled_columns.standardize(workspace.inputs)
+            workspace.inputs = workspace.inputs.astype(self.weights.dtype, copy=False)
             return
         if self.columns is not None:
-            space.inputs = self.columns.standardize(space.inputs, out=space.buffer)
+            workspace.inputs = self.columns.standardize(workspace.inputs, out=workspace.buffer)
         elif self._has_gaps:
-            space.buffer[...] = space.inputs
-            space.inputs = space.buffer
-        if space.converted is not None:
-            space.converted[...] = space.inputs
-            space.inputs = space.converted
+            workspace.buffer[...] = workspace.inputs
+            workspace.inputs = workspace.buffer
+        if workspace.converted is not None:
+            workspace.converted[...] = workspace.inputs
+            workspace.inputs = workspace.converted
 
-    def _gather(self, rows, space):
+    def _gather(self, rows, workspace):
         if self._is_row_major:
-            space.inputs = self.X.take(rows, axis=0, out=space.buffer, mode="clip")
+            workspace.inputs = self.X.take(rows, axis=0, out=workspace.buffer, mode="clip")
         elif self._is_sparse:
-            space.inputs = self.X[rows]
+            workspace.inputs = self.X[rows]
         elif self._is_encoded:
-            self.X.read(rows, space.buffer)
-            space.inputs = space.buffer
-        else:  # take() would first copy the whole of X
-            space.buffer[...] = self.X[rows]
-            space.inputs = space.buffer
+            self.X.read(rows, workspace.buffer)
+            workspace.inputs = workspace.buffer
+        else:  # take() would copy the whole X first
+            workspace.buffer[...] = self.X[rows]
+            workspace.inputs = workspace.buffer

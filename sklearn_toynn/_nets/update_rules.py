@@ -14,7 +14,7 @@ import numpy as np
 class UpdateRule(ABC):
     """An update of parameters theta by a gradient g and a step size eta."""
 
-    #: Whether a step uses a batch of the rows, or all rows.
+    #: Whether a step uses a batch of rows instead of all rows.
     takes_batches: ClassVar[bool] = True
     #: The number of arrays like the parameters that the rule keeps from step to step.
     n_moments: ClassVar[int] = 1
@@ -25,9 +25,9 @@ class UpdateRule(ABC):
 
     @abstractmethod
     def update(self, gradient, moments, step_size, scratch):
-        """Write the vector that is to be subtracted from theta into `scratch`.
+        """Write the vector to subtract from theta into `scratch`.
 
-        The `moments`, (n_moments, n_parameters), are the memory of the rule. They are zero at the
+        The `moments`, (n_moments, n_parameters), are the state of the rule. They are zero at the
         start and change in place.
         """
 
@@ -63,7 +63,7 @@ class NesterovMomentum(UpdateRule):
 
 
 class Adam(UpdateRule):
-    """Steps along each entry's mean gradient over its root mean square.
+    """Steps along the mean gradient divided by the root mean square, entry by entry.
 
     m <- b1 m + (1 - b1) g,  v <- b2 v + (1 - b2) g^2,
     theta <- theta - eta sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)
@@ -73,7 +73,7 @@ class Adam(UpdateRule):
     """
 
     n_moments = 2
-    beta1, beta2 = 0.9, 0.95  # with a chosen penalty, 0.999 is less accurate
+    beta1, beta2 = 0.9, 0.95  # 0.999 is less accurate with a tuned penalty
     #: eps is rescaled because the stored v is v / (1 - b2).
     epsilon = 1e-8 / math.sqrt(1 - beta2)
 

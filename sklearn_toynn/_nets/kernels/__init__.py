@@ -1,1 +1,1 @@
-"""The passes of a net over its rows: in NumPy, as the reference, and in C."""
+"""The loss, the gradient and the updates of a net: in NumPy, as the reference, and in C."""

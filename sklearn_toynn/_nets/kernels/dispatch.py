@@ -1,4 +1,4 @@
-"""Which kernels run: the compiled where they are built, unless the environment asks otherwise."""
+"""The choice of the kernels: compiled if they are built, unless the environment says otherwise."""
 
 import os
 from importlib import import_module
@@ -12,11 +12,11 @@ SET_VARIABLE = "SKLEARN_TOYNN_INSTRUCTION_SET"
 
 
 def select(asked):
-    """Return the one of `CHOICES` that runs where `asked`, perhaps empty, was asked for."""
+    """Return the entry of `CHOICES` for the value of the environment variable, "" if unset."""
     if asked not in ("", *CHOICES):
         raise ValueError(
-            f"The environment variable {VARIABLE} is {asked!r}. It may be 'numpy' or 'compiled', "
-            "or unset or empty for the compiled kernels where they are built."
+            f"The environment variable {VARIABLE} is {asked!r}. It must be 'numpy' or 'compiled', "
+            "or unset or empty to use the compiled kernels if they are built."
         )
     if asked == "numpy":
         return "numpy"
@@ -25,30 +25,30 @@ def select(asked):
     except ImportError as error:
         if asked:
             raise ImportError(
-                f"The environment variable {VARIABLE} asks for the compiled kernels, which can't "
-                f"be imported: {error}. Install sklearn-toynn anew where there is a C compiler; "
-                "with the variable set, the installation fails where they can't be built."
+                f"The environment variable {VARIABLE} asks for the compiled kernels, but they "
+                f"cannot be imported: {error}. Reinstall sklearn-toynn with a C compiler. If the "
+                "variable is set during the installation, a failed compilation is an error."
             ) from error
         return "numpy"
     return "compiled"
 
 
 def select_instruction_set(asked, available):
-    """Return the instruction set that was asked for, or the first of those available."""
+    """Return the instruction set `asked`, or if it is empty the first available one."""
     if asked and asked not in available:
         raise ValueError(
-            f"The environment variable {SET_VARIABLE} is {asked!r}. The compiled kernels have "
-            f"{', '.join(map(repr, available))} on this processor. Leave the variable unset or "
-            f"empty for {available[0]!r}."
+            f"The environment variable {SET_VARIABLE} is {asked!r}. It must be one of "
+            f"{', '.join(map(repr, available))} on this processor, or unset or empty for "
+            f"{available[0]!r}."
         )
     return asked or available[0]
 
 
 selected = select(os.environ.get(VARIABLE, ""))
 
-#: The sets, in order of preference.
+#: The available kernels, in order of preference.
 KERNELS: list[type[Kernels]] = [NumpyKernels]
-#: Of the compiled kernels, where they run.
+#: The instruction set of the compiled kernels, or None.
 instruction_set: str | None = None
 if selected == "compiled":
     from ._compiled import choose, instruction_sets
@@ -60,5 +60,5 @@ if selected == "compiled":
 
 
 def choose_kernels(network, X):
-    """Return the first set that takes a net and rows of X."""
+    """Return the first kernels that support a net and the rows of X."""
     return next(kernels for kernels in KERNELS if kernels.supports(network, X))

@@ -1,4 +1,4 @@
-"""The interface of a set of kernels."""
+"""The interface of kernels."""
 
 from abc import ABC, abstractmethod
 from functools import partial
@@ -31,16 +31,16 @@ class Kernels(ABC):
     @staticmethod
     @abstractmethod
     def supports(network, X):
-        """Say whether this set takes such a net and such rows, dense or CSR."""
+        """Return whether these kernels support a net and the rows of X, dense or CSR."""
 
     @staticmethod
     @abstractmethod
     def scores(network, X, out=None):
-        """Return the scores of rows of X, (n_classes, n_samples); in `out` if that is given."""
+        """Return the scores of rows of X, (n_classes, n_samples), in `out` if it is given."""
 
     @classmethod
     def make_scorer(cls, network, X):  # noqa: ARG003
-        """Return a function of `len(X)` rows like those of X, and of `out`, as `scores` is."""
+        """Return a function `(X, out=None)` like `scores`, for X of this length and format."""
         return partial(cls.scores, network)
 
     @abstractmethod
@@ -57,30 +57,30 @@ class Kernels(ABC):
 
     @abstractmethod
     def run_epochs(self, rule, state, step_sizes, batch_size, bit_generator, best, tol):
-        """Go through the data several times, with an update after each batch.
+        """Make several epochs, with an update after each batch.
 
         Parameters
         ----------
         rule : UpdateRule
-            The update rule. With `rule.takes_batches` false, an epoch is one step by the gradient
+            The update rule. If `rule.takes_batches` is False, an epoch is one step by the gradient
             over all rows.
         state : OptimizerState
-            Its memory; changed in place.
+            The state of the optimizer; changed in place.
         step_sizes : ndarray of shape (n_epochs, n_updates)
             The step size of each update.
         batch_size : int
             The number of rows of a batch.
         bit_generator : numpy.random.BitGenerator or None
-            Shuffles the rows in use, in their own order, before each epoch, as
-            `RandomState.shuffle` does; None leaves them in that order.
+            Shuffles the rows in use before each epoch as `RandomState.shuffle` does, starting from
+            their original order. None keeps the original order.
         best : BestWeights
             Updated between the epochs, not after the last.
         tol : float
-            Epochs end after one whose gradient over all rows has no entry above it.
+            The last epoch is one whose gradient over all rows has no absolute entry above `tol`.
 
         Returns
         -------
         losses : ndarray of shape (n_epochs,)
-            The mean over each epoch's batches as they went by. Fewer after a loss that is not
-            finite, or a small gradient.
+            The mean over the batches of each epoch, before their updates. There are fewer losses
+            if a loss is not finite or a gradient is small.
         """

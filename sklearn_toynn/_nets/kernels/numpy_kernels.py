@@ -1,6 +1,6 @@
 """The reference: the objective of a net and its gradient in NumPy.
 
-It serves where the compiled kernels are not built, and for what they do not take.
+It runs if the compiled kernels are not built, or do not support the net or the rows.
 """
 
 import numpy as np
@@ -25,9 +25,9 @@ def layer_values(network, X):
 
 
 class NumpyKernels(Kernels):
-    """A few NumPy calls for each layer.
+    """Kernels that make a few NumPy calls for each layer.
 
-    Activations lie feature-major, (units, n_samples), so that a sum over a few classes is a few
+    Activations have the shape (units, n_samples), so that a sum over a few classes takes a few
     vector operations over many samples.
     """
 
@@ -35,16 +35,16 @@ class NumpyKernels(Kernels):
         super().__init__(network, samples, penalty)
         self._gradient_weights, self._gradient_biases = network.split(self.gradient)
         self._scratch = np.empty_like(network.parameters)
-        self._spaces = {}
+        self._workspaces = {}
 
     @staticmethod
     def supports(network, X):  # noqa: ARG004
-        """Return True: this set takes everything."""
+        """Return True, because these kernels support all nets and rows."""
         return True
 
     @staticmethod
     def scores(network, X, out=None):
-        """Return the scores of rows of X, (n_classes, n_samples); in `out` if that is given."""
+        """Return the scores of rows of X, (n_classes, n_samples), in `out` if it is given."""
         *_, scores = layer_values(network, X)
         if out is None:
             return scores
@@ -53,23 +53,23 @@ class NumpyKernels(Kernels):
 
     def value(self):
         """Return the objective."""
-        loss = sum(self.cross_entropy(space) for space in self._loaded_chunks())
+        loss = sum(self.cross_entropy(workspace) for workspace in self._loaded_chunks())
         return loss + self._penalty()
 
     def value_and_gradient(self):
         """Return the objective and set `gradient`, chunk by chunk."""
         loss, total = 0.0, np.zeros_like(self.gradient)
-        for space in self._loaded_chunks():
-            loss += self.loss_and_gradient(space)
+        for workspace in self._loaded_chunks():
+            loss += self.loss_and_gradient(workspace)
             total += self.gradient
         self.gradient[...] = total
         return loss + self._add_penalty()
 
     def batch_value_and_gradient(self, rows):
         """Return the objective on some rows, an unbiased estimate, and set `gradient`."""
-        space = self._space(len(rows))
-        self.samples.load(rows, space, 1 / len(rows))
-        return self.loss_and_gradient(space) + self._add_penalty()
+        workspace = self._get_workspace(len(rows))
+        self.samples.load(rows, workspace, 1 / len(rows))
+        return self.loss_and_gradient(workspace) + self._add_penalty()
 
     def run_epochs(self, rule, state, step_sizes, batch_size, bit_generator, best, tol):
         """See `Kernels.run_epochs`."""
@@ -90,7 +90,7 @@ class NumpyKernels(Kernels):
         return losses
 
     def _run_epoch(self, rule, state, sizes, batch_size, stream):
-        """Return the mean loss over the batches as they go by."""
+        """Make an update after each batch; return the mean of the losses before the updates."""
         order, loss = self.samples.row_numbers(), 0.0
         if stream is not None:
             stream.shuffle(order)
@@ -106,76 +106,76 @@ class NumpyKernels(Kernels):
             self._scratch *= self.penalty.param_scale
         self.network.parameters -= self._scratch
 
-    def forward(self, space):
-        """Compute the scores of `space.inputs`, (n_classes, n_samples)."""
+    def forward(self, workspace):
+        """Compute the scores of `workspace.inputs`, (n_classes, n_samples)."""
         network = self.network
-        multiply(network.weights[0], space.inputs, out=space.values[0])
-        space.values[0] += network.biases[0][:, None]
-        for layer, cache in enumerate(space.caches):
-            below, above = space.values[layer : layer + 2]
+        multiply(network.weights[0], workspace.inputs, out=workspace.values[0])
+        workspace.values[0] += network.biases[0][:, None]
+        for layer, cache in enumerate(workspace.caches):
+            below, above = workspace.values[layer : layer + 2]
             network.activation.forward(below, cache)
             np.matmul(network.weights[layer + 1], below, out=above)
             above += network.biases[layer + 1][:, None]
-        return space.scores
+        return workspace.scores
 
-    def cross_entropy(self, space):
+    def cross_entropy(self, workspace):
         """Return sum_i c_i CE(y_i, softmax(scores_i)).
 
-        y are `space.codes` and c `space.loss_weights`. The call leaves
-        e_ki = exp(s_ki - max_k s_ki) in `space.scores`, sum_k e_ki in `space.totals` and
-        c onehot(y) in `space.targets`.
+        y are `workspace.codes` and c `workspace.loss_weights`. The call leaves
+        e_ki = exp(s_ki - max_k s_ki) in `workspace.scores`, sum_k e_ki in `workspace.totals` and
+        c onehot(y) in `workspace.targets`.
         """
-        scores, totals = self.forward(space), space.totals
+        scores, totals = self.forward(workspace), workspace.totals
         np.maximum.reduce(scores, axis=0, out=totals)
         scores -= totals
-        space.identity.take(space.codes, axis=1, out=space.targets, mode="clip")
-        space.targets *= space.loss_weights
+        workspace.identity.take(workspace.codes, axis=1, out=workspace.targets, mode="clip")
+        workspace.targets *= workspace.loss_weights
         # CE = log(sum_k e_k) - (s_y - max_k s_k)
-        own_scores = np.vdot(scores, space.targets)
+        own_scores = np.vdot(scores, workspace.targets)
         np.exp(scores, out=scores)
         np.add.reduce(scores, axis=0, out=totals)
-        np.log(totals, out=space.log_totals)
-        return float(np.vdot(space.log_totals, space.loss_weights) - own_scores)
+        np.log(totals, out=workspace.log_totals)
+        return float(np.vdot(workspace.log_totals, workspace.loss_weights) - own_scores)
 
-    def loss_and_gradient(self, space):
-        """Return `cross_entropy` and set `gradient` to its own.
+    def loss_and_gradient(self, workspace):
+        """Return `cross_entropy` and set `gradient` to its gradient.
 
         With d_L = c (softmax(s) - onehot(y)), the gradient is d_l a_{l-1}^T for W_l and the
         sum of d_l over the samples for b_l, and d_{l-1} = W_l^T d_l f'(z_{l-1}).
         """
-        loss = self.cross_entropy(space)
-        delta = space.scores
-        np.divide(space.loss_weights, space.totals, out=space.totals)
-        delta *= space.totals
-        delta -= space.targets
+        loss = self.cross_entropy(workspace)
+        delta = workspace.scores
+        np.divide(workspace.loss_weights, workspace.totals, out=workspace.totals)
+        delta *= workspace.totals
+        delta -= workspace.targets
         for layer in range(len(self._gradient_weights) - 1, 0, -1):
-            below = space.deltas[layer - 1]
-            np.matmul(delta, space.values[layer - 1].T, out=self._gradient_weights[layer])
-            np.matmul(delta, space.ones, out=self._gradient_biases[layer])
+            below = workspace.deltas[layer - 1]
+            np.matmul(delta, workspace.values[layer - 1].T, out=self._gradient_weights[layer])
+            np.matmul(delta, workspace.ones, out=self._gradient_biases[layer])
             np.matmul(self.network.weights[layer].T, delta, out=below)
             delta = below
             self.network.activation.backward(
-                delta, space.values[layer - 1], space.caches[layer - 1]
+                delta, workspace.values[layer - 1], workspace.caches[layer - 1]
             )
-        multiply_transposed(delta, space.inputs, out=self._gradient_weights[0])
-        np.matmul(delta, space.ones, out=self._gradient_biases[0])
+        multiply_transposed(delta, workspace.inputs, out=self._gradient_weights[0])
+        np.matmul(delta, workspace.ones, out=self._gradient_biases[0])
         return loss
 
     def _loaded_chunks(self):
         scale = 1 / self.samples.n_samples
         for rows in self.samples.chunks(chunk_length(self.network.widths)):
             n_rows = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
-            space = self._space(n_rows)
-            self.samples.load(rows, space, scale)
-            yield space
+            workspace = self._get_workspace(n_rows)
+            self.samples.load(rows, workspace, scale)
+            yield workspace
 
-    def _space(self, n_samples):
-        if n_samples not in self._spaces:
-            self._spaces[n_samples] = Workspace(self.network, n_samples, self.samples.X.dtype)
-        return self._spaces[n_samples]
+    def _get_workspace(self, n_samples):
+        if n_samples not in self._workspaces:
+            self._workspaces[n_samples] = Workspace(self.network, n_samples, self.samples.X.dtype)
+        return self._workspaces[n_samples]
 
     def _add_penalty(self):
-        """Return the penalty, and complete the gradient in the solvers' variables."""
+        """Return the penalty, add its gradient, and convert the sum to the solvers' variables."""
         penalty = self._penalty()
         self.gradient += self._scratch
         if self.penalty.param_scale is not None:
@@ -189,9 +189,9 @@ class NumpyKernels(Kernels):
 
 
 class Workspace:
-    """The arrays that `n_samples` rows need on their way through a net and back.
+    """The arrays for a forward and a backward pass of `n_samples` rows.
 
-    The kernels make one per fit and number of rows, so that a pass allocates nothing.
+    The kernels create one for each number of rows, so that a pass allocates nothing.
 
     Parameters
     ----------
@@ -207,18 +207,18 @@ class Workspace:
     inputs : ndarray or sparse matrix of shape (n_samples, n_features)
         The rows.
     buffer : ndarray of shape (n_samples, n_features)
-        A place for copies of rows in the dtype of X; made at the first use.
+        An array for copies of rows in the dtype of X, created at the first use.
     converted : ndarray of shape (n_samples, n_features) or None
-        A place for rows in the dtype of the parameters, if X has another.
+        An array for rows in the dtype of the parameters, if X has another dtype.
     codes, loss_weights : ndarray of shape (n_samples,)
-        The rows' class codes, and the factors of their terms in the loss.
+        The class codes of the rows, and the factors of their terms in the loss.
     values : list of ndarray of shape (units, n_samples)
-        The values of each layer. The last are the scores, then their exponentials, then the
-        derivative of the loss.
+        The values of each layer. The last array holds the scores, then their exponentials, then
+        the derivative of the loss.
     deltas : list of ndarray of shape (units, n_samples)
         The derivative of the loss with respect to each hidden layer.
     caches : list of ndarray
-        What the activation keeps of each hidden layer.
+        The cache of the activation for each hidden layer.
     """
 
     def __init__(self, network, n_samples, rows_dtype):
@@ -240,7 +240,7 @@ class Workspace:
 
     @property
     def buffer(self):
-        """A place (n_samples, n_features) for rows that cannot be used as they lie in X."""
+        """An array (n_samples, n_features) for rows that cannot be used in place."""
         if self._buffer is None:
             self._buffer = np.empty(self._buffer_shape, self._rows_dtype)
         return self._buffer
