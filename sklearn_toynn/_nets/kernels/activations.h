@@ -1,12 +1,12 @@
-/* The activations; included once for each REAL. To add one, add its name and its two formulas, and
-   its class to ACTIVATIONS in compiled_kernels.py, which has the order of the enum. */
+/* The activations. Included once for each REAL. To add one, add its name and two formulas here,
+   and its class to ACTIVATIONS in compiled_kernels.py, in the order of the enum. */
 #ifndef ACTIVATIONS_H
 #define ACTIVATIONS_H
 enum { RELU, LEAKY_RELU, LOGISTIC, TANH, GELU, SILU, IDENTITY };
 #endif
 
-/* values (n,), IN and OUT: f(z) instead of z; slopes (n,), OUT: f'(z) unless it follows from
-   f(z). NaN must stay NaN. */
+/* IN and OUT: values (n,), z is replaced by f(z). OUT: slopes (n,), f'(z) if it does not follow
+   from f(z). NaN must stay NaN. */
 static void NAME(activate)(int activation, ptrdiff_t n, REAL *RESTRICT values,
                            REAL *RESTRICT slopes)
 {
@@ -46,8 +46,8 @@ static void NAME(activate)(int activation, ptrdiff_t n, REAL *RESTRICT values,
     }
 }
 
-/* delta (n,), IN and OUT: multiplied by f'(z); values and slopes (n,), IN: as `activate` left
-   them. */
+/* IN and OUT: delta (n,), multiplied by f'(z). IN: values and slopes (n,), the results of
+   `activate`. */
 static void NAME(differentiate)(int activation, ptrdiff_t n, const REAL *RESTRICT values,
                                 const REAL *RESTRICT slopes, REAL *RESTRICT delta)
 {
@@ -56,7 +56,7 @@ static void NAME(differentiate)(int activation, ptrdiff_t n, const REAL *RESTRIC
         for (ptrdiff_t i = 0; i < n; i++)
             delta[i] = values[i] > 0 ? delta[i] : 0;
         break;
-    case LEAKY_RELU: /* at 0, as where biases begin and x is 0, the mean of both */
+    case LEAKY_RELU: /* at z = 0, which occurs for zero rows and initial biases, the mean */
         for (ptrdiff_t i = 0; i < n; i++)
             delta[i] *= values[i] > 0 ? 1 : values[i] < 0 ? (REAL)0.01 : (REAL)0.505;
         break;

@@ -1,4 +1,4 @@
-/* The instruction sets that are compiled, and which of them this processor has. */
+/* The compiled instruction sets, and which of them the processor supports. */
 #ifndef DISPATCH_H
 #define DISPATCH_H
 
@@ -6,7 +6,7 @@
 
 typedef struct {
     const Kernels *nets[2]; /* float, double */
-    /* the linear model's, see linear.h */
+    /* see linear.h */
     double (*cross_entropy)(double *, const ptrdiff_t *, const double *, ptrdiff_t, ptrdiff_t);
 } InstructionSet;
 
@@ -21,9 +21,9 @@ typedef struct {
 
 extern const InstructionSet kernels_baseline, kernels_avx2, kernels_avx512;
 
-/* The instruction sets by CPUID, and XCR0, which says whose registers the system saves. They are
-   those of CPUID in volume 2A of Intel's manual; __builtin_cpu_supports would need a library of
-   Clang's on Windows. */
+/* Find the instruction sets by CPUID, and by XCR0, which says which registers the operating system
+   saves. Volume 2A of Intel's manual lists the bits of CPUID. __builtin_cpu_supports would need a
+   library of Clang on Windows. */
 static inline void find_avx(int *has_avx2, int *has_avx512)
 {
     const unsigned fma = 1u << 12, osxsave = 1u << 27, avx2 = 1u << 5;
@@ -40,7 +40,7 @@ static inline void find_avx(int *has_avx2, int *has_avx512)
     *has_avx512 = *has_avx2 && (b & avx512) == avx512 && (saved & 0xe6) == 0xe6;
 }
 
-/* The best first; returns their number. */
+/* List the instruction sets, the best first; return their number. */
 static inline int list_choices(Choice choices[3])
 {
     int has_avx2, has_avx512;

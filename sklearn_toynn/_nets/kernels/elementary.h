@@ -1,13 +1,13 @@
-/* Elementary functions that compilers vectorize: no branches, tables or calls, and selects that
-   keep NaN. Included once for each REAL, and compiled without -ffast-math, -fassociative-math
-   and -ffinite-math-only; products and sums may be contracted (FMA). Bounds are in ulp, units
-   in the last place of the exact result.
+/* Elementary functions that compilers can vectorize: no branches, tables or calls, and selects
+   that preserve NaN. Included once for each REAL. Compile without -ffast-math,
+   -fassociative-math and -ffinite-math-only; FMA contraction of products and sums is allowed.
+   Error bounds are in ulp, units in the last place of the exact result.
 
-   Arguments are reduced as in Cody and Waite, "Software Manual for the Elementary Functions"
-   (1980). Coefficients are least-squares fits at high precision in six times as many Chebyshev
-   nodes, which is close to minimax, weighted for the relative error of the result; they were
-   rounded one by one from the lowest, the rest fitted anew after each. Even and odd terms are
-   summed apart: two short chains of operations take less time than a long one. */
+   Argument reduction follows Cody and Waite, "Software Manual for the Elementary Functions"
+   (1980). Coefficients are least-squares fits, weighted for the relative error, at six times as
+   many Chebyshev nodes, which is close to minimax. They were rounded one by one, from the lowest
+   order, and the others were fitted again after each. Even and odd terms are summed separately,
+   because two short dependency chains are faster than a long one. */
 #undef UINT
 #undef SQRT
 #undef FABS
@@ -33,7 +33,7 @@
 #define FABS fabsf
 #define COPYSIGN copysignf
 #define FMA fmaf
-#define DIGITS 23 /* stored ones */
+#define DIGITS 23 /* stored bits of the significand */
 #define BIAS 127 /* of the exponent */
 #define EXP_MIN -106 /* exp is 0 here ... */
 #define EXP_MAX 89 /* ... and infinite here */
@@ -101,10 +101,9 @@ static ALWAYS_INLINE REAL NAME(exp_series)(REAL r)
     return EXP_EVEN(z) + r * EXP_ODD(z);
 }
 
-/* Split x - y, y small, into n ln(2) + *r, n an integer; the bits returned end in n + 2 BIAS.
-   Adding 1.5 * 2^DIGITS leaves no bits for a fraction: the sum is rounded to the nearest
-   integer and has it in its last bits, whatever x is, so that NaN is never converted to an
-   integer. */
+/* Split x - y, with small y, into n ln(2) + *r with an integer n. The last bits of the result are
+   n + 2 BIAS. Adding 1.5 * 2^DIGITS leaves no bits for a fraction, so the sum is rounded to the
+   nearest integer, which is in its last bits. NaN is never converted to an integer. */
 static ALWAYS_INLINE UINT NAME(reduce)(REAL x, REAL y, REAL *r)
 {
     const REAL magic = (REAL)(3 * ((UINT)1 << (DIGITS - 1)) + 2 * BIAS);
@@ -114,18 +113,18 @@ static ALWAYS_INLINE UINT NAME(reduce)(REAL x, REAL y, REAL *r)
     return NAME(to_bits)(sum);
 }
 
-/* exp(x - y), y small, for EXP_MIN <= x <= EXP_MAX: y is what x lost to rounding. */
+/* exp(x - y) for EXP_MIN <= x <= EXP_MAX, where y is the small rounding error of x. */
 static ALWAYS_INLINE REAL NAME(exp_of_difference)(REAL x, REAL y)
 {
     REAL r;
     const UINT n = NAME(reduce)(x, y, &r);
-    /* 2^n in two factors: 2^n alone need not be a normal number. */
+    /* 2^n as two factors, because 2^n may not be a normal number */
     const UINT half = n >> 1;
     const REAL power = 1 + (r + r * r * NAME(exp_series)(r));
     return power * NAME(from_bits)(half << DIGITS) * NAME(from_bits)((n - half) << DIGITS);
 }
 
-/* exp(x) for x <= EXP_MAX, within 1.1 ulp, denormal results included. */
+/* exp(x) for x <= EXP_MAX, within 1.1 ulp, including denormal results. */
 static ALWAYS_INLINE REAL NAME(exp_nonpositive)(REAL x)
 {
     const REAL result = NAME(exp_of_difference)(x, 0);
@@ -139,7 +138,7 @@ static ALWAYS_INLINE REAL NAME(exp)(REAL x)
     return x > EXP_MAX ? (REAL)INFINITY : result;
 }
 
-/* Within 1.1 ulp for normal positive x and infinity; NaN for NaN, undefined for the rest. */
+/* log(x) within 1.1 ulp for normal positive x and infinity; NaN for NaN, otherwise undefined. */
 static ALWAYS_INLINE REAL NAME(log)(REAL x)
 {
     /* x = 2^n (1 + f), sqrt(1/2) <= 1 + f < sqrt(2) */
@@ -147,11 +146,11 @@ static ALWAYS_INLINE REAL NAME(log)(REAL x)
     const UINT sqrt_half = NAME(to_bits)((REAL)0.7071067811865476);
     const UINT bits = NAME(to_bits)(x) + (one - sqrt_half);
     const REAL f = NAME(from_bits)((bits & (((UINT)1 << DIGITS) - 1)) + sqrt_half) - 1;
-    /* n by way of the number 2^DIGITS + BIAS + n: its last bits are BIAS + n */
+    /* compute n from the number 2^DIGITS + BIAS + n, whose last bits are BIAS + n */
     const UINT shifted = (UINT)(BIAS + DIGITS) << DIGITS;
     const REAL n = NAME(from_bits)(bits >> DIGITS | shifted)
         - (REAL)(((UINT)1 << DIGITS) + BIAS);
-    /* ln(1 + f) = 2 atanh(s) = f - h + s (h + series), h = f^2 / 2: f has no rounding error */
+    /* ln(1 + f) = 2 atanh(s) = f - h + s (h + series), h = f^2 / 2; f is exact */
     const REAL s = f / (2 + f);
     const REAL z = s * s;
     const REAL h = f * f / 2;
@@ -160,13 +159,13 @@ static ALWAYS_INLINE REAL NAME(log)(REAL x)
     return x < (REAL)INFINITY ? result : x;
 }
 
-/* Within 3 ulp; the sign of 0 stays. */
+/* tanh(x) within 3 ulp; preserves the sign of 0. */
 static ALWAYS_INLINE REAL NAME(tanh)(REAL x)
 {
     const REAL a = FABS(x);
     REAL r;
     const REAL power = NAME(from_bits)((NAME(reduce)(2 * a, 0, &r) - BIAS) << DIGITS);
-    /* exp(2 a) - 1, without a loss of digits near 0 */
+    /* exp(2 a) - 1, without cancellation near 0 */
     const REAL e = power * (r + r * r * NAME(exp_series)(r)) + (power - 1);
     return COPYSIGN(a > TANH_MAX ? 1 : e / (e + 2), x);
 }
@@ -183,15 +182,15 @@ static ALWAYS_INLINE REAL NAME(gaussian)(REAL x)
 {
     REAL a = FABS(x);
     a = a > GAUSSIAN_MAX ? GAUSSIAN_MAX : a;
-    /* x^2 = high^2 + (x - high) (x + high): half of the digits have a square without rounding */
+    /* x^2 = high^2 + (x - high) (x + high); high has half of the digits, so high^2 is exact */
     const REAL high = NAME(from_bits)(NAME(to_bits)(a) >> (DIGITS / 2 + 1) << (DIGITS / 2 + 1));
     return NAME(exp_of_difference)(-high * high / 2, (a - high) * (a + high) / 2);
 }
 
-/* The normal distribution function Phi, within 5 ulp, for doubles below -25 within 7, down to
-   where it is denormal: a polynomial as in Shepherd and Laframboise, "Chebyshev approximation
-   of (1 + 2x) exp(x^2) erfc x in 0 <= x < infinity", Math. Comp. 36 (1981). Where `gaussian` of
-   the same x is needed as well, compilers find it here. */
+/* The normal distribution function Phi for normal results, within 5 ulp (7 ulp for doubles below
+   -25): a polynomial as in Shepherd and Laframboise, "Chebyshev approximation of
+   (1 + 2x) exp(x^2) erfc x in 0 <= x < infinity", Math. Comp. 36 (1981). Compilers reuse
+   `gaussian` if a caller also computes it. */
 static ALWAYS_INLINE REAL NAME(ndtr)(REAL x)
 {
     REAL a = FABS(x);

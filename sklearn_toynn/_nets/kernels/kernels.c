@@ -14,8 +14,8 @@
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 #define RESTRICT restrict
 
-/* The processor's floating-point mode. Moments without a gradient decay to denormal numbers, which
-   are a hundred times slower; FLUSH takes them as zero. */
+/* The floating-point mode of the processor. Moments without a gradient decay to denormal numbers,
+   which are a hundred times slower. FLUSH treats them as zero. */
 #if defined(__SSE__)
 #include <xmmintrin.h>
 enum { FLUSH = 0x8040 };

@@ -1,11 +1,11 @@
-/* The linear model in float64: one pass over the scores of a chunk of rows. */
+/* The linear model in float64: the cross-entropy and its derivative for a chunk of rows. */
 
-/* Rows at once, so that what is known of them stays in the first cache. */
+/* The number of rows per block, whose arrays stay in the L1 cache. */
 #define ROWS 256
-/* The number of terms that a sum adds side by side, the same for all instruction sets. */
+/* The number of partial sums, the same for all instruction sets. */
 #define TERMS 8
 
-/* log(1 + x), x >= 0: the rounding of 1 + x cancels (Goldberg 1991, theorem 4). */
+/* log(1 + x) for x >= 0. The rounding error of 1 + x cancels (Goldberg 1991, theorem 4). */
 static ALWAYS_INLINE double log1p_f64(double x)
 {
     const double y = 1 + x, z = y - 1;
@@ -13,8 +13,8 @@ static ALWAYS_INLINE double log1p_f64(double x)
 }
 
 /*
- * Returns sum_i w_i CE(y_i, softmax(s_i)), and turns the scores, (n_classes, n_rows), into its
- * derivative. The formulas are at `numpy_cross_entropy` in _linear/linear_kernels.py.
+ * Return sum_i w_i CE(y_i, softmax(s_i)), and replace the scores, (n_classes, n_rows), by its
+ * derivative. `numpy_cross_entropy` in _linear/linear_kernels.py has the formulas.
  */
 static double linear_cross_entropy(double *scores, const ptrdiff_t *codes, const double *weights,
                                    ptrdiff_t n_classes, ptrdiff_t n_rows)

@@ -1,8 +1,8 @@
-/* The data of the kernels: a net, its rows and an update rule; and the table of functions.
+/* The data of the kernels (a net, its rows and an update rule), and the table of functions.
 
-   A matrix lies in panels of one vector: `M[panel][row][lane]` is the entry of a row and of the
-   column `panel * LANES + lane`, with LANES = VECTOR_BYTES / sizeof(REAL). This is at once the
-   operand that the products want, and the layout of activations, parameters and gradients.
+   Matrices are stored in panels of one vector: `M[panel][row][lane]` is the entry in a row and in
+   column `panel * LANES + lane`, with LANES = VECTOR_BYTES / sizeof(REAL). Products read this
+   layout directly, and activations, parameters and gradients have it, so nothing is repacked.
    Padding is 0. */
 #ifndef NET_H
 #define NET_H
@@ -12,37 +12,36 @@
 
 enum Rule { NO_STEP = -1, GRADIENT_DESCENT, NESTEROV_MOMENTUM, ADAM };
 
-/* A layer. The weights are a matrix (fan_in + 1, fan_out), with the biases as the last row, as
-   the values below have a column of ones. The last layer, unless it is the only one, has the
-   transpose (fan_out, fan_in), as padding then costs nothing where there are few classes, and
-   biases apart. */
+/* A layer. The weights are a matrix (fan_in + 1, fan_out). Its last row holds the biases, because
+   the inputs have a column of ones. The last of several layers has the transposed weights
+   (fan_out, fan_in) and separate biases, so that few classes need no padding. */
 typedef struct {
     ptrdiff_t fan_in, fan_out;
     int is_transposed;
-    ptrdiff_t weights, biases; /* where they begin */
+    ptrdiff_t weights, biases; /* their first index */
     ptrdiff_t panels, rows;    /* rows of each panel, with padding */
     void *values;              /* f(z) or the scores, (stride, fan_out and ones) */
-    void *slopes, *delta;      /* hidden: f'(z) unless it follows; the loss's derivative by z */
-    void *other_way;           /* a transpose of the weights, for the product that wants it */
+    void *slopes, *delta;      /* hidden: f'(z) if needed; the derivative of the loss by z */
+    void *other_way;           /* the transposed weights */
 } Layer;
 
-/* Rows of data, dense where `x` is given, else CSR; all arrays are IN. Strides are in bytes.
-   Scaled columns are (x - mean) * inv_scale; CSR rows also have `center` added. With `sources`,
-   column j of the net is a function of column sources[j] of X, between `lowest` and `highest`. */
+/* Rows of data, dense if `x` is given, otherwise CSR. All arrays are IN. Strides are in bytes.
+   Scaled columns are (x - mean) * inv_scale, plus `center` for CSR. With `sources`, column j of
+   the net is column sources[j] of X, scaled and then clipped to [lowest, highest]. */
 typedef struct {
     ptrdiff_t n_samples, n_features;
-    int is_double; /* of X; else float */
+    int is_double; /* whether X is double, not float */
     const char *x;
     ptrdiff_t row_stride, column_stride;
     const void *data;
     const int *indices, *indptr;
-    const void *mean, *inv_scale, *center; /* (n_features,) as X, or NULL */
+    const void *mean, *inv_scale, *center; /* (n_features,) in the type of X, or NULL */
     const ptrdiff_t *sources;              /* (n_features,) or NULL */
-    const void *lowest, *highest;          /* (n_features,) as X, with sources */
-    const ptrdiff_t *rows;                 /* (n_samples,) those in use; NULL for all */
-    const ptrdiff_t *codes;                /* of the classes */
-    const void *weights;                   /* of the rows, as the parameters */
-    double weight_scale;                   /* brings the weights in use to a mean of 1 */
+    const void *lowest, *highest;          /* (n_features,) in the type of X, with sources */
+    const ptrdiff_t *rows;                 /* (n_samples,) the rows in use; NULL for all */
+    const ptrdiff_t *codes;                /* the classes of the rows */
+    const void *weights;                   /* of the rows, in the type of the parameters */
+    double weight_scale;                   /* scales the weights in use to a mean of 1 */
 } Samples;
 
 typedef struct Kernels Kernels;
@@ -50,24 +49,24 @@ typedef struct Kernels Kernels;
 typedef struct {
     const Kernels *kernels;
     int n_layers, activation;
-    int is_by_entry; /* CSR rows are taken entry by entry, not made dense */
+    int is_by_entry; /* CSR rows are multiplied entry by entry, not converted to dense */
     Layer *layers;
     Samples samples;
-    void *parameters;        /* IN and OUT, (n_parameters,) as NumPy has them */
-    ptrdiff_t stride;        /* the most rows of a pass, padded */
-    ptrdiff_t n_rows;        /* those of the present pass, padded */
-    ptrdiff_t *rows, *codes; /* (stride,) their places in X and classes */
+    void *parameters;        /* IN and OUT, (n_parameters,) in the layout of NumPy */
+    ptrdiff_t stride;        /* the maximum number of rows of a pass, padded */
+    ptrdiff_t n_rows;        /* the number of rows of the current pass, padded */
+    ptrdiff_t *rows, *codes; /* (stride,) their indices in X and their classes */
     void *loss_weights;      /* (stride,) their factors in the loss */
     void *inputs;            /* (stride, n_features and ones) in panels */
     void *scores;            /* (n_classes, stride) class after class */
     void *totals, *largest;  /* (stride,) */
-    int n_arrays;            /* how many of the following there are: 1 for scores alone, or 0 */
-    ptrdiff_t n_packed;      /* in panels, (n_packed,) each: */
+    int n_arrays;            /* the number of allocated arrays below: 8, or 1 or 0 for scores */
+    ptrdiff_t n_packed;      /* the number of entries of each of these arrays, in panels: */
     void *weights, *gradient, *packed_decay, *packed_scale, *moments[2], *previous, *best;
     char *memory;
 } Net;
 
-/* NumPy's interface to its bit generators, numpy/random/bitgen.h: stable since NumPy 1.17. */
+/* NumPy's interface of bit generators, numpy/random/bitgen.h, stable since NumPy 1.17. */
 typedef struct {
     void *state;
     uint64_t (*next_uint64)(void *state);
@@ -76,26 +75,26 @@ typedef struct {
     uint64_t (*next_raw)(void *state);
 } BitGenerator;
 
-/* How epochs change the parameters. Arrays are (n_parameters,) as NumPy has them, unless
-   stated. */
+/* The options and arrays of epochs. Arrays are (n_parameters,) in the layout of NumPy, unless a
+   shape is given. */
 typedef struct {
     enum Rule rule;
-    double beta1, beta2, epsilon; /* of Adam */
-    double momentum;              /* of Nesterov's momentum */
-    double tol;                   /* epochs end where no gradient entry is larger */
+    double beta1, beta2, epsilon; /* for Adam */
+    double momentum;              /* for Nesterov's momentum */
+    double tol;                   /* epochs end if no gradient entry is larger */
     ptrdiff_t n_epochs, batch_size;
-    ptrdiff_t length;             /* the rows of a pass */
+    ptrdiff_t length;             /* the number of rows of a pass */
     const double *step_sizes;     /* IN, (n_epochs, n_updates) */
     void *moments[2];             /* IN and OUT, or NULL */
     void *previous, *best;        /* IN and OUT: BestWeights.previous and .parameters */
     double *best_loss;            /* IN and OUT */
-    void *gradient;               /* OUT: the last */
-    ptrdiff_t *order;             /* (n_samples,): room for the order of the rows */
-    BitGenerator *bit_generator;  /* shuffles them; NULL leaves them in their order */
+    void *gradient;               /* OUT: the last gradient */
+    ptrdiff_t *order;             /* (n_samples,): memory for the order of the rows */
+    BitGenerator *bit_generator;  /* shuffles the rows; NULL keeps their order */
     double *losses;               /* OUT, (n_epochs,) */
 } Update;
 
-/* The functions of one instruction set, for float and for double; see passes.h and updates.h. */
+/* The functions for one instruction set and one type; see passes.h and updates.h. */
 struct Kernels {
     size_t entry_size;
     size_t (*lay_out)(Net *net, const int *widths);

@@ -1,10 +1,10 @@
-/* Products of matrices in panels; included once for each REAL.
+/* Products of matrices in panels. Included once for each REAL.
 
-   A tile is some rows by 1 to 3 vectors of the result, held in registers while it runs over the
-   terms of its sums: sum += a * b, with an entry a of the left matrix for all lanes and a
-   vector b of the right one (Goto and van de Geijn 2008, "Anatomy of high-performance matrix
-   multiplication"). `acc` has a fixed size and every loop over it constant bounds, so that the
-   compiler keeps it in registers. */
+   A tile is a few rows by 1 to 3 vectors of the result. Registers hold it during the loop over the
+   terms of its sums: sum += a * b, where a is an entry of the left matrix and b a vector of the
+   right matrix (Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication").
+   `acc` has a fixed size and the loops over it have constant bounds, so that the compiler keeps it
+   in registers. */
 
 typedef REAL NAME(vec) __attribute__((vector_size(VECTOR_BYTES), may_alias));
 #undef VEC
@@ -12,7 +12,7 @@ typedef REAL NAME(vec) __attribute__((vector_size(VECTOR_BYTES), may_alias));
 #undef LANES
 #define LANES ((ptrdiff_t)(VECTOR_BYTES / sizeof(REAL)))
 
-/* a * b + c as the compiler has it in `sum += a * b`: fused, but not in .ci/sanitize. */
+/* a * b + c as compiled in `sum += a * b`: fused, except in .ci/sanitize. */
 #undef MULTIPLY_ADD
 #if (defined(__FMA__) || defined(__aarch64__)) && !defined(__SANITIZE_ADDRESS__)
 #define MULTIPLY_ADD(a, b, c) FMA(a, b, c)
@@ -20,8 +20,8 @@ typedef REAL NAME(vec) __attribute__((vector_size(VECTOR_BYTES), may_alias));
 #define MULTIPLY_ADD(a, b, c) ((c) + (a) * (b))
 #endif
 
-/* out (n_rows, n_panels) <- left (n_rows, n_terms) right (n_terms, n_panels), or added to it.
-   Entry (r, k) of the left matrix, which may lie in any way in panels or by columns, is at
+/* out (n_rows, n_panels) <- left (n_rows, n_terms) right (n_terms, n_panels), or added to out.
+   The left matrix may be in panels, transposed or not, or by columns. Its entry (r, k) is at
 
        left + r / LANES * row_block + r % LANES * row + k / block * term_block + k % block * term  */
 typedef struct {
@@ -35,7 +35,7 @@ typedef struct {
     int is_added;
 } NAME(Product);
 
-/* The tile of rows r, r + 1, ... of the first panels. */
+/* Compute the tile of rows r, r + 1, ... and the first panels. */
 static ALWAYS_INLINE void NAME(tile)(const int n_rows, const int n_vectors,
                                      const NAME(Product) * p, ptrdiff_t r)
 {
@@ -73,14 +73,14 @@ static ALWAYS_INLINE void NAME(tiles)(const int n_rows, const int n_vectors,
         NAME(tile)(n_rows, n_vectors, &p, r);
 }
 
-/* Compute a product whose number of rows `multiple` divides, by these tiles:
+/* Compute a product by these tiles. `multiple` divides the number of rows.
 
        multiple   3 panels or more   2 panels, or 4   1 panel
        8          TILE_ROWS x 3      TILE_ROWS x 2    8 x 1
        4          4 x 3              4 x 2            4 x 1
        2          2 x 3              2 x 2            2 x 1
 
-   Their accumulators, factors and entries fill the registers, of which there are 16, or 32. */
+   Their accumulators and operands fit into the 16 registers, or the 32 of AVX-512. */
 #define TILE_ROWS (VECTOR_BYTES == 64 ? 8 : 4)
 static void NAME(multiply)(int multiple, NAME(Product) p)
 {

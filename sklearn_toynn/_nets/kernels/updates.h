@@ -1,29 +1,29 @@
-/* The memory of a net, its objective, scores, and epochs of updates; included once for each
+/* The memory of a net, its objective, its scores, and epochs of updates. Included once for each
    REAL. */
 
-/* Give an array of zeros a place in the memory; none while that is measured. AddressSanitizer gets
-   64 bytes before it that may not be read. */
-static void *NAME(take)(const Net *net, size_t *used, size_t n_entries, size_t entry_size)
+/* Return an array of zeros in the memory of a net, or NULL while its size is computed. With
+   AddressSanitizer, 64 bytes before the array must not be accessed. */
+static void *NAME(allocate)(const Net *net, size_t *used, size_t n_entries, size_t entry_size)
 {
 #ifdef __SANITIZE_ADDRESS__
     if (net->memory)
         __asan_poison_memory_region(net->memory + *used, 64);
     *used += 64;
 #endif
-    void *place = net->memory ? net->memory + *used : NULL;
+    void *array = net->memory ? net->memory + *used : NULL;
     *used += (n_entries * entry_size + 63) / 64 * 64;
-    return place;
+    return array;
 }
 
-/* Place the arrays of a net; return how many bytes they take. Called twice: first without memory,
-   then with memory of that size, zeroed. */
+/* Allocate the arrays of a net; return their total size in bytes. Called twice: first without
+   memory, then with zeroed memory of this size. */
 static size_t NAME(lay_out)(Net *net, const int *widths)
 {
     const ptrdiff_t stride = net->stride, n_classes = widths[net->n_layers];
     const size_t size = sizeof(REAL);
     size_t used = 64 - (uintptr_t)net->memory % 64;
     net->n_packed = 0;
-    net->layers = NAME(take)(net, &used, net->n_layers, sizeof(Layer));
+    net->layers = NAME(allocate)(net, &used, net->n_layers, sizeof(Layer));
     for (ptrdiff_t l = 0; l < net->n_layers; l++) {
         const ptrdiff_t fan_in = widths[l], fan_out = widths[l + 1];
         const int is_hidden = l < net->n_layers - 1;
@@ -33,11 +33,11 @@ static size_t NAME(lay_out)(Net *net, const int *widths)
         layer.panels = NAME(whole)(layer.is_transposed ? fan_in : fan_out, LANES) / LANES;
         layer.rows = layer.is_transposed ? NAME(whole)(fan_out, 4)
                                          : NAME(whole)(fan_in + 1, LANES < 8 ? LANES : 8);
-        layer.values = NAME(take)(net, &used, n_values, size);
-        layer.slopes = NAME(take)(net, &used, n_values, size);
-        layer.delta = NAME(take)(net, &used, n_values, size);
+        layer.values = NAME(allocate)(net, &used, n_values, size);
+        layer.slopes = NAME(allocate)(net, &used, n_values, size);
+        layer.delta = NAME(allocate)(net, &used, n_values, size);
         if (l > 0)
-            layer.other_way = NAME(take)(
+            layer.other_way = NAME(allocate)(
                 net, &used, NAME(whole)(fan_in, LANES) * NAME(whole)(fan_out, LANES), size);
         net->n_packed += layer.panels * layer.rows * LANES;
         layer.biases = net->n_packed;
@@ -48,24 +48,25 @@ static size_t NAME(lay_out)(Net *net, const int *widths)
     void **packed[] = {&net->weights, &net->gradient, &net->packed_decay, &net->packed_scale,
                        &net->moments[0], &net->moments[1], &net->previous, &net->best};
     for (int i = 0; i < net->n_arrays; i++)
-        *packed[i] = NAME(take)(net, &used, net->n_packed, size);
-    net->scores = NAME(take)(net, &used, NAME(whole)(n_classes, 4) * stride, size);
-    net->totals = NAME(take)(net, &used, stride, size);
-    net->largest = NAME(take)(net, &used, stride, size);
-    net->loss_weights = NAME(take)(net, &used, stride, size);
-    net->codes = NAME(take)(net, &used, stride, sizeof(ptrdiff_t));
-    net->rows = NAME(take)(net, &used, stride, sizeof(ptrdiff_t));
+        *packed[i] = NAME(allocate)(net, &used, net->n_packed, size);
+    net->scores = NAME(allocate)(net, &used, NAME(whole)(n_classes, 4) * stride, size);
+    net->totals = NAME(allocate)(net, &used, stride, size);
+    net->largest = NAME(allocate)(net, &used, stride, size);
+    net->loss_weights = NAME(allocate)(net, &used, stride, size);
+    net->codes = NAME(allocate)(net, &used, stride, sizeof(ptrdiff_t));
+    net->rows = NAME(allocate)(net, &used, stride, sizeof(ptrdiff_t));
     if (net->is_by_entry)
         return used;
-    REAL *inputs = NAME(take)(net, &used, NAME(whole)(widths[0] + 1, LANES) * stride, size);
+    REAL *inputs = NAME(allocate)(net, &used, NAME(whole)(widths[0] + 1, LANES) * stride, size);
     for (ptrdiff_t i = 0; net->memory && i < stride; i++)
         inputs[(widths[0] / LANES * stride + i) * LANES + widths[0] % LANES] = 1;
     net->inputs = inputs;
     return used;
 }
 
-/* Where the weight of an input of a unit is, or with input = fan_in its bias. */
-static ALWAYS_INLINE ptrdiff_t NAME(place)(const Layer *layer, ptrdiff_t unit, ptrdiff_t input)
+/* The index of the weight of a unit for an input, or of its bias if input = fan_in. */
+static ALWAYS_INLINE ptrdiff_t NAME(parameter_index)(const Layer *layer, ptrdiff_t unit,
+                                                     ptrdiff_t input)
 {
     if (layer->is_transposed && input == layer->fan_in)
         return layer->biases + unit;
@@ -74,7 +75,7 @@ static ALWAYS_INLINE ptrdiff_t NAME(place)(const Layer *layer, ptrdiff_t unit, p
     return layer->weights + (column / LANES * layer->rows + row) * LANES + column % LANES;
 }
 
-/* packed <- flat, as NumPy has it, or the other way. Padding stays as it is. */
+/* packed <- flat, the layout of NumPy, or flat <- packed. Padding is not changed. */
 static ALWAYS_INLINE void NAME(copy)(const Net *net, REAL *RESTRICT packed, REAL *RESTRICT flat,
                                      const int packs)
 {
@@ -84,20 +85,21 @@ static ALWAYS_INLINE void NAME(copy)(const Net *net, REAL *RESTRICT packed, REAL
         for (ptrdiff_t first = 0; first < fan_out; first += LANES)
             for (ptrdiff_t j = 0; j < fan_in; j++)
                 for (ptrdiff_t u = first; u < fan_out && u < first + LANES; u++) {
-                    REAL *one = packed + NAME(place)(layer, u, j), *other = flat + u * fan_in + j;
-                    *(packs ? one : other) = *(packs ? other : one);
+                    REAL *p = packed + NAME(parameter_index)(layer, u, j);
+                    REAL *f = flat + u * fan_in + j;
+                    *(packs ? p : f) = *(packs ? f : p);
                 }
         flat += fan_in * fan_out;
     }
     for (const Layer *layer = net->layers; layer < end; layer++)
         for (ptrdiff_t u = 0; u < layer->fan_out; u++, flat++) {
-            REAL *one = packed + NAME(place)(layer, u, layer->fan_in);
-            *(packs ? one : flat) = *(packs ? flat : one);
+            REAL *p = packed + NAME(parameter_index)(layer, u, layer->fan_in);
+            *(packs ? p : flat) = *(packs ? flat : p);
         }
 }
 
-/* The copies of arrays that are given. Packing sets the padding to zero, as an overflow may have
-   left NaN there. */
+/* `pack` and `unpack` do nothing if flat is NULL. Packing sets the padding to zero, because an
+   overflow may have left NaN there. */
 static void NAME(pack)(const Net *net, const void *flat, void *packed)
 {
     if (flat) {
@@ -117,8 +119,8 @@ static void NAME(pack_parameters)(Net *net)
     NAME(pack)(net, net->parameters, net->weights);
 }
 
-/* decay IN: the penalty's gradient over the weights; param_scale IN: the parameters over the
-   solvers' variables, NULL for ones. */
+/* IN: decay, the gradient of the penalty divided by the weights, and param_scale, the parameters
+   divided by the solvers' variables (NULL for ones). */
 static void NAME(pack_penalty)(Net *net, const void *decay, const void *param_scale)
 {
     for (ptrdiff_t i = 0; i < net->n_packed; i++)
@@ -127,8 +129,8 @@ static void NAME(pack_penalty)(Net *net, const void *decay, const void *param_sc
     NAME(pack)(net, decay, net->packed_decay);
 }
 
-/* Return the mean loss on n rows, by `length` at once, and set its gradient. `rows`, IN, (n,),
-   NULL for the first. */
+/* Return the mean loss on n rows, with at most `length` rows per pass, and set its gradient. IN:
+   rows (n,), NULL for the first n rows. */
 static double NAME(mean_loss)(Net *net, const ptrdiff_t *rows, ptrdiff_t n, ptrdiff_t length,
                               int has_gradient)
 {
@@ -143,11 +145,11 @@ static double NAME(mean_loss)(Net *net, const ptrdiff_t *rows, ptrdiff_t n, ptrd
     return loss;
 }
 
-/* Return the penalty sum_j decay_j w_j^2 / 2. Add its gradient to that of the loss, now by the
-   solvers' variables, and take a step by the rule: formulas and sources are in update_rules.py. */
+/* Return the penalty sum_j decay_j w_j^2 / 2. Add its gradient to the gradient of the loss,
+   convert the sum to the solvers' variables, and take a step; update_rules.py has the formulas. */
 static double NAME(update)(const Net *net, const Update *update, double step_size)
 {
-    enum { LENGTH = 128 }; /* entries at once, which stay in the first cache */
+    enum { LENGTH = 128 }; /* entries per block, which stays in the L1 cache */
     const REAL size = (REAL)step_size, momentum = (REAL)update->momentum;
     const REAL beta1 = (REAL)update->beta1, beta2 = (REAL)update->beta2;
     const REAL epsilon = (REAL)update->epsilon;
@@ -193,8 +195,8 @@ static double NAME(update)(const Net *net, const Update *update, double step_siz
     return 0.5 * NAME(sum_lanes)(penalty);
 }
 
-/* The objective on rows, or on all in use where that is NULL; gradient (n_parameters,), OUT, or
-   NULL. */
+/* Return the objective on rows, or on all rows in use if `rows` is NULL. OUT: gradient
+   (n_parameters,) or NULL. */
 static double NAME(objective)(Net *net, const ptrdiff_t *rows, ptrdiff_t n, ptrdiff_t length,
                               void *gradient)
 {
@@ -210,8 +212,8 @@ static double NAME(objective)(Net *net, const ptrdiff_t *rows, ptrdiff_t n, ptrd
     return loss;
 }
 
-/* The rows in use, shuffled as RandomState.shuffle() does unless there is no generator: each place
-   is swapped with one drawn from those up to it, by masked rejection. */
+/* Write the rows in use to update->order, shuffled like RandomState.shuffle() if there is a bit
+   generator: swap each entry i with entry j <= i, drawn by masked rejection. */
 static void NAME(draw_order)(const Samples *samples, const Update *update)
 {
     const ptrdiff_t n = samples->n_samples;
@@ -227,14 +229,14 @@ static void NAME(draw_order)(const Samples *samples, const Update *update)
             j = mask & (mask <= UINT32_MAX ? generator->next_uint32(generator->state)
                                            : generator->next_uint64(generator->state));
         while (j > (uint64_t)i);
-        const ptrdiff_t kept = order[j];
+        const ptrdiff_t row = order[j];
         order[j] = order[i];
-        order[i] = kept;
+        order[i] = row;
     }
 }
 
-/* Go through the batches of an epoch, or all rows without room for an order; return the mean loss
-   over them as they go by. */
+/* Make an update after each batch of an epoch; return the mean of the losses before the updates.
+   Without update->order, rows are not shuffled. */
 static double NAME(run_epoch)(Net *net, const Update *update, const double *step_sizes)
 {
     const ptrdiff_t n_samples = net->samples.n_samples, batch_size = update->batch_size;
@@ -245,14 +247,14 @@ static double NAME(run_epoch)(Net *net, const Update *update, const double *step
     for (ptrdiff_t start = 0; start < n_samples; start += batch_size, step_sizes++) {
         const ptrdiff_t n = start + batch_size < n_samples ? batch_size : n_samples - start;
         const ptrdiff_t *rows = order ? order + start : NULL;
-        double of_batch = NAME(mean_loss)(net, rows, n, update->length, 1);
-        of_batch += NAME(update)(net, update, *step_sizes);
-        loss += of_batch * ((double)n / n_samples);
+        double batch_loss = NAME(mean_loss)(net, rows, n, update->length, 1);
+        batch_loss += NAME(update)(net, update, *step_sizes);
+        loss += batch_loss * ((double)n / n_samples);
     }
     return loss;
 }
 
-/* Say whether no entry of the last gradient is larger than `tol` in absolute value; NaN is. */
+/* Return whether all absolute entries of the last gradient are at most `tol`; NaN is larger. */
 static int NAME(is_small)(const Net *net, double tol)
 {
     const REAL *gradient = net->gradient;
@@ -262,9 +264,9 @@ static int NAME(is_small)(const Net *net, double tol)
     return is_small;
 }
 
-/* Go through epochs; see interface.py. Between epochs, the weights before the best epoch so far
-   are kept, as BestWeights.update() keeps them. Return the number of epochs: the last is one
-   with a loss that is not finite, or with a small gradient. */
+/* Make epochs as in interface.py, and return their number. They end early after a loss that is not
+   finite or a small gradient. Between epochs, the best weights are recorded as in
+   BestWeights.update(). */
 static ptrdiff_t NAME(run_epochs)(Net *net, const Update *update)
 {
     const size_t size = net->n_packed * sizeof(REAL);
@@ -298,7 +300,7 @@ static ptrdiff_t NAME(run_epochs)(Net *net, const Update *update)
     return epoch;
 }
 
-/* The scores of the first n rows by the packed parameters; out (n_classes, n), OUT. */
+/* Compute the scores of the first n rows from the packed parameters. OUT: out (n_classes, n). */
 static void NAME(scores)(Net *net, ptrdiff_t n, void *out)
 {
     NAME(load)(net, NULL, 0, n, 1);
@@ -307,12 +309,12 @@ static void NAME(scores)(Net *net, ptrdiff_t n, void *out)
         memcpy((REAL *)out + k * n, (REAL *)net->scores + k * net->stride, n * sizeof(REAL));
 }
 
-/* values[u] <- sum_j W[u][j] below_j + b_u, W as NumPy has it, with the bits of a tile: in the
-   same order, and with fused multiply-add where `multiply` is compiled to it. */
+/* values[u] <- sum_j W[u][j] below_j + b_u for W in the layout of NumPy. The bits equal those of
+   `multiply`: sums have the same order, and multiply-adds are fused if they are fused there. */
 static void NAME(multiply_unpacked)(const Layer *layer, const REAL *weights, const REAL *biases,
                                     const REAL *below, ptrdiff_t panel, REAL *values)
 {
-    enum { N_UNITS = 8 }; /* at once */
+    enum { N_UNITS = 8 }; /* computed at once */
     const ptrdiff_t fan_in = layer->fan_in, fan_out = layer->fan_out;
     for (ptrdiff_t u = 0; u < fan_out; u += N_UNITS) {
         const REAL *rows[N_UNITS];
@@ -329,7 +331,8 @@ static void NAME(multiply_unpacked)(const Layer *layer, const REAL *weights, con
     }
 }
 
-/* The scores by the parameters as NumPy has them: for a few rows, packing would take longer. */
+/* Compute scores from parameters in the layout of NumPy. For a few rows, packing would take
+   longer. */
 static void NAME(scores_unpacked)(Net *net, ptrdiff_t n, void *out)
 {
     const Layer *end = net->layers + net->n_layers;
@@ -355,7 +358,7 @@ static void NAME(scores_unpacked)(Net *net, ptrdiff_t n, void *out)
     }
 }
 
-/* An elementary function of each number of an array, for the tests. */
+/* Apply an elementary function to an array, for the tests. */
 static void NAME(elementary)(int function, ptrdiff_t n, const void *x, void *out)
 {
     for (ptrdiff_t i = 0; i < n; i++) {
