@@ -1,4 +1,4 @@
-"""Set-up that must come before scikit-learn or matplotlib is imported."""
+"""Settings that must precede the import of scikit-learn and matplotlib, and fixtures."""
 
 import os
 import threading
@@ -6,7 +6,7 @@ import threading
 import pytest
 from threadpoolctl import threadpool_limits
 
-os.environ.setdefault("SCIPY_ARRAY_API", "1")  # else scikit-learn skips its array API checks
+os.environ.setdefault("SCIPY_ARRAY_API", "1")  # otherwise scikit-learn skips its array API checks
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 
@@ -19,15 +19,15 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture
 def one_blas_thread():
-    # on a busy machine, the threads of scikit-learn's own fits wait for each other
+    # on a busy machine, several threads make scikit-learn's own fits slow
     with threadpool_limits(1):
         yield
 
 
 @pytest.fixture
 def one_iteration_a_call(monkeypatch):
-    """Have the monitor see every epoch and step."""
-    # not before the set-up above
+    """Make the monitor record every epoch and step separately."""
+    # after the settings above
     from sklearn_toynn._training import monitor, solvers  # noqa: PLC0415
 
     monkeypatch.setattr(solvers, "CALL_SECONDS", 0)
@@ -37,7 +37,7 @@ def one_iteration_a_call(monkeypatch):
 @pytest.fixture
 def threads(monkeypatch):
     """Train nets in two threads; collect the names of the threads that train."""
-    # not before the set-up above
+    # after the settings above
     from sklearn_toynn._blas import single_threaded_blas  # noqa: PLC0415
     from sklearn_toynn._nets.kernels import dispatch  # noqa: PLC0415
     from sklearn_toynn._training import training  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""What the tests of fused searches share: data, models and comparisons."""
+"""Data, models and comparisons for the tests of fused searches."""
 
 import re
 
@@ -85,7 +85,7 @@ def assert_same(fused, plain, X=X):
 
 
 def compare(estimator, grid, X=X, y=y, *, fit_params=None, **args):
-    """Run both searches, assert that they agree, and return ours."""
+    """Run both searches, check that they agree, and return the fused search."""
     args = {"cv": 3} | args
     searches = []
     for search_class in (FusedGridSearchCV, GridSearchCV):

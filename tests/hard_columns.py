@@ -18,7 +18,7 @@ class Problem:
     """A problem of softmax regression."""
 
     seed: int
-    #: What was drawn, for a report.
+    #: A description for reports.
     name: str
     #: Dense in C or Fortran order, or CSR with duplicate, unsorted and zero entries.
     X: np.ndarray | sp.csr_array | sp.csr_matrix
@@ -30,8 +30,8 @@ class Problem:
 
     @property
     def dense(self):
-        """X as the exact float64 values that its entries stand for."""
-        # halves and quarters of a value add up without rounding
+        """X as a float64 array with exact sums of duplicate entries."""
+        # the parts of an entry are halves and quarters, whose sum is exact
         return (self.X.toarray() if sp.issparse(self.X) else self.X).astype(float)
 
 
@@ -56,21 +56,21 @@ def spreads(rng, n, d, _):
 
 
 def other_unit(rng, n, d, _):
-    """All columns but one alike, or all of one unit."""
+    """Columns with the same scale, possibly except one."""
     X = rng.standard_normal((n, d))
     X[:, slice(1) if rng.uniform() < 0.5 else slice(None)] *= decades(rng, -12, 8)
     return X
 
 
 def offsets(rng, n, d, largest):
-    """Means that are large in units of the spread, which is not 1."""
+    """Means that are large relative to the standard deviation, which is not 1."""
     size = decades(rng, 0, np.log10(largest), d)
     X = rng.standard_normal((n, d)) + size * rng.choice([-1.0, 1.0], d)
     return X * decades(rng, -3, 3)
 
 
 def spectra(rng, n, d, _):
-    """Smooth curves near 1: an offset in common, and nearly collinear."""
+    """Smooth curves near 1, with a common offset and nearly collinear."""
     grid, rank = np.linspace(0, 1, d), 3
     waves = np.cos(np.pi * np.outer(np.arange(1, rank + 1), grid))
     X = rng.standard_normal((n, rank)) @ waves + 0.01 * rng.standard_normal((n, d))
@@ -78,7 +78,7 @@ def spectra(rng, n, d, _):
 
 
 def duplicates(rng, n, d, largest):
-    """Copies of a few columns, exact or with differences of 1e-3 to 1e-10 of a spread."""
+    """Copies of a few columns, exact or with relative differences of 1e-3 to 1e-10."""
     n_bases = max(d // 3, 1)
     bases = KINDS[rng.choice(["normal", "heavy", "other_unit"])](rng, n, n_bases, largest)
     copies = bases[:, rng.randint(n_bases, size=d - n_bases)]
@@ -88,7 +88,7 @@ def duplicates(rng, n, d, largest):
 
 
 def components(rng, n, d, _):
-    """What `StandardScaler` and `PCA` make of a rank-deficient table: columns of rounding."""
+    """Rank-deficient data after `StandardScaler` and `PCA`: some columns are rounding errors."""
     rank = rng.randint(1, d + 1)
     table = rng.standard_normal((n, rank)) @ rng.standard_normal((rank, d))
     table -= table.mean(axis=0)
@@ -106,7 +106,7 @@ def heavy(rng, n, d, _):
 
 
 def lone_entries(rng, n, d, _):
-    """Columns that are zero but in a single row."""
+    """Columns that are zero except in a single row."""
     X = np.zeros((n, d))
     size = np.ones(d) if rng.uniform() < 0.5 else decades(rng, -3, 6, d)
     X[rng.randint(n, size=d), np.arange(d)] = size
@@ -122,7 +122,7 @@ def outlier(rng, n, d, _):
 
 
 def one_hot(rng, n, d, _):
-    """All levels of one variable, some of them rare: their sum is 1."""
+    """One-hot columns of a variable with rare levels; they sum to 1."""
     shares = decades(rng, -2, 0, d)
     return np.eye(d)[rng.choice(d, n, p=shares / shares.sum())]
 
@@ -170,26 +170,26 @@ def draw_size(rng):
 
 
 def draw_labels(rng, X, n_classes):
-    """Draw from a softmax model in clipped, standardised columns, or take its likeliest class."""
-    centred = X - np.median(X, axis=0)
-    spread = np.median(np.abs(centred), axis=0)
-    spread = np.where(spread > 0, 1.5 * spread, centred.std(axis=0))
-    Z = np.clip(centred / (spread + (spread == 0)), -3, 3)
+    """Draw labels of a softmax model in clipped, scaled columns, or its most likely classes."""
+    centered = X - np.median(X, axis=0)
+    spread = np.median(np.abs(centered), axis=0)
+    spread = np.where(spread > 0, 1.5 * spread, centered.std(axis=0))
+    Z = np.clip(centered / (spread + (spread == 0)), -3, 3)
     scores = Z @ rng.standard_normal((X.shape[1], n_classes)) / np.sqrt(X.shape[1])
     manner = rng.choice(["overlapping", "separable", "nearly separable"], p=[0.6, 0.2, 0.2])
-    noise = rng.gumbel(size=scores.shape)  # the largest of score + noise is a draw of softmax
+    noise = rng.gumbel(size=scores.shape)  # the argmax of score + noise is a draw from softmax
     y = np.argmax(scores + {"overlapping": 1, "separable": 0}.get(manner, 0.1) * noise, axis=1)
     missing = np.setdiff1d(np.arange(n_classes), y)
     rows = rng.permutation(len(y))[: 2 * n_classes]
     if len(missing):
-        # two rows at least of every class, anywhere
+        # at least two rows of every class, at random positions
         y[rows] = np.arange(len(rows)) % n_classes
         manner += ", shuffled classes"
     return y, manner
 
 
 def draw_weights(rng, y):
-    """Draw none, or counts or gamma-like weights with zeros, or weights over eight decades."""
+    """Draw no weights, counts or gamma-like weights with zeros, or weights over eight decades."""
     kind = rng.choice(["", "counts", "zeros", "decades"], p=[0.6, 0.15, 0.15, 0.1])
     if not kind:
         return None, ""
@@ -207,10 +207,10 @@ def draw_weights(rng, y):
 
 
 def scatter(rng, X):
-    """Return CSR X whose entries are split, shuffled within the rows, and now and then zero."""
+    """Return CSR X with split entries, shuffled within the rows, and some stored zeros."""
     rows, columns = np.nonzero(X)
     values = X[rows, columns]
-    # v = v/2 + v/4 + v/4 to the bit; and zeros, stored as 0 or as c - c
+    # v = v/2 + v/4 + v/4 exactly; zeros are stored as 0 or as c - c
     split = rng.uniform(size=len(values)) < 0.3
     half = np.where(split, 0.5, 1.0).astype(X.dtype)
     n_zeros = max(X.size // 50, 1)

@@ -1,4 +1,4 @@
-"""What tests of several modules share: solvers, data, formulas, models and comparisons."""
+"""Solvers, data, formulas, models and comparisons for several test modules."""
 
 import warnings
 
@@ -26,7 +26,7 @@ def solvers_of(model_class):
     return sorted(options.options)
 
 
-# for fits whose end at `max_iter` is beside the point
+# for tests in which reaching `max_iter` does not matter
 ends_early = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 every_class = pytest.mark.parametrize("model_class", MODEL_CLASSES)
 
@@ -54,7 +54,7 @@ def raise_late(progress):
 
 
 def fit_with_convergence_warnings_alone(model, X, y):
-    """Fit and return the texts of the warnings; a warning of another kind fails the test."""
+    """Fit and return the texts of the warnings; warnings of other categories fail the test."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(X, y)
@@ -155,7 +155,7 @@ def plain_scores(model, X):
 
 
 def plain_objective(model, X, y, w=None):
-    """The contract's objective at the fitted weights, in float64."""
+    """The documented objective at the fitted weights, in float64."""
     losses = -log_softmax(plain_scores(model, X), axis=1)[
         np.arange(len(y)), np.searchsorted(model.classes_, y)
     ]
@@ -202,7 +202,7 @@ def make_model(model_class, solver, **params):
 
 
 class Recorder:
-    """Notes every call of a hook, and may ask to stop, or fail, at the end of an iteration."""
+    """Records every call of a hook, and may stop training or fail at the end of an iteration."""
 
     def __init__(self, *, stop_at=None, fail_at=None):
         self.stop_at, self.fail_at = stop_at, fail_at
@@ -245,7 +245,7 @@ def blind_model(model_class, solver, **params):
     params = {"init": draw_weights, "max_iter": 12, "random_state": 0, **params}
     if model_class is TwoLayerNetClassifier:
         params.setdefault("hidden_size", 6)
-        # ReLU would turn roundings into other minima
+        # with ReLU, rounding errors may lead to other minima
         params.setdefault("activation", "tanh")
     return model_class(solver=solver, **params)
 

@@ -32,7 +32,7 @@ INSTRUCTION_SETS = _compiled.instruction_sets() if CompiledKernels else []
 needs_compiled = pytest.mark.skipif(
     CompiledKernels is None, reason="the compiled kernels are not built"
 )
-#: NumPy's kernels, and the compiled ones on each instruction set; see conftest.py.
+#: NumPy's kernels, and the compiled kernels for each instruction set; see conftest.py.
 both_sets = pytest.mark.parametrize("kernels_class", ["numpy", *INSTRUCTION_SETS], indirect=True)
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -259,7 +259,7 @@ def unaligned(array):
 
 
 def assert_checks(call, *args, any_length=(), any_layout=()):
-    """Check that a call refuses each array with another dtype, length or layout.
+    """Check that a call raises an error for each array with another dtype, length or layout.
 
     It must also refuse read-only arrays that it writes to. `any_length` and `any_layout` are the
     positions of arrays whose length or layout is free.

@@ -1,4 +1,4 @@
-"""The minimum of softmax regression, slowly, with a proof; it shares no code with the package.
+"""A slow, proven minimum of softmax regression; it shares no code with the package.
 
 Objectives and gaps are in long double (on x86, 64 bits of mantissa); float64 only finds the steps.
 """
@@ -13,7 +13,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve, qr, solve_triangula
 __all__ = ["Minimum", "draw_labels", "excess", "find_minimum", "relative_excess"]
 
 LONG = np.longdouble
-#: The relative gap that is sought. The proven gap may be larger.
+#: The target of the relative gap. The proven gap may be larger.
 TARGET = 1e-14
 MAX_ITER = 300
 
@@ -32,7 +32,7 @@ class Minimum:
 
 
 def log_sum_exp(scores):
-    """Return log sum_k exp(s_k); small values have full digits."""
+    """Return log sum_k exp(s_k); small values are precise."""
     return np.logaddexp.reduce(scores, axis=1, keepdims=True)
 
 
@@ -42,7 +42,7 @@ def log_probabilities(scores):
 
 
 class Data:
-    """Rows of positive weight with centred columns: the objective is the same."""
+    """Rows of positive weight with centered columns; the objective is the same."""
 
     def __init__(self, problem):
         X, y, weights = problem.dense.astype(LONG), problem.y, problem.sample_weight
@@ -87,7 +87,7 @@ class Whitened:
         A = np.vstack([root * data.X, np.sqrt(data.reg) * np.eye(size)]).astype(float)
         R, order = qr(A, mode="r", pivoting=True)
         self.T = np.zeros((size, size), LONG)
-        if size:  # SciPy 1.11 refuses empty matrices
+        if size:  # SciPy 1.11 does not accept empty matrices
             self.T[order] = solve_triangular(R[:size], np.eye(size))
         self.data = data
         self.F = np.column_stack([data.X @ self.T, np.ones_like(root)])
@@ -182,7 +182,7 @@ def find_minimum(problem):
         step = whitened.newton_step(gradient, P).astype(LONG)
         slope = np.sum(gradient * step)
         if -slope <= 1e-6 * value:
-            with np.errstate(over="ignore", invalid="ignore"):  # of a step without a bound
+            with np.errstate(over="ignore", invalid="ignore"):  # in a step without a bound
                 *found, new_gap = prove(whitened, theta, step)
             if new_gap < gap:
                 best, gap, n_failures = found, new_gap, 0
@@ -215,7 +215,7 @@ def excess(problem, minimum, coef, intercept):
 
 
 def relative_excess(model, X, y):
-    """Return how far the objective of a fitted model is above its minimum, relative to that."""
+    """Return (objective of a fitted model - minimum) / minimum."""
     problem, minimum = solve(X.tobytes(), X.dtype.char, y.tobytes(), X.shape, model.reg_)
     return excess(problem, minimum, model.coef_, model.intercept_) / minimum.value
 

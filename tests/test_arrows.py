@@ -1,4 +1,4 @@
-"""Imports within the package go down, along the arrows of docs/architecture.md."""
+"""Imports within the package follow the arrows in docs/architecture.md."""
 
 import ast
 from graphlib import TopologicalSorter
@@ -7,7 +7,7 @@ from pathlib import Path
 import sklearn_toynn
 
 PACKAGE = Path(sklearn_toynn.__file__).parent
-# from the top down: what each sub-package or module at the top, and the kernels, may import
+# the imports that each top-level module, sub-package and the kernels may make, from the top down
 ARROWS = {
     "__init__": "_cross_validated _softmax _net_classifiers _show_versions _version",
     "onnx": "_cross_validated _softmax _net_classifiers model_selection",
@@ -76,12 +76,12 @@ def modules_imported(path):
 
 
 def enclosing(name):
-    """Return a module's dotted name, and those of the packages that it is in, inmost first."""
+    """Return the dotted names of a module and of its packages, the innermost first."""
     parts = name.split(".")
     return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
 
 
-def test_imports_go_along_the_arrows():
+def test_imports_follow_the_arrows():
     modules, units = {}, set()
     for path in PACKAGE.rglob("*.py"):
         name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
@@ -89,7 +89,7 @@ def test_imports_go_along_the_arrows():
         unit = next(unit for unit in enclosing(name) if unit in ARROWS)
         units.add(unit)
         for target in modules[name]:
-            allowed = {unit, "_typing", *ARROWS[unit].split()}  # names of types are for all
+            allowed = {unit, "_typing", *ARROWS[unit].split()}  # every module may import types
             assert allowed.intersection(enclosing(target)), f"{name} -> {target}"
     assert set(ARROWS) == units
     TopologicalSorter(modules).prepare()  # raises on a cycle

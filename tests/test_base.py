@@ -176,6 +176,6 @@ def test_a_warning_turned_into_an_error_keeps_the_earlier_fit(model_class):
     model = model_class(solver="gd", tol=1.0, random_state=0).fit(X, y)
     probability = model.predict_proba(X)
     model.set_params(tol=1e-12, max_iter=2)
-    with pytest.raises(ConvergenceWarning):  # by the filter of these tests
+    with pytest.raises(ConvergenceWarning):  # by the warning filter of the tests
         model.fit(X, y)
     assert_array_equal(model.predict_proba(X), probability)

@@ -1,4 +1,4 @@
-"""The dtype of a training, and that of its results."""
+"""The dtypes of training and of its results."""
 
 import pickle
 
@@ -68,7 +68,7 @@ def test_partial_fit_trains_in_the_dtype_of_the_rows_unless_named(training_dtype
 
 @pytest.mark.parametrize("model", [SoftmaxClassifier(solver="sgd"), TwoLayerNetClassifier(5)])
 @pytest.mark.parametrize("container", [np.asarray, np.asfortranarray, sparse.csr_array])
-def test_float32_training_differs_by_rounding_alone(model, container):
+def test_float32_training_differs_only_by_rounding(model, container):
     """Columns with large means, large scales and tiny scales included."""
     X, y = wine()
     X[:, 1] += 1e5
@@ -88,7 +88,7 @@ def test_float32_training_differs_by_rounding_alone(model, container):
 
 @pytest.mark.parametrize("scales", [False, True])
 def test_a_warm_start_continues_a_float32_training(scales):
-    """The schedule apart, two fits of 5 epochs are one of 10."""
+    """Except for the schedule, two fits of 5 epochs equal one of 10."""
     X, y = wine()
     X = 3 * X + 1 if scales else X
     params = BATCHES | {"schedule": "constant", "tol": 0, "warm_start": True}
@@ -102,7 +102,7 @@ def test_a_warm_start_continues_a_float32_training(scales):
 
 def test_edited_weights_are_used_as_they_are():
     X, y = wine()
-    X[:, 0] += 1e6  # float32 has no digits beside the mean
+    X[:, 0] += 1e6  # float32 cannot represent the differences from this mean
     params = BATCHES | {"learning_rate": 1e-12, "warm_start": True, "max_iter": 1}
     net = TwoLayerNetClassifier(5, **params).fit(X, y)
     net.coefs_ = [2 * W for W in net.coefs_]

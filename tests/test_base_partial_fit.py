@@ -1,4 +1,4 @@
-"""`partial_fit`: steps, weights, refused parameters and classes."""
+"""`partial_fit`: steps, weights, invalid parameters and classes."""
 
 import numpy as np
 import pandas as pd
@@ -93,7 +93,7 @@ def test_training_continues_from_weights_set_by_hand(model_class):
     assert by_hand.loss_ < fitted.loss_
 
 
-# ---- refused parameters
+# ---- invalid parameters
 
 
 @every_case
@@ -115,7 +115,7 @@ def test_the_method_exists_for_batch_solvers_only(model_class, solver):
         ("schedule", lambda _: 1.0, "'auto' or 'constant'"),
     ],
 )
-def test_parameters_that_need_all_rows_are_refused(name, value, allowed):
+def test_parameters_that_need_all_rows_raise_an_error(name, value, allowed):
     model = TwoLayerNetClassifier(**{name: value})
     with pytest.raises(ValueError, match=f"partial_fit .*{name}=.*Set {name} to {allowed}, or"):
         model.partial_fit(X, y, classes=[0, 1, 2])
@@ -160,7 +160,7 @@ def test_classes_are_checked(model_class, labels, classes, message):
     ],
     ids=str,
 )
-def test_classes_that_fit_refuses_as_y_are_refused(classes, message):
+def test_classes_that_are_invalid_as_y_raise_an_error(classes, message):
     model = SoftmaxClassifier(solver="sgd")
     assert_refuses(model, [0, 1], classes, f"(?s)classes.*{message}")
     with pytest.raises(ValueError, match=message):
@@ -181,7 +181,7 @@ def test_classes_that_fit_refuses_as_y_are_refused(classes, message):
     ids=repr,
 )
 @ends_early
-def test_classes_that_fit_accepts_as_y_are_accepted(classes):
+def test_classes_that_are_valid_as_y_are_accepted(classes):
     rows = X[: len(classes)]
     fitted = SoftmaxClassifier(solver="sgd", max_iter=1, tol=0).fit(rows, classes)
     model = SoftmaxClassifier(solver="sgd").partial_fit(rows, classes, classes=classes)
@@ -190,7 +190,7 @@ def test_classes_that_fit_accepts_as_y_are_accepted(classes):
 
 
 @every_class
-def test_later_calls_must_keep_to_the_classes(model_class):
+def test_later_calls_must_have_the_same_classes(model_class):
     model = model_class(solver="sgd", random_state=0).partial_fit(X, y, classes=[2, 0, 1])
     assert_array_equal(model.classes_, [0, 1, 2])
     model.partial_fit(X, y, classes=[1, 2, 0])  # in any order

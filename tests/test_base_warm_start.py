@@ -32,7 +32,7 @@ X, y = scaled("wine")
 @ends_early
 @every_class
 @first_order
-def test_fifty_iterations_twice_are_a_hundred(model_class, solver):
+def test_two_fits_of_fifty_iterations_equal_one_of_a_hundred(model_class, solver):
     params = {"schedule": "constant", "batch_size": 50, "tol": 0, "init": 0.1}
     model = model_class(solver=solver, random_state=0, **params)
     whole = clone(model).set_params(max_iter=100).fit(X, y)
@@ -59,7 +59,7 @@ def test_n_iter_counts_one_call_which_warns_at_max_iter(model_class, solver):
 
 @ends_early
 @every_class
-def test_a_warm_start_with_another_solver_keeps_the_weights_alone(model_class):
+def test_a_warm_start_with_another_solver_keeps_only_the_weights(model_class):
     model = model_class(solver="adam", dtype="float64", warm_start=True, random_state=0).fit(X, y)
     loss = model.loss_
     for solver in ("gd", "sgd"):

@@ -1,4 +1,4 @@
-"""C of LogisticRegression, expressed as reg."""
+"""The value of `reg` for a value of `C` of LogisticRegression."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_reg_is_one_over_c_times_the_sum_of_the_weights(name, C, is_weighted, cl
     w = compute_sample_weight(class_weight, y) * (sample_weight if is_weighted else 1)
     theirs = LogisticRegression(C=C, class_weight=class_weight, tol=1e-9, max_iter=20_000)
     theirs.fit(X, y, sample_weight)
-    # the penalty on -w/2 and w/2 is half of that on w alone
+    # the penalty on -w/2 and w/2 is half of the penalty on w
     reg = (1 if y.max() > 1 else 2) / (C * w.sum())
     ours = SoftmaxClassifier(reg, class_weight=class_weight).fit(X, y, sample_weight)
     coef, intercept = theirs.coef_, theirs.intercept_

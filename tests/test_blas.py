@@ -1,4 +1,4 @@
-"""BLAS at one thread during a fit, in threads and in forked children."""
+"""The limit of one BLAS thread during a fit, in threads and in forked children."""
 
 import os
 import subprocess
@@ -84,7 +84,7 @@ show("either")
     (A_CHILD_CONTINUES, ["either 2", "either 2"]),
 ])  # fmt: skip
 def test_a_forked_child_has_the_blas_threads_of_its_thread(code, expected):
-    # in its own process, because Python warns of forks beside threads
+    # in a new process, because Python warns about forks while threads run
     done = subprocess.run(
         [sys.executable, "-u", "-W", "ignore::DeprecationWarning", "-c", FORKING + code],
         check=False,
@@ -115,7 +115,7 @@ def watching_blas(seen, before=lambda: None):
 
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("fails", [False, True])
-def test_blas_runs_at_one_thread_during_a_fit(n_threads, fails):
+def test_blas_uses_one_thread_during_a_fit(n_threads, fails):
     seen = []
     model = watching_blas(seen, before=lambda: 1 / (not fails))
     with threadpool_limits(n_threads, user_api="blas"):

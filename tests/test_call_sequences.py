@@ -56,7 +56,7 @@ CONTAINERS = {
     "csr": sparse.csr_array,
     "csc": sparse.csc_matrix,
 }
-#: What is wrong with the arguments of a fit, and what the error names.
+#: The fault in the arguments of a fit, and the name in the error message.
 FAULTS = {"nan": "NaN", "one class": "class", "weights": "sample_weight", "length": "inconsistent"}
 PROBE = np.random.RandomState(1).standard_normal((5, 3))
 
@@ -83,7 +83,7 @@ new_params = st.sampled_from(sorted(VALUES)).flatmap(
 
 
 def error_of(method, *inputs):
-    """Return the message of the error of a call, or None. The call must not change the inputs."""
+    """Return the error message of a call, or None. The call must not change the inputs."""
     before, message = copy.deepcopy(inputs), None
     try:
         method(*inputs)
@@ -110,7 +110,7 @@ class Calls(RuleBasedStateMachine):
         return hasattr(self.model, "classes_")
 
     def call(self, method, *inputs):
-        """Return the message of the error, after which the model must be as before."""
+        """Return the error message. After an error, the model must be unchanged."""
         before, names = self.predictions(), set(vars(self.model))
         message = error_of(method, *inputs)
         if message is not None:

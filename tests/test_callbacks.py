@@ -32,7 +32,7 @@ X, y = StandardScaler().fit_transform(wine), load_wine().target_names[wine_label
 
 def fitted_attributes(model):
     assert hasattr(model, "classes_")  # a callback's copy becomes fitted when it is looked at
-    # why it ended is not the same where a callback asked for it
+    # the stop reason differs if a callback stopped the fit
     return {
         name: value
         for name, value in vars(model).items()
@@ -53,7 +53,7 @@ def assert_same_model(one, other):
 
 
 @needs_callbacks
-def test_what_a_callback_lacks_is_named():
+def test_missing_methods_of_a_callback_are_named():
     class Deaf:
         def setup(self, estimator, context):
             """Do nothing."""
@@ -81,12 +81,12 @@ class TestIterations:
         inner = recorder.calls[2:-2]
         n = len(inner) // 2
         assert inner == [(hook, name, k) for k in range(n) for hook in ("begin", "end")]
-        # L-BFGS may end by itself, within an iteration that then gives no model
+        # L-BFGS may stop within an iteration, which then has no model
         assert n - model.n_iter_ in ((0, 1) if "gfs" in solver or solver == "auto" else (0,))
         assert len(recorder.models) == model.n_iter_
 
     @ends_early
-    def test_the_iteration_in_which_lbfgs_gives_up_ends(self):
+    def test_the_iteration_in_which_lbfgs_stops_ends(self):
         recorder = Recorder()
         model = make_model(TwoLayerNetClassifier, "lbfgs", max_iter=5000, tol=0)
         model.set_callbacks(recorder).fit(X.astype(np.float32), y)
@@ -109,7 +109,7 @@ class TestIterations:
         model.fit(X, y)
         assert recorder.last[2] is None
 
-    def test_partial_fit_calls_none(self):
+    def test_partial_fit_calls_no_hook(self):
         recorder = Recorder()
         model = make_model(SoftmaxClassifier, "adam").set_callbacks(recorder)
         model.partial_fit(X, y, classes=np.unique(y))
@@ -121,7 +121,7 @@ class TestFittedEstimator:
     @every_case
     @ends_early
     @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-    def test_it_is_the_fit_that_ends_there(self, model_class, solver, dtype):
+    def test_it_equals_a_fit_that_ends_there(self, model_class, solver, dtype):
         rows = wine.astype(dtype)  # raw columns, which the net scales itself
         recorder = Recorder()
         params = {"schedule": "constant", "max_iter": 6}
@@ -148,7 +148,7 @@ class TestFittedEstimator:
 
     @ends_early
     @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-    def test_it_has_the_nets_that_have_begun(self, solver):
+    def test_it_contains_the_nets_that_have_begun(self, solver):
         recorder = Recorder()
         model = make_model(TwoLayerNetClassifier, solver, n_nets=3, max_iter=2, tol=0)
         model.set_callbacks(recorder).fit(X, y)
@@ -162,7 +162,7 @@ class TestFittedEstimator:
 
     @ends_early
     @pytest.mark.parametrize("solver", ["adam", "sgd"])
-    def test_nets_go_on_from_steps_of_their_own(self, solver):
+    def test_each_net_continues_from_its_own_steps(self, solver):
         recorder = Recorder()
         params = {"schedule": "constant", "max_iter": 100, "tol": 1e-2, "n_iter_no_change": 3}
         model = make_model(
@@ -176,7 +176,7 @@ class TestFittedEstimator:
         assert_same_model(recorder.models[-1], model)
 
     @ends_early
-    def test_changes_of_it_change_nothing(self):
+    def test_changing_it_does_not_change_the_fit(self):
         class Vandal(Recorder):
             def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
                 assert fitted_estimator is not estimator
@@ -190,7 +190,7 @@ class TestFittedEstimator:
         assert_same_model(clone(plain).set_callbacks(Vandal()).fit(X, y), plain)
 
     @ends_early
-    def test_it_is_not_made_for_callbacks_that_do_not_take_it(self, monkeypatch):
+    def test_it_is_not_created_for_callbacks_without_the_argument(self, monkeypatch):
         made, result = [], NetTraining.result
 
         class Blind(Recorder):
@@ -204,10 +204,10 @@ class TestFittedEstimator:
         recorder = Blind()
         make_model(TwoLayerNetClassifier, "adam").set_callbacks(recorder).fit(X, y)
         assert recorder.calls.count("end") == 9
-        assert len(made) == 1  # that of the fit itself
+        assert len(made) == 1  # by the fit itself
 
     @ends_early
-    def test_it_goes_on_under_warm_start_as_the_model_would(self):
+    def test_with_warm_start_it_continues_like_the_model(self):
         recorder = Recorder()
         params = {"schedule": "constant", "warm_start": True}
         model = make_model(TwoLayerNetClassifier, "adam", **params)
@@ -220,7 +220,7 @@ class TestFittedEstimator:
 @needs_callbacks
 class TestStopping:
     @every_case
-    def test_a_callback_that_asks_to_stop_stops(self, model_class, solver):
+    def test_a_callback_can_stop_the_fit(self, model_class, solver):
         recorder = Recorder(stop_at=2)
         model = make_model(model_class, solver, max_iter=100, schedule="constant")
         other = Recorder()
@@ -237,8 +237,8 @@ class TestStopping:
     @ends_early
     @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
     @pytest.mark.parametrize("warm_start", [False, True])
-    def test_it_stops_all_nets(self, solver, warm_start):
-        """Those that had not begun are left out, or stay as they were."""
+    def test_a_callback_stops_all_nets(self, solver, warm_start):
+        """Nets that had not begun are omitted or keep their weights."""
         model = make_model(TwoLayerNetClassifier, solver, n_nets=3, warm_start=warm_start)
         before = model.fit(X, y).coefs_[0].copy()
         calls = []
@@ -258,7 +258,7 @@ class TestStopping:
         assert model.stop_reason_[0] != "callback"
 
     @ends_early
-    def test_a_callback_that_fails_leaves_the_earlier_fit(self):
+    def test_a_callback_that_fails_keeps_the_earlier_fit(self):
         recorder = Recorder(fail_at=2)
         model = make_model(TwoLayerNetClassifier, "adam").fit(X, y)
         before = dict(vars(model))

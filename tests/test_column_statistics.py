@@ -42,7 +42,7 @@ def test_a_column_is_constant_if_it_has_one_value(as_kind, dtype):
     X[:] = [0.1, 1e6 + 0.3, 0, -3, 1e30 if dtype == np.float32 else 1e200, 0.1]
     weights = np.random.RandomState(0).uniform(0, 1, 3000).astype(dtype)
     weights[-1] = 0
-    X[-1] = 7  # plays no part
+    X[-1] = 7  # is not used
     X[5, 5] = np.nextafter(X[5, 5], dtype(1))
     mean, std, _ = measure_columns(as_kind(X), weights)
     assert_array_equal(mean[:5], X[0, :5])

@@ -65,7 +65,7 @@ def test_eight_threads_predict_while_another_fits(model):
     "backend",
     ["threading", *(pytest.param(b, marks=pytest.mark.slow) for b in ("loky", "multiprocessing"))],
 )
-def test_fits_in_parallel_have_the_bits_of_fits_in_turn(backend):
+def test_parallel_fits_have_the_bits_of_sequential_fits(backend):
     models = [*MODELS, *(clone(model).set_params(max_iter=3) for model in SOLVED.values())]
     with threadpool_limits(2):
         expected = [clone(model).fit(X, y) for model in models]

@@ -32,7 +32,7 @@ def test_the_points_equal_those_of_the_tutorials_bit_for_bit(n_per_class, arm_an
 
 
 @pytest.mark.parametrize(("n_samples", "n_classes"), [(11, 3), (12, 3), (23, 5), (3, 2)])
-def test_every_arm_goes_from_the_centre_to_the_rim(n_samples, n_classes):
+def test_every_arm_goes_from_the_center_to_the_edge(n_samples, n_classes):
     X, y = make_spiral(n_samples, n_classes=n_classes, noise=1.5, shuffle=False)
     _, y_blobs = make_blobs(n_samples, centers=n_classes, shuffle=False)
     assert_array_equal(y, y_blobs)

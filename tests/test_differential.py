@@ -1,4 +1,4 @@
-"""The linear solvers end at the proven minimum or warn, on random problems with hard columns."""
+"""The linear solvers find the proven minimum or warn, on random problems with hard columns."""
 
 import warnings
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from sklearn_toynn import SoftmaxClassifier
 SOLVERS = ["auto", "newton", "lbfgs"]
 #: The relative excess of the objective over its minimum that is allowed without a warning.
 TOL = {"f": 1e-5, "d": 1e-6}
-#: The allowed share of fits with a warning.
+#: The allowed fraction of fits with a warning.
 MOST_WARNINGS = {"f": 1 / 10, "d": 1 / 200}
 #: The allowed rounding of `gap_`, relative to the objective.
 ROUNDING = 1e-12
@@ -51,7 +51,7 @@ class Fit:
 
 @cache
 def fit(seed, solver):
-    """Fit. Every other warning than `ConvergenceWarning` is an error."""
+    """Fit. Warnings other than `ConvergenceWarning` are errors."""
     problem = draw(seed)
     model = SoftmaxClassifier(problem.reg, solver=solver)
     with warnings.catch_warnings(record=True) as caught:
@@ -63,7 +63,7 @@ def fit(seed, solver):
 
 
 def find_faults(seed, solver):
-    """Return a sentence for a missed minimum without a warning and for a `gap_` too small."""
+    """Describe a missed minimum without a warning and a `gap_` that is too small."""
     result, minimum = fit(seed, solver), solve(seed)
     above = excess(draw(seed), minimum, result.coef, result.intercept) / minimum.value
     faults = []
@@ -82,7 +82,7 @@ def check(seeds):
     assert not faults, "\n".join(faults)
 
 
-def test_small_problems_end_at_the_minimum_or_warn():
+def test_fits_of_small_problems_find_the_minimum_or_warn():
     seeds = [s for s in ALL if draw(s).X.size * draw(s).n_classes <= QUICK_SIZE]
     assert len(seeds) > 100
     check(seeds)
@@ -90,7 +90,7 @@ def test_small_problems_end_at_the_minimum_or_warn():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("start", ALL[::25])
-def test_all_problems_end_at_the_minimum_or_warn(start):
+def test_fits_of_all_problems_find_the_minimum_or_warn(start):
     check(range(start, start + 25))
 
 
@@ -119,7 +119,7 @@ class TestReference:
         assert minimum.gap <= 1e-10
 
     @pytest.mark.parametrize("n_classes", [2, 3, 8])
-    def test_its_minimum_equals_that_of_scipy(self, n_classes):
+    def test_its_minimum_equals_the_minimum_of_scipy(self, n_classes):
         rng = np.random.RandomState(n_classes)
         X = rng.standard_normal((150, 4)) + 1
         y = rng.permutation(np.arange(150) % n_classes)

@@ -55,7 +55,7 @@ def scaled_split(name):
     ids=["one vs rest", "calibrated", "bagging", "boosting", "voting", "stacking"],
 )
 @both_models
-def test_ensembles_score_like_those_of_logistic_regression(model, wrap, name):
+def test_ensembles_score_like_ensembles_of_logistic_regression(model, wrap, name):
     X_train, X_test, y_train, y_test = scaled_split(name)
     ours, reference = (wrap(clone(m)).fit(X_train, y_train) for m in (model, LOGISTIC))
     assert ours.score(X_test, y_test) >= reference.score(X_test, y_test) - 0.03

@@ -47,7 +47,7 @@ def test_names_of_a_frame_and_given_names():
         model.get_encoded_feature_names(["a", "b"])
 
 
-def test_without_encoding_the_names_are_those_of_the_columns():
+def test_without_encoding_the_names_are_the_names_of_the_columns():
     X, y = with_a_column_without_pieces()
     model = SoftmaxClassifier(encoding="piecewise")
     with pytest.raises(NotFittedError):

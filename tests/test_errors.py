@@ -66,7 +66,7 @@ def test_a_warning_points_to_the_line_of_the_user(way, monkeypatch):
 
 
 def test_a_warning_of_a_worker_points_to_the_package():
-    # the stack of a worker has no line of the user
+    # the stack of a worker does not contain the user's code
     X, y = wine()
     model = SoftmaxClassifier(solver="sgd", learning_rate=1e9, schedule="constant")
     with warnings.catch_warnings(record=True) as caught, ThreadPoolExecutor(1) as pool:

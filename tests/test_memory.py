@@ -1,4 +1,4 @@
-"""Beyond X, fit holds the activations of a chunk, the parameters and 64 bytes per row."""
+"""In addition to X, fit needs memory for a chunk, the parameters and 64 bytes per row."""
 
 import gc
 import tracemalloc
@@ -14,7 +14,7 @@ from scipy import sparse
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn._nets.samples import chunk_length
 
-# a few iterations show what is held
+# a few iterations reach the peak
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 BYTES_PER_ROW = 64
@@ -45,7 +45,7 @@ def make_data(n_samples, n_features, dtype=np.float64):
 
 
 def peak_of(call):
-    """Return the most bytes that were held at once during a call."""
+    """Return the peak number of bytes allocated during a call."""
     tracemalloc.start()
     try:
         call()
@@ -60,11 +60,11 @@ def peak_of_fit(model, X, y, **kwargs):
 
 
 def budget(X, hidden_size=10):
-    """Return the bytes that fit may hold for the rows, a chunk and the parameters."""
+    """Return the bytes that fit may allocate for the rows, a chunk and the parameters."""
     n_samples, n_features = X.shape
     n_parameters = (n_features + 1) * hidden_size + (hidden_size + 1) * 3
     chunk = chunk_length((n_features, hidden_size, 3))
-    # a few workspaces; L-BFGS holds tens of gradients
+    # a few workspaces; L-BFGS stores tens of gradients
     per_chunk = 6 * chunk * (n_features + 4 * hidden_size + 20)
     return BYTES_PER_ROW * n_samples + X.itemsize * per_chunk + 8 * 60 * n_parameters
 
@@ -82,7 +82,7 @@ N_ROWS, N_MANY_ROWS = 12 * 4096, 2 * 128 * 4096
 
 
 @every_case
-def test_fit_holds_at_most_64_bytes_per_row(name, solver):
+def test_fit_allocates_at_most_64_bytes_per_row(name, solver):
     assert bytes_per_row(name, solver, N_ROWS, 20, 32) <= BYTES_PER_ROW
 
 
@@ -144,7 +144,7 @@ def test_no_dtype_or_layout_of_the_rows_causes_a_copy(name, solver, layout, tmp_
         assert_array_equal(np.load(tmp_path / "X.npy"), before)
 
 
-# "newton" holds many matrices of D x D, whatever the number of rows
+# "newton" stores many D x D matrices for any number of rows
 @pytest.mark.parametrize(("name", "solver"), [case for case in CASES if case[1] != "newton"])
 def test_fewer_rows_than_a_chunk_are_not_copied(name, solver):
     X, y = make_data(3000, 800)
@@ -155,7 +155,7 @@ def test_fewer_rows_than_a_chunk_are_not_copied(name, solver):
 
 @pytest.mark.parametrize("method", ["partial_fit", "predict_proba"])
 @pytest.mark.parametrize("name", ["softmax", "net"])
-def test_partial_fit_and_predict_proba_hold_a_chunk(name, method):
+def test_partial_fit_and_predict_proba_allocate_a_chunk(name, method):
     X, y = make_data(30_000, 100)
     model = make_model(name, "adam").partial_fit(X[:100], y[:100], classes=[0, 1, 2])
     args = (X, y) if method == "partial_fit" else (X,)
@@ -184,17 +184,17 @@ def peak_of_predict(model, n_samples):
 
 
 @pytest.mark.parametrize(("name", "n_nets"), [("softmax", 1), ("net", 1), ("net", 8)])
-def test_predict_does_not_hold_the_scores_of_all_rows_and_nets(name, n_nets):
+def test_predict_does_not_store_the_scores_of_all_rows_and_nets(name, n_nets):
     model = many_classes_model(name, n_nets)
     small, large = (peak_of_predict(model, n) for n in (8 * 128, 40 * 128))
     assert (large - small) / (32 * 128) <= 2 * 8  # an index and a label, not 300 scores
-    if n_nets > 1:  # nor those of all nets
+    if n_nets > 1:  # nor the scores of all nets
         one = peak_of_predict(many_classes_model(name), 8 * 128)
         assert small - one <= 3 * 128 * 300 * 8
 
 
 @every_case
-def test_no_cycle_of_references_keeps_the_rows(name, solver):
+def test_no_reference_cycle_keeps_the_rows(name, solver):
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((60, 4)), rng.integers(3, size=60)
     is_alive = weakref.ref(X)

@@ -51,12 +51,12 @@ def test_one_hidden_layer_is_the_two_layer_net(solver, sizes):
 
 
 def uniform(_, fan_in, fan_out):
-    """Initial weights that two programs can share."""
+    """Initial weights for two programs."""
     return np.random.RandomState(fan_in).uniform(-1, 1, (fan_in, fan_out)) / np.sqrt(fan_in)
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "logistic"])
-def test_four_layers_descend_as_in_mlp_classifier(activation):
+def test_gradient_descent_on_four_layers_equals_mlp_classifier(activation):
     n, alpha, step = len(y), 0.3, 0.1
     mlp = MLPClassifier(
         (8, 6, 4),
@@ -143,7 +143,7 @@ def test_scores_are_the_logarithms_of_the_mean_probabilities(name, factor, offse
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
-def test_warm_start_goes_on(solver):
+def test_warm_start_continues(solver):
     params = {"solver": solver, "schedule": "constant", "tol": 0, "batch_size": 50}
     whole = ensemble(**params, max_iter=10).fit(X, y)
     halves = ensemble(**params, max_iter=5, warm_start=True).fit(X, y).fit(X, y)
@@ -154,7 +154,7 @@ def test_warm_start_goes_on(solver):
 
 
 def test_partial_fit_and_weights():
-    """Each net goes on by itself, from its own place."""
+    """Each net continues from its own state."""
     params = {"batch_size": 30, "class_weight": {0: 2.0}}
     together = ensemble(**params)
     first = ensemble(n_nets=1, **params)

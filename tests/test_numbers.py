@@ -99,7 +99,7 @@ def rounding_of_scores(model, X, dtype):
 @given(
     problem=problems(), model=st.one_of(models(SoftmaxClassifier), NETS), validate=st.booleans()
 )
-def test_any_fit_reports_its_own_objective_and_has_the_same_bits_again(problem, model, validate):
+def test_any_fit_reports_its_objective_and_is_reproducible(problem, model, validate):
     X, y, w = problem
     validation = {"X_val": X[::-1], "y_val": y[::-1]} if validate else {}
     model.fit(X, y, w, **validation)

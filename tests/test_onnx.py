@@ -81,7 +81,7 @@ def test_labels_probabilities_and_scores_are_equal(name, n_classes, dtype):
 
 
 @pytest.mark.parametrize("name", SEARCHES)
-def test_a_search_is_converted_as_its_best_estimator(name):
+def test_a_search_is_converted_like_its_best_estimator(name):
     X, y = load()
     model = SEARCHES[name].fit(X, np.array(list("abcdefghij"))[y])
     labels, scores = run(model, X, raw_scores=True)

@@ -1,4 +1,4 @@
-"""Pickles hold plain data and public names and say which version saved them."""
+"""Pickles contain plain data, public names and the version that saved them."""
 
 import pickle
 from copy import deepcopy
@@ -40,7 +40,7 @@ CV_MODELS = [
 
 
 class Loader(pickle.Unpickler):
-    """Notes the modules that loading a pickle imports."""
+    """Records the modules that loading a pickle imports."""
 
     def find_class(self, module, name):
         modules.add(module)
@@ -65,7 +65,7 @@ def test_public_names_have_public_modules(module):
 
 
 def assert_is_plain(value):
-    """Check that nested containers hold only numeric arrays and plain values."""
+    """Check that nested containers contain only numeric arrays and plain values."""
     plain = (np.ndarray, str, int, float, bool, list, tuple, dict, type(None))
     assert isinstance(value, plain), type(value)
     if isinstance(value, dict):
@@ -78,7 +78,7 @@ def assert_is_plain(value):
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
-def test_without_warm_start_a_model_holds_no_training_state(model):
+def test_without_warm_start_a_model_has_no_training_state(model):
     state = model.fit(*wine()).__getstate__()
     assert "_training_state" not in state
     assert_is_plain(state)

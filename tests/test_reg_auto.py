@@ -1,4 +1,4 @@
-"""`reg="auto"`: the penalty by the number of rows and their weights."""
+"""`reg="auto"`: the penalty as a function of the rows and their weights."""
 
 import pickle
 
@@ -25,7 +25,7 @@ N = len(y)
 
 WEIGHTS = {
     "between 0.5 and 2": np.linspace(0.5, 2, N),
-    "normalised": np.linspace(0.5, 2, N) / np.linspace(0.5, 2, N).sum(),
+    "normalized": np.linspace(0.5, 2, N) / np.linspace(0.5, 2, N).sum(),
     "one heavy row": np.where(np.arange(N) == 0, 1.0, 1e-3),
     "tiny": 1e-200 * np.linspace(0, 2, N),
     "tiny and equal": np.full(N, 1e-320),
@@ -35,7 +35,7 @@ every_kind_of_weights = pytest.mark.parametrize("w", WEIGHTS.values(), ids=WEIGH
 
 
 def size_of(w):
-    """The m of the rule, as it stands in the guide."""
+    """The m of the rule in the guide."""
     kish = np.square(w / w.max())
     return max(w.sum(), (w / w.max()).sum() ** 2 / kish.sum())
 
@@ -48,7 +48,7 @@ def test_it_is_one_over_the_sum_of_weights_or_the_effective_rows(w):
     # 1e-320 is subnormal, so a quarter of it has four digits
     rel = 1e-3 if w[0] == 1e-320 else 1e-12
     assert model.reg_ == pytest.approx(1 / size_of(w * np.where(y == 0, 0.25, 1)), rel=rel)
-    if w.sum() > N / 2:  # the total of balanced weights is that of the weights
+    if w.sum() > N / 2:  # balancing keeps the total weight
         model.set_params(class_weight="balanced").fit(X, y, w)
         assert model.reg_ == pytest.approx(1 / w.sum(), rel=1e-12)
 
@@ -85,7 +85,7 @@ def test_partial_fit_counts_the_rows_seen_so_far(w):
     ],
     ids=lambda model: type(model).__name__,
 )
-def test_boosting_by_normalised_weights_starts_with_an_unweighted_fit(model):
+def test_boosting_by_normalized_weights_starts_with_an_unweighted_fit(model):
     # AdaBoost passes weights that sum to 1
     boosted = AdaBoostClassifier(model, n_estimators=1, random_state=0).fit(X, y)
     first, unweighted = boosted.estimators_[0], clone(boosted.estimators_[0]).fit(X, y)
@@ -94,7 +94,7 @@ def test_boosting_by_normalised_weights_starts_with_an_unweighted_fit(model):
 
 
 @every_class
-def test_it_is_a_fit_with_the_penalty_of_the_training_rows_with_weight(model_class):
+def test_the_penalty_follows_from_the_training_rows_with_weight(model_class):
     model = model_class(solver="adam", max_iter=5, random_state=0)
     assert model.reg == "auto"
     w = np.arange(N) % 2
@@ -103,7 +103,7 @@ def test_it_is_a_fit_with_the_penalty_of_the_training_rows_with_weight(model_cla
     assert model.set_params(early_stopping=True).fit(X, y).reg_ == pytest.approx(1 / (N - 18))
 
 
-def test_weights_of_an_infinite_sum_are_refused():
+def test_weights_with_an_infinite_sum_raise_an_error():
     w = np.full(N, 1e307)
     model = SoftmaxClassifier(solver="adam", max_iter=2, random_state=0).fit(X, y)
     before = model.predict_proba(X)

@@ -1,6 +1,6 @@
 """The estimators reproduce four public tutorials, written here as plain loops.
 
-In these loops the biases start at zero and are not penalised. `curve[t]` is the objective before
+In these loops the biases start at zero and are not penalized. `curve[t]` is the objective before
 step t.
 """
 
@@ -54,7 +54,7 @@ def softmax_loop(X, y, W, *, reg, step, n_iter):
 
 
 def net_loop(X, y, W1, W2, *, reg, step, n_iter, activation, divisor=None):
-    """With `divisor=1`, descend on the loss summed over the samples; the curve is that over n."""
+    """With `divisor=1`, descend on the loss summed over the samples; the curve is divided by n."""
     n, curve = len(X), []
     f, f_prime = ACTIVATIONS[activation]
     b1, b2 = np.zeros(W1.shape[1]), np.zeros(W2.shape[1])
@@ -173,7 +173,7 @@ def test_the_linear_model_on_the_spiral_prints_the_lines_of_the_tutorial(capsys)
     assert round(model.score(X, y), 2) == 0.49
 
 
-def test_the_net_on_the_spiral_ends_at_98_percent():
+def test_the_net_on_the_spiral_reaches_98_percent():
     X, y = spiral()
     params = {"solver": "gd", "learning_rate": 1.0, "max_iter": 10_000, "init": 0.01}
     model = TwoLayerNetClassifier(100, 1e-3, **params, random_state=0).fit(X, y)
@@ -190,7 +190,7 @@ def test_the_net_on_the_wide_spiral_follows_the_loop():
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.33, random_state=0)
     params = {"solver": "gd", "learning_rate": 0.1, "max_iter": 5001, "init": "he"}
     model = TwoLayerNetClassifier(200, 1e-3, **params, random_state=0)
-    # after one tiny step the weights are those of the start
+    # after one tiny step the weights are the initial weights
     start = clone(model).set_params(learning_rate=1e-300, max_iter=1).fit(X_train, y_train)
     for W, b in zip(start.coefs_, start.intercepts_, strict=True):
         assert_allclose(W.std(), np.sqrt(2 / len(W)), rtol=0.15)

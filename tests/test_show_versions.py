@@ -1,4 +1,4 @@
-"""show_versions and the environment variables whose effect it shows."""
+"""show_versions, and the environment variables that it reports."""
 
 import os
 import platform

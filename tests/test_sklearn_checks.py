@@ -47,7 +47,7 @@ def run_check(estimator, check):
 
 
 def parametrize(estimators):
-    # a list: before 1.9 scikit-learn gives a generator, of which pytest 9.1 warns
+    # a list, because pytest 9.1 warns about the generator of scikit-learn before 1.9
     mark = parametrize_with_checks(estimators)
     return pytest.mark.parametrize(mark.args[0], list(mark.args[1]), **mark.kwargs)
 

@@ -1,4 +1,4 @@
-"""`_sklearn_compat.py` contains all uses of private parts of scikit-learn, which exist."""
+"""`_sklearn_compat.py` contains all uses of private names of scikit-learn, and these exist."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ from sklearn_toynn import SoftmaxClassifier, _sklearn_compat
         ({"a": "accuracy", "b": max}, None, False),
     ],
 )
-def test_what_is_known_of_a_scorer(scoring, count, is_accuracy):
+def test_properties_of_a_scorer(scoring, count, is_accuracy):
     search = GridSearchCV(SoftmaxClassifier(), {}, scoring=scoring, refit=False)
     scorer, _ = search._get_scorers()
     scorers = _sklearn_compat.get_scorers(scorer)
@@ -48,7 +48,7 @@ def test_callbacks_exist_from_scikit_learn_1_9_on():
     assert isinstance(context, _sklearn_compat.NoCallbacks)
 
 
-def test_private_names_are_imported_in_one_module_alone():
+def test_private_names_are_imported_in_only_one_module():
     package = Path(sklearn_toynn.__file__).parent
     private = re.compile(r"^\s*(from sklearn[\w.]*\._|from sklearn\S* import .*\b_[a-z])", re.M)
     found = [path.name for path in package.rglob("*.py") if private.search(path.read_text())]

@@ -51,7 +51,7 @@ def make_net(
     schedules = {"constant": "constant", "invscaling": "inverse", "adaptive": "plateau"}
     return Net(
         tuple(np.atleast_1d(hidden_layer_sizes)),
-        alpha / 200,  # theirs is divided by the rows of a batch
+        alpha / 200,  # MLPClassifier divides alpha by the rows of a batch
         activation=activation,
         learning_rate=learning_rate_init,
         schedule=schedules[learning_rate],
@@ -76,7 +76,7 @@ class AnyMessage:
         return pytest.warns(warning)
 
 
-# ---- what does not apply
+# ---- tests that do not apply
 
 #: The replacement of parameters that have no counterpart.
 ABSENT = object()

@@ -44,7 +44,7 @@ def test_models_learn_and_pickle(model, dtype):
     np.testing.assert_array_equal(copy.predict_proba(X), model.predict_proba(X))
 
 
-def test_a_fused_search_has_the_scores_of_grid_search():
+def test_a_fused_search_gives_the_scores_of_grid_search():
     X, y = load_digits(return_X_y=True)
     net = TwoLayerNetClassifier(random_state=0, max_iter=5)
     grid = {"hidden_size": [8, 16], "reg": [1e-3, 1e-2]}

@@ -60,7 +60,7 @@ def load(n_classes, dtype=np.float64):
 
 
 def members_of(model):
-    """Return the last steps of the models that a vote, which may be one of votes, consists of."""
+    """Return the last steps of all models in a vote, also of nested votes."""
     if hasattr(model, "steps"):
         return members_of(model[-1])
     if not hasattr(model, "estimators_"):
@@ -94,7 +94,7 @@ def test_it_predicts_the_same(name, n_classes, dtype):
 
 def columns_with_and_without_pieces(dtype):
     X, y = load_breast_cancer(return_X_y=True)
-    shift = [0, 1e3, 1e5 if dtype == np.float64 else 0, -10]  # digits that float32 does not have
+    shift = [0, 1e3, 1e5 if dtype == np.float64 else 0, -10]  # needs more digits than float32 has
     X = np.column_stack([X[:, :4] + shift, X[:, 4] > 0.1, np.round(X[:, 0]), X[:, 5:8]])
     return X.astype(dtype), y
 
@@ -121,7 +121,7 @@ def test_encoded_columns_become_a_pipeline_with_the_same_predictions(
     assert b"toynn" not in pickle.dumps(theirs)
     check_is_fitted(theirs)
     atol = 1e-5 if dtype == np.float32 else 1e-10
-    for rows in (data, 2 * data - 50):  # within the range of the edges and beyond it
+    for rows in (data, 2 * data - 50):  # in and beyond the range of the edges
         probabilities = ours.predict_proba(rows)
         assert_allclose(theirs.predict_proba(rows), probabilities, atol=atol)
         assert theirs.predict_proba(rows).dtype == dtype
@@ -137,13 +137,13 @@ def test_encoded_columns_become_a_pipeline_with_the_same_predictions(
         assert_array_equal(reordered, theirs.predict_proba(data))
 
 
-def test_columns_of_which_none_has_pieces_become_a_pipeline():
+def test_columns_without_pieces_become_a_pipeline():
     X, y = columns_with_and_without_pieces(float)
     ours = SoftmaxClassifier(encoding="piecewise").fit(X[:, 4:5], y)
     assert_allclose(ours.to_sklearn().predict_proba(X[:, 4:5]), ours.predict_proba(X[:, 4:5]))
 
 
-def test_the_last_step_of_a_pipeline_has_our_penalty_and_can_be_refitted():
+def test_the_last_step_of_a_pipeline_has_the_same_penalty_and_can_be_refitted():
     X, y = columns_with_and_without_pieces(float)
     ours = SoftmaxClassifier(encoding="piecewise").fit(X, y)
     theirs = ours.to_sklearn()
@@ -157,7 +157,7 @@ def test_the_last_step_of_a_pipeline_has_our_penalty_and_can_be_refitted():
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("reg", ["auto", 1e-3])
-def test_a_logistic_regression_has_our_penalty_and_starts_at_its_minimum(reg, n_classes):
+def test_a_logistic_regression_has_the_same_penalty_and_starts_at_its_minimum(reg, n_classes):
     X, y = load(n_classes)
     theirs = SoftmaxClassifier(reg).fit(X, y).to_sklearn().set_params(warm_start=True)
     expected = 1 if reg == "auto" else (4 - n_classes) / (reg * len(y))
@@ -169,7 +169,7 @@ def test_a_logistic_regression_has_our_penalty_and_starts_at_its_minimum(reg, n_
     assert clone(theirs).fit(X, y).n_iter_.max() > 5
 
 
-def test_an_mlp_has_our_widths_and_penalty():
+def test_an_mlp_has_the_same_widths_and_penalty():
     X, y = load(3)
     net = MultiLayerNetClassifier((5, 4), reg=0.01, **QUICK).fit(X, y).to_sklearn()
     assert net.hidden_layer_sizes == (5, 4)
@@ -213,7 +213,7 @@ def test_an_mlp_has_all_attributes_of_a_fitted_one(solver):
 
 
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS.keys() - set(MLP_ACTIVATIONS)))
-def test_other_activations_are_refused(activation):
+def test_other_activations_raise_an_error(activation):
     net = TwoLayerNetClassifier(4, activation=activation, **QUICK).fit(*load(3))
     with pytest.raises(ValueError, match=f"does not support activation='{activation}'"):
         net.to_sklearn()

@@ -42,5 +42,5 @@ def test_signatures_have_short_names(name):
         assert not re.search(r"Union|numpy\.|typing\.", str(inspect.signature(function)))
 
 
-def test_the_package_has_the_marker_of_typed_packages():
+def test_the_package_is_marked_as_typed():
     assert files(sklearn_toynn).joinpath("py.typed").is_file()

@@ -25,7 +25,7 @@ from sklearn_toynn._validation import split_rows
 pytestmark = ends_early
 
 
-def test_a_given_validation_set_takes_the_place_of_the_split():
+def test_a_given_validation_set_replaces_the_split():
     X, X_val, y, y_val = split()
     model = TwoLayerNetClassifier(5, schedule="constant", tol=1e-3, max_iter=500, random_state=0)
     given = clone(model).fit(X, y, X_val=X_val, y_val=y_val)
@@ -37,7 +37,7 @@ def test_a_given_validation_set_takes_the_place_of_the_split():
 
 @pytest.fixture
 def splits(monkeypatch):
-    """A list that each split into training and validation rows is appended to."""
+    """A list of the splits into training and validation rows."""
     found = []
 
     def spy(*args):
@@ -49,7 +49,7 @@ def splits(monkeypatch):
 
 
 @every_class
-def test_early_stopping_is_a_split_and_a_validation_set(model_class, splits):
+def test_early_stopping_equals_a_split_and_a_validation_set(model_class, splits):
     X, y = wine()
     w = np.random.RandomState(0).uniform(0.1, 5, len(y))
     for solver in solvers_of(model_class):
@@ -77,7 +77,7 @@ def test_early_stopping_is_a_split_and_a_validation_set(model_class, splits):
         assert_allclose(stopped.loss_, objective, rtol=1e-9)
 
 
-def test_the_split_depends_on_random_state_alone(splits):
+def test_the_split_depends_only_on_random_state(splits):
     X, y = wine()
     for kwargs in (
         {},

@@ -58,7 +58,7 @@ def assert_every_entry_point_raises(bad, message):
 
 @ends_early
 @pytest.mark.parametrize(("value", "name"), [(np.nan, "NaN"), (-np.inf, "infinity")])
-def test_nan_and_infinity_are_refused_everywhere(value, name):
+def test_nan_and_infinity_raise_an_error_everywhere(value, name):
     assert_every_entry_point_raises(with_entry(X, (5, 3), value), f"Input {{}} contains {name}")
 
 
@@ -84,7 +84,7 @@ def test_a_failed_first_fit_sets_nothing(change, message):
 
 
 def as_elements(array):
-    """Return an object array that holds NumPy's scalars, not Python's."""
+    """Return an object array of NumPy scalars."""
     out = np.empty(array.shape, object)
     for index in np.ndindex(array.shape):
         out[index] = array[index]
@@ -111,14 +111,14 @@ NO_NUMBERS = r"^{} must hold numbers, got ([dD]ate|[tT]ime|[dD]uration|[<>][mM]8
 
 @pytest.mark.parametrize("container", TIMES)
 @pytest.mark.parametrize("dtype", ["datetime64[ms]", "timedelta64[ms]"])
-def test_dates_and_durations_are_refused_in_any_container(dtype, container):
+def test_dates_and_durations_raise_an_error_in_any_container(dtype, container):
     bad = TIMES[container]((1000 * X).astype("int64").astype(dtype))
     with pytest.raises(ValueError, match=NO_NUMBERS.format("X")):
         SoftmaxClassifier().fit(bad, y)
 
 
 @ends_early
-def test_dates_are_refused_everywhere():
+def test_dates_raise_an_error_everywhere():
     assert_every_entry_point_raises((1000 * X).astype("datetime64[ms]"), NO_NUMBERS)
 
 
@@ -160,7 +160,7 @@ def spoiled(format, spoil):  # noqa: A002
     [(name, spoil) for name, spoils in BAD_ENTRIES.items() for spoil in spoils],
 )
 @pytest.mark.filterwarnings("ignore:Constructing a DIA")
-def test_invalid_sparse_matrices_are_refused(format, spoil):  # noqa: A002
+def test_invalid_sparse_matrices_raise_an_error(format, spoil):  # noqa: A002
     bad = spoiled(format, spoil)
     with pytest.raises(ValueError, match="^X is .*sparse"):
         SoftmaxClassifier().fit(bad, y)
@@ -169,7 +169,7 @@ def test_invalid_sparse_matrices_are_refused(format, spoil):  # noqa: A002
 
 
 @ends_early
-def test_an_index_out_of_bounds_is_refused_everywhere():
+def test_an_index_out_of_bounds_raises_an_error_everywhere():
     bad = spoiled("csr", lambda X: X.indices.put(3, FAR))
     assert_every_entry_point_raises(bad, "^{} is .*sparse.* index 1000000, .* are 0 to 12")
     for solver in solvers_of(SoftmaxClassifier):
@@ -241,7 +241,7 @@ def test_an_invalid_class_weight_is_named(weight, message):
         ({0: 0.0}, (X, y), {"X_val": X[y == 0], "y_val": y[y == 0]}),
     ],
 )
-def test_class_weight_must_leave_rows_with_weight(class_weight, data, validation):
+def test_class_weight_must_leave_rows_of_positive_weight(class_weight, data, validation):
     name = "X_val" if validation else "X"
     with pytest.raises(ValueError, match=rf"class_weight=.* leaves no row of {name} "):
         SoftmaxClassifier(class_weight=class_weight).fit(*data, **validation)
@@ -278,7 +278,7 @@ def with_words(X):
         (X + 1j, y, "X_val"),
         ("word", y, "X_val"),
         ([[1], [2, 3]], y, "X_val"),
-        # a pipeline transforms it only if told so
+        # a pipeline transforms it only on request
         (with_words(X), y, r"X_val: could not convert.*transform_input=\['X_val'\]"),
     ],
 )
@@ -310,7 +310,7 @@ def test_early_stopping_needs_two_rows_of_a_class():
 
 
 @pytest.mark.parametrize("solver", ["gd", "adam"])
-def test_what_a_schedule_returns_is_checked(solver):
+def test_the_result_of_a_schedule_is_checked(solver):
     for value in (None, "0.5", [1.0], np.array([0.5]), np.array([0.5, 1]), 1j, np.nan, -1, {}):
         model = TwoLayerNetClassifier(solver=solver, schedule=lambda _, value=value: value)
         message = f"schedule must return .* got {re.escape(repr(value))}"
@@ -322,7 +322,7 @@ def test_what_a_schedule_returns_is_checked(solver):
     "value",
     [None, "a", {}, *(np.full((13, 3), entry) for entry in ("0.5", 1j, None)), [[1.0], [1.0, 2]]],
 )
-def test_what_init_returns_is_checked(value):
+def test_the_result_of_init_is_checked(value):
     with pytest.raises(ValueError, match=r"^init"):
         SoftmaxClassifier(init=lambda *_: value).fit(X, y)
 
@@ -348,7 +348,7 @@ every_estimator = pytest.mark.parametrize("model", EVERY_MODEL, ids=lambda m: ty
 
 
 @pytest.mark.parametrize("mixed", MIXED.values(), ids=MIXED)
-def test_labels_of_several_types_are_refused(mixed):
+def test_labels_of_several_types_raise_an_error(mixed):
     rows = np.random.RandomState(0).standard_normal((60, 2))
     types = {type(label).__name__ for label in mixed}
     message = f"must hold labels of one type, got {', '.join(sorted(types))}. Convert"
@@ -371,11 +371,11 @@ def test_invalid_classes_are_named(bad):
         SoftmaxClassifier(solver="sgd").partial_fit(X, y, classes=bad)
 
 
-# ---- True and False are no numbers
+# ---- True and False as numbers
 
 
 @every_estimator
-def test_booleans_are_no_numbers(model):
+def test_booleans_raise_an_error_as_numbers(model):
     for name, constraints in model._parameter_constraints.items():
         if any(isinstance(one, Interval) for one in constraints) and "boolean" not in constraints:
             for value in (True, np.True_):
@@ -393,6 +393,6 @@ def test_booleans_are_no_numbers(model):
         SoftmaxClassifierCV([True]),
     ],
 )
-def test_booleans_among_numbers_are_refused(model):
+def test_booleans_among_numbers_raise_an_error(model):
     with pytest.raises(ValueError, match="must be .*True"):
         model.fit(X, y)

@@ -39,7 +39,7 @@ DIGITS = load_digits(return_X_y=True)[0][:200]
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @every_model
-def test_the_dtype_of_the_rows_is_that_of_the_model(model, dtype):
+def test_the_model_has_the_dtype_of_the_rows(model, dtype):
     fitted = clone(model).fit(X.astype(dtype), y)
     assert_dtype(fitted, X.astype(dtype), dtype)
     # also for rows of the other dtype
@@ -77,7 +77,7 @@ def test_float64_weights_and_validation_rows_do_not_change_the_dtype(model):
         lambda X: pl.DataFrame(X.astype(int), orient="row"),
     ],
 )
-def test_other_numbers_become_float64(as_other):
+def test_other_numbers_are_converted_to_float64(as_other):
     codes = np.arange(200) % 3
     given = as_other(DIGITS)
     fitted = SoftmaxClassifier().fit(given, codes)
@@ -119,7 +119,7 @@ def test_labels_of_any_kind(labels, as_y):
 # ---- names of columns
 
 
-# before 1.9 scikit-learn reads names by the interchange protocol, which polars 1.40 warns of
+# polars 1.40 warns about the interchange protocol, which scikit-learn before 1.9 uses
 reads_polars = pytest.mark.skipif(
     parse_version(sklearn.__version__) < parse_version("1.9")
     and parse_version(pl.__version__) >= parse_version("1.40"),
@@ -157,7 +157,7 @@ def test_names_of_columns_are_kept_and_checked(frame):
         model.predict(named)
 
 
-# ---- values that scikit-learn refuses
+# ---- values that scikit-learn does not accept
 
 
 ROWS = {
@@ -174,7 +174,7 @@ ROWS = {
 
 @pytest.mark.parametrize("kind", ROWS)
 @pytest.mark.parametrize("method", ["fit", "partial_fit", "predict", "predict_proba"])
-def test_rows_are_refused_as_by_scikit_learn(method, kind):
+def test_invalid_rows_raise_the_errors_of_scikit_learn(method, kind):
     model = SoftmaxClassifier(solver="adam").fit(X, y)
     rows = ROWS[kind](X)
     if method == "fit" and kind.startswith("one column"):
@@ -192,7 +192,7 @@ def test_rows_are_refused_as_by_scikit_learn(method, kind):
 
 
 @pytest.mark.parametrize("labels", [y[1:], y + 0.5, y + 0j])
-def test_labels_are_refused_as_by_scikit_learn(labels):
+def test_invalid_labels_raise_the_errors_of_scikit_learn(labels):
     with pytest.raises(ValueError) as theirs:  # noqa: PT011
         check_classification_targets(validate_data(SoftmaxClassifier(), X, labels)[1])
     with pytest.raises(ValueError, match=re.escape(str(theirs.value))):
@@ -201,7 +201,7 @@ def test_labels_are_refused_as_by_scikit_learn(labels):
 
 def test_rows_whose_sum_overflows_are_accepted():
     X32 = X.astype(np.float32)
-    model = SoftmaxClassifier(reg=1e3).fit(X32, y)  # has small weights
+    model = SoftmaxClassifier(reg=1e3).fit(X32, y)  # a large penalty gives small weights
     X32[:2, 0] = 3e38
     assert np.isfinite(model.decision_function(X32)).all()
 
@@ -237,7 +237,7 @@ LAYOUTS = {
 
 @pytest.mark.parametrize("as_layout", LAYOUTS.values(), ids=LAYOUTS)
 @every_model
-def test_the_layout_in_memory_changes_nothing(model, as_layout):
+def test_the_memory_layout_does_not_change_the_results(model, as_layout):
     given = as_layout(X)
     w = as_read_only(np.linspace(0.5, 2, len(y)))
     labels, before = as_read_only(y), given.copy()

@@ -1,4 +1,4 @@
-"""Weights of rows and of classes."""
+"""Weights of rows and classes."""
 
 from functools import partial
 
@@ -37,7 +37,7 @@ X, y = wine()
 
 
 class TestWeightsAtTheEndsOfTheRange:
-    """Factors that are powers of 2 change no bit."""
+    """Factors that are powers of 2 do not change any bit."""
 
     @staticmethod
     def predict(model, dtype, factor=1.0, class_factor=None, **params):
@@ -81,7 +81,7 @@ class TestWeightsAtTheEndsOfTheRange:
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     @every_class
-    def test_a_split_may_set_aside_light_rows_only(self, model_class, dtype):
+    def test_the_validation_set_may_contain_only_rows_of_small_weight(self, model_class, dtype):
         w = with_entry(np.full(len(y), 1e-200), [0, 70, 140], 1.0)  # one heavy row per class
         for seed in range(4):
             model = model_class(solver="sgd", max_iter=3, early_stopping=True, random_state=seed)
@@ -108,7 +108,7 @@ def test_integer_weights_equal_repeated_rows(model, validation):
 
 @pytest.mark.parametrize("early_stopping", [False, True])
 @every_model
-def test_rows_of_weight_zero_are_left_out(model, early_stopping):
+def test_rows_of_weight_zero_are_ignored(model, early_stopping):
     w = np.random.RandomState(0).randint(0, 4, size=len(y)).astype(float)
     used = w > 0
     X_bad = np.where(used[:, None], X, 1e30)
@@ -159,7 +159,7 @@ def test_a_factor_on_all_weights_has_no_effect(model, scale, dtype):
 
 
 @every_model
-def test_one_weight_for_all_rows_is_no_weight(model):
+def test_equal_weights_for_all_rows_have_no_effect(model):
     model = clone(model).set_params(reg=1e-3)
     plain = clone(model).fit(X, y)
     for weight in (1, np.float32(3), np.full(len(y), 2.5)):

@@ -20,7 +20,7 @@ under_sampling = pytest.importorskip("imblearn.under_sampling", reason=REASON)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-# class 1 keeps a third of its rows
+# only a third of class 1 is used
 KEPT = (y != 1) | (np.arange(len(y)) % 3 == 0)
 X, y = X[KEPT], y[KEPT]
 GRIDS = [
@@ -30,7 +30,7 @@ GRIDS = [
 
 
 class Doubler(BaseEstimator):
-    """Repeats all rows and records how many there were."""
+    """Repeats all rows and records their number."""
 
     calls: ClassVar[list] = []
 

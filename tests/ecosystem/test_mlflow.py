@@ -29,7 +29,7 @@ def test_a_logged_model_loads_and_predicts_the_same(model, store):
     X, y = wine()
     model = make_pipeline(StandardScaler(), model).fit(X, y)
     with mlflow.start_run():
-        # mlflow saves with skops, which asks which types to trust
+        # mlflow uses skops, which requires trusted types
         trusted = [f"sklearn_toynn.{type(model[-1]).__name__}"]
         logged = mlflow_sklearn.log_model(model, name="model", skops_trusted_types=trusted)
     loaded = mlflow_sklearn.load_model(logged.model_uri)
@@ -39,7 +39,7 @@ def test_a_logged_model_loads_and_predicts_the_same(model, store):
 
 
 @pytest.mark.parametrize("make_search", [GridSearchCV, FusedGridSearchCV])
-def test_autologging_saves_the_model_but_no_row(make_search, store):
+def test_autologging_saves_the_model_without_data(make_search, store):
     X, y = wine()
     X[7, 3] = np.pi * 1e5  # easy to find in a file
     net = TwoLayerNetClassifier(4, early_stopping=True, random_state=0)

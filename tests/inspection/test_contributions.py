@@ -39,7 +39,7 @@ def add_up(display, X):
 
 @pytest.mark.parametrize("has_data", [True, False])
 @pytest.mark.parametrize("name", DATA)
-def test_pieces_add_up_to_the_scores(name, has_data):
+def test_contributions_of_pieces_sum_to_the_scores(name, has_data):
     X, y = DATA[name]
     X = add_column_without_pieces(X)
     model = SoftmaxClassifier(encoding="piecewise").fit(X, y)
@@ -56,7 +56,7 @@ def test_pieces_add_up_to_the_scores(name, has_data):
 
 @pytest.mark.parametrize("model_class", [SoftmaxClassifier, LogisticRegression])
 @pytest.mark.parametrize("name", DATA)
-def test_lines_add_up_to_the_scores(name, model_class):
+def test_linear_contributions_sum_to_the_scores(name, model_class):
     X, y = DATA[name]
     X = (X - X.mean(axis=0)) / X.std(axis=0) + 1
     model = model_class().fit(X, y)
@@ -147,7 +147,7 @@ def test_pipelines_transform_the_data_and_searches_show_the_best_estimator():
     assert_allclose(total, scores - scores.mean(axis=0), atol=1e-8)
 
 
-def test_it_refuses_what_it_cannot_show():
+def test_invalid_arguments_raise_errors():
     X, y = DATA["three classes"]
     draw = ContributionsDisplay.from_estimator
     net = TwoLayerNetClassifier(3, max_iter=2).fit(X, y)

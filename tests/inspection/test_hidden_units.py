@@ -61,7 +61,7 @@ def test_a_display_without_names_has_no_labels():
 @pytest.mark.parametrize(
     "net", [MultiLayerNetClassifier((5, 3), **QUICK), MLPClassifier((5,), **QUICK)]
 )
-def test_it_shows_other_nets(net):
+def test_other_neural_networks_are_shown(net):
     display = HiddenUnitsDisplay.from_estimator(net.fit(X, y), n_features=2)
     assert display.weights.shape == (2, 5)
     indices = [int(name.removeprefix("x")) for name in display.feature_names]
@@ -100,13 +100,13 @@ def test_the_features_of_an_encoded_net_are_columns_and_pieces(columns, n_nets):
         (None, {"net": 1}, "net must be from 0 to 0, got 1"),
     ],
 )
-def test_parameters_that_do_not_match_are_refused(model, params, message):
+def test_parameters_that_do_not_match_raise_errors(model, params, message):
     model = model or TwoLayerNetClassifier(3, **QUICK)
     with pytest.raises(ValueError, match=message):
         HiddenUnitsDisplay.from_estimator(model.fit(X, y), **params)
 
 
-def test_numbers_below_one_and_axes_off_a_grid():
+def test_numbers_below_one_and_axes_off_a_grid_raise_errors():
     net = TwoLayerNetClassifier(3, **QUICK).fit(X, y)
     for name in ("n_units", "n_features"):
         with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):

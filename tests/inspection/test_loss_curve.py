@@ -20,7 +20,7 @@ X, y = wine()
 QUICK = {"max_iter": 10, "random_state": 0}
 
 
-def test_it_shows_objective_validation_best_iteration_and_stop_reason():
+def test_the_plot_has_objective_validation_loss_best_iteration_and_stop_reason():
     net = TwoLayerNetClassifier(4, early_stopping=True, **QUICK).fit(X, y)
     display = LossCurveDisplay.from_estimator(net, line_kwargs={"color": "red"})
     objective, validation = display.lines_
@@ -39,21 +39,21 @@ def test_it_shows_objective_validation_best_iteration_and_stop_reason():
     assert texts == [label, "validation log loss of TwoLayerNetClassifier", "other"]
 
 
-def test_several_nets_are_a_band_from_the_smallest_to_the_largest_loss():
+def test_several_nets_have_a_band_from_the_smallest_to_the_largest_loss():
     nets = TwoLayerNetClassifier(4, n_nets=3, **QUICK).fit(X, y)
     (band,) = LossCurveDisplay.from_estimator(nets).ax_.collections
     heights = [band.get_datalim(band.axes.transData).y0, band.get_datalim(band.axes.transData).y1]
     assert heights == [np.min(nets.loss_curves_), np.max(nets.loss_curves_)]
 
 
-def test_it_finds_the_net_in_a_pipeline_in_a_search():
+def test_the_net_in_a_pipeline_in_a_search_is_found():
     pipeline = make_pipeline(StandardScaler(), TwoLayerNetClassifier(4, **QUICK))
     search = GridSearchCV(pipeline, {"twolayernetclassifier__reg": [0.1]}, cv=2).fit(X, y)
     display = LossCurveDisplay.from_estimator(search)
     assert display.loss_curve == search.best_estimator_[-1].loss_curve_
 
 
-def test_an_estimator_without_a_curve_is_refused():
+def test_an_estimator_without_a_curve_raises_an_error():
     with pytest.raises(ValueError, match="estimator must have a loss_curve_, .* KNeighbors"):
         LossCurveDisplay.from_estimator(KNeighborsClassifier().fit(X, y))
 

@@ -49,7 +49,7 @@ def tick_labels(axis):
     return [text.get_text() for text in axis.get_ticklabels()]
 
 
-def test_two_parameters_are_a_map():
+def test_two_parameters_are_drawn_as_a_map():
     display = SweepDisplay.from_search(make_search(best_index_=3), baseline=0.9)
     assert display.names == ["size", "reg"]
     assert display.values == [[1, 8], [0.001, 0.1, 10]]
@@ -68,7 +68,7 @@ def test_two_parameters_are_a_map():
     assert_array_equal(bar.lines[-1].get_ydata(), [0.9, 0.9])
 
 
-def test_one_parameter_is_a_curve_with_its_standard_error():
+def test_one_parameter_is_drawn_as_a_curve_with_its_standard_error():
     pipeline = make_pipeline(StandardScaler(), LogisticRegression())
     grid = {"logisticregression__C": [1e-4, 1e-2, 1.0]}
     search = GridSearchCV(pipeline, grid, cv=3, return_train_score=True).fit(X, y)
@@ -100,7 +100,7 @@ def test_the_scale_of_the_axis_follows_the_values(values, scale):
 
 
 @pytest.mark.parametrize("values", [["relu", "tanh"], [(4,), (4, 3)], [True, "auto"]])
-def test_values_that_are_not_numbers_are_ticks(values):
+def test_values_that_are_not_numbers_become_tick_labels(values):
     display = SweepDisplay.from_search(make_search([{"a": value} for value in values], [1, 2]))
     assert display.values == [values]
     assert tick_labels(display.ax_.xaxis) == list(map(str, values))
@@ -135,7 +135,7 @@ def test_a_metric_is_selected_by_name():
 
 @pytest.mark.filterwarnings("ignore:The fitted model is worse")
 @pytest.mark.parametrize("refit", [True, False])
-def test_it_shows_an_estimator_that_chooses(refit):
+def test_a_cross_validated_estimator_is_shown(refit):
     search = SoftmaxClassifierCV(4, cv=3, refit=refit)
     display = SweepDisplay.from_search(make_pipeline(StandardScaler(), search).fit(X, y))
     assert display.scoring == "neg_log_loss"
@@ -143,7 +143,7 @@ def test_it_shows_an_estimator_that_chooses(refit):
     assert dict(zip(display.names, chosen, strict=True)) == search.best_params_
     results = search.cv_results_
     assert display.scores[display.chosen] == np.nanmax(results["mean_test_score"])
-    # candidates that the race dropped have no score
+    # candidates dropped by racing have no score
     assert np.isnan(display.scores).sum() == (results["n_splits_run"] == 1).sum() == 4
 
 
@@ -170,7 +170,7 @@ THREE = [{"a": i, "b": i, "c": i} for i in range(2)]
         (make_search(THREE, [1, 2]), ["d"], "params must name one or two"),
     ],
 )
-def test_what_cannot_be_shown_is_refused(search, params, message):
+def test_invalid_arguments_raise_errors(search, params, message):
     if search is NET:
         search = make_pipeline(StandardScaler(), NET).fit(X, y)
     with pytest.raises(ValueError, match=message):
@@ -178,6 +178,6 @@ def test_what_cannot_be_shown_is_refused(search, params, message):
 
 
 @pytest.mark.parametrize("search", [GridSearchCV(NET, {}), SoftmaxClassifierCV()])
-def test_an_unfitted_search_is_refused(search):
+def test_an_unfitted_search_raises_an_error(search):
     with pytest.raises(NotFittedError):
         SweepDisplay.from_search(make_pipeline(StandardScaler(), search))

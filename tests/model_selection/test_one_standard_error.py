@@ -1,4 +1,4 @@
-"""The simplest of the candidates that are as good as the best."""
+"""The choice of the simplest candidate within one standard error of the best."""
 
 import numpy as np
 import pytest
@@ -34,14 +34,14 @@ BEST, WITHIN, BELOW = [0.8, 0.9, 1.0], [0.85, 0.85, 0.85], [0.84, 0.84, 0.84]
         ({"C": [100.0, 1.0]}, [BEST, WITHIN], 1),
         ({"alpha": [1e-4, 1e-2]}, [BEST, WITHIN], 1),
         ({"hidden_layer_sizes": [30, 20]}, [BEST, WITHIN], 1),
-        ({"reg": [1.0, 1.0]}, [WITHIN, BEST], 1),  # alike: the better one
+        ({"reg": [1.0, 1.0]}, [WITHIN, BEST], 1),  # equal complexity: the better one
     ],
 )
-def test_known_answers(params, scores, expected):
+def test_the_chosen_candidate(params, scores, expected):
     assert one_standard_error(results_of(scores, **params)) == expected
 
 
-def test_candidates_without_a_score_are_left_out():
+def test_candidates_without_a_score_are_ignored():
     scores = [[np.nan] * 3, BEST, WITHIN]
     assert one_standard_error(results_of(scores, reg=[100.0, 0.1, 1.0])) == 2
 
@@ -51,10 +51,10 @@ def test_layers_of_several_widths_and_an_automatic_penalty():
     sizes[:], regs[:] = [(50, 50), (30,), (20, 20)], ["auto", 1e-3, "auto"]
     results = results_of([BEST, WITHIN, WITHIN])
     assert one_standard_error(results | {"param_hidden_layer_sizes": sizes}) == 1
-    assert one_standard_error(results | {"param_reg": regs}) == 1  # "auto" counts as none
+    assert one_standard_error(results | {"param_reg": regs}) == 1  # "auto" counts as no penalty
 
 
-def test_results_that_cannot_be_compared_raise():
+def test_results_that_cannot_be_compared_raise_errors():
     with pytest.raises(ValueError, match="one scorer"):
         one_standard_error({"param_reg": [1], "mean_test_accuracy": [1.0]})
     with pytest.raises(ValueError, match=r"hidden_size.*got \['solver'\]"):
@@ -65,7 +65,7 @@ def test_results_that_cannot_be_compared_raise():
 
 @ends_early
 @pytest.mark.parametrize("search_class", [GridSearchCV, FusedGridSearchCV])
-def test_as_the_rule_of_a_search(search_class):
+def test_refit_of_a_search(search_class):
     X, y = load_iris(return_X_y=True)
     grid = {"hidden_size": [4, 8], "reg": [1e-4, 1e-3]}
     net = TwoLayerNetClassifier(max_iter=20, random_state=0)

@@ -1,4 +1,4 @@
-"""Every value of the fused searches but the times equals that of scikit-learn's, bit for bit."""
+"""Fused searches give the results of scikit-learn's searches bit for bit, except for times."""
 
 import re
 from functools import partial
@@ -44,7 +44,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn.model_selection import FusedGridSearchCV, FusedRandomizedSearchCV
 
-# for fits whose end at `max_iter` is beside the point
+# for tests in which reaching `max_iter` does not matter
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
@@ -53,7 +53,7 @@ def on_net(grid):
 
 
 def widest(results):
-    """Choose by something else than the best score."""
+    """Choose a candidate, but not by the best score."""
     return int(np.argmax(results["mean_fit_time"] > 0) + len(results["params"]) - 1)
 
 
@@ -226,7 +226,7 @@ def test_randomized_search():
     assert FusedRandomizedSearchCV.__init__ is RandomizedSearchCV.__init__
 
 
-def test_search_within_a_search_and_refitted():
+def test_nested_search_with_refit():
     search = FusedGridSearchCV(pipeline(), {"net__reg": REGS}, cv=3)
     theirs = GridSearchCV(pipeline(), {"net__reg": REGS}, cv=3)
     assert_array_equal(cross_val_score(search, X, y, cv=2), cross_val_score(theirs, X, y, cv=2))
@@ -238,7 +238,7 @@ def test_search_within_a_search_and_refitted():
 
 
 class Miscounting(KFold):
-    """Gives one split less than it says."""
+    """Yields one split less than `get_n_splits` returns."""
 
     def get_n_splits(self, X=None, y=None, groups=None):
         return super().get_n_splits() + 1
@@ -264,7 +264,7 @@ class Miscounting(KFold):
     ],
     ids=describe,
 )
-def test_errors_are_those_of_grid_search(grid, args, fit_params):
+def test_errors_equal_the_errors_of_grid_search(grid, args, fit_params):
     messages = []
     for search_class in (FusedGridSearchCV, GridSearchCV):
         with pytest.raises(ValueError) as caught:  # noqa: PT011
@@ -276,14 +276,14 @@ def test_errors_are_those_of_grid_search(grid, args, fit_params):
     assert messages[0] == messages[1]
 
 
-def test_no_trace_in_what_was_passed():
+def test_arguments_are_not_changed():
     model, grid = pipeline(), {"scaler": [StandardScaler(), MinMaxScaler()], "net__reg": REGS}
     check_is_fitted(FusedGridSearchCV(model, grid, cv=3).fit(X, y).best_estimator_[-1])
     for estimator in (model[0], model[-1], *grid["scaler"]):
         assert not hasattr(estimator, "n_features_in_")
 
 
-# --- what is shown -----------------------------------------------------------------------
+# --- printed progress -------------------------------------------------------------------
 
 
 def printed_lines(capsys, search_class, model, grid, **args):

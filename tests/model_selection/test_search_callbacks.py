@@ -1,4 +1,4 @@
-"""What callbacks are told of a fused search."""
+"""Callbacks during a fused search."""
 
 import pytest
 from helpers import Recorder, ends_early, make_model, needs_callbacks, wine
@@ -16,7 +16,7 @@ NET = make_model(TwoLayerNetClassifier, "adam", max_iter=2)
 
 
 class Listener:
-    """Notes each call of a hook with the path of the task in the tree."""
+    """Records each call of a hook with the path of the task in the tree."""
 
     def __init__(self):
         self.events = []
@@ -43,7 +43,7 @@ class Listener:
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
 @pytest.mark.parametrize("watched", ["search", "net", "candidate"])
-def test_the_tasks_are_those_of_grid_search(watched):
+def test_the_tasks_equal_the_tasks_of_grid_search(watched):
     events = []
     for search_class in (FusedGridSearchCV, GridSearchCV):
         net = clone(NET)

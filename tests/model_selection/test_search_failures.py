@@ -1,4 +1,4 @@
-"""What goes along with X and y in a fused search, and its faults."""
+"""Metadata, validation sets and failures in a fused search."""
 
 import re
 import warnings
@@ -29,12 +29,12 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
-# for fits whose end at `max_iter` is beside the point
+# for tests in which reaching `max_iter` does not matter
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 GROUPS = np.arange(len(y)) % 7
 
-# --- what goes along with X and y --------------------------------------------------------
+# --- metadata and validation sets ----------------------------------------------------
 
 
 @pytest.mark.parametrize("is_routed", [False, True])
@@ -48,7 +48,7 @@ def test_sample_weight_without_routing(scoring):
     refit = "accuracy" if isinstance(scoring, list) else True
     args = {"scoring": scoring, "refit": refit, "return_train_score": True}
     with warnings.catch_warnings():
-        # of scorers without weights, from scikit-learn 1.7 on
+        # scorers without weights warn from scikit-learn 1.7 on
         warnings.filterwarnings("ignore", ".*does not support sample_weight", UserWarning)
         compare(net(), {"reg": REGS}, fit_params={"sample_weight": WEIGHTS}, **args)
     compare(pipeline(), {"net__reg": REGS}, fit_params={"net__sample_weight": WEIGHTS}, **args)
@@ -71,7 +71,7 @@ def test_sample_weight_with_routing(fit_request, scoring):
 
 @pytest.mark.parametrize("n_validation", [20, len(y)])
 def test_validation_set(n_validation):
-    """`GridSearchCV` splits an X_val that is as long as X."""
+    """`GridSearchCV` splits X_val if it has the length of X."""
     fit_params = {"X_val": X[:n_validation] + 0.01, "y_val": y[:n_validation]}
     compare(net(), {"reg": REGS, "hidden_size": [3, 4]}, fit_params=fit_params)
     in_pipeline = {f"net__{name}": value for name, value in fit_params.items()}
@@ -83,11 +83,11 @@ def test_validation_set(n_validation):
         compare(model, {"net__reg": REGS, "net__solver": ["adam", "gd"]}, fit_params=fit_params)
 
 
-# --- faults ------------------------------------------------------------------------------
+# --- failures ----------------------------------------------------------------------------
 
 
 class Fragile(TransformerMixin, BaseEstimator):
-    """Fails in `fit` or in `transform` of what it was not fitted to, if told to."""
+    """Fails in `fit`, or in `transform` of rows other than the fitted ones, if requested."""
 
     def __init__(self, fails_in=None):
         self.fails_in = fails_in
@@ -112,7 +112,7 @@ class Fragile(TransformerMixin, BaseEstimator):
         (np.nan, scores_by_name, "loss"),
     ],
 )
-def test_wrong_parameter_fails_alone(error_score, scoring, refit):
+def test_only_the_candidate_with_a_wrong_parameter_fails(error_score, scoring, refit):
     args = {"error_score": error_score, "scoring": scoring, "refit": refit}
     grid = {"net__reg": [0.1, 0.01, -1.0], "net__hidden_size": [3, 0]}
     searches, messages = fit_both(pipeline(), grid, return_train_score=True, **args)
@@ -162,7 +162,7 @@ def test_failing_scorers_warn_as_in_grid_search(scoring):
 
 
 @pytest.mark.filterwarnings("default")
-def test_diverging_candidate_warns_alone():
+def test_only_the_diverging_candidate_warns():
     grid = {"net__learning_rate": [1e-2, 1e12], "net__reg": [1e-3, 1e-2]}
     searches, (ours, theirs) = fit_both(pipeline(net(schedule="cosine")), grid, refit=False)
     assert_same(*searches)
@@ -170,7 +170,7 @@ def test_diverging_candidate_warns_alone():
     assert sorted(text for _, text in ours) == sorted(text for _, text in theirs)
 
 
-def test_diverging_candidate_fails_alone_where_warnings_are_errors():
+def test_only_the_diverging_candidate_fails_if_warnings_are_errors():
     grid = {"learning_rate": [1e-2, 1e12], "random_state": [0, np.random.RandomState(0)]}
     searches = []
     for search_class in (FusedGridSearchCV, GridSearchCV):

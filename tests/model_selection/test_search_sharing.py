@@ -1,4 +1,4 @@
-"""What the candidates of a fused search share, and what they do not."""
+"""The work that the candidates of a fused search share, and its side effects."""
 
 import re
 import signal
@@ -41,15 +41,15 @@ from sklearn_toynn._blas import single_threaded_blas
 from sklearn_toynn._nets.kernels import dispatch
 from sklearn_toynn.model_selection import FusedGridSearchCV, _search
 
-# for fits whose end at `max_iter` is beside the point
+# for tests in which reaching `max_iter` does not matter
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-# --- what only shows where something is shared -------------------------------------------
+# --- side effects of steps, scorers and draws ---------------------------------------
 
 
 class WritingScaler(StandardScaler):
-    """Writes to all that it gets, in `fit` too, and counts how often it transforms."""
+    """Writes to its input, also in `fit`, and counts its calls of `transform`."""
 
     def __init__(self):
         super().__init__(copy=False)
@@ -120,23 +120,23 @@ GLOBAL_DRAWS = {
 
 
 @pytest.mark.parametrize(("model", "grid"), GLOBAL_DRAWS.values(), ids=GLOBAL_DRAWS)
-def test_draws_from_the_global_stream_are_those_of_grid_search(model, grid):
+def test_draws_from_the_global_stream_equal_the_draws_of_grid_search(model, grid):
     searches, draws = [], []
     for search_class in (FusedGridSearchCV, GridSearchCV):
         cv = ShuffleSplit(2, random_state=None)
         np.random.seed(0)
         searches.append(search_class(model, grid, cv=cv).fit(X, y))
-        # which the steps of some may draw for, too
+        # the steps of some candidates also draw
         draws.append([*searches[-1].predict_proba(X).ravel(), np.random.uniform()])
     assert_same_results(*(search.cv_results_ for search in searches))
     assert draws[0] == draws[1]
 
 
-# --- what is shared, and what is not -----------------------------------------------------
+# --- shared work ------------------------------------------------------------------------
 
 
 class CountingScaler(StandardScaler):
-    """Notes each call of `fit` and of `transform`."""
+    """Records each call of `fit` and of `transform`."""
 
     calls: ClassVar[list] = []
 
@@ -200,7 +200,7 @@ class NamedPipeline(Pipeline):
 
 
 @pytest.mark.parametrize("default", [None, ("X_val",)])
-def test_either_default_of_transform_input_shares(monkeypatch, calls, default):
+def test_work_is_shared_with_either_default_of_transform_input(monkeypatch, calls, default):
     """scikit-learn has another default from 1.10 on."""
     monkeypatch.setitem(Pipeline.__init__.__kwdefaults__, "transform_input", default)
     monkeypatch.setitem(Pipeline._parameter_constraints, "transform_input", [list, tuple, None])
@@ -211,7 +211,7 @@ def test_either_default_of_transform_input_shares(monkeypatch, calls, default):
     assert calls.count(("fit", 60)) == 3
 
 
-def test_subclasses_with_stock_methods_share(calls):
+def test_subclasses_with_stock_methods_share_work(calls):
     model = NamedPipeline([("scaler", CountingScaler()), ("net", net())])
     FusedGridSearchCV(model, {"net__reg": REGS}, cv=3, refit=False).fit(X, y)
     assert calls.count(("fit", 60)) == 3
@@ -220,7 +220,7 @@ def test_subclasses_with_stock_methods_share(calls):
 
 @pytest.fixture
 def shared_fits(monkeypatch):
-    """Collect the settings of the candidates that share something, fit by fit."""
+    """Collect the settings of the candidates that share work, fit by fit."""
     settings, original = [], _search.SharedSplit.fit_and_score
 
     def fit_and_score(self, **call):
@@ -256,7 +256,7 @@ UNSEEDED = net(random_state=None)
     ],
     ids=describe,
 )
-def test_which_candidates_share(shared_fits, model, grid, n_shared, n_shared_in_two_jobs):
+def test_which_candidates_share_work(shared_fits, model, grid, n_shared, n_shared_in_two_jobs):
     args = {"cv": 2, "refit": False, "scoring": "accuracy", "error_score": 0}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -27,7 +27,7 @@ two_solvers = pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 
 
 def make_decades():
-    """Return columns with standard deviations over six decades, and means as far from zero."""
+    """Return columns with standard deviations and means over six decades."""
     X, y = make_classification(
         600, 12, n_informative=6, n_classes=3, class_sep=1.5, random_state=0
     )
@@ -58,15 +58,15 @@ def test_means_and_scales_follow_the_rule(dtype, container, uses_rows):
     used = slice(None) if rows is None else rows
     offset, spread = (1e4, 1e-3) if dtype == np.float32 else (1e6, 2e-10)
     X = np.column_stack([
-        0.7 * z[:, 0] + 0.3,  # fine as it is
+        0.7 * z[:, 0] + 0.3,  # stays unchanged
         z[:, 1] + 2,
         1e3 * z[:, 2],
         1e-3 * z[:, 3] + 4e-4,  # a mean within half the scale stays
         np.arange(400) == used[7] if uses_rows else np.arange(400) == 7,
         np.full(400, 3.0),
         np.zeros(400),
-        offset + spread * z[:, 7],  # rounding beside its mean
-        1e-16 * z[:, 8],  # rounding beside the widest column
+        offset + spread * z[:, 7],  # rounding errors relative to its mean
+        1e-16 * z[:, 8],  # rounding errors relative to the widest column
     ]).astype(dtype)  # fmt: skip
     scaling = scaling_of(container(X), weights, rows)
     mean = np.average(X[used].astype(float), axis=0, weights=weights[used])
@@ -79,7 +79,7 @@ def test_means_and_scales_follow_the_rule(dtype, container, uses_rows):
     assert scaling.mean.dtype == scaling.scale.dtype == dtype
 
 
-def test_standardized_columns_are_left_as_they_are():
+def test_standardized_columns_stay_unchanged():
     X = np.random.RandomState(0).standard_normal((300, 4)) * [0.7, 1, 1.5, 1.9] + [0.3, -0.3, 0, 0]
     assert scaling_of(X) is None
     X = StandardScaler().fit_transform(X_wine)
@@ -143,7 +143,7 @@ def test_the_loss_curve_is_on_the_original_columns(solver):
         assert_allclose(curve[k], shorter.loss_, rtol=1e-8)
 
 
-def test_units_of_columns_do_not_matter():
+def test_scales_of_columns_do_not_matter():
     X, y = load_breast_cancer(return_X_y=True)
     scales = np.logspace(-4, 4, X.shape[1])
     net = TwoLayerNetClassifier(8, reg=0, max_iter=20, random_state=0)

@@ -1,4 +1,4 @@
-"""The merging of equal rows into one row with their joint weight."""
+"""The merging of equal rows into one row with the sum of their weights."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ weights = rng.randint(1, 4, size=200).astype(float)
 @pytest.mark.parametrize("container", [np.array, sparse.csr_array])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("rows", [None, np.flatnonzero(rng.randint(2, size=200))])
-def test_equal_rows_become_one_with_their_joint_weight(container, dtype, rows):
+def test_equal_rows_become_one_row_with_the_sum_of_their_weights(container, dtype, rows):
     used = np.arange(200) if rows is None else rows
     merged, joint = merge_equal_rows(container(X.astype(dtype)), codes, weights.copy(), rows)
     contents = np.column_stack([X, codes])

@@ -63,7 +63,7 @@ def test_a_callable_must_return_finite_numbers_of_the_right_shape(init, message)
         (lambda _, m, k: np.zeros((m, k)), float),
     ],
 )
-def test_zero_weights_are_refused_with_a_hidden_layer(init, dtype):
+def test_zero_weights_raise_an_error_with_a_hidden_layer(init, dtype):
     X, y = wine()
     X = X.astype(dtype)
     for net in [
@@ -101,7 +101,7 @@ def test_zero_weights_are_accepted_without_a_hidden_layer_and_by_a_warm_start():
     [SoftmaxClassifier(), SoftmaxClassifier(solver="gd"), TwoLayerNetClassifier()],
     ids=str,
 )
-def test_weights_whose_squares_overflow_are_refused(model, init, dtype):
+def test_weights_whose_squares_overflow_raise_an_error(model, init, dtype):
     X, y = wine()
     with pytest.raises(ValueError, match=r"init=.*float"):
         clone(model).set_params(init=init, random_state=0).fit(X.astype(dtype), y)

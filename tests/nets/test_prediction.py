@@ -1,4 +1,4 @@
-"""Probabilities against their formulas, also for large scores."""
+"""Probabilities, compared with their formulas, also for large scores."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_large_scores_give_finite_log_probabilities(model, n_classes, dtype, sca
 
 
 @pytest.mark.parametrize("n_features", [40, 400])
-def test_the_prediction_of_a_sparse_row_does_not_depend_on_the_others(n_features):
+def test_the_prediction_of_a_sparse_row_does_not_depend_on_other_rows(n_features):
     rng = np.random.RandomState(0)
     X = sparse.random(60, n_features, density=0.1, format="csr", random_state=rng)
     y = rng.randint(3, size=60)

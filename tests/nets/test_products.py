@@ -29,7 +29,7 @@ PATHS = [
 ]
 every_path = pytest.mark.parametrize(("model_class", "solver"), PATHS)
 images, labels = load_digits(n_class=4, return_X_y=True)
-# a quarter of the entries is not 0, and one column is 0 throughout
+# a quarter of the entries and no entry of one column differ from 0
 images = np.where(images > 11, images / 16, 0)
 X, y, X_val, y_val = images[:500], labels[:500], images[500:], labels[500:]
 
@@ -42,13 +42,13 @@ def is_linear(model_class, solver):
 
 
 @every_case
-def test_a_fit_is_that_of_dense_rows(model_class, solver):
+def test_a_fit_equals_a_fit_on_dense_rows(model_class, solver):
     rows = sparse.csr_array(X)
     if not is_linear(model_class, solver):
         model, dense = (blind_model(model_class, solver).fit(each, y) for each in (rows, X))
         assert_same_fit(model, dense)
         return
-    # the steps of the linear solvers depend on the container, their minimum does not
+    # the steps of the linear solvers, but not the minimum, depend on the container
     params = {"tol": 1e-12, "max_iter": 500, "reg": 0.1}
     model, dense = (blind_model(model_class, solver, **params).fit(each, y) for each in (rows, X))
     assert_allclose(model.coef_, dense.coef_, atol=1e-5)
@@ -77,7 +77,7 @@ def test_all_formats_give_the_same_bits_and_do_not_change(model_class, solver):
 
 @pytest.mark.parametrize("is_given", [False, True])
 @every_path
-def test_a_validation_set_is_watched_as_a_dense_one(model_class, solver, is_given):
+def test_a_validation_set_is_used_like_a_dense_one(model_class, solver, is_given):
     def fit(make):
         model = blind_model(model_class, solver, early_stopping=not is_given, tol=0)
         extra = {"X_val": make(X_val), "y_val": y_val} if is_given else {}
@@ -94,7 +94,7 @@ def test_a_validation_set_is_watched_as_a_dense_one(model_class, solver, is_give
 
 @pytest.fixture(params=[np.float64, np.float32])
 def columns(request):
-    """Rare, wide, tiny, far from zero, full, constant, nearly constant and rounding alone."""
+    """Rare, wide, tiny, shifted, full, constant, almost constant columns and rounding errors."""
     rng = np.random.RandomState(0)
     X = np.where(rng.uniform(size=(300, 12)) < 0.3, rng.standard_normal((300, 12)), 0)
     y = np.digitize(X[:, :3].sum(axis=1), [-0.5, 0.5])
@@ -119,7 +119,7 @@ def columns(request):
         *((TwoLayerNetClassifier, solver) for solver in ("adam", "gd", "lbfgs")),
     ],
 )
-def test_columns_are_scaled_as_dense_ones(columns, model_class, solver):
+def test_columns_are_scaled_like_dense_ones(columns, model_class, solver):
     X, y, rtol = columns
     X_val = X[::3].copy()
     X_val[0, [3, 5, 7]] = 0  # full columns of X
@@ -130,7 +130,7 @@ def test_columns_are_scaled_as_dense_ones(columns, model_class, solver):
     assert_allclose(model.validation_loss_curve_, dense.validation_loss_curve_, rtol=rtol)
 
 
-def test_several_nets_continue_with_columns_scaled_as_dense_ones(columns):
+def test_several_nets_continue_with_columns_scaled_like_dense_ones(columns):
     X, y, rtol = columns
     params = {"n_nets": 3, "warm_start": True, "schedule": "constant", "max_iter": 4}
     model = blind_model(TwoLayerNetClassifier, "sgd", init="auto", dtype=X.dtype.name, **params)
@@ -177,7 +177,7 @@ def test_duplicate_entries_add_up(model_class, solver, is_by_column):
     words = rng.randint(6, size=(90, 12)) + 3 * y[:, None]
     rows = sparse.csr_matrix((np.ones(words.size, int), words.ravel(), np.arange(91) * 12))
     if is_by_column:
-        columns = rows.tocsc()  # adds up duplicates of a row only on request
+        columns = rows.tocsc()  # does not sum duplicates
         rows = sparse.csc_array(
             (9.0 * columns.data, columns.indices, columns.indptr), columns.shape
         )
@@ -195,7 +195,7 @@ def test_duplicate_entries_add_up(model_class, solver, is_by_column):
 
 
 @pytest.mark.parametrize("container", [sparse.csr_array, sparse.csc_array])
-def test_duplicates_with_an_infinite_sum_are_refused(container):
+def test_duplicates_with_an_infinite_sum_raise_an_error(container):
     rows = container(([1e308, 1e308, 1.0], [0, 0, 1], [0, 2, 3]), shape=(2, 2))
     with pytest.raises(ValueError, match="infinity"):
         SoftmaxClassifier().fit(rows, [0, 1])
@@ -205,7 +205,7 @@ def test_duplicates_with_an_infinite_sum_are_refused(container):
 
 
 @pytest.mark.parametrize(("model_class", "solver"), [*PATHS, (SoftmaxClassifier, "newton")])
-def test_x_is_never_dense_as_a_whole(model_class, solver, monkeypatch):
+def test_x_is_never_converted_to_dense_as_a_whole(model_class, solver, monkeypatch):
     # the linear solvers take longer chunks
     limit = 3 * 2**20 if is_linear(model_class, solver) else 2**19
     n_features = 60 if solver == "newton" else 600

@@ -30,7 +30,7 @@ def space_of(X, rows=None):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("rows", [None, np.arange(40)[::-2]])
-def test_distances_scores_and_penalty_are_those_in_X(dtype, order, rows):  # noqa: N802
+def test_distances_scores_and_penalty_equal_those_in_X(dtype, order, rows):  # noqa: N802
     X, y = make_wide(40, dtype=dtype)
     X = np.asarray(np.vstack([X, X[:5]]), order=order)  # dependent rows
     y = np.append(y, y[:5])
@@ -58,7 +58,7 @@ def test_distances_scores_and_penalty_are_those_in_X(dtype, order, rows):  # noq
         assert_allclose(rows_of_X @ W.T + b, rows_of_Z @ V.T + c, atol=rtol * 1e-2 * scale)
 
 
-def test_columns_of_very_different_scales_are_kept():
+def test_columns_of_very_different_scales_are_not_replaced():
     X, _ = make_wide()
     X[:, 0] *= 1e7
     assert space_of(X) is None
@@ -70,7 +70,9 @@ def test_columns_of_very_different_scales_are_kept():
     ("n_rows", "n_features", "n_classes"), [(50, 400, 2), (90, 200, 3), (210, 430, 3)]
 )
 @pytest.mark.parametrize("reg", ["auto", 1e-3])
-def test_objective_is_at_most_that_of_training_on_the_columns(n_rows, n_features, n_classes, reg):
+def test_the_objective_is_at_most_the_objective_of_training_on_the_columns(
+    n_rows, n_features, n_classes, reg
+):
     X, y = make_wide(n_rows, n_features, n_classes)
     weights = np.random.RandomState(0).uniform(0.5, 2, n_rows)
     net = TwoLayerNetClassifier(30, reg, dtype="float64", random_state=0).fit(X, y, weights)
@@ -111,7 +113,7 @@ def test_weights_and_validation_loss_belong_to_the_columns(params):
     ids=str,
 )
 def test_training_on_the_columns(change):
-    """Where the path decides, or the minimum is not in the span, the weights leave the span."""
+    """If the path matters or the span lacks the minimum, the weights leave the span."""
     X, y = make_wide()
     spans = []
     for params in ({}, change):
@@ -142,8 +144,8 @@ def test_few_rows_get_enough_steps():
 
 
 @pytest.mark.parametrize("way", ["repeated", "weight 0"])
-def test_rows_in_use_decide_how_lbfgs_trains(way):
-    """Doubled rows and rows of weight 0 give the bits of weights."""
+def test_only_the_rows_in_use_affect_lbfgs(way):
+    """Repeated rows and rows of weight 0 give the same bits as weights."""
     X, y = make_wide(60, 300)
     net = TwoLayerNetClassifier(24, solver="lbfgs", max_iter=20, random_state=0)
     if way == "repeated":
@@ -164,7 +166,7 @@ def test_any_scale_of_the_columns_trains_in_float32(factor):
     assert_allclose(net.loss_, double.loss_, rtol=1e-3)
 
 
-def test_many_validation_rows_leave_the_columns():
+def test_with_many_validation_rows_training_uses_the_columns():
     X, y = make_wide()
     X_val, y_val = np.tile(X, (17, 1)), np.tile(y, 17)
     net = TwoLayerNetClassifier(24, random_state=0).fit(X, y, X_val=X_val, y_val=y_val)

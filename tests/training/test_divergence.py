@@ -32,16 +32,18 @@ def loss_at(parameters):
 @pytest.mark.parametrize(
     ("end", "best", "start", "kept", "has_diverged"),
     [
-        (0.5, 0.4, 3.0, 0.5, False),  # below the loss of zero weights: kept even if not the best
+        (0.5, 0.4, 3.0, 0.5, False),  # kept, because it is below the loss of zero weights
         (5.0, 4.0, 9.0, 4.0, True),
-        (5.0, 4.999, 9.0, 5.0, False),  # hardly above the best
+        (5.0, 4.999, 9.0, 5.0, False),  # kept, because it is hardly above the best
         (5.0, 4.0, 3.0, 3.0, True),
         (np.inf, 4.0, 9.0, 4.0, True),
         (np.nan, np.nan, 2.0, 2.0, True),
         (np.nan, np.nan, np.inf, np.inf, True),
     ],
 )
-def test_the_end_is_replaced_only_by_much_better_parameters(end, best, start, kept, has_diverged):
+def test_the_last_parameters_are_replaced_only_by_much_better_ones(
+    end, best, start, kept, has_diverged
+):
     parameters, fallbacks = np.array([end]), [np.array([best]), np.array([start])]
     loss, diverged = recover(parameters, end, fallbacks, loss_at, None, np.log(3))
     assert diverged == has_diverged
@@ -51,14 +53,16 @@ def test_the_end_is_replaced_only_by_much_better_parameters(end, best, start, ke
 @pytest.mark.parametrize(
     ("end", "watched_end", "watched_start", "kept"),
     [
-        (5.0, 1.0, 0.9, 5.0),  # the watched loss is below that of zero weights
+        (5.0, 1.0, 0.9, 5.0),  # the watched loss is below the loss of zero weights
         (5.0, 2.0, 3.0, 5.0),
         (5.0, 3.0, 2.0, 4.0),
         (5.0, np.nan, 2.0, 4.0),
         (np.inf, 1.0, 2.0, 4.0),
     ],
 )
-def test_a_validation_set_decides_what_is_better(end, watched_end, watched_start, kept):
+def test_the_validation_loss_determines_the_better_parameters(
+    end, watched_end, watched_start, kept
+):
     parameters, start = np.array([5.0]), np.array([4.0])
     watched = {5.0: watched_end, 4.0: watched_start}
     outcome = recover(parameters, end, [start], loss_at, lambda at: watched[at[0]], np.log(3))
@@ -70,7 +74,7 @@ def test_a_validation_set_decides_what_is_better(end, watched_end, watched_start
 
 
 def start_of(model, X, y):
-    """Return the model at its initial weights, after one step that is too short to matter."""
+    """Return the model with its initial weights, by a negligible step."""
     start = clone(model).set_params(solver="gd", learning_rate=1e-300, max_iter=1)
     with pytest.warns(ConvergenceWarning):
         return start.fit(X, y)
@@ -101,7 +105,7 @@ def test_a_step_size_of_a_million_keeps_the_best_weights_and_warns(
 
 @pytest.mark.parametrize(("dtype", "scale"), [(np.float32, 1e6), (np.float64, 1e12)])
 @every_case
-def test_columns_of_a_million_do_not_end_above_the_start(model_class, solver, dtype, scale):
+def test_columns_of_size_a_million_do_not_raise_the_objective(model_class, solver, dtype, scale):
     X, y = load_breast_cancer(return_X_y=True)
     X = (scale * StandardScaler().fit_transform(X)).astype(dtype)
     model = model_class(solver=solver, init=0.01, random_state=0)

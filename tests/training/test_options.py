@@ -1,4 +1,4 @@
-"""Options: the meaning of "auto", and numbers of short types."""
+"""Options: the values of "auto", and numbers of short types."""
 
 import inspect
 import re
@@ -28,7 +28,7 @@ from sklearn_toynn.datasets import make_spiral
 @ends_early
 @every_class
 @first_order
-def test_the_auto_learning_rate_and_schedule_are_the_documented_ones(model_class, solver):
+def test_the_auto_learning_rate_and_schedule_are_documented(model_class, solver):
     rate = SOLVERS[solver].learning_rate
     text = re.sub(r"\s+", " ", inspect.getdoc(model_class))
     assert f'{rate} for "{solver}"' in text
@@ -110,7 +110,7 @@ SHORT = {
 @pytest.mark.parametrize(
     ("name", "value"), [(name, value) for name in SHORT for value in SHORT[name]]
 )
-def test_numbers_of_short_types_are_plain_numbers(name, value, capsys):
+def test_numbers_of_short_types_equal_python_numbers(name, value, capsys):
     X, y = scaled("wine")
     plain = value.item() if isinstance(value, np.generic) else int(value)
     for solver in ("sgd", "lbfgs"):

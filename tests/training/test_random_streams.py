@@ -19,7 +19,7 @@ def state_of(stream):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**31 - 2, 2**32 - 1])
-def test_the_generator_of_a_seed_is_that_of_random_state(seed):
+def test_a_seed_gives_the_generator_of_random_state(seed):
     stream, expected = np.random.RandomState(make_bit_generator(seed)), np.random.RandomState(seed)
     assert_array_equal(state_of(stream), state_of(expected))
     assert_array_equal(stream.standard_normal(700), expected.standard_normal(700))
@@ -27,12 +27,12 @@ def test_the_generator_of_a_seed_is_that_of_random_state(seed):
 
 @pytest.mark.parametrize("make", [int, np.int64, np.random.RandomState])
 def test_each_use_has_its_own_stream(make):
-    # the first three seeds are for start, batches and split; each further net has two
+    # the first three seeds are for weights, batches and split; each further net has two
     draw, end = np.random.RandomState(7).randint, np.iinfo(np.int32).max
     first = draw(end, size=3)
     more = [draw(end, size=2) for _ in range(2)]
     starts, batches = zip(first[:2], *more, strict=True)
-    for nets in ([0, 1, 2], [2, 0, 1]):  # in any order of the calls
+    for nets in ([0, 1, 2], [2, 0, 1]):  # for any order of the calls
         streams = RandomStreams(make(7))
         for net in nets:
             order = np.random.RandomState(streams.batches(net))
@@ -48,7 +48,7 @@ def test_another_random_state_gives_other_bits(model):
     first = clone(model).fit(X, y)
     other = clone(model).set_params(random_state=1).fit(X, y)
     assert (first.coefs_[0] != other.coefs_[0]).any()
-    # a RandomState instance is drawn from
+    # a RandomState instance changes with each fit
     rng = np.random.RandomState(0)
     twice = [clone(model).set_params(random_state=rng) for _ in range(2)]
     one, two = (copy.set_params(random_state=rng).fit(X, y) for copy in twice)

@@ -1,4 +1,4 @@
-"""Schedules against their tables and formulas."""
+"""Schedules, compared with their formulas."""
 
 import re
 
@@ -26,7 +26,7 @@ TABLES = {
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_factors_are_those_of_the_table(name):
+def test_factors_follow_the_formulas(name):
     progress = np.array([*TABLES[name]])
     factors = SCHEDULES[name].factors(progress, 3)
     assert_allclose(factors, [*TABLES[name].values()], atol=1e-15)
@@ -43,12 +43,12 @@ def test_every_schedule_has_a_table(name):
     ("solver", "expected"),
     [
         ("gd", [0, 1 / 4, 2 / 4, 3 / 4]),
-        # batches of 100 and 78 rows count as shares of an epoch
+        # batches of 100 and 78 rows are fractions of an epoch
         ("sgd", [(epoch + done) / 4 for epoch in range(4) for done in (0, 100 / 178)]),
         ("adam", [(epoch + done) / 4 for epoch in range(4) for done in (0, 100 / 178)]),
     ],
 )
-def test_a_callable_gets_the_progress_as_a_share_of_max_iter(solver, expected):
+def test_a_callable_gets_the_completed_fraction_of_max_iter(solver, expected):
     seen = []
     SoftmaxClassifier(
         solver=solver,
@@ -66,7 +66,7 @@ def test_a_callable_gets_the_progress_as_a_share_of_max_iter(solver, expected):
 @pytest.mark.parametrize("validate", [False, True])
 @every_batch_solver
 def test_plateau_follows_the_watched_loss(solver, validate):
-    # a callable with the factors that follow from the curve gives the same curve
+    # a callable with the factors for the curve gives the same curve
     X, X_val, y, y_val = split()
     validation = {"X_val": X_val, "y_val": y_val} if validate else {}
     model = SoftmaxClassifier(

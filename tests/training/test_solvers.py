@@ -1,4 +1,4 @@
-"""Solvers against plain loops, scikit-learn's MLPClassifier and independent minima."""
+"""Solvers, compared with plain loops, MLPClassifier and independent minima."""
 
 import numpy as np
 import pytest
@@ -85,7 +85,7 @@ def test_batches_follow_a_plain_loop(solver, is_weighted, batch_size, schedule):
 
 # ---- minima
 
-# the relative distance to the minimum; that of sgd and adam is the noise of their batches
+# the relative distance to the minimum; for sgd and adam it is the noise of batches
 GAPS = {"gd": 1e-4, "sgd": 1e-3, "adam": 1e-3}
 
 

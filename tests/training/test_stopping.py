@@ -1,4 +1,4 @@
-"""The end of a training, its reason, and the warnings about it."""
+"""Stopping rules, stop reasons and warnings."""
 
 import re
 
@@ -33,7 +33,7 @@ X_iris, y_iris = load_iris(return_X_y=True)
 
 
 def stalls_at(curve, tol, n_iter_no_change):
-    """Return the first iteration that ends so many without an improvement by `tol`."""
+    """Return the first iteration after so many without an improvement by `tol`."""
     best, n_stalled = np.inf, 0
     for n_iter, loss in enumerate(curve, start=1):
         n_stalled = 0 if loss < best - tol else n_stalled + 1
@@ -62,7 +62,7 @@ def test_cosine_runs_to_max_iter_without_a_warning(model_class, solver):
     X, y = scaled("iris")
     model = model_class(solver=solver, tol=1.0, n_iter_no_change=1, max_iter=133, random_state=0)
     assert model.fit(X, y).n_iter_ == 133
-    # also from a start at the minimum, where nothing improves
+    # also from a start at the minimum, where the loss cannot improve
     model.set_params(warm_start=True)
     assert model.fit(X, y).fit(X, y).n_iter_ == 133
     assert len(model.loss_curve_) == 3 * 133
@@ -127,14 +127,14 @@ def test_a_validation_set_stops_the_training(
     expected = stalls_at(model.validation_loss_curve_, tol, n_iter_no_change)
     if model.stop_reason_ == "validation":
         assert model.n_iter_ == expected
-    else:  # the gradient may be small before
+    else:  # the gradient may become small before
         assert (solver, model.stop_reason_, expected) == ("gd", "tol", None)
 
 
 # ---- reasons
 
 
-def test_the_first_of_several_reasons_counts():
+def test_the_first_of_several_reasons_is_reported():
     policy = StoppingPolicy(
         schedule=SCHEDULES["constant"],
         tol=0.1,
@@ -152,7 +152,7 @@ def test_the_first_of_several_reasons_counts():
         "callback_asks": True,
         "n_iter": 20,
     }
-    # without the first reason, the next one counts
+    # without the first reason, the next one is reported
     for name, value, reason in [
         ("is_finite", True, "diverged"),
         ("n_stalled", 2, "validation"),
@@ -180,7 +180,7 @@ def test_the_reason_at_max_iter_is_the_schedule_or_max_iter(model_class, solver,
 
 
 @ends_early
-def test_lbfgs_ends_at_the_precision_of_float32():
+def test_lbfgs_stops_at_the_precision_of_float32():
     model = TwoLayerNetClassifier(5, 0.1, activation="tanh", solver="lbfgs", random_state=0)
     model.set_params(tol=0, max_iter=10_000).fit(X_iris.astype(np.float32), y_iris)
     assert model.n_iter_ < 10_000
@@ -188,7 +188,7 @@ def test_lbfgs_ends_at_the_precision_of_float32():
 
 
 @pytest.mark.parametrize("solver", LINEAR_SOLVERS)
-def test_linear_solvers_end_at_the_precision_of_float32(solver):
+def test_linear_solvers_stop_at_the_precision_of_float32(solver):
     model = SoftmaxClassifier(solver=solver, reg=1e-6)
     with pytest.warns(ConvergenceWarning, match="float64"):
         model.fit((X_iris + 1e6).astype(np.float32), y_iris)
@@ -262,7 +262,7 @@ def test_cosine_warns_that_the_loss_still_falls(solver, max_iter):
 
 
 @every_class
-def test_the_advice_to_scale_is_for_unscaled_columns_only(model_class):
+def test_advice_to_scale_is_only_given_for_unscaled_columns(model_class):
     model = model_class(solver="gd", init=0.01, max_iter=5, random_state=0)
     with pytest.warns(ConvergenceWarning, match=r"Raise max_iter or tol\.$"):
         model.fit(X, y)
@@ -282,7 +282,7 @@ def test_a_loss_that_has_risen_gives_a_warning():
 
 @pytest.mark.parametrize("reg", [0.0, 1e10])
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_a_loss_above_that_of_zero_weights_gives_a_warning(solver, reg):
+def test_a_loss_above_the_loss_of_zero_weights_gives_a_warning(solver, reg):
     assert describe_large_loss(np.log(3), 3, 1.0, has_learning_rate=True) is None
     assert describe_large_loss(1.0987, 3, 1.0, has_learning_rate=True) is not None
     reg = 1e300 if reg and solver == "lbfgs" else reg
@@ -297,7 +297,7 @@ def test_a_loss_above_that_of_zero_weights_gives_a_warning(solver, reg):
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
-def test_partial_fit_does_not_warn_of_a_large_loss(solver):
+def test_partial_fit_does_not_warn_about_a_large_loss(solver):
     net = TwoLayerNetClassifier(5, init=3.0, learning_rate=1e-6, solver=solver)
     net.partial_fit(X, y, classes=[0, 1, 2])
     assert net.loss_ > np.log(3)

@@ -1,4 +1,4 @@
-"""Trainings of one net and of several: best weights, threads and Ctrl-C."""
+"""Training of one or several nets: best weights, threads and Ctrl-C."""
 
 import subprocess
 import sys
@@ -64,12 +64,12 @@ def test_the_weights_of_lowest_validation_loss_are_returned(model_class, solver)
     ("solver", "params"),
     [("lbfgs", {}), ("gd", STALLS), ("sgd", STALLS), ("adam", {"batch_size": 30})],
 )
-def test_each_of_several_nets_is_trained_by_itself(threads, monkeypatch, solver, params):
+def test_several_nets_are_trained_separately(threads, monkeypatch, solver, params):
     model = ensemble(**{"n_nets": 4, "solver": solver, **params})
     train_net, both = training.train_net, threading.Barrier(2)
 
     def train_in_pairs(*args, **kwargs):
-        both.wait(60)  # else one thread might train all nets
+        both.wait(60)  # otherwise one thread might train all nets
         return train_net(*args, **kwargs)
 
     with monkeypatch.context() as patch:
@@ -156,7 +156,7 @@ def test_a_training_is_freed_before_the_next_one_begins(monkeypatch):
 
 @contextmanager
 def interruption(number, *functions):
-    """Raise KeyboardInterrupt in the call of that number, from 1, and expect it."""
+    """Raise KeyboardInterrupt in the call with this number, counted from 1, and expect it."""
     numbers = count(1)
 
     def interrupted(*args, function, **kwargs):
@@ -300,7 +300,7 @@ def test_ctrl_c_before_the_first_net_begins_keeps_the_earlier_fit():
 @ends_early
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize(("method", "n_epochs"), [("fit", 8), ("partial_fit", 1)])
-def test_ctrl_c_leaves_fitted_nets_that_have_not_begun_as_they_were(method, n_epochs):
+def test_ctrl_c_keeps_fitted_nets_that_have_not_begun(method, n_epochs):
     model = ensemble(n_nets=3, batch_size=50, warm_start=True).fit(X, y)
     before = model.coefs_[0].copy()
     with interruption(n_epochs + 1, (Monitor, "record")):

@@ -84,7 +84,7 @@ class NumpyTanh(Tanh):
 
 @pytest.fixture
 def both(monkeypatch):
-    """Enable both sets, whatever the variable says."""
+    """Enable both sets of kernels, for any value of the variable."""
     monkeypatch.setattr(dispatch, "KERNELS", [CompiledKernels, NumpyKernels])
 
 

@@ -1,4 +1,4 @@
-"""The elementary functions of the compiled kernels against references in wider types."""
+"""The elementary functions of the compiled kernels, compared with references in wider types."""
 
 from functools import cache
 

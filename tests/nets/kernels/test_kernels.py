@@ -1,4 +1,4 @@
-"""Both sets of kernels against autograd and plain loops."""
+"""Both sets of kernels, compared with autograd and plain loops."""
 
 import threading
 
@@ -128,7 +128,7 @@ def test_scores_of_any_size_give_a_finite_loss(kernels_class, dtype, widths):
     assert np.isfinite(kernels.gradient).all()
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # off during training
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # disabled during training
 @pytest.mark.parametrize(
     ("widths", "activation"),
     [
@@ -141,7 +141,7 @@ def test_scores_of_any_size_give_a_finite_loss(kernels_class, dtype, widths):
 )
 @both_dtypes
 @both_sets
-def test_overflow_and_weights_that_are_not_finite_give_no_finite_loss(
+def test_overflow_and_weights_that_are_not_finite_give_a_loss_that_is_not_finite(
     kernels_class, dtype, widths, activation
 ):
     samples = make_samples(widths, 20, dtype=dtype)
@@ -161,7 +161,7 @@ def test_overflow_and_weights_that_are_not_finite_give_no_finite_loss(
 
 
 @both_sets
-def test_an_overflow_of_the_gradient_leaves_nothing_behind(kernels_class):
+def test_an_overflow_of_the_gradient_does_not_affect_the_next_call(kernels_class):
     """The loss is finite, and the next call is on other weights."""
     widths, dtype = (5, 6, 7, 3), np.float32
     samples = make_samples(widths, 20, dtype=dtype)
@@ -202,7 +202,7 @@ def test_epochs_follow_a_plain_loop(
     kernels_class, rule_name, widths, kind, dtype, batch_size, shuffles
 ):
     rule, network = RULES[rule_name], make_network(widths, dtype=dtype)
-    n_samples = 300 if batch_size == 150 else 25  # more than 256 rows are drawn by more bits
+    n_samples = 300 if batch_size == 150 else 25  # more than 256 rows need more random bits
     samples = make_samples(widths, n_samples, kind, dtype=dtype, uses_rows=True)
     sizes = make_step_sizes(rule, samples, n_epochs=2, batch_size=batch_size, rate=0.003)
     kernels = make_kernels(kernels_class, network, samples)
@@ -211,11 +211,11 @@ def test_epochs_follow_a_plain_loop(
     expected = Reference(network, samples).run_epochs(
         network.parameters.astype(float), rule_name, sizes, batch_size, stream
     )
-    # Adam's steps are as large where a gradient is hardly more than rounding
+    # Adam amplifies rounding errors of small gradients
     rtol = 50 * RTOL[dtype] * (20 if rule_name == "adam" else 1)
     for name, values in expected.items():
         assert_close(results[name], values, rtol)
-    if shuffles:  # both draw as many numbers
+    if shuffles:  # both draw the same number of random numbers
         _, key, position, *_ = stream.get_state()
         assert_array_equal(results["stream"], np.append(key, position))
 
@@ -226,7 +226,7 @@ RISING = {"gd": (0.1, 4.0), "sgd": (0.05, 1.4), "adam": (0.01, 1.3)}
 
 @every_rule
 @both_sets
-def test_best_weights_are_those_before_the_epoch_of_lowest_loss(kernels_class, rule_name):
+def test_best_weights_precede_the_epoch_of_lowest_loss(kernels_class, rule_name):
     widths, rule = (5, 20, 3), RULES[rule_name]
     network, samples = make_network(widths), make_samples(widths, 55)
     assert rule_name in RISING, f"Add {rule_name!r} to RISING in this file."
