@@ -82,7 +82,7 @@ class EncodedColumnsMixin:
         return PiecewiseEncoding(self.bin_edges_, self.encoding_mean_, self.encoding_scale_, dtype)
 
     def _set_encoding(self, X):
-        """Set the attributes of the encoding, or drop those of an earlier fit."""
+        """Set the attributes of the encoding, or drop them if X is not encoded."""
         if isinstance(X, EncodedRows):
             encoding = X.encoding
             self.bin_edges_ = encoding.bin_edges

@@ -172,8 +172,8 @@ class FoldScorer:
 
     A metric that has a parameter `labels` gets all classes, so it does not infer them from a test
     fold that lacks some. With two classes, `pos_label` is the last one, or None if the metric
-    averages over both. Arguments given to `make_scorer` take precedence. A scorer that
-    `make_scorer` did not make is called as it is. `needs_classes` says whether the metric needs a
+    averages over both. Arguments given to `make_scorer` take precedence. Scorers that
+    `make_scorer` did not make get no arguments. `needs_classes` says whether the metric needs a
     prediction for each class of the test fold. With `keeps_predictions`, a score is a `KeptScore`.
     """
 

@@ -49,7 +49,7 @@ def make_mlp(weights, biases, classes, columns, *, activation, alpha, n_iter, lo
     if activation not in MLP_ACTIVATIONS:
         raise ValueError(
             f"MLPClassifier does not support activation={activation!r}. Train with one of "
-            f"{list(MLP_ACTIVATIONS)} or keep the model as it is."
+            f"{list(MLP_ACTIVATIONS)}, or keep this model."
         )
     last_weights, last_biases = with_one_output(weights[-1], biases[-1])
     sizes = tuple(len(bias) for bias in biases[:-1])

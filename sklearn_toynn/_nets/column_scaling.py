@@ -51,7 +51,7 @@ class NetColumnScaling(ColumnScaling):
         if (scale == 1).all() and not mean.any():
             return None
         # keeps 1 / scale^2 in the range of the dtypes
-        np.maximum(scale, get_least_scale(X.dtype, dtype), out=scale)
+        np.maximum(scale, get_min_scale(X.dtype, dtype), out=scale)
         return cls(mean.astype(X.dtype), scale.astype(X.dtype))
 
     def divide(self, values, out=None):
@@ -96,7 +96,7 @@ def measure_scales(X, weights, rows):
     return mean, std, scale
 
 
-def get_least_scale(*dtypes):
+def get_min_scale(*dtypes):
     """Return the smallest scale whose inverse square is within the range of the dtypes."""
     return max(np.finfo(dtype).tiny for dtype in dtypes) ** 0.4
 

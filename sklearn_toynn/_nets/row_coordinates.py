@@ -10,7 +10,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from .._blas import single_threaded_blas
-from .column_scaling import NetColumnScaling, get_least_scale
+from .column_scaling import NetColumnScaling, get_min_scale
 from .network import Network
 from .samples import Samples
 
@@ -131,7 +131,7 @@ class RowCoordinates:
         """
         Z, n_features = samples.X, len(self._mean)
         scale = np.sqrt(np.mean(np.square(Z, dtype=float)) * Z.shape[1] / n_features)
-        scale = max(scale, get_least_scale(Z.dtype, dtype))
+        scale = max(scale, get_min_scale(Z.dtype, dtype))
         shrinkage = np.sqrt(INITIAL_VARIANCE * Z.shape[1] / n_features)
         scales = np.full(Z.shape[1], scale, Z.dtype)
         return NetColumnScaling(np.zeros_like(scales), scales, shrinkage)

@@ -21,9 +21,9 @@ class ContributionsDisplay(Display):
 
     The score of a class is a constant plus one term for each feature. Each panel shows the term of
     one feature as a function of its value, with a curve for each class. For two classes, the only
-    curve is the term of the second class minus that of the first. The curves are centered at the
-    mean of the training data. The panels are sorted by the standard deviation of their terms, the
-    largest first. Create the display with :meth:`from_estimator`.
+    curve is the term of the second class minus the term of the first. The curves are centered at
+    the mean of the training data. The panels are sorted by the standard deviation of their terms,
+    the largest first. Create the display with :meth:`from_estimator`.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ class Display:
         raise NotImplementedError
 
     def _set_axes(self, ax):
-        """Store the axes, by default those of a new figure."""
+        """Store the axes, by default new ones."""
         if ax is None:
             try:
                 from matplotlib import pyplot  # noqa: PLC0415
