@@ -135,8 +135,9 @@ class NetClassifier(
         - "piecewise": standardized columns, followed by pieces of each column (Gorishniy et al.
           2022, arXiv 2203.05556). The edges q_j are the quantiles 0, 1/8, ..., 1 of the weighted
           rows. Piece j is ``clip((x - q_j) / (q_{j+1} - q_j), 0, 1)``, scaled to mean 0 and
-          variance 1/8. Equal quantiles count once. Columns with fewer than 4 pieces get no pieces.
-          `X` must be dense. A warm start and `partial_fit` keep the edges of the first call.
+          variance 1/8. Equal quantiles count once. If a column has fewer than 4 pieces, none are
+          added. `X` must be dense. A warm start and `partial_fit` keep the edges of the first
+          call.
     shuffle : bool, default=True
         Whether "sgd" and "adam" shuffle the rows before each epoch of several batches.
     random_state : int, RandomState instance or None, default=None

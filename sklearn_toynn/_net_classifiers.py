@@ -41,10 +41,10 @@ class HiddenLayersClassifier(NetClassifier, ABC):
     Parameters
     ----------
     {reg}
-        On n rows in one batch, `reg` is equivalent to ``MLPClassifier(alpha=reg * n)`` for three
-        or more classes. With weights, n is their sum. So "auto" is equivalent to ``alpha=1``, and
-        to ``LogisticRegression(C=1)``, for weights of mean 1 or more. Tune this parameter first,
-        as `TwoLayerNetClassifierCV` does.
+        On n rows in one batch, this is the penalty of ``MLPClassifier(alpha=reg * n)`` for three
+        or more classes. With weights, n is their sum. For weights of mean 1 or more, "auto" is
+        the penalty of ``MLPClassifier(alpha=1)`` with one batch and of
+        ``LogisticRegression(C=1)``. Tune this parameter first, as `TwoLayerNetClassifierCV` does.
     n_nets : int, default=1
         The number of nets to train. Predicted probabilities are averages over the nets. Each net
         has its own initial weights and batches. The first net equals the net of ``n_nets=1``.

@@ -30,8 +30,9 @@ class SoftmaxClassifier(NetClassifier):
         + \frac{\mathtt{reg}}{2} \sum_{kj} W_{kj}^2
 
     where CE is the cross-entropy and w the product of sample and class weight. W has one row per
-    class, also for two classes. On n rows, ``LogisticRegression(C=c)`` is ``reg = 1 / (c * n)``
-    for three or more classes and ``reg = 2 / (c * n)`` for two. With weights, n is their sum.
+    class, also for two classes. On n rows, ``LogisticRegression(C=c)`` has the penalty
+    ``reg = 1 / (c * n)`` for three or more classes and ``reg = 2 / (c * n)`` for two. With
+    weights, n is their sum.
 
     Parameters
     ----------

@@ -151,7 +151,7 @@ KINDS = {kind.__name__: kind for kind in [
 def draw_size(rng):
     """Draw rows, columns and classes of a problem that takes milliseconds.
 
-    Some have fewer rows than columns, and some so many that they are taken in chunks.
+    Some have fewer rows than columns, and some have enough rows for several chunks.
     """
     sizes = [2, 3, 4, rng.randint(5, 11), rng.randint(11, 51)]
     n_classes = rng.choice(sizes, p=[0.35, 0.27, 0.15, 0.15, 0.08])

@@ -261,8 +261,8 @@ def unaligned(array):
 def assert_checks(call, *args, any_length=(), any_layout=()):
     """Check that a call raises an error for each array with another dtype, length or layout.
 
-    It must also refuse read-only arrays that it writes to. `any_length` and `any_layout` are the
-    positions of arrays whose length or layout is free.
+    The call must also raise an error for read-only arrays that it writes to. `any_length` and
+    `any_layout` are the positions of arrays of any length or layout.
     """
 
     def copies():

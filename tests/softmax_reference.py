@@ -105,10 +105,10 @@ class Whitened:
         return self.F.T @ self.data.residuals(P) + self.penalty @ theta
 
     def newton_step(self, gradient, P):
-        """Return -H^-1 gradient, by Cholesky's factor of H in the first K - 1 classes.
+        """Return -H^-1 gradient, by a Cholesky factor of H for the first K - 1 classes.
 
-        With C_km = sum_i w_i p_k p_m f f^T, the blocks of H are -C_km off the diagonal. On it
-        they are the penalty and sum_{m != k} C_km, because p_k (1 - p_k) would cancel.
+        With C_km = sum_i w_i p_k p_m f f^T, the off-diagonal blocks of H are -C_km. The diagonal
+        blocks are the penalty plus sum_{m != k} C_km, because p_k (1 - p_k) would cancel digits.
         """
         F, penalty, w = (a.astype(float) for a in (self.F, self.penalty, self.data.w))
         g, P = gradient.astype(float), P.astype(float)

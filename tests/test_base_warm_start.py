@@ -135,7 +135,7 @@ def edit(model, factor):
 def assert_stays(model, X, y):
     """Check that `partial_fit` with a learning rate of almost 0 keeps the weights.
 
-    An optimizer state from before would move them.
+    An earlier optimizer state would change them.
     """
     expected = [a.copy() for a in parameters(model)]
     model.set_params(learning_rate=1e-300).partial_fit(X, y)

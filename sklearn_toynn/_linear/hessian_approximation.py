@@ -1,4 +1,4 @@
-"""The Hessian as a descent knows it: a model, corrected by L-BFGS, and when to renew it."""
+"""An approximate Hessian: a model, corrected by L-BFGS, and the rule for renewals."""
 
 import math
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from .hessian_models import FullHessian
 
-#: The minimum number of evaluations between renewals of an inexact model, which discard its L-BFGS
-#: pairs.
+#: The minimum number of evaluations between renewals of an inexact model, because each renewal
+#: discards the L-BFGS pairs.
 MIN_EVALUATIONS_PER_RENEWAL = 5
 MAX_PAIRS = 10
 
