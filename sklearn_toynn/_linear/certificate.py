@@ -55,14 +55,12 @@ def estimate_newton_gap(objective, gradient, step, residual):
 def bound_newton_gap(objective, theta, gradient, hessian, step, residual, tol=0.0):
     """Return an upper bound of L(theta) - min L from a step d and its residual g + H d.
 
-    `hessian` is a `HessianProducts` at theta. The closer d is to the Newton step, the tighter is
-    the bound.
-
-    The bound is the sum of two terms. The first is `bound_gap` with q = p + p c, the probabilities
-    p after a first-order change along d, and with residual - ridge d instead of the gradient. If
-    it exceeds `tol`, the intercepts are shifted so that r is 0. The second term bounds
-    sum_i w_i KL(q_i, p_i) by (d'Hd - d' ridge d) / 2 (1 - t), where t < 1 is the largest change of
-    the difference of two scores along d.
+    `hessian` is a `HessianProducts` at theta. The bound is tightest at the Newton step. It is the
+    sum of two terms. The first is `bound_gap` with q = p + p c, the probabilities p after a
+    first-order change along d, and with residual - ridge d instead of the gradient. If it exceeds
+    `tol`, the intercepts are shifted so that r is 0. The second term bounds sum_i w_i KL(q_i, p_i)
+    by (d'Hd - d' ridge d) / 2 (1 - t), where t < 1 is the largest change of the difference of two
+    scores along d.
     """
     penalty_change = objective.ridge * step
     gap = bound_gap(objective, theta, residual - penalty_change)

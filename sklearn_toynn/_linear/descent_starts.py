@@ -17,15 +17,13 @@ MAX_START_LOSS = 4.0
 
 def begin_descent(objective, theta, solver, tol, gradient_tol):
     """Return a descent from theta, or from a better start if theta is zero or far off."""
-    _, model_classes, renews_always = choose_hessian_models(objective, solver)
-    model = model_classes[-1]
+    _, models, renews_always = choose_hessian_models(objective, solver)
+    model = models[-1]
     # a descent from a very large objective takes many steps or stagnates
     max_loss = MAX_START_LOSS * math.log(objective.n_classes)
     if not (theta.any() and objective.value_and_gradient(theta)[0] <= max_loss):
         theta, model = find_start(objective, solver)
-    approximation = HessianApproximation(
-        objective, model_classes, model, renews_always=renews_always
-    )
+    approximation = HessianApproximation(objective, models, model, renews_always=renews_always)
     return Descent(objective, theta, approximation, tol, gradient_tol=gradient_tol)
 
 
@@ -46,10 +44,8 @@ def find_start(objective, solver):
         theta = np.zeros(objective.shape)
         return theta, first_class(objective, theta)
     theta, model = find_start(smaller, solver)
-    _, model_classes, renews_always = choose_hessian_models(smaller, solver)
-    approximation = HessianApproximation(
-        smaller, model_classes, model, renews_always=renews_always
-    )
+    _, models, renews_always = choose_hessian_models(smaller, solver)
+    approximation = HessianApproximation(smaller, models, model, renews_always=renews_always)
     rough_gap = 0.05 * n_free / smaller.n_rows
     descent = Descent(smaller, theta, approximation, 0.0, rough_gap=rough_gap)
     for _ in range(MAX_WARM_START_STEPS):
@@ -64,10 +60,8 @@ def begin_newton(objective, theta, tol, gradient_tol, step=None):
 
     The first preconditioner is the cheapest one. `step` is an approximate Newton step at theta.
     """
-    model_classes = choose_preconditioners(objective)
-    approximation = HessianApproximation(
-        objective, model_classes, model_classes[0], keeps_pairs=False
-    )
+    models = choose_preconditioners(objective)
+    approximation = HessianApproximation(objective, models, models[0], keeps_pairs=False)
     return Descent(
         objective,
         theta,

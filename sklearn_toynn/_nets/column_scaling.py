@@ -12,8 +12,7 @@ from .products import CenteredRows
 LARGEST_VALUE = 10
 
 #: Columns with a smaller standard deviation, relative to the widest column, may be rounding
-#: errors, such as the last principal components. In float32, such errors can be five times larger,
-#: but so can columns in other units.
+#: errors, such as the last principal components. In float32, some errors are five times larger.
 ROUNDING_RELATIVE_TO_WIDEST = {np.dtype(np.float32): 2.5e-7, np.dtype(np.float64): 1e-14}
 
 
@@ -44,8 +43,7 @@ class NetColumnScaling(ColumnScaling):
         """
         X = samples.X
         mean, std, scale = measure_scales(X, samples.weights, samples.rows)
-        # with a tolerance, because binary columns with shares 1/2 and 1/5 are exactly at a limit
-        half = 0.5 + 1e-9
+        half = 0.5 + 1e-9  # binary columns with shares 1/2 and 1/5 are exactly at a limit
         scale[(np.abs(mean) <= half) & (std >= 1 - half) & (std <= 4 * half)] = 1
         mean[np.abs(mean) <= half * scale] = 0
         if (scale == 1).all() and not mean.any():

@@ -51,8 +51,7 @@ class Solver(ABC):
     #: The values of `learning_rate="auto"` and `schedule="auto"`.
     learning_rate: ClassVar[float] = math.nan
     schedule: ClassVar[str] = "constant"
-    #: Whether the learning rate and the schedule determine the step sizes. Such a solver runs all
-    #: iterations with `tol=0`.
+    #: Whether the learning rate and the schedule set the step sizes; `tol=0` then runs all steps.
     follows_schedule: ClassVar[bool] = False
     #: Whether a step uses a batch, so that `partial_fit` can continue with new rows.
     takes_batches: ClassVar[bool] = False
@@ -133,8 +132,7 @@ class FirstOrderSolver(Solver):
     def step(self, objective, state, monitor):
         """Make one epoch, or several in about `CALL_SECONDS` if the monitor allows it."""
         options, policy, n_samples = self.options, monitor.policy, objective.samples.n_samples
-        start, max_epochs = perf_counter(), monitor.max_iter_per_call
-        n_epochs = 1
+        start, n_epochs, max_epochs = perf_counter(), 1, monitor.max_iter_per_call
         if max_epochs > 1:
             n_epochs = min(max(int(CALL_SECONDS / state.epoch_seconds), 1), max_epochs)
         batch_size = min(options.batch_size, n_samples) if self.takes_batches else n_samples
@@ -150,8 +148,7 @@ class FirstOrderSolver(Solver):
             state,
             sizes,
             batch_size,
-            # the order of a single batch would change only the rounding
-            self.bit_generator if batch_size < n_samples else None,
+            self.bit_generator if batch_size < n_samples else None,  # order affects only rounding
             monitor.best,
             policy.tol if policy.watches_gradient else -1.0,
         )
