@@ -67,6 +67,21 @@ class OutOfFold:
         blended = average_log_probabilities(predictions, shares)
         return find_temperature(blended, self._codes[rows], self._weights[rows])
 
+    def compare_losses(self, candidates, shares, predict):
+        """Return two log losses for the test rows of a fold.
+
+        The first is the loss of the average of candidates with these shares, the second that of
+        the log-probabilities that `predict` returns for the rows. Both are NaN without
+        predictions.
+        """
+        for fold, rows in enumerate(self._tests):
+            kept = [self._predictions.get((one, fold)) for one in candidates]
+            if all(one is not None for one in kept) and self._weights[rows].any():
+                both = average_log_probabilities(kept, shares), predict(rows)
+                labels = np.arange(len(rows)), self._codes[rows]
+                return [np.average(-logs[labels], weights=self._weights[rows]) for logs in both]
+        return np.nan, np.nan
+
 
 def count_greedily(probabilities, weights, n_rounds=N_ROUNDS):
     """Return how often each model enters an average with a low log loss, (n_models,).

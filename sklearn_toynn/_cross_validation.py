@@ -21,7 +21,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from ._base import NetClassifier
 from ._blending import OutOfFold, distribute
 from ._callbacks import make_hook_kwargs
-from ._errors import plain
+from ._errors import plain, warn
 from ._estimator_state import add_new_parameters, restored_on_error
 from ._members import (
     delegate_to_member,
@@ -38,6 +38,7 @@ from ._sklearn_compat import (
     asks_for_probabilities,
     callback_context,
     fit_context,
+    safe_split,
 )
 from ._training.options import is_auto
 from ._typing import (
@@ -52,6 +53,9 @@ ENCODINGS = ("linear", "piecewise")
 
 #: The chosen parameters whose values can be at an edge.
 ORDERED_PARAMS = ("reg", "hidden_size")
+
+#: The largest increase of the log loss by the refit without a warning.
+MAX_LOSS_INCREASE = 0.05
 
 #: Fitted attributes of a plain estimator that exist if the fit is a single one.
 MEMBER_ATTRIBUTES = (
@@ -338,6 +342,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
                 self._set_members(estimators, n_nets[: len(estimators)], temperature)
         if interrupt is not None:
             raise interrupt
+        if self.refit is not False:
+            self._warn_of_worse_refit(X, out_of_fold, members, n_nets)
         context.call_on_fit_task_end(**hook_kwargs)
         return self
 
@@ -516,6 +522,25 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         self.estimators_, self.weights_ = estimators, n_nets / n_nets.sum()
         self.temperature_ = temperature
         self.n_iter_ = max(estimator.n_iter_ for estimator in estimators)
+
+    def _warn_of_worse_refit(self, X, out_of_fold, members, n_nets):
+        """Warn if the refit predicts training rows worse than the search predicted them.
+
+        With a penalty near the value at which all weights become 0, a net may keep its weights in
+        the search and lose them in the refit.
+        """
+        before, after = out_of_fold.compare_losses(
+            members,
+            n_nets / n_nets.sum(),
+            lambda rows: self.predict_log_proba(safe_split(self, X, None, rows)[0]),
+        )
+        if after > before + MAX_LOSS_INCREASE:
+            warn(
+                f"The refitted model has a log loss of {after:.3g} on rows that it was trained "
+                f"on. In cross-validation, the log loss of these rows was {before:.3g}. The "
+                "penalty may be near the value at which all weights become 0: lower regs.",
+                ConvergenceWarning,
+            )
 
     def _log_blend(self, X):
         """Return the logarithm of the weighted mean probability, (n_samples, n_classes)."""

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.optimize import minimize_scalar
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import f1_score, get_scorer, log_loss, make_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, StratifiedKFold
@@ -653,6 +654,22 @@ def fit_blend(cv_class=TwoLayerNetClassifierCV, labels=NOISY, **params):
     model = make(cv_class, n_nets=9, **params).fit(FEW, labels)
     assert len(model.estimators_) > 1
     return model
+
+
+def test_a_refit_that_loses_its_weights_gives_a_warning(monkeypatch):
+    model = make(TwoLayerNetClassifierCV)
+    refit = TwoLayerNetClassifierCV._refit
+
+    def lose_weights(self, *args):
+        members, interrupt = refit(self, *args)
+        for member in members:
+            member.coefs_ = [0 * weights for weights in member.coefs_]
+        return members, interrupt
+
+    monkeypatch.setattr(TwoLayerNetClassifierCV, "_refit", lose_weights)
+    with pytest.warns(ConvergenceWarning, match=r"1\.1 on rows that it was trained.*lower regs"):
+        model.fit(X, y)
+    assert len(model.estimators_) > 0
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
