@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import StratifiedKFold, check_cv
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 from ._base import NetClassifier
@@ -529,11 +529,13 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         With a penalty near the value at which all weights become 0, a net may keep its weights in
         the search and lose them in the refit.
         """
-        before, after = out_of_fold.compare_losses(
-            members,
-            n_nets / n_nets.sum(),
-            lambda rows: self.predict_log_proba(safe_split(self, X, None, rows)[0]),
-        )
+        (X,) = indexable(X)
+
+        def predict(rows):
+            return self.predict_log_proba(safe_split(self, X, None, rows)[0])
+
+        shares = n_nets / n_nets.sum()
+        before, after = out_of_fold.compare_losses(members, shares, predict)
         if after > before + MAX_LOSS_INCREASE:
             warn(
                 f"The refitted model has a log loss of {after:.3g} on rows that it was trained "

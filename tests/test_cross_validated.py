@@ -667,7 +667,9 @@ def test_a_refit_that_loses_its_weights_gives_a_warning(monkeypatch):
         return members, interrupt
 
     monkeypatch.setattr(TwoLayerNetClassifierCV, "_refit", lose_weights)
-    with pytest.warns(ConvergenceWarning, match=r"of 1\.\d+ on rows that it was trained.*lower regs"):
+    with pytest.warns(
+        ConvergenceWarning, match=r"of 1\.\d+ on rows that it was trained.*lower regs"
+    ):
         model.fit(X, y)
     assert len(model.estimators_) > 0
 

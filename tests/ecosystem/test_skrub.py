@@ -3,13 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
-from skrub import tabular_pipeline
 
 from sklearn_toynn import (
     MultiLayerNetClassifierCV,
     SoftmaxClassifierCV,
     TwoLayerNetClassifierCV,
 )
+
+tabular_pipeline = pytest.importorskip(
+    "skrub", reason="requires the extra `ecosystem`"
+).tabular_pipeline
 
 
 @pytest.mark.parametrize(
