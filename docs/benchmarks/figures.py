@@ -1,8 +1,8 @@
-"""Figures of the tables that stand in README.md beside this file.
+"""Draw the tables of README.md in this folder.
 
     python docs/benchmarks/figures.py FOLDER
 
-The site draws them when it is built.
+The build of the site calls `draw`.
 """
 
 import re
@@ -17,9 +17,9 @@ NUMBER = r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
 
 
 def read_table(heading, n_numbers, *, begins=""):
-    """Yield the rows of a section: the text before the numbers, and the last so many of these.
+    """Yield (text, numbers) for each row of a table; a row ends with `n_numbers` numbers.
 
-    Those of its first block after a line that begins so.
+    The table is the first one in the section after a line that begins with `begins`.
     """
     text = (Path(__file__).parent / "README.md").read_text()
     section = text.split(f"\n## {heading}", 1)[1].split("\n## ", 1)[0]
@@ -36,7 +36,7 @@ def read_table(heading, n_numbers, *, begins=""):
 
 
 def fits_by_width():
-    """How much sooner a fit of the same net ends, by its width."""
+    """Speed-up of a fit, by the width of the net."""
     fig, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
     for dtype, marker in (("float32", "o"), ("float64", "s")):
         rows = list(read_table("Fit times", 8, begins=dtype))
@@ -51,32 +51,32 @@ def fits_by_width():
     ax.axhline(1, color="k", linewidth=0.8)
     ax.set_xticks([10, 30, 100, 300], ["10", "30", "100", "300"])
     ax.set_yticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
-    ax.set(xlim=(6, 700), xlabel="hidden units", ylabel="time of MLPClassifier over ours")
+    ax.set(xlim=(6, 700), xlabel="hidden units", ylabel="time of MLPClassifier / ours")
     ax.legend()
     return fig
 
 
 def sweeps():
-    """How much sooner a sweep ends."""
+    """Speed-up of searches over 16 penalties and several widths."""
     rows = list(read_table("Sweeps", 12, begins="float32, n_jobs=1"))
     fig, ax = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
     places, height = np.arange(len(rows)), 0.38
     for offset, column, label in (
-        (-height / 2, 5, "GridSearchCV(MLPClassifier) over ours"),
-        (height / 2, 7, "GridSearchCV of our nets over the fused search"),
+        (-height / 2, 5, "GridSearchCV(MLPClassifier) / FusedGridSearchCV"),
+        (height / 2, 7, "GridSearchCV(TwoLayerNetClassifier) / FusedGridSearchCV"),
     ):
         values = [numbers[column] for _, numbers in rows]
         bars = ax.barh(places + offset, values, height, label=label)
         ax.bar_label(bars, fmt="%.3g", padding=2, fontsize=8)
     ax.set_yticks(places, [re.sub(r"\s+", " ", name) for name, _ in rows], fontsize=8)
     ax.invert_yaxis()
-    ax.set(xscale="log", xlabel="ratio of times, float32, one job", xlim=(1, 300))
+    ax.set(xscale="log", xlabel="ratio of times (float32, n_jobs=1)", xlim=(1, 300))
     fig.legend(fontsize=8, loc="outside lower center")
     return fig
 
 
 def time_to_a_gap():
-    """How long the linear model takes to a gap, beside the best solver of LogisticRegression."""
+    """Times of SoftmaxClassifier and of LogisticRegression's fastest solver to the same gap."""
     fig, ax = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
     pattern = re.compile(
         rf"(.+?)\s+({NUMBER})\s+(1e-\d\d)\s+({NUMBER})\s+\d+\s+\S+\s+([a-z]\S+)\s+({NUMBER})"
@@ -87,19 +87,19 @@ def time_to_a_gap():
     for target, marker in (("1e-04", "o"), ("1e-06", "s"), ("1e-08", "^")):
         ours = [float(m[4]) for m in found if m[3] == target]
         theirs = [float(m[6]) for m in found if m[3] == target]
-        ax.loglog(theirs, ours, marker, alpha=0.7, label=f"to a relative gap of {target}")
+        ax.loglog(theirs, ours, marker, alpha=0.7, label=f"relative gap of {target}")
     low, high = 0.5, max(ax.get_xlim()[1], ax.get_ylim()[1])
     ax.plot([low, high], [low, high], color="k", linewidth=0.8)
     ax.set(
-        xlabel="ms, the best solver of LogisticRegression for the case",
-        ylabel="ms, SoftmaxClassifier()",
+        xlabel="fastest solver of LogisticRegression, ms",
+        ylabel="SoftmaxClassifier, ms",
     )
-    ax.legend(title="below the line, ours is sooner", fontsize=8)
+    ax.legend(title="below the line: SoftmaxClassifier is faster", fontsize=8)
     return fig
 
 
 def accuracy_against_time():
-    """What each classifier comes to on the sets that were held out, against its time."""
+    """Mean accuracy of each classifier on the held-out sets, against its fit time."""
     rows = list(read_table("Accuracy", 10, begins="held_out, behind a StandardScaler"))
     fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
     for name, numbers in rows:
@@ -108,21 +108,21 @@ def accuracy_against_time():
         ax.annotate(
             name.replace("(max_iter=1000)", "()"),
             (numbers[9], numbers[0]),
-            xytext=(5, 3 if is_ours else -10),  # so that neighbours do not overlap
+            xytext=(5, 3 if is_ours else -10),  # labels must not overlap
             textcoords="offset points",
             fontsize=8,
         )
     ax.set(
         xscale="log",
         xlim=(0.012, 9),
-        xlabel="fit time, over that of MLPClassifier()",
-        ylabel="mean accuracy on 24 sets held out",
+        xlabel="fit time / fit time of MLPClassifier()",
+        ylabel="mean accuracy on 24 held-out sets",
     )
     return fig
 
 
 def read_sets(heading):
-    """Return the methods and the results on each set, (n_sets, n_methods, 2), of a section."""
+    """Return the methods of a section and their results, (n_sets, n_methods, 2)."""
     text = (Path(__file__).parent / "README.md").read_text()
     section = text.split(f"\n### {heading}", 1)[1].split("\n### ", 1)[0]
     rows = section.split("\naccuracy / log loss", 1)[1].splitlines()[1:]
@@ -169,7 +169,7 @@ FIGURES = (fits_by_width, sweeps, time_to_a_gap, accuracy_against_time, ranks_of
 
 
 def draw(folder):
-    """Save all of them in a folder."""
+    """Save all figures in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for figure in FIGURES:
         fig = figure()
