@@ -97,20 +97,20 @@ CHOSEN_ON = [
     *("sonar", "ionosphere", "vehicle", "vowel", "german", "pima", "contraceptive"),
     *("segment", "spambase", "phoneme", "satimage", "texture", "splice", "magic", "mnist"),
 ]
-#: Those that were not looked at.
+#: Sets that had no part in choosing defaults.
 HELD_OUT = [
     *("letter", "optdigits", "penbased", "ring", "twonorm", "banana", "marketing", "mammographic"),
     *("saheart", "led7digit", "bands", "australian", "crx", "heart", "housevotes", "bupa", "tae"),
     *("movement_libras", "tic-tac-toe", "chess", "monk-2", "hayes-roth", "mushroom", "titanic"),
 ]
-#: Further sets that were not looked at: the balanced ones left, and others with a rare class.
+#: Further sets that had no part in it: balanced ones, and others with a rare class.
 OTHERS = [
     *("breast", "wisconsin", "page-blocks0", "abalone9-18", "abalone19", "car-good", "car-vgood"),
     *("flare-F", "yeast1", "yeast3", "poker-8-9_vs_5", "kr-vs-k-zero-one_vs_draw"),
     "winequality-red-4",
 ]
 HALVES = {"chosen_on": CHOSEN_ON, "held_out": HELD_OUT, "others": OTHERS}
-#: Those of --times.
+#: The sets of --times.
 CORE_SETS = [
     name for name in CHOSEN_ON if name not in ("iris", "sonar", "texture", "splice", "mnist")
 ]
@@ -165,7 +165,7 @@ def load(name):
 
 
 def net(n_epochs=None, *, reg_times_n=None, **params):
-    """Return what makes a net for a seed and a number of rows."""
+    """Return a function that makes a net for a seed and a number of rows."""
 
     def make(seed, n_samples):
         own = {} if n_epochs is None else {"max_iter": n_epochs(n_samples)}
@@ -189,7 +189,7 @@ def epochs(factor, least, most):
 
 
 def narrower(factor):
-    """Return He's start, narrower."""
+    """Return He's initialization with a smaller standard deviation."""
     return lambda rng, fan_in, fan_out: (
         factor * np.sqrt(2 / fan_in) * rng.standard_normal((fan_in, fan_out))
     )
@@ -344,7 +344,7 @@ def standard_scaler(_):
 
 
 def evaluate(make, X, y, *, before=standard_scaler, splits=SPLITS):
-    """Return (splits, measures): accuracy, log loss, calibration error and seconds to fit."""
+    """Return (n_splits, 4): accuracy, log loss, calibration error and seconds to fit."""
     rows = []
     for split in splits:
         X_train, X_test, y_train, y_test = train_test_split(
@@ -370,7 +370,7 @@ def evaluate(make, X, y, *, before=standard_scaler, splits=SPLITS):
 
 
 def ranks(values):
-    """Return each row's ranks from 1, the least value first, those of ties averaged."""
+    """Return the ranks in each row: 1 for the smallest value, and the mean rank for ties."""
     lower = (values[:, :, None] > values[:, None, :]).sum(axis=2)
     equal = (values[:, :, None] == values[:, None, :]).sum(axis=2)
     return lower + (equal + 1) / 2
@@ -380,7 +380,7 @@ def ranks(values):
 
 
 def report(title, names, methods, results):
-    """Print the means of results (n_sets, n_methods, n_splits, 4)."""
+    """Print the means of the results, (n_sets, n_methods, n_splits, 4)."""
     means = results.mean(axis=2)
     accuracy_ranks, loss_ranks = ranks(-means[:, :, 0].round(6)), ranks(means[:, :, 1].round(6))
     reference = methods.index("MLPClassifier()")
@@ -393,7 +393,7 @@ def report(title, names, methods, results):
     for place, method in enumerate(methods):
         accuracy, loss, calibration, _ = means[:, place].mean(axis=0)
         points = 100 * (means[:, place, 0] - means[:, reference, 0]).mean()
-        # a loss of 0 is as good as one of 1e-3 here
+        # losses below 1e-3 count as equal
         losses = np.log(np.maximum(means[:, [place, reference], 1], 1e-3))
         print(
             f"{method:40}{accuracy:8.4f}{loss:10.4f}{calibration:13.4f}{points:+9.2f}"
@@ -417,7 +417,7 @@ def report_sets(names, data, methods, results):
 
 
 def compare(title, names, makers, **how):
-    """Print what methods, by name, make of the sets."""
+    """Print the results of the methods on the sets."""
     data = {name: load(name) for name in names}
     results = []
     for name in names:
@@ -453,7 +453,7 @@ def small(names):
 
 
 def compare_encodings(names):
-    """Print what encoding="piecewise" changes, with single nets and the linear model."""
+    """Print the effect of encoding="piecewise" on a single net and the linear model."""
     makers = [
         unseeded(SoftmaxClassifier),
         unseeded(SoftmaxClassifier, encoding="piecewise"),

@@ -1,14 +1,21 @@
-"""Fit times beside `MLPClassifier` and a plain loop, with each set of kernels, in turn.
+"""Fit times of the nets, compared with `MLPClassifier` and a plain NumPy loop.
 
     python docs/benchmarks/bench_fit.py [--rounds 5]
 
-Both train the same net by Adam, batches of 200, the same number of epochs, without a
-stopping rule, `MLPClassifier` at its own number of threads. Printed are medians, the ratios, and
-the share of the peak: the floating-point operations of the matrix products per second of the whole
-fit (compiled), over those of a loop of fused multiply-adds on registers, which `cc` compiles.
-Then come nets of several hidden layers, two threads beside one for eight nets and for a fused
-search, whole-batch descent on the spiral beside a row-major loop in plain NumPy, a fit of 50 x
-20,000 values, one row's `predict_proba`, and the time that the import adds to scikit-learn's own.
+Both train the same net with Adam on batches of 200 rows for the same number of epochs, without a
+stopping rule. `MLPClassifier` uses its default number of threads. The script measures each set of
+kernels and prints median times, their ratios and the share of the peak: the floating-point
+operations of the matrix products, divided by the time of the whole fit (compiled) and by the speed
+of a loop of fused multiply-adds on registers, which `cc` compiles.
+
+Further tables and lines:
+
+- nets with several hidden layers;
+- eight nets and a fused search with one and two threads;
+- gradient descent on the whole spiral, compared with a loop in plain NumPy;
+- a fit of 50 rows and 20,000 columns;
+- `predict_proba` of one row;
+- the import time in addition to scikit-learn's.
 """
 
 import argparse
@@ -35,7 +42,7 @@ from sklearn_toynn.datasets import make_spiral
 from sklearn_toynn.model_selection import FusedGridSearchCV
 
 BATCH_SIZE = 200
-#: Of the vectors of each instruction set.
+#: The size of a vector of the instruction set in use.
 VECTOR_BYTES = {"avx512": 64, "avx2": 32, "sse2": 16}.get(instruction_set, 16)
 
 
@@ -88,7 +95,7 @@ double run(long n) {
 
 
 def compile_peak(dtype, folder):
-    """Return a function of no arguments that measures the peak in operations per second."""
+    """Return a function without arguments that measures the peak in operations per second."""
     n_bytes, real = VECTOR_BYTES, {4: "float", 8: "double"}
     source = Path(folder) / f"peak_{dtype.name}.c"
     source.write_text(PEAK.replace("REAL", real[dtype.itemsize]).replace("BYTES", str(n_bytes)))
@@ -222,7 +229,7 @@ def bench_threads(processes, n_rounds):
 
 
 def plain_descent(X, y, hidden_size, reg, step, n_iter, rng):
-    """Train a ReLU net by whole-batch descent, as one writes it down."""
+    """Train a ReLU net by gradient descent on all rows, in plain NumPy."""
     n = len(X)
     W1, b1 = 0.01 * rng.standard_normal((X.shape[1], hidden_size)), np.zeros(hidden_size)
     W2, b2 = 0.01 * rng.standard_normal((hidden_size, y.max() + 1)), np.zeros(y.max() + 1)
@@ -310,7 +317,7 @@ def bench_import(n_rounds):
         "import sklearn.neural_network; from time import perf_counter as t; a = t(); "
         "import sklearn_toynn; print(t() - a)"
     )
-    # an installed package has its bytecode, whatever this environment says
+    # write bytecode, as an installed package has it
     environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-c", code]
     times = [

@@ -1,12 +1,12 @@
-"""A search by one worker of one thread and by two, by each way that joblib has to reach them.
+"""Search times with one worker, and with two workers for each joblib backend.
 
     python docs/benchmarks/bench_machines.py [--rounds 5]
 
-It needs the extra `ecosystem`. 24 candidates, 4 widths by 6 penalties, on 5 folds of 20,000 rows,
-the best refitted: `GridSearchCV` and `FusedGridSearchCV` of `TwoLayerNetClassifier` in this
-process, which is what joblib does with one worker, then by two processes of joblib's own, of a
-Dask cluster and of Ray, on this machine and warm. What it shows is what a way to the workers
-costs; a network between them adds the time that the rows take.
+The script needs the extra `ecosystem`. `GridSearchCV` and `FusedGridSearchCV` try 24 candidates
+(4 widths and 6 penalties) of `TwoLayerNetClassifier` on 5 folds of 20,000 rows and refit the best
+one. They run in this process first, then in two processes of loky, Dask and Ray on this machine.
+The processes have started before. The table shows the overhead of each backend, without the time
+that a network would add.
 """
 
 import argparse
@@ -30,8 +30,7 @@ from sklearn_toynn.model_selection import FusedGridSearchCV
 
 GRID = {"hidden_size": [8, 16, 32, 64], "reg": np.logspace(-5, 0, 6)}
 
-
-# as one worker does its tasks here, what it may use is to be said
+# the first one runs in this process, so its threads are limited
 WORKERS = {
     "one worker, one thread": lambda: threadpool_limits(1),
     "two by joblib": lambda: parallel_config("loky", n_jobs=2),

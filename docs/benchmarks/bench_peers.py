@@ -1,18 +1,18 @@
-"""Fit times beside JAX and PyTorch, one thread each, in turn; by hand, as PyTorch is large.
+"""Fit times compared with JAX and PyTorch, with one thread each. PyTorch is too large for CI.
 
     pip install "jax>=0.10" torch
     python docs/benchmarks/bench_peers.py [--rounds 3] [--dtypes float32 float64]
 
-All train the nets of `bench_fit.py` by Adam, on batches of 200 drawn anew in each epoch, with the
-penalty: one net, and 16 nets. Ours trains the 16 one after another, each on its own batches. The
-peers train them together, on the same batches.
+All libraries train the nets of `bench_fit.py` with Adam and the penalty, on batches of 200 rows
+that each epoch draws anew. They train one net and 16 nets. This package trains the 16 nets in
+turn, each on its own batches. The peers train them together on the same batches.
 
-- JAX: an epoch is one compiled call, its batches a `lax.scan`; 16 nets are a `vmap` over it.
-- PyTorch: eager, with Adam's fused step; 16 nets are `torch.func.vmap` over the gradient.
+- JAX: one compiled call per epoch, with `lax.scan` over the batches and `vmap` over the 16 nets.
+- PyTorch: eager, with the fused step of Adam and `torch.func.vmap` over the gradients of 16 nets.
 
-Printed are medians of the milliseconds a net, and the ratios to ours, compiled. JAX's compilation,
-what its first fit takes beyond the others, is apart and, in the ratio, included. A peer that isn't
-installed is left out. All runs on one core, where the system can hold it there.
+The table has the median milliseconds per net and the ratios to our compiled kernels. "+compile" is
+the extra time of JAX's first fit, and the ratio "with" includes it. Peers that are not installed
+are left out. All code runs on one core if the operating system supports it.
 """
 
 import os
@@ -20,8 +20,8 @@ import os
 CORE = min(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else None
 if CORE is not None:
     os.sched_setaffinity(0, {CORE})  # before any library counts the cores
-os.environ["JAX_ENABLE_X64"] = "1"  # float64 where X is
-os.environ["JAX_CPU_ENABLE_ASYNC_DISPATCH"] = "0"  # no thread to hand over to
+os.environ["JAX_ENABLE_X64"] = "1"  # keeps float64
+os.environ["JAX_CPU_ENABLE_ASYNC_DISPATCH"] = "0"  # runs in this thread
 
 import argparse
 from functools import partial
@@ -38,7 +38,7 @@ N_NETS, REG, STEP, BETAS, EPSILON = 16, 1e-3, 1e-3, (0.9, 0.999), 1e-8
 
 
 def draw_parameters(X, y, hidden_size, n_nets):
-    """Return the weights and biases of both layers, with an axis for the nets if several."""
+    """Return the weights and biases of both layers; several nets add a first axis."""
     rng = np.random.RandomState(0)
     nets = () if n_nets == 1 else (n_nets,)
     parameters = []
@@ -193,7 +193,7 @@ if __name__ == "__main__":
         try:
             print(f"{peer} {version(peer)}")
         except PackageNotFoundError:
-            print(f"{peer} is not installed, and left out: pip install {peer}")
+            print(f"{peer} is not installed and is left out: pip install {peer}")
         else:
             peers.append(peer)
     processes = list(map(KernelProcess, KERNELS))

@@ -1,20 +1,23 @@
-"""An ordinary search beside `MLPClassifier`'s, and the effect of parameters, n_jobs and float32.
+"""Small searches compared with `MLPClassifier`; the effect of parameters, n_jobs and float32.
 
     python docs/benchmarks/bench_search.py [ordinary] [parameters] [jobs] [--rounds 1]
 
-"ordinary": 12 candidates, 3 widths by 4 penalties, on 3 folds, the best refitted, two jobs, their
-workers warm: `GridSearchCV` of `MLPClassifier`, and `GridSearchCV` and `FusedGridSearchCV` of our
-net with each set of kernels; the accuracy and the log loss of the refitted models on held-out
-rows. First both at their defaults. Then `MLPClassifier(early_stopping=True)` beside ours at its
-defaults and at a few epochs, which shows the time that ours takes for the same log loss. Then both
-at equal settings (initial weights, a constant step of 1e-3, early stopping, though ours watches
-the log loss and theirs the accuracy), and both for the same number of epochs.
+"ordinary": 12 candidates (3 widths and 4 penalties) on 3 folds, with two jobs and the refit.
+`GridSearchCV` of `MLPClassifier` is compared with `GridSearchCV` and `FusedGridSearchCV` of our
+net with each set of kernels. Accuracy and log loss are measured on held-out rows after the refit.
+The settings are:
 
-"parameters": the same candidates by `GridSearchCV` and `FusedGridSearchCV`, a parameter at a
-time, on the digits, one job.
+- default parameters for both;
+- `MLPClassifier(early_stopping=True)`, against our defaults and against a few epochs of our net,
+  which shows how long our net takes to reach the same log loss;
+- equal settings: Glorot initialization, a constant learning rate of 1e-3 and early stopping (by
+  log loss for our net, by accuracy for `MLPClassifier`);
+- the same number of epochs for both.
 
-"jobs": what a second job and float32 do to fits and to fused searches: float64 at one job over
-each.
+"parameters": `GridSearchCV` and `FusedGridSearchCV` over one or two parameters, on the digits,
+with one job.
+
+"jobs": the speed-up of fits and fused searches by a second job and by float32.
 """
 
 import argparse
@@ -41,7 +44,7 @@ def load_large():
     )
 
 
-# ---- an ordinary search
+# ---- small searches
 
 
 def hold_out(X, y):
@@ -49,7 +52,7 @@ def hold_out(X, y):
 
 
 def settings(n_epochs):
-    """Return a name, parameters of theirs, and those of ours."""
+    """Yield a name, the parameters of `MLPClassifier` and the parameters of our net."""
     alike = {"init": "glorot", "learning_rate": 1e-3, "schedule": "constant"}
     alike |= {"early_stopping": True, "tol": 1e-4, "max_iter": 200}
     epochs = {"tol": 0, "max_iter": n_epochs, "n_iter_no_change": n_epochs}
@@ -65,7 +68,7 @@ def settings(n_epochs):
 def ordinary_searches(theirs, ours):
     mlp = MLPClassifier(random_state=0, **theirs)
     net = TwoLayerNetClassifier(random_state=0, **ours)
-    # alpha of the one, over the rows of a batch, is reg of the other
+    # alpha / batch size corresponds to reg
     their_grid = {"hidden_layer_sizes": WIDTHS, "alpha": 200 * PENALTIES}
     our_grid = {"hidden_size": WIDTHS, "reg": PENALTIES}
     args = {"cv": 3, "n_jobs": 2}
@@ -77,13 +80,13 @@ def ordinary_searches(theirs, ours):
 
 
 def run(search, X, X_test, y, y_test):
-    """Return the seconds of a search, and its accuracy and log loss on held-out rows."""
+    """Return the time, accuracy and log loss of a search."""
     took = seconds(search.fit, X, y)
     return took, search.score(X_test, y_test), log_loss(y_test, search.predict_proba(X_test))
 
 
 def contestants(processes, rows, *params):
-    """Return what runs theirs, then ours and ours fused in each process."""
+    """Return calls: `MLPClassifier`'s search, then both searches of our net in each process."""
     mlp, *nets = ordinary_searches(*params)
     calls = [partial(process, run, net, *rows) for process in processes for net in nets]
     return partial(run, mlp, *rows), *calls
@@ -115,7 +118,7 @@ def bench_ordinary(processes, n_rounds):
             )
 
 
-# ---- a parameter at a time
+# ---- single parameters
 
 
 def parameter_grids():

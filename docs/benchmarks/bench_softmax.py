@@ -1,18 +1,19 @@
-"""Time to the minimum of softmax regression, beside every solver of `LogisticRegression`.
+"""Fit times of softmax regression, compared with every solver of `LogisticRegression`.
 
     python docs/benchmarks/bench_softmax.py [name ...]
     python docs/benchmarks/bench_softmax.py --approaches [name ...]
 
-On each data set, each of their solvers climbs a ladder of tolerances, once. For each target,
-a relative gap of 1e-4, 1e-6 and 1e-8 of the objective, the cheapest rung that reaches it is
-timed again, in turn with `SoftmaxClassifier(tol=target)` in one run; printed are the least
-times of the whole `fit`, as other work on the machine only ever adds. Theirs run at their
-default number of threads and, as small products gain from it, at one ("best" is the better).
-A solver that does not reach the target within the cap is named. The least objective of all
-runs, ours at a tol of 1e-13 among them, counts as the minimum.
+The targets are relative gaps of the objective to its minimum: 1e-4, 1e-6 and 1e-8. On each data
+set, each solver of `LogisticRegression` first runs once with each of many tolerances. For each
+target, the fastest tolerance that reaches it is then timed in turn with
+`SoftmaxClassifier(tol=target)`. The table has the minimum times of the whole `fit`, because other
+processes can only slow it down. `LogisticRegression` runs with its default number of threads and
+with one thread, which is faster for small products; "best" is the faster one. Solvers that do not
+reach the target within the time limit are named. The smallest objective of all runs, including
+`SoftmaxClassifier(tol=1e-13)`, counts as the minimum.
 
-With --approaches: each model of the Hessian by itself, from zero, on all rows; the milliseconds
-and the iterations to a gap of 1e-6. "auto" chooses by the rule and starts on some of the rows.
+--approaches: the milliseconds and iterations to a gap of 1e-6 with a single model of the Hessian,
+from zero and on all rows. "auto" is the default, which starts on a subset of many rows.
 """
 
 import argparse
@@ -79,7 +80,7 @@ def wide():
 
 
 def images():
-    """28 x 28 pixels in [0, 1], dark at the rim; three prototypes a class, shifted and blurred."""
+    """Draw images of 28 x 28 pixels in [0, 1], dark at the rim: three noisy prototypes a class."""
     rng = np.random.default_rng(3)
     prototypes = [gaussian_filter(rng.standard_normal((28, 28)), 2.5) for _ in range(30)]
     y = rng.integers(0, 10, 5000)
@@ -138,7 +139,7 @@ def cases(names):
                 yield name, X, y, C, reg
 
 
-# ---- theirs and ours
+# ---- LogisticRegression and SoftmaxClassifier
 
 
 def objective(X, y, reg, coef, intercept):
@@ -168,7 +169,7 @@ def applies(solver, name, X, y):
 
 
 def climb(solver, X, y, C, reg, cap):
-    """Return (tol, max_iter, seconds, objective) of each rung, and stop above the cap."""
+    """Return (tol, max_iter, seconds, objective) for each tolerance, until one takes too long."""
     few = {"newton-cholesky": 1, "newton-cg": 1}.get(solver, 5)
     short = LogisticRegression(C=C, solver=solver, max_iter=few, tol=1e-14)
     each = seconds(lambda: short.fit(X, y)) / few
@@ -226,7 +227,7 @@ def compare(names, cap):
 
 
 def time_in_turn(X, y, C, reg, ladders, least, target):
-    """Time ours and their two cheapest rungs and lbfgs, one after the other, some times."""
+    """Time `SoftmaxClassifier`, the two fastest solvers and lbfgs in turn."""
     reached, missed = {}, {}
     for solver, rungs in ladders.items():
         enough = [rung for rung in rungs if rung[3] <= least * (1 + target)]
@@ -264,21 +265,21 @@ def time_in_turn(X, y, C, reg, ladders, least, target):
     }
 
 
-# ---- the approaches
+# ---- models of the Hessian
 
 
 def forced(first, *renewals):
-    """Return a rule that always chooses these models."""
+    """Return a rule that always chooses the given models."""
 
     class Dear(first):
         @classmethod
         def cost(cls, objective):  # noqa: ARG003
-            return 1e18  # so that it is never renewed
+            return 1e18  # too expensive to be renewed
 
     return lambda objective, solver: (first, renewals or (Dear,), False)  # noqa: ARG005
 
 
-#: Rules in the place of `choose_hessian_models`; None for the rule itself.
+#: Replacements of `choose_hessian_models`; None keeps it.
 APPROACHES = {
     "exact Newton": lambda objective, solver: (UniformFactor, (FullHessian,), True),  # noqa: ARG005
     "bound": forced(UniformFactor),
@@ -291,7 +292,7 @@ APPROACHES = {
 
 @contextmanager
 def approach_taken(name):
-    """Have a rule choose the models; all but "auto" start from zero."""
+    """Use another rule to choose the models; all but "auto" start from zero."""
     rule, before = (
         APPROACHES[name],
         (descent_starts.choose_hessian_models, descent_starts.WARM_START_STRIDE),
@@ -324,7 +325,7 @@ def compare_approaches(names):
 
 
 def time_to(least, target, model, X, y):
-    """Return the time until the objective first lies within the target of the least one."""
+    """Return the time and the iterations until the relative gap is at most `target`."""
     goal, best = least * (1 + target), np.inf
     for _ in range(3):
         start, marks = perf_counter(), []
@@ -351,13 +352,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("names", nargs="*", help="parts of the data sets' names")
     parser.add_argument("--approaches", action="store_true")
-    parser.add_argument("--cap", type=float, default=6.0, help="seconds a rung may take")
+    parser.add_argument("--cap", type=float, default=6.0, help="maximum seconds of a fit")
     args = parser.parse_args()
     print(
         f"Python {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}, "
         f"scikit-learn {sklearn.__version__}, {cpu_count()} cores"
     )
-    warnings.simplefilter("ignore")  # theirs, of ladders' lower rungs
+    warnings.simplefilter("ignore")  # large tolerances warn
     if args.approaches:
         compare_approaches(args.names)
     else:

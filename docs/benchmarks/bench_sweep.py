@@ -1,14 +1,15 @@
-"""Searches over hidden size and reg: `GridSearchCV` beside `FusedGridSearchCV`, in turn.
+"""Search times of `GridSearchCV` and `FusedGridSearchCV` over hidden_size and reg.
 
     python docs/benchmarks/bench_sweep.py [--rounds 1] [--regs 1] [--jobs 1 2]
 
-Each search is over a `StandardScaler` and a net trained by Adam at a constant step of 1e-3 on
-batches of 200, without early stop, on 5 folds. `FusedGridSearchCV` runs over the whole grid.
-The two others run over `--regs` of its 16 values of reg, at all hidden sizes, and their times
-are scaled up to the whole, which leaves out nothing but their constant costs; 16 runs all.
-`GridSearchCV` and `FusedGridSearchCV` of our net run with each set of kernels. Printed are
-medians, workers warm, ratios, and the best scores of `MLPClassifier` and of the fused searches
-(of what each ran). Last comes the time of 1,000 candidates on the spiral.
+Each candidate is a pipeline of `StandardScaler` and a net, on 5 folds. The net trains with Adam at
+a constant learning rate of 1e-3 on batches of 200 rows, without early stopping.
+`FusedGridSearchCV` runs the whole grid. `GridSearchCV` runs all hidden sizes with `--regs` of the
+16 values of reg, and the script scales its times up to the whole grid; `--regs 16` runs all. The
+searches of our net run with each set of kernels. The table has the median times after a warm-up,
+their ratios and the best scores of `MLPClassifier` and of the fused searches, each over the
+candidates that it ran. The last line is the time of a fused search of 1,000 candidates on the
+spiral.
 """
 
 import argparse
@@ -71,11 +72,11 @@ def theirs(n_epochs, n_rows):
 
 
 def searches(X, hidden_sizes, n_epochs, n_regs, n_jobs):
-    """Return searches, unfitted: theirs, ours, and ours fused, over the whole grid."""
+    """Return `GridSearchCV` of both nets on a part of the grid, and the fused search on all."""
     regs = REGS[:: len(REGS) // n_regs][:n_regs]
     n_rows = len(X) * (N_FOLDS - 1) // N_FOLDS
     sizes = [(h,) for h in hidden_sizes]
-    # alpha of the one, over the rows of a batch, is reg of the other
+    # alpha / batch size corresponds to reg
     alphas = [reg * min(BATCH_SIZE, n_rows) for reg in regs]
     args = {"cv": N_FOLDS, "n_jobs": n_jobs, "refit": False}
     net, mlp = ours(n_epochs), theirs(n_epochs, n_rows)
@@ -88,12 +89,12 @@ def searches(X, hidden_sizes, n_epochs, n_regs, n_jobs):
 
 
 def run(search, X, y):
-    """Return the seconds that a search takes, and its best score."""
+    """Return the time of a search and its best score."""
     return seconds(search.fit, X, y), search.cv_results_["mean_test_score"].max()
 
 
 def contestants(processes, X, y, *grid):
-    """Return what runs theirs, then ours and ours fused in each process."""
+    """Return calls: `MLPClassifier`'s search, then both searches of our net in each process."""
     mlp, *nets = searches(X, *grid)
     calls = [partial(process, run, net, X, y) for process in processes for net in nets]
     return partial(run, mlp, X, y), *calls

@@ -1,14 +1,16 @@
-"""Training on coordinates of the rows beside training on the columns, for more columns than rows.
+"""Compare training on coordinates of the rows with training on the columns.
 
     python docs/benchmarks/bench_wide.py
 
-`TwoLayerNetClassifier` at its defaults trains on coordinates of the rows. With `warm_start=True`,
-it trains on the columns. The rows are drawn around a center for each class. The columns have a
-mean of 100 and a standard deviation of about 3. Printed are the largest ratio of the objectives
-(coordinates over columns) over two seeds and two penalties, "auto" and 1e-3, and the ratio of the
-times of all fits. Nets with less than 24 units train on the columns by default; here they train on
-coordinates. The last two columns are the largest ratios of the objectives with 240 steps instead
-of 1000, and at the usual variance of the initial weights instead of a tenth.
+On data with many more columns than rows, `TwoLayerNetClassifier` trains on coordinates of the rows
+by default and on the columns with `warm_start=True`. The rows are drawn around a center for each
+class. The columns have a mean of 100 and a standard deviation of about 3.
+
+The table has the largest ratio of the objectives (coordinates over columns) over two seeds and two
+penalties, "auto" and 1e-3, and the ratio of the times of all fits. The last two columns have the
+ratio of the objectives with 240 steps instead of 1000, and with the usual variance of the initial
+weights instead of a tenth. By default, nets with fewer than 24 units train on the columns; here
+they train on coordinates.
 """
 
 import numpy as np
@@ -20,7 +22,7 @@ from sklearn_toynn._training import solvers
 
 SHAPES = [(50, 400, 2), (90, 400, 3), (210, 860, 3), (120, 600, 3), (60, 2000, 2)]
 WIDTHS = [5, 10, 16, 24, 64]
-#: The least number of steps, and the factor on the initial variance. Those in use come first.
+#: The minimum number of steps and the factor on the initial variance; first the values in use.
 VARIANTS = [
     (solvers.MIN_STEPS, row_coordinates.INITIAL_VARIANCE),
     (240, row_coordinates.INITIAL_VARIANCE),
@@ -36,7 +38,7 @@ def draw(n_rows, n_features, n_classes, seed):
 
 
 def compare(shape, width):
-    """Return the ratios of objectives, (n_fits, n_variants), and the ratio of times."""
+    """Return the ratios of the objectives, (n_fits, n_variants), and the ratio of the times."""
     ratios, times = [], []
     for seed in range(2):
         X, y = draw(*shape, seed)

