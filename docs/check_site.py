@@ -1,8 +1,8 @@
-"""Check a site that was built: every internal link; and pictures of its pages, to look at.
+"""Check the internal links of a built site, and take screenshots.
 
     python docs/check_site.py OUT [--pictures FOLDER]
 
-Pictures, of one page of each kind, wide and narrow, light and dark, need Chromium.
+The screenshots show one page of each kind, wide and narrow, light and dark. They need Chromium.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-#: One of each kind.
+#: One page of each kind.
 PAGES = (
     "index",
     "api",
@@ -30,7 +30,7 @@ PAGES = (
     "architecture",
 )
 WIDTHS = {"wide": 1300, "narrow": 400}
-MODES = {"light": 1, "dark": 0}  # Chromium's numbers of preferredColorScheme
+MODES = {"light": 1, "dark": 0}  # values of Chromium's preferredColorScheme
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -51,7 +51,7 @@ class Page(HTMLParser):
 
 
 def find_broken_links(site):
-    """Yield what is wrong with the links within a site, page by page."""
+    """Yield a message for each broken internal link."""
     paths = (path for path in site.rglob("*.html") if "_static" not in path.parts)
     pages = {path.resolve(): Page(path) for path in paths}
     for path, page in pages.items():
@@ -62,10 +62,10 @@ def find_broken_links(site):
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             if target.is_dir():
                 target /= "index.html"
-            for notebook in parse_qs(parts.query).get("path", []):  # a button of JupyterLite
+            for notebook in parse_qs(parts.query).get("path", []):  # a JupyterLite button
                 target = site.resolve() / "lite" / "files" / notebook
             if not target.exists():
-                yield f"{path.relative_to(site.resolve())}: {link} leads nowhere"
+                yield f"{path.relative_to(site.resolve())}: {link} does not exist"
             elif (
                 parts.fragment
                 and target in pages
@@ -75,10 +75,10 @@ def find_broken_links(site):
 
 
 def take_pictures(site, folder):
-    """Save a picture of each kind of page."""
+    """Save a screenshot of each page, width and mode."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
-        sys.exit(f"pictures need one of {BROWSERS}")
+        sys.exit(f"--pictures needs one of {', '.join(BROWSERS)}")
     folder.mkdir(parents=True, exist_ok=True)
     for page, (width, pixels), (mode, number) in product(PAGES, WIDTHS.items(), MODES.items()):
         path = folder / f"{page.replace('/', '-')}-{width}-{mode}.png"
@@ -106,7 +106,7 @@ def main():
     parser.add_argument("--pictures", type=Path)
     args = parser.parse_args()
     broken = list(find_broken_links(args.site))
-    print("\n".join(broken) or "every link within the site leads somewhere")
+    print("\n".join(broken) or "all internal links work")
     if args.pictures:
         take_pictures(args.site, args.pictures)
     sys.exit(bool(broken))

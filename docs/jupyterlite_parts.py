@@ -1,4 +1,4 @@
-"""What the notebooks of the gallery need to run in a browser: a pure wheel, a first cell."""
+"""Let the gallery's notebooks run in a browser: build a pure wheel and add a first cell."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ await piplite.install(["sklearn-toynn", "matplotlib", "pandas", "autograd", "ric
 
 
 def build_wheel(folder):
-    """Build the pure wheel of this package into a folder, and return its path."""
+    """Build a pure wheel of this package in a folder and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     root = Path(__file__).parent.parent
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, root]
@@ -23,6 +23,6 @@ def build_wheel(folder):
 
 
 def add_install(notebook, _path):
-    """Put the cell first into the notebook of an example."""
+    """Insert the cell that installs packages at the start of a notebook."""
     cell = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
     notebook["cells"].insert(0, {**cell, "source": [INSTALL]})
