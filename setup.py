@@ -1,4 +1,4 @@
-"""The compiled kernels, and the tests and docs of the sdist: what no table can say."""
+"""Build the compiled kernels and the sdist; pyproject.toml has all other settings."""
 
 import gzip
 import os
@@ -17,12 +17,12 @@ from setuptools.command.sdist import sdist
 from setuptools.errors import CompileError
 
 KERNELS = Path("sklearn_toynn", "_nets", "kernels")
-# nothing that takes NaN and infinity for granted: divergence is found by them
-FLAGS = [  # GCC's and Clang's
+# no flag may assume finite values: NaN and infinity reveal divergence
+FLAGS = [  # for GCC and Clang
     *["-O3", "-std=gnu99", "-g0", "-fno-math-errno", "-fno-trapping-math"],
     *["-ffp-contract=fast", "-fopenmp-simd"],  # fused multiply-add, and sums in vectors
 ]
-#: The tables of kernels: the bytes of a vector, and flags. Those of AVX are for x86-64.
+#: Vector size in bytes and flags for each table of kernels. The AVX tables are for x86-64.
 BASELINE = {"kernels_baseline": (16, [])}
 AVX2 = ["-mavx2", "-mfma"]
 AVX512 = [*("-mavx512" + part for part in ("f", "dq", "bw", "vl", "cd")), *AVX2]
@@ -30,9 +30,9 @@ AVX = {
     "kernels_avx512": (64, [*AVX512, "-mprefer-vector-width=512"]),
     "kernels_avx2": (32, AVX2),
 }
-#: One wheel serves all versions of Python that have the interpreter lock: the limited API of 3.11.
+#: With the GIL, one wheel of the limited API serves Python 3.11 and later.
 IS_LIMITED = not sysconfig.get_config_var("Py_GIL_DISABLED")
-# in the manner of a MANIFEST.in
+# lines of a MANIFEST.in
 SDIST = [
     *["graft docs", "graft tests", "include CITATION.cff", "global-exclude *.pyc *.png"],
     *["prune docs/" + name for name in ("_build", "_contents", "auto_examples", "generated")],
@@ -41,10 +41,10 @@ SDIST = [
 
 
 class BuildKernels(build_ext):
-    """Compile with the flags above, the C code that Cython makes out of the tree."""
+    """Compile the tables of kernels and the Cython module outside the source tree."""
 
     def run(self):
-        # if compilation fails, kernels of an earlier build must not be used
+        # do not keep the kernels of an earlier build if compilation fails
         for folder in [self.build_lib, "."] if self.inplace else [self.build_lib]:
             for suffix in EXTENSION_SUFFIXES:
                 Path(folder, KERNELS, "_compiled" + suffix).unlink(missing_ok=True)
@@ -66,7 +66,7 @@ class BuildKernels(build_ext):
         super().build_extension(ext)
 
     def replace_msvc(self):
-        """Compile with clang-cl: MSVC has no vectors."""
+        """Compile with clang-cl, because MSVC has no vector extensions."""
         if not self.compiler.initialized:
             self.compiler.initialize(self.plat_name)
         self.compiler.cc = shutil.which("clang-cl")
@@ -79,8 +79,8 @@ class BuildKernels(build_ext):
         return self.compile(module.sources[0], "module", ["-O1", *FLAGS[1:]], macros)
 
     def compile(self, source, folder, flags, macros):
-        """Compile a file into a folder of its own; return the names of its objects."""
-        flags = [*flags, *os.environ.get("CFLAGS", "").split()]  # the user's come last
+        """Compile a file in its own folder; return the names of the object files."""
+        flags = [*flags, *os.environ.get("CFLAGS", "").split()]  # the user's flags take precedence
         if self.compiler.compiler_type == "msvc":
             flags = ["/clang:" + flag for flag in flags]
         return self.compiler.compile(
@@ -93,7 +93,7 @@ class BuildKernels(build_ext):
 
 
 class SourceDistribution(sdist):
-    """The package's sources, its tests and docs; the same bytes for the same SOURCE_DATE_EPOCH."""
+    """An sdist with tests and docs, reproducible if SOURCE_DATE_EPOCH is set."""
 
     def make_distribution(self):
         for line in SDIST:
@@ -105,7 +105,7 @@ class SourceDistribution(sdist):
 
 
 def remove_traces(path, date):
-    """Write a .tar.gz again with one date and no owners, which setuptools cannot do."""
+    """Rewrite a .tar.gz with one date and without owners; setuptools cannot do this."""
     with tarfile.open(path) as archive:
         files = [(file, archive.extractfile(file).read()) for file in archive if file.isfile()]
     with (
@@ -125,7 +125,7 @@ kernels = Extension(
     [str(KERNELS / "_compiled.pyx")],
     depends=sorted(map(str, [*KERNELS.glob("*.h"), *KERNELS.glob("*.c")])),
     py_limited_api=IS_LIMITED,
-    # without a compiler NumPy's kernels serve, unless the compiled ones are asked for
+    # without a compiler, use NumPy's kernels unless the user requests compiled ones
     optional=os.environ.get("SKLEARN_TOYNN_KERNELS") != "compiled",
 )
 is_pure = os.environ.get("SKLEARN_TOYNN_PURE") == "1"

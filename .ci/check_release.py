@@ -1,4 +1,4 @@
-"""Fail unless a tag and the project's data agree: `python .ci/check_release.py v0.3.0`."""
+"""Check that the project is ready for a release tag: `python .ci/check_release.py v0.3.0`."""
 
 import re
 import sys
@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def find_faults(tag):
-    """Yield what has to be changed before the release."""
+    """Yield a message for each problem."""
     text = (ROOT / "sklearn_toynn" / "_version.py").read_text()
     version = re.search(r'__version__ = "(.+)"', text)[1]
     if tag != f"v{version}":
