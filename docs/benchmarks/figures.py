@@ -104,17 +104,18 @@ def accuracy_against_time():
     fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
     for name, numbers in rows:
         is_ours = name.startswith(("Softmax", "TwoLayer", "MultiLayer"))
+        is_below = name.startswith(("Random", "Hist", "Logistic", "MultiLayer"))
         ax.plot(numbers[9], numbers[0], "o", color="tab:orange" if is_ours else "tab:gray")
         ax.annotate(
             name.replace("(max_iter=1000)", "()"),
             (numbers[9], numbers[0]),
-            xytext=(5, 3 if is_ours else -10),  # labels must not overlap
+            xytext=(5, -10 if is_below else 3),  # labels must not overlap
             textcoords="offset points",
             fontsize=8,
         )
     ax.set(
         xscale="log",
-        xlim=(0.012, 9),
+        xlim=(0.012, 90),
         xlabel="fit time / fit time of MLPClassifier()",
         ylabel="mean accuracy on 24 held-out sets",
     )
