@@ -5,7 +5,7 @@ All functions take predictions for rows that the models were not trained on.
 
 import numpy as np
 
-#: Rounds of the greedy choice. Weights are multiples of 1 / rounds.
+#: The number of rounds of greedy selection.
 N_ROUNDS = 16
 
 #: The range of the temperature.
@@ -14,14 +14,14 @@ TEMPERATURES = 0.1, 10.0
 #: The largest number of Newton steps for the temperature.
 MAX_NEWTON_STEPS = 200
 
-#: The smallest log-probability. Classes that a model does not know have probability 0.
+#: The lower bound of log-probabilities. Classes that a model does not know have probability 0.
 LEAST_LOG = float(np.log(np.finfo(np.float32).tiny))
 
 
 class OutOfFold:
-    """Predictions of candidates for the test rows of folds, pooled.
+    """The pooled predictions of candidates for the test rows of all folds.
 
-    A row that is in several test folds counts several times, a row in none not at all.
+    A row counts once for each test fold that contains it.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class OutOfFold:
     def find_temperature(self, candidates, shares):
         """Return the temperature of an average of candidates with these shares.
 
-        It is 1.0 without predictions, as for a candidate that a race dropped.
+        It is 1.0 if there are no predictions, as for a candidate that a race dropped.
         """
         rows, predictions = self._pool(candidates)
         if not predictions:
@@ -86,10 +86,10 @@ class OutOfFold:
 def count_greedily(probabilities, weights, n_rounds=N_ROUNDS):
     """Return how often each model enters an average with a low log loss, (n_models,).
 
-    `probabilities` (n_models, n_rows) are those of the true classes, and `weights` (n_rows,) those
-    of the rows. Each round adds the model, with replacement, that makes the loss of the average
-    smallest. The counts are those after the best round. Equal losses go to the first model and the
-    first round.
+    `probabilities` (n_models, n_rows) are the probabilities of the true classes, and `weights`
+    (n_rows,) the weights of the rows. Each round adds the model that minimizes the loss of the
+    average. A model may be added several times. The result is from the round with the lowest loss.
+    Ties go to the first model and the first round.
 
     References
     ----------
@@ -112,8 +112,8 @@ def count_greedily(probabilities, weights, n_rounds=N_ROUNDS):
 def distribute(n_items, counts):
     """Return integers (n_models,) of sum `n_items` that are nearly proportional to `counts`.
 
-    The method of largest remainders: each model gets the integer part of its share, and those with
-    the largest fractional parts get one more. Equal parts go to the first model.
+    The method of largest remainders: each model gets the integer part of its share, and the models
+    with the largest fractional parts get one more. Ties go to the first model.
     """
     integers, remainders = np.divmod(n_items * counts, counts.sum())
     first = np.argsort(-remainders, kind="stable")[: n_items - integers.sum()]
@@ -131,13 +131,14 @@ def average_log_probabilities(log_probabilities, weights):
 
 
 def find_temperature(log_probabilities, codes, weights):
-    """Return the temperature t that minimises the weighted log loss of softmax(log p / t).
+    """Return the temperature t that minimizes the weighted log loss of softmax(log p / t).
 
     With b = 1 / t and l = log p, the loss of a row of class y is log sum_k exp(b l_k) - b l_y.
     It is convex in b. Its derivative is E[l] - l_y, and its second derivative Var[l], under the
     probabilities q = softmax(b l). The mean derivative has one zero, which Newton's method finds
-    in the variable log t. A step that leaves the interval known to hold the zero becomes a
-    bisection. The result is within `TEMPERATURES`, and 1.0 if there is nothing to estimate from.
+    in the variable log t. A bisection replaces steps that leave the interval that contains the
+    zero. The result is within `TEMPERATURES`. It is 1.0 if the loss does not depend on t, if no
+    weight is above 0, or if a value is not finite.
 
     Parameters
     ----------
@@ -153,11 +154,11 @@ def find_temperature(log_probabilities, codes, weights):
     if not (total > 0 and np.isfinite(total) and np.isfinite(logs).all()):
         return 1.0
     weights = weights / total
-    logs -= logs.max(axis=1, keepdims=True)  # which changes no q
+    logs -= logs.max(axis=1, keepdims=True)  # does not change q
     of_labels = weights @ logs[np.arange(len(codes)), codes]
 
     def differentiate(log_t):
-        """Return the mean derivative by b, and its derivative by log t."""
+        """Return the mean derivative by b, and the derivative of this mean by log t."""
         b = np.exp(-log_t)
         q = np.exp(b * logs)
         q /= q.sum(axis=1, keepdims=True)
@@ -167,7 +168,7 @@ def find_temperature(log_probabilities, codes, weights):
 
     low, high = np.log(TEMPERATURES)
     (at_low, _), (at_high, _) = differentiate(low), differentiate(high)
-    if at_low <= 0:  # the derivative by b falls as t rises
+    if at_low <= 0:  # the derivative by b decreases as t increases
         return TEMPERATURES[0] if at_high < 0 else 1.0
     if at_high >= 0:
         return TEMPERATURES[1]

@@ -35,13 +35,13 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
     """`SoftmaxClassifier` with penalty and encoding chosen by cross-validation.
 
     It corresponds to `LogisticRegressionCV`. The result is one `SoftmaxClassifier` with the chosen
-    values, whose scores are divided by a temperature.
+    values. A temperature divides its scores.
 
     Parameters
     ----------
     regs : int or array-like of shape (n_regs,), default=10
         The penalties to try. An int is a number of values, evenly spaced on a log scale between
-        0.03 / m and 300 / m. Here m is that of `SoftmaxClassifier`'s ``reg="auto"`` for all rows.
+        0.03 / m and 300 / m, where m is as in ``reg="auto"`` of `SoftmaxClassifier`, for all rows.
     {encodings, search, calibrate, cv, scoring, n_jobs, refit}
     {solver, learning_rate, schedule, momentum, batch_size, max_iter, tol, n_iter_no_change,
     early_stopping, validation_fraction, class_weight, init, dtype, shuffle, random_state, verbose}
@@ -60,9 +60,9 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
 
     Notes
     -----
-    The search holds out-of-fold log-probabilities in float32, 4 * n_test_rows * n_classes bytes
-    for each candidate and fold: of the finalists in a race, of all candidates with
-    ``search="grid"``.
+    The search keeps out-of-fold log-probabilities in float32. They take
+    4 * n_test_rows * n_classes bytes for each fold and candidate: all candidates with
+    ``search="grid"``, the finalists with ``search="race"``.
 
     Examples
     --------
@@ -116,9 +116,9 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
 class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     """`TwoLayerNetClassifier` with penalty, width and encoding chosen by cross-validation.
 
-    The candidates are single nets. The best of each width and encoding get weights, and the refit
-    trains `n_nets` nets in all, distributed by these weights. The prediction is the average of the
-    nets, whose scores are divided by a temperature.
+    The candidates are single nets. The best of each width and encoding gets a weight. The refit
+    trains `n_nets` nets in all, distributed by these weights. The prediction is the average over
+    the nets, and a temperature divides their scores.
 
     Parameters
     ----------
@@ -126,8 +126,8 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
         The widths to try. An int is a single width.
     regs : int or array-like of shape (n_regs,), default=7
         The penalties to try. An int is a number of values, evenly spaced on a log scale between
-        0.01 / m and 100 / m. Here m is that of `TwoLayerNetClassifier`'s ``reg="auto"`` for all
-        rows.
+        0.01 / m and 100 / m, where m is as in ``reg="auto"`` of `TwoLayerNetClassifier`, for
+        all rows.
     {encodings, search, blend, calibrate, cv, scoring, n_jobs, refit}
     n_nets : int, default=8
         The number of nets that the refit trains and averages, distributed among the members by
@@ -153,9 +153,9 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
 
     Notes
     -----
-    The search holds out-of-fold log-probabilities in float32, 4 * n_test_rows * n_classes bytes
-    for each candidate and fold: of the finalists in a race, of all candidates with
-    ``search="grid"``.
+    The search keeps out-of-fold log-probabilities in float32. They take
+    4 * n_test_rows * n_classes bytes for each fold and candidate: all candidates with
+    ``search="grid"``, the finalists with ``search="race"``.
 
     References
     ----------
@@ -229,9 +229,9 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
 class MultiLayerNetClassifierCV(CrossValidatedClassifier):
     """`MultiLayerNetClassifier` with penalty, widths and encoding chosen by cross-validation.
 
-    The candidates are single nets. The best of each depth and encoding get weights, and the refit
-    trains `n_nets` nets in all, distributed by these weights. The prediction is the average of the
-    nets, whose scores are divided by a temperature.
+    The candidates are single nets. The best of each architecture and encoding gets a weight. The
+    refit trains `n_nets` nets in all, distributed by these weights. The prediction is the average
+    over the nets, and a temperature divides their scores.
 
     Parameters
     ----------
@@ -239,8 +239,8 @@ class MultiLayerNetClassifierCV(CrossValidatedClassifier):
         The nets to try, each given by the widths of its hidden layers. An int is one layer.
     regs : int or array-like of shape (n_regs,), default=7
         The penalties to try. An int is a number of values, evenly spaced on a log scale between
-        0.01 / m and 100 / m. Here m is that of `MultiLayerNetClassifier`'s ``reg="auto"`` for all
-        rows.
+        0.01 / m and 100 / m, where m is as in ``reg="auto"`` of `MultiLayerNetClassifier`, for
+        all rows.
     {encodings, search, blend, calibrate, cv, scoring, n_jobs, refit}
     n_nets : int, default=8
         The number of nets that the refit trains and averages, distributed among the members by
@@ -266,9 +266,9 @@ class MultiLayerNetClassifierCV(CrossValidatedClassifier):
 
     Notes
     -----
-    The search holds out-of-fold log-probabilities in float32, 4 * n_test_rows * n_classes bytes
-    for each candidate and fold: of the finalists in a race, of all candidates with
-    ``search="grid"``.
+    The search keeps out-of-fold log-probabilities in float32. They take
+    4 * n_test_rows * n_classes bytes for each fold and candidate: all candidates with
+    ``search="grid"``, the finalists with ``search="race"``.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""The base class of the estimators that choose by cross-validation."""
+"""The base class of the estimators that choose their parameters by cross-validation."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ ORDERED_PARAMS = ("reg", "hidden_size")
 #: The largest increase of the log loss by the refit without a warning.
 MAX_LOSS_INCREASE = 0.05
 
-#: Fitted attributes of a plain estimator that exist if the fit is a single one.
+#: Fitted attributes that an estimator with one member takes from it.
 MEMBER_ATTRIBUTES = (
     "coef_",
     "intercept_",
@@ -77,45 +77,47 @@ MEMBER_ATTRIBUTES = (
 
 
 def check_fold_weights(splits, score_params, sample_weight, n_samples):
-    """Raise an error if all rows for training, or for a weighted score, have weight 0."""
+    """Raise an error if all training rows, or all rows of a weighted score, have weight 0."""
     if sample_weight is None:
         return
     weights = check_weights(sample_weight, n_samples, "sample_weight")
-    uses = ("train", "test") if "sample_weight" in score_params else ("train",)
+    uses = ("training", "test") if "sample_weight" in score_params else ("training",)
     for index, fold in enumerate(splits):
         for use, rows in zip(uses, fold, strict=False):
             if not weights[rows].any():
                 raise ValueError(
-                    f"sample_weight is zero for all rows to {use} on in split {index} of cv. Use "
-                    "fewer, stratified or shuffled folds, or drop the rows of weight 0."
+                    f"sample_weight is zero for all {use} rows of split {index} of cv. Use fewer, "
+                    "stratified or shuffled folds, or drop the rows of weight 0."
                 )
 
 
 class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
-    """Plain estimators whose penalty is chosen by cross-validation; see its subclasses.
+    """The base class of the CV estimators, such as `SoftmaxClassifierCV`.
 
-    Its docstring has the entries that they share.
+    Candidates and members are plain estimators, such as `SoftmaxClassifier`. This docstring has
+    the entries that the subclasses share.
 
     Parameters
     ----------
     encodings : str or list of str, default="auto"
         The encodings to try, "linear" or "piecewise". "auto" tries both. It tries only "linear"
-        if X is sparse or if every column has so few distinct values that none gets pieces.
+        if X is sparse or if all columns have too few distinct values for pieces.
     search : {"race", "grid"}, default="race"
         - "race": all candidates run on the first fold. The best two penalties of each combination
-          of the other values run on the other folds. If the first fold trains without one of the
-          classes, or can score no candidate, the next fold takes its place. Means leave out folds
-          that can score no candidate;
+          of the other values run on the other folds. If the training rows of the first fold lack
+          a class, or no candidate has a finite score on it, the next fold takes its place. Mean
+          scores leave out folds on which no candidate has a finite score;
         - "grid": all candidates run on all folds, with the scores of `GridSearchCV`.
     blend : "auto" or bool, default="auto"
         Whether to average several candidates. "auto" and True do so if `scoring` uses
         probabilities and ``refit=True``. The best candidate of each combination of width and
-        encoding gets a weight by greedy selection [1]_, which minimises the log loss of the
+        encoding gets a weight by greedy selection [1]_, which minimizes the log loss of the
         out-of-fold predictions. With False, the best candidate is refitted alone.
     calibrate : bool, default=True
-        Whether to divide the scores by a temperature. It is the t that minimises the log loss of
-        softmax(log p / t) for the out-of-fold predictions p, in [0.1, 10]. Rows have their sample
-        weight times class weight. It is folded into the last layer of the members.
+        Whether to divide the scores by a temperature. It is the t in [0.1, 10] that minimizes the
+        log loss of softmax(log p / t) for the out-of-fold probabilities p. The weight of a row is
+        its sample weight times its class weight. The temperature is folded into the last layer of
+        the members.
     cv : int, splitter, iterable or None, default=5
         The folds. An int is a number of stratified folds of shuffled rows, and None stands for 5.
         `random_state` seeds the shuffling. If it is None, the seed is fixed. (`GridSearchCV` does
@@ -123,7 +125,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     scoring : str, callable or None, default="neg_log_loss"
         As in `GridSearchCV`; None stands for accuracy. As in `LogisticRegressionCV`, a metric with
         a parameter `labels` gets all classes, so a test fold may lack some of them, and the last
-        of two classes is the positive one.
+        of two classes is the positive class.
     n_jobs : int, default=None
         The number of jobs of the search. As in `FusedGridSearchCV`, a single job trains the
         candidates in threads.
@@ -131,8 +133,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         Whether to fit the chosen model to all rows. A callable gets `cv_results_` and returns the
         index of the candidate to choose, as `model_selection.one_standard_error` does.
     random_state : int, RandomState instance or None, default=None
-        Determines the folds and the random numbers of the plain estimator. All candidates and the
-        refit share one seed. If this is not an int, the seed is drawn from it.
+        Determines the folds and the random numbers of the fits. All candidates and the refit
+        share one seed. If `random_state` is not an int, the seed is drawn from it.
     verbose : int, default=0
         Print the loss of every `verbose`-th iteration of the refit. If a chosen value is at an
         edge of the values tried, also print the choice. 0 prints nothing.
@@ -146,9 +148,9 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     encoding_ : str
         The chosen encoding.
     cv_results_ : dict of str -> ndarray
-        The results, as in `GridSearchCV`, by the parameters of the plain estimator.
-        `n_splits_run` is the number of folds of each candidate. A candidate that a race dropped
-        has NaN for the folds it missed and for its mean, and ranks last.
+        The results, as in `GridSearchCV`. `n_splits_run` is the number of folds of each
+        candidate. A candidate that a race dropped has NaN for the folds it missed and for its
+        mean, and ranks last.
     best_index_ : int
         The index of the chosen candidate in `cv_results_`.
     best_params_ : dict
@@ -156,13 +158,13 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     best_score_ : float
         The mean score of the chosen candidate over the folds.
     edges_ : tuple of str
-        Those of "reg" and "hidden_size" whose chosen value is the smallest or largest that was
-        tried. A better value may lie beyond it.
+        The parameters, "reg" or "hidden_size", whose chosen value is the smallest or largest
+        candidate. A better value may lie beyond it.
     n_splits_ : int
         The number of folds.
     estimators_ : list of estimators
-        The members: plain estimators, fitted to all rows, with the temperature in their last
-        layer. `loss_` and `gap_` are those of the training, before the temperature.
+        The members, fitted to all rows, with the temperature in their last layer. Their `loss_`
+        and `gap_` are the values at the end of training, before the temperature.
     weights_ : ndarray of shape (n_members,)
         The weights of the members' probabilities. They sum to 1.
     temperature_ : float
@@ -194,11 +196,11 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     #: The class of the plain estimator.
     _plain_class: ClassVar[type]
 
-    #: The range of the default `regs`, times the m of `Problem.divide_by_rows`.
+    #: The range of the default `regs`, multiplied by the m of `Problem.divide_by_rows`.
     _reg_range: ClassVar[tuple[float, float]]
 
     #: The parameters in which candidates differ from the estimator that is refitted. With
-    #: `n_nets`, the temperature would be that of averages of nets.
+    #: `n_nets`, the temperature would be estimated from averages of nets.
     _candidate_params: ClassVar[dict] = {"verbose": 0}
 
     # without this parameter, as in `SoftmaxClassifierCV`, the best candidate is refitted alone
@@ -233,7 +235,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         super().__setstate__(state)
 
     def _make_grid(self, problem):
-        """Return the values to try for parameters of the plain estimator other than `reg`."""
+        """Return the values to try for each parameter except `reg`."""
         if is_auto(self.encodings):
             return {"encoding": list(ENCODINGS if problem.has_pieces else ENCODINGS[:1])}
         encodings = list(dict.fromkeys(np.asarray(self.encodings, object).ravel().tolist()))
@@ -268,12 +270,12 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     def fit(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
     ) -> Self:
-        """Choose by cross-validation and refit to all rows.
+        """Choose the parameters by cross-validation, and fit the chosen model to all rows.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The training data, as in the plain estimator.
+            The training data.
         y : array-like of shape (n_samples,)
             The class labels.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -384,15 +386,15 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             missing = np.setdiff1d(y[test], y[train])
             if len(missing):
                 raise ValueError(
-                    f"cv leaves no row of the classes {plain(missing.tolist())} to train on in "
-                    f"split {index}, but scoring={self.scoring!r} needs them to score that split. "
-                    "Use fewer or stratified folds, join or drop these classes, or set "
-                    "scoring='accuracy'."
+                    f"The training rows of split {index} of cv lack the classes "
+                    f"{plain(missing.tolist())} of its test rows, and scoring={self.scoring!r} "
+                    "needs them. Use fewer or stratified folds, join or drop these classes, or "
+                    "set scoring='accuracy'."
                 )
         return splits
 
     def _make_scorer(self):
-        """Return the scorer; it requests `sample_weight` unless the user decides by routing."""
+        """Return the scorer. It requests `sample_weight`, unless the user routes metadata."""
         if callable(self.scoring):
             scorer = self.scoring
             if get_config()["enable_metadata_routing"] or not hasattr(scorer, "set_score_request"):
@@ -408,7 +410,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         return self.blend is not False and self.refit is not False and not callable(self.refit)
 
     def _run(self, make_search, splits, data, score_params, context, grid, folds):
-        """Return a fitted search over candidates and the folds with these indices."""
+        """Return a fitted search over a grid and the folds with these indices."""
         X, y, sample_weight = data
         if sample_weight is not None:
             score_params = score_params | {"sample_weight": sample_weight}
@@ -429,7 +431,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         n_splits = len(splits)
         if self.search == "grid" or n_splits <= 1 or len(grid["reg"]) <= N_KEPT:
             return search_grid(run, grid, n_splits)
-        # folds that train without one of the classes qualify last
+        # folds whose training rows lack a class come last
         folds = sorted(range(n_splits), key=lambda k: -len(np.unique(y[splits[k][0]])))
         return search_race(run, grid, folds)
 
@@ -437,7 +439,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         """Return the index of the chosen candidate."""
         if not np.isfinite(outcome.scores).any():
             raise ValueError(
-                f"scoring={self.scoring!r} is finite for none of the candidates. Some scores are "
+                f"No candidate has a finite score with scoring={self.scoring!r}. Some scores are "
                 "undefined for a test fold that lacks a class. Use fewer or stratified folds, or "
                 "another scoring."
             )
@@ -453,7 +455,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         return OutOfFold(outcome.predictions, tests, codes, weights)
 
     def _distribute(self, members, out_of_fold):
-        """Return the candidates that are refitted, and their numbers of nets."""
+        """Return the candidates to refit, and the number of nets of each."""
         counts = np.ones(1, int)
         if len(members) > 1:
             counts = out_of_fold.count_greedily(members)
@@ -481,7 +483,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
                     estimator.fit(*data)
                 except KeyboardInterrupt as error:
                     interrupt = error
-            if hasattr(estimator, "classes_"):  # else there are no weights yet
+            if hasattr(estimator, "classes_"):  # otherwise there are no weights yet
                 estimators.append(estimator)
             if interrupt is not None:
                 break

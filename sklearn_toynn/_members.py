@@ -1,4 +1,4 @@
-"""Attributes and methods of an ensemble that are those of its only member."""
+"""Attributes and methods that an ensemble takes from its only member."""
 
 from collections.abc import Callable
 from functools import partial, wraps
@@ -11,7 +11,7 @@ from ._typing import F
 
 
 def is_refitted(estimator):
-    """Return True if `refit` gives a model to predict with, else raise an error."""
+    """Return True if the estimator is refitted; otherwise raise an AttributeError."""
     if estimator.refit is False:
         raise AttributeError(
             f"{type(estimator).__name__} cannot predict with refit=False. Set refit=True, or fit "
@@ -35,19 +35,19 @@ def get_member(estimator, name):
 
 
 def has_one_member(name, estimator):
-    """Return True unless several members leave no single model for the method `name`."""
+    """Return True if `name` is available; with several members, raise an AttributeError."""
     if len(vars(estimator).get("estimators_", [])) > 1:
         get_member(estimator, name)
     return is_refitted(estimator)
 
 
 def member_attribute(name):
-    """Return a property with an attribute of the only member."""
+    """Return a property that reads an attribute of the only member."""
     return property(lambda self: getattr(get_member(self, name), name))
 
 
 def delegate_to_member(method: F) -> F:
-    """Return a method of the plain estimator as a method that calls it on the only member."""
+    """Return a method that calls a method of the plain estimator on the only member."""
 
     @wraps(method)
     def delegate(self, *args, **kwargs):
@@ -58,7 +58,7 @@ def delegate_to_member(method: F) -> F:
 
 
 def delegate_unless_blended(method: F) -> Callable[[F], F]:
-    """Return a decorator of methods for blends; a single member's own method is called instead."""
+    """Return a decorator for methods of ensembles; a single member's `method` replaces them."""
 
     def decorate(of_blend):
         @wraps(method)

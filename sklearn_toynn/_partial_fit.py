@@ -27,8 +27,8 @@ def check_one_pass(estimator):
     ):
         if value not in allowed and not isinstance(value, dict):
             raise ValueError(
-                f"partial_fit makes one pass over some of the rows, which {name}={plain(value)!r} "
-                f"does not allow. Set {name} to {description}, or call fit."
+                f"partial_fit makes one pass over some of the rows, so it does not support {name}="
+                f"{plain(value)!r}. Set {name} to {description}, or call fit."
             )
 
 

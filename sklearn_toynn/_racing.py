@@ -1,4 +1,4 @@
-"""Searches that score candidates on all folds, or the best of the first fold on the others."""
+"""Searches that run all candidates on all folds, or only the best of the first fold."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,13 @@ from ._sklearn_compat import KeptScore
 from .model_selection import FusedGridSearchCV
 from .model_selection._search import FitRunner
 
-#: The candidates of each group that a race keeps after the first fold. Candidates of a group
-#: differ in the penalty only.
+#: The number of candidates of each group that a race keeps after the first fold. The candidates
+#: of a group differ only in the penalty.
 N_KEPT = 2
 
 
 class KeepingRunner(FitRunner):
-    """A runner that keeps the scores of all fits, by candidates and folds."""
+    """A runner that keeps the scores of all fits, candidate by candidate."""
 
     scores = ()
 
@@ -68,7 +68,7 @@ def take_predictions(search, n_folds):
 
 
 def group_candidates(params):
-    """Return lists of the candidates, by index, that differ in `reg` only."""
+    """Return lists of the indices of candidates that differ only in `reg`."""
     groups = {}
     for index, setting in enumerate(params):
         key = tuple((name, value) for name, value in setting.items() if name != "reg")
@@ -77,7 +77,7 @@ def group_candidates(params):
 
 
 def keep_best(scores, groups, n_kept):
-    """Return the indices, sorted, of the `n_kept` best finite scores of each group."""
+    """Return the sorted indices of the `n_kept` best finite scores of each group."""
     kept = []
     for group in groups:
         finite = [index for index in group if np.isfinite(scores[index])]
@@ -98,10 +98,10 @@ def search_grid(run, grid, n_folds):
 
 
 def search_race(run, grid, folds, n_kept=N_KEPT):
-    """Return the `Outcome` of a race; `folds` are indices in the order of qualification.
+    """Return the `Outcome` of a race over the folds with these indices.
 
-    All candidates run on the first fold that can score one of them. The best `n_kept` of each
-    group run on the remaining folds. Means leave out folds that can score no candidate.
+    All candidates run on fold after fold, until a score is finite. The best `n_kept` of each group
+    run on the remaining folds. Means leave out folds on which no score is finite.
     """
     n_folds = len(folds)
     parts, predictions, first = [], {}, None
@@ -131,10 +131,10 @@ def search_race(run, grid, folds, n_kept=N_KEPT):
 
 
 def merge_results(parts, first, n_folds):
-    """Return one `cv_results_` of parts: candidates, folds, and the results for them.
+    """Merge the parts of a race, tuples (candidates, folds, results), into one `cv_results_`.
 
-    `first` has all candidates. Candidates have NaN for the folds that they missed and for their
-    means if others ran on more folds.
+    `first` has the parameters of all candidates. Candidates that missed folds have NaN for these
+    folds and for their means.
     """
     n_candidates = len(first["params"])
     scores = np.full((n_candidates, n_folds), np.nan)

@@ -90,7 +90,7 @@ def scaled_loss(log_t, logs, codes, weights):
 
 @pytest.mark.parametrize("scale", [0.3, 1.0, 4.0])
 @pytest.mark.parametrize("n_classes", [2, 5])
-def test_the_temperature_minimises_the_loss(scale, n_classes):
+def test_the_temperature_minimizes_the_loss(scale, n_classes):
     rng = np.random.RandomState(0)
     scores = rng.standard_normal((400, n_classes))
     p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)

@@ -265,13 +265,13 @@ def test_groups_reach_the_splitter(is_enabled):
         model.set_params(cv=3).fit(X, y, groups=groups)
 
 
-@pytest.mark.parametrize("use", ["train", "test"])
+@pytest.mark.parametrize("use", ["training", "test"])
 @pytest.mark.parametrize("scoring", ["neg_log_loss", "accuracy"])
 def test_a_fold_without_weight_is_named(scoring, use):
     first, train, test = (test for _, test in SPLITS)
-    weights = with_entry(np.ones(len(y)), train if use == "train" else test, 0)
+    weights = with_entry(np.ones(len(y)), train if use == "training" else test, 0)
     model = make(SoftmaxClassifierCV, cv=[(first, first), (train, test)], scoring=scoring)
-    with pytest.raises(ValueError, match=f"sample_weight is zero .* {use} on in split 1 of cv"):
+    with pytest.raises(ValueError, match=f"sample_weight is zero .* {use} rows of split 1 of cv"):
         model.fit(X, y, weights)
     if use == "test":  # a function scores without weights
         model.set_params(scoring=lambda model, X, y: model.score(X, y), cv=3)
@@ -309,7 +309,7 @@ def test_weighted_rows_are_scored_with_their_weights(cv_class):
 )
 def test_a_class_that_is_only_tested_is_refused_if_the_score_needs_it(scoring):
     # the rows are sorted by class
-    with pytest.raises(ValueError, match=r"no row of the classes \[0\].*split 0.*scoring="):
+    with pytest.raises(ValueError, match=r"split 0 of cv lack the classes \[0\].*scoring="):
         choose(cv=KFold(3), scoring=scoring)
     # class 2 is neither in the training nor in the test rows of the first fold
     train, test = np.flatnonzero(y < 2)[::2], np.flatnonzero(y < 2)[1::2]
@@ -320,7 +320,7 @@ def test_a_class_that_is_only_tested_is_refused_if_the_score_needs_it(scoring):
     assert model.cv_results_["split0_test_score"][0] == pytest.approx(expected, rel=1e-9)
     # scores of labels need no class
     assert_array_equal(choose(cv=KFold(3), scoring="f1_macro").classes_, [0, 1, 2])
-    raises = pytest.raises(ValueError, match="finite for none")
+    raises = pytest.raises(ValueError, match="No candidate has a finite score")
     with pytest.warns(UserWarning, match="non-finite"), raises:
         choose(scoring=lambda *_: np.nan)
 
@@ -622,7 +622,7 @@ OVERLAPPING = [(np.arange(0, 178, 2), np.arange(1, 120)), (np.arange(60, 178), n
 
 @pytest.mark.parametrize("cv", [SPLITS, OVERLAPPING], ids=["folds", "overlapping"])
 @pytest.mark.parametrize("cv_class", [SoftmaxClassifierCV, TwoLayerNetClassifierCV])
-def test_the_temperature_minimises_the_out_of_fold_loss(cv_class, cv):
+def test_the_temperature_minimizes_the_out_of_fold_loss(cv_class, cv):
     weights = np.random.RandomState(1).randint(0, 3, len(y)).astype(float)
     params = {"cv": cv, "calibrate": True, "scoring": "accuracy", "class_weight": {2: 3.0}}
     model = make_alone(cv_class, **params).fit(X, NOISY, weights)

@@ -1,6 +1,6 @@
-"""Rows that are encoded where they are read."""
+"""Rows that are encoded when they are read."""
 
-#: The largest encoded value, so that values far outside of the training range stay finite.
+#: The bound on encoded values. Values far outside the training range stay finite.
 MAX_VALUE = 1e9
 
 
@@ -22,7 +22,7 @@ class EncodedRows:
         self.dtype, self.itemsize = X.dtype, X.itemsize
         self.shape = len(X), len(encoding.mean)
         self.size = self.shape[0] * self.shape[1]
-        #: Those of an array of the rows that indexing returns.
+        #: The strides of the arrays that indexing returns.
         self.strides = self.shape[1] * self.itemsize, self.itemsize
 
     def __len__(self):

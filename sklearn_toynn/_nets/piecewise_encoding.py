@@ -1,4 +1,4 @@
-"""Columns and piecewise-linear functions of them, made where rows are read.
+"""Columns and piecewise-linear functions of them, computed when rows are read.
 
 For a column x with quantiles q_0 < ... < q_m, piece j is clip((x - q_j) / (q_{j+1} - q_j), 0, 1)
 (Gorishniy, Rubachev and Babenko 2022, "On Embeddings for Numerical Features in Tabular Deep
@@ -22,10 +22,10 @@ MIN_BINS = 4
 #: The standard deviation of an encoded piece.
 PIECE_SCALE = np.sqrt(1 / 8)
 
-#: The minimum width of a bin, in units of the rounding of its edges.
+#: The minimum width of a bin, in units of the rounding error of its edges.
 MIN_WIDTH = 64
 
-#: The relative difference of sums of weights that may be rounding.
+#: The relative rounding error that sums of weights may have.
 ROUNDING = 1e-9
 
 
@@ -68,7 +68,7 @@ class PiecewiseEncoding:
 
     @classmethod
     def from_samples(cls, samples):
-        """Return the encoding by the rows in use and their weights."""
+        """Compute the encoding from the rows in use and their weights."""
         X, weights, rows = samples.X, samples.weights, samples.rows
         edges, n_columns = list(yield_edges(samples)), X.shape[1]
         n_encoded = n_columns + sum(max(len(each) - 1, 0) for each in edges)
@@ -80,7 +80,7 @@ class PiecewiseEncoding:
         return cls(edges, mean, np.append(scale, scale_of_pieces[n_columns:]), X.dtype)
 
     def encode(self, X, columns=slice(None), out=None):
-        """Return the encoded rows of X, all encoded columns or some; in `out` if given."""
+        """Return all or some encoded columns of X, in `out` if it is given."""
         functions = [each[columns] for each in self.functions]
         if out is None:
             out = np.empty((*X.shape[:-1], len(functions[0])), X.dtype)
@@ -92,7 +92,7 @@ class PiecewiseEncoding:
 def numpy_encode_rows(X, functions, out):
     """Write clip((x - shift) * slope, lowest, highest) for rows of X into `out`.
 
-    `functions` are arrays with an entry for each encoded column, as in `PiecewiseEncoding`.
+    `functions` are the arrays of `PiecewiseEncoding.functions`.
     """
     sources, shift, slope, lowest, highest = functions
     z = np.take(X, sources, axis=1, out=out.reshape(len(X), -1), mode="clip")
@@ -109,12 +109,12 @@ else:
 
 
 def has_pieces(samples):
-    """Return True if a column gets pieces; X may be sparse, which has none."""
+    """Return True if a column gets pieces. Columns of sparse X get none."""
     return not sparse.issparse(samples.X) and any(map(len, yield_edges(samples)))
 
 
 def yield_edges(samples):
-    """Yield the bin edges of each column, by the rows in use and their weights."""
+    """Yield the bin edges of each column, from the rows in use and their weights."""
     used = slice(None) if samples.rows is None else samples.rows
     weights = samples.weights[used].astype(float)
     for column in range(samples.X.shape[1]):
@@ -124,7 +124,7 @@ def yield_edges(samples):
 def choose_edges(x, weights):
     """Return the distinct quantiles of a column, or an empty array for fewer than `MIN_BINS` bins.
 
-    The quantile of p is the smallest value whose cumulative weight reaches p (the inverted
+    The p-quantile is the smallest value whose cumulative weight reaches p (the inverted
     cumulative distribution function), so a weight of 2 counts as two rows.
     """
     order = np.argsort(x)

@@ -1,5 +1,5 @@
 # cython: language_level=3, freethreading_compatible=True
-"""The kernels in C, as Python sees them: a net bound to its parameters and its rows."""
+"""The Python interface of the C code: a net with its parameters and its rows."""
 
 from cpython.buffer cimport (
     PyBUF_CONTIG,
@@ -90,7 +90,7 @@ def instruction_sets():
 
 
 def choose(str name):
-    """Use one of these instruction sets for all nets that are made from now on."""
+    """Use one of `instruction_sets()` for all nets that are created afterwards."""
     global chosen
     for i in range(n_choices):
         if choices[i].is_here and choices[i].name.decode() == name:
@@ -109,7 +109,7 @@ cdef char *address(
 
     All arrays are checked here. An array must have `length` entries, all dimensions together, of
     `item_size` bytes and of a `kind`: "fd" for real numbers, "ilq" for signed integers, in native
-    byte order. `layout` says that it is contiguous, and whether it is written to.
+    byte order. `layout` says whether it must be contiguous, and whether it is written to.
     """
     cdef Py_buffer view
     if array is None:
@@ -136,7 +136,7 @@ cdef ptrdiff_t *integers(array, Py_ssize_t length, int layout=PyBUF_CONTIG_RO) e
 
 
 cdef int check_limit(name, Py_ssize_t value, Py_ssize_t limit) except -1:
-    """Raise an error unless a number is from 0 to a limit."""
+    """Raise an error unless 0 <= value <= limit."""
     if not 0 <= value <= limit:
         raise ValueError(f"{name} must be from 0 to {limit}, got {value}")
     return 0
@@ -158,24 +158,24 @@ cdef int set_functions(
 
 
 cdef class Net:
-    """A net, and room for passes over its rows. It shares all arrays.
+    """A net and the memory for passes over its rows. Arrays are shared, not copied.
 
     Parameters
     ----------
     widths : ndarray of int32
         The widths of the layers, from the features to the classes.
     activation : int
-        The place of the activation in `ACTIVATIONS`.
+        The index of the activation in `ACTIVATIONS`.
     parameters : ndarray of shape (n_parameters,)
         The parameters.
     n_rows : int
         The maximum number of rows of a pass.
     is_by_entry : bool
-        Whether CSR rows are taken entry by entry, not made dense.
+        Whether CSR rows are multiplied entry by entry instead of made dense.
     n_arrays : int
-        The number of packed arrays: 8 for training, 1 or 0 for scores alone. With 1, the
+        The number of packed arrays: 8 for training, 1 or 0 for scores only. With 1, the
         parameters are packed in this call, and later changes have no effect. With 0, nothing is
-        packed, but each row takes longer.
+        packed, and each row takes longer.
     """
 
     cdef CNet net
@@ -195,7 +195,7 @@ cdef class Net:
         net.n_layers, net.activation, net.is_by_entry = len(widths) - 1, activation, is_by_entry
         net.n_arrays = n_arrays
         if n_arrays not in (8, 1, 0) or (is_by_entry and not n_arrays):
-            raise ValueError(f"n_arrays can't be {n_arrays}")
+            raise ValueError(f"n_arrays must be 8, 1 or, for dense rows, 0, got {n_arrays}")
         self.room, self.n_classes = n_rows, sizes[net.n_layers]
         for layer in range(net.n_layers):
             self.n_parameters += (<ptrdiff_t>sizes[layer] + 1) * sizes[layer + 1]
@@ -204,7 +204,7 @@ cdef class Net:
         net.samples.n_features = sizes[0]
         net.memory = <char *>calloc(net.kernels.lay_out(net, sizes), 1)
         if net.memory == NULL:
-            raise MemoryError(f"no room for passes over {n_rows} rows")
+            raise MemoryError(f"not enough memory for passes over {n_rows} rows")
         net.kernels.lay_out(net, sizes)
         if n_arrays == 1:
             net.kernels.pack_parameters(net)
@@ -219,7 +219,7 @@ cdef class Net:
     cdef int check_is_complete(self) except -1:
         """Raise an error unless samples and a penalty are set."""
         if not self.has_penalty or self.net.samples.codes == NULL:
-            raise ValueError("set_samples and set_penalty must be called before")
+            raise ValueError("set_samples and set_penalty must be called first")
         return 0
 
     cdef char *as_rows(self, array, Py_ssize_t length, int layout=PyBUF_CONTIG_RO) except? NULL:
@@ -228,11 +228,11 @@ cdef class Net:
         return address(array, length, "fd", size, layout)
 
     def set_rows(self, X, functions=None):
-        """Compute on rows of X, dense or CSR.
+        """Set the rows, dense or CSR.
 
         `functions` are sources, shift, slope, lowest and highest of a `PiecewiseEncoding`.
         """
-        cdef Samples samples = self.net.samples  # replaced once all is valid
+        cdef Samples samples = self.net.samples  # a copy, so that an error changes nothing
         cdef Py_ssize_t size = X.dtype.itemsize, n_columns
         n_samples, n_columns = X.shape
         if functions is None and n_columns != samples.n_features:
@@ -252,7 +252,7 @@ cdef class Net:
         self.net.samples, self.kept_rows = samples, (X, functions)
 
     def set_samples(self, X, codes, weights, double weight_scale, rows, functions=None):
-        """Compute on samples; `rows` (n_samples,) are those in use, all if None."""
+        """Set the samples. `rows` are the indices of the rows in use; None stands for all."""
         cdef Samples *samples = &self.net.samples
         self.set_rows(X, functions)
         self.kept += codes, weights, rows
@@ -264,7 +264,7 @@ cdef class Net:
             samples.rows = integers(rows, len(rows))
 
     def set_columns(self, mean, inv_scale, center):
-        """Scale the columns; `center` is of CSR rows or None. Arrays have the dtype of X."""
+        """Set the column scaling; `center` is for CSR rows. Arrays have the dtype of X."""
         cdef Samples *samples = &self.net.samples
         self.kept += mean, inv_scale, center
         samples.mean = self.as_rows(mean, samples.n_features)
@@ -272,7 +272,7 @@ cdef class Net:
         samples.center = self.as_rows(center, samples.n_features)
 
     def set_penalty(self, decay, param_scale):
-        """Copy a `Penalty`, which updates and the objective need."""
+        """Set the penalty, which updates and the objective need."""
         if self.net.n_arrays != 8:
             raise ValueError(f"n_arrays must be 8, got {self.net.n_arrays}")
         cdef char *of_decay = self.reals(decay, self.n_parameters)
@@ -281,9 +281,9 @@ cdef class Net:
         self.has_penalty = True
 
     def objective(self, rows, ptrdiff_t length, gradient):
-        """Return the objective on rows, None for those in use, by `length` at once.
+        """Return the objective on `rows`, in chunks of `length`; None stands for the rows in use.
 
-        Its gradient is computed unless that is None.
+        Write its gradient to `gradient` unless that is None.
         """
         cdef ptrdiff_t n_rows = self.net.samples.n_samples if rows is None else len(rows)
         cdef ptrdiff_t *of_rows = integers(rows, n_rows)
@@ -299,7 +299,7 @@ cdef class Net:
         self, int rule, constants, step_sizes, ptrdiff_t batch_size, ptrdiff_t length, double tol,
         moments, gradient, order, bit_generator, previous, best, best_loss, losses,
     ):
-        """Go through epochs; return how many, fewer than asked for where they end."""
+        """Run at most ``len(losses)`` epochs and return how many ran; see `Kernels`."""
         cdef Update update
         cdef ptrdiff_t n_samples = self.net.samples.n_samples, size = self.n_parameters, n_epochs
         update.rule, update.tol = <Rule>rule, tol
@@ -328,7 +328,7 @@ cdef class Net:
         return n_epochs
 
     def scores(self, out):
-        """Compute the scores of the first rows, as many as `out` (n_classes, n) holds."""
+        """Write the scores of the first n rows to `out` (n_classes, n)."""
         cdef ptrdiff_t n_rows
         _, n_rows = out.shape
         cdef char *to_out = self.reals(out, self.n_classes * n_rows, PyBUF_CONTIG)
@@ -341,7 +341,7 @@ cdef class Net:
 
 
 def apply_elementary(str name, values, out):
-    """Write an elementary function of each of `values` into `out`: for the tests."""
+    """Write an elementary function of `values` to `out`, for the tests."""
     function = ("exp", "log", "tanh", "logistic", "gaussian", "ndtr").index(name)
     cdef int size = values.itemsize
     cdef ptrdiff_t n = len(values)

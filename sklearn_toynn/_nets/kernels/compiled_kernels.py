@@ -1,4 +1,4 @@
-"""The objective of a net and its gradient in C; several epochs in one call."""
+"""The objective of a net, its gradient, and epochs of updates, in C."""
 
 import numpy as np
 from scipy.sparse import issparse
@@ -10,20 +10,20 @@ from ..update_rules import Adam, GradientDescent, NesterovMomentum
 from ._compiled import Net
 from .interface import Kernels
 
-#: The activations in the order of the enum in activations.h; then None, of nets without hidden
+#: The activations, in the order of the enum in activations.h, and None for nets without hidden
 #: layers.
 ACTIVATIONS = (ReLU, LeakyReLU, Logistic, Tanh, GELU, SiLU, Identity, type(None))
 
 #: The update rules, in the order of `enum Rule` in net.h.
 RULES = (GradientDescent, NesterovMomentum, Adam)
 
-#: Sparse rows of no more columns are made dense, batch by batch.
+#: Sparse rows with at most this many columns are made dense, batch by batch.
 MAX_DENSE_COLUMNS = 256
 
-#: The maximal size of a padded first layer that has fewer units than a vector has lanes.
+#: The maximum size of a padded first layer that has fewer units than a vector has lanes.
 MAX_PADDED_ENTRIES = 2**20
 
-#: Scores of fewer rows are computed from unpacked parameters.
+#: The scores of fewer rows than this are computed from unpacked parameters.
 MIN_PACKED_ROWS = 6
 
 
@@ -36,7 +36,7 @@ class CompiledKernels(Kernels):
 
     @staticmethod
     def supports(network, X):
-        """Say whether C knows the activation, and takes the rows as they lie and the weights."""
+        """Return whether the C code supports the activation, the layout of X and the weights."""
         if isinstance(X, EncodedRows):
             X = X.X
         if not issparse(X):
@@ -48,18 +48,18 @@ class CompiledKernels(Kernels):
             )
         n_features, width = network.widths[:2]
         lanes = 64 // network.parameters.itemsize
-        # else the padded weights would be several times as large
+        # otherwise the padded weights would be several times as large
         fits &= n_features * lanes <= max(MAX_PADDED_ENTRIES, 4 * n_features * width)
         return fits and type(network.activation) in ACTIVATIONS
 
     @staticmethod
     def scores(network, X, out=None):
-        """Return the scores of rows of X, (n_classes, n_samples); in `out` if that is given."""
+        """Return the scores of rows of X, (n_classes, n_samples); in `out` if it is given."""
         return CompiledKernels.make_scorer(network, X)(X, out)
 
     @classmethod
     def make_scorer(cls, network, X):
-        """Return a function of rows and `out` that uses one net for all chunks."""
+        """Return a function like `scores` that uses one `Net` for all chunks."""
         is_packed = X.shape[0] >= MIN_PACKED_ROWS or is_taken_by_entry(X)
         net = make_net(network, X, X.shape[0], int(is_packed))
 
@@ -115,7 +115,7 @@ class CompiledKernels(Kernels):
         return min(chunk_length(self.network.widths), self.samples.n_samples)
 
     def _get_net(self, n_rows):
-        """Return the net with room for so many rows."""
+        """Return a net with room for passes over `n_rows` rows."""
         n_rows = min(n_rows, self.samples.n_samples)
         if n_rows > self._n_rows:
             samples, columns = self.samples, self.samples.scaled_columns
@@ -133,12 +133,12 @@ class CompiledKernels(Kernels):
 
 
 def make_net(network, X, n_rows, n_arrays=8):
-    """Return a net with room for passes over so many rows like those of X; see `Net`."""
+    """Return a `Net` with room for passes over `n_rows` rows in the format of X."""
     activation = ACTIVATIONS.index(type(network.activation))
     widths = np.array(network.widths, np.intc)
     return Net(widths, activation, network.parameters, n_rows, is_taken_by_entry(X), n_arrays)
 
 
 def is_taken_by_entry(X):
-    """Say whether rows are multiplied entry by entry; else CSR rows are made dense."""
+    """Return whether rows are multiplied entry by entry. Other CSR rows are made dense."""
     return issparse(X) and X.shape[1] > MAX_DENSE_COLUMNS

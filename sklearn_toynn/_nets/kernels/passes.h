@@ -1,4 +1,4 @@
-/* The passes over a batch: its rows, forward, loss and backward; included once for each REAL.
+/* The passes over a batch: loading, forward, loss and backward. Included once for each REAL.
 
    With a_0 = x, z_l = W_l a_{l-1} + b_l, a_l = f(z_l) and scores s = z_L (Goodfellow, Bengio and
    Courville 2016, "Deep Learning", section 6.5):
@@ -8,9 +8,9 @@
        dW_l     = delta_l a_{l-1}^T,  db_l = sum_i delta_l
        delta_l  = W_{l+1}^T delta_{l+1} f'(z_l)
 
-   Every sum has a fixed order: the bits depend on neither the threads nor the addresses. */
+   Every sum has a fixed order, so the bits depend on neither threads nor addresses. */
 
-/* n, rounded up to a multiple. */
+/* n, rounded up to a multiple of `multiple`. */
 static ptrdiff_t NAME(whole)(ptrdiff_t n, ptrdiff_t multiple)
 {
     return (n + multiple - 1) / multiple * multiple;
@@ -113,7 +113,7 @@ static ALWAYS_INLINE void NAME(gather_of_type)(const Net *net, const int is_doub
         NAME(gather)(net, is_double, net->samples.mean != NULL, stride, out);
 }
 
-/* A stored entry of CSR rows, and what is added to all entries of a column. */
+/* A stored entry of CSR rows, scaled. */
 static ALWAYS_INLINE REAL NAME(stored)(const Samples *samples, ptrdiff_t entry)
 {
     const int is_double = samples->is_double;
@@ -122,6 +122,7 @@ static ALWAYS_INLINE REAL NAME(stored)(const Samples *samples, ptrdiff_t entry)
     return NAME(scaled)(samples, is_double, samples->mean != NULL, x, samples->indices[entry]);
 }
 
+/* The value that is added to all entries of a column of CSR rows. */
 static ALWAYS_INLINE REAL NAME(center)(const Samples *samples, ptrdiff_t column)
 {
     return samples->is_double ? (REAL)((const double *)samples->center)[column]
@@ -144,7 +145,7 @@ static void NAME(scatter)(const Net *net, REAL *out)
 }
 
 /* Load the rows order[start], ..., or start, ... if order is NULL. The factor of a row in the
-   loss is `factor` times its weight. Rows of padding repeat the first row, with a factor of 0. */
+   loss is `factor` times its weight. Padding rows repeat the first row, with a factor of 0. */
 static void NAME(load)(Net *net, const ptrdiff_t *order, ptrdiff_t start, ptrdiff_t n,
                        double factor)
 {
@@ -171,8 +172,8 @@ static void NAME(load)(Net *net, const ptrdiff_t *order, ptrdiff_t start, ptrdif
 
 /* ------------------------------------------------------------------ forward */
 
-/* Behind the values of the last unit, write zeros, and a column of ones if a row of biases reads
-   it. Ones that no layer reads would give the padding a gradient. */
+/* After the values of the last unit, write zeros, and a column of ones if the next layer has a row
+   of biases. Without such a row, ones would give the padding a gradient. */
 static void NAME(pad_values)(const Net *net, const Layer *layer)
 {
     const ptrdiff_t used = layer->fan_out % LANES;
@@ -215,7 +216,7 @@ static void NAME(transpose)(const Net *net, const Layer *layer, ptrdiff_t n_rows
     }
 }
 
-/* Compute the values of the layers, and the scores class after class. */
+/* Compute the values of the layers, and the scores class by class. */
 static void NAME(forward)(Net *net)
 {
     const ptrdiff_t panel = net->stride * LANES;
@@ -252,7 +253,7 @@ static void NAME(forward)(Net *net)
     }
 }
 
-/* The loss. The scores become e_ik = exp(s_ik - max_k s_ik), and `totals` their sums. */
+/* The loss. Replace the scores by e_ik = exp(s_ik - max_k s_ik), and set `totals` to the sums. */
 static double NAME(softmax_loss)(const Net *net)
 {
     const ptrdiff_t n = net->n_rows, stride = net->stride;
@@ -269,7 +270,7 @@ static double NAME(softmax_loss)(const Net *net)
     for (ptrdiff_t k = 0; k < n_classes; k++)
         for (ptrdiff_t i = 0; i < n; i++)
             scores[k * stride + i] -= largest[i];
-    REAL *own_scores = largest; /* which is no longer needed */
+    REAL *own_scores = largest; /* reuses the array */
     for (ptrdiff_t i = 0; i < n; i++) {
         own_scores[i] = scores[net->codes[i] * stride + i];
         totals[i] = 0;
@@ -287,7 +288,7 @@ static double NAME(softmax_loss)(const Net *net)
 
 /* ------------------------------------------------------------------ backward */
 
-/* The scores become delta_L; where the weights are not transposed, also in panels. */
+/* Replace the scores by delta_L. If the weights are not transposed, also write it in panels. */
 static void NAME(softmax_delta)(const Net *net, const Layer *last)
 {
     const ptrdiff_t n = net->n_rows, stride = net->stride;
@@ -306,7 +307,7 @@ static void NAME(softmax_delta)(const Net *net, const Layer *last)
                 delta[k * stride + i];
 }
 
-/* The first layer's gradient entry by entry; that of `center` is by the sums of delta. */
+/* The gradient of the first layer, entry by entry. `center` adds the sums of delta. */
 static void NAME(add_entries)(const Net *net, const Layer *layer, int is_added)
 {
     const Samples *samples = &net->samples;
@@ -326,8 +327,9 @@ static void NAME(add_entries)(const Net *net, const Layer *layer, int is_added)
     }
 }
 
-/* The gradient of a layer; `below` are the values below. Its rows are the units, or the columns of
-   those values, and its terms the samples. */
+/* The gradient of a layer. `below` holds the values of the layer below. The rows of the product
+   are the units if the weights are transposed, otherwise the columns of `below`. Its terms are
+   the samples. */
 static void NAME(layer_gradient)(const Net *net, const Layer *layer, const REAL *below,
                                  int is_added)
 {
@@ -357,8 +359,8 @@ static void NAME(layer_gradient)(const Net *net, const Layer *layer, const REAL 
     }
 }
 
-/* The delta of the layer below: W^T delta f'(z). Its rows are samples, its terms this layer's
-   units. */
+/* The delta of the layer below: W^T delta f'(z). The rows of the product are the samples, its
+   terms the units of this layer. */
 static void NAME(delta_below)(const Net *net, const Layer *layer, const Layer *lower)
 {
     const ptrdiff_t n = net->n_rows, panel = net->stride * LANES;
@@ -385,7 +387,7 @@ static void NAME(delta_below)(const Net *net, const Layer *layer, const Layer *l
                             (REAL *)lower->slopes + p * panel, (REAL *)lower->delta + p * panel);
 }
 
-/* The gradient of the loss, after `softmax_loss`; it is set, or added to. */
+/* The gradient of the loss, after `softmax_loss`. It is added to `gradient` or replaces it. */
 static void NAME(backward)(const Net *net, int is_added)
 {
     const Layer *layer = net->layers + net->n_layers - 1;
