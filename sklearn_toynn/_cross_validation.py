@@ -77,7 +77,7 @@ MEMBER_ATTRIBUTES = (
 
 
 def check_fold_weights(splits, score_params, sample_weight, n_samples):
-    """Raise an error if all training rows, or all rows of a weighted score, have weight 0."""
+    """Raise an error if all training or weighted test rows of a fold have weight 0."""
     if sample_weight is None:
         return
     weights = check_weights(sample_weight, n_samples, "sample_weight")
