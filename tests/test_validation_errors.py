@@ -122,7 +122,7 @@ def test_dates_raise_an_error_everywhere():
     assert_every_entry_point_raises((1000 * X).astype("datetime64[ms]"), NO_NUMBERS)
 
 
-# Entries that SciPy's constructors or conversions do not check. Their use is undefined behaviour.
+# Entries that SciPy's constructors or conversions do not check. Their use is undefined behavior.
 FAR = 10**6
 BAD_ENTRIES = {
     "csr": [

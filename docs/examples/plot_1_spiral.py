@@ -42,7 +42,7 @@ _ = ax.set(aspect="equal", title="300 points on three arms", xticks=[], yticks=[
 # hidden units, and replaces negative values by zero. Its scores are weighted sums of the hidden
 # units.
 #
-# Both models minimise the same objective. It is the mean of -log p over the points, where p is the
+# Both models minimize the same objective. It is the mean of -log p over the points, where p is the
 # predicted probability of the right class, plus ``reg / 2`` times the sum of the squared weights.
 #
 # This tutorial trains both by plain gradient descent. ``learning_rate`` is the step size.

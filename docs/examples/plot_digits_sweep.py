@@ -1,5 +1,5 @@
 """
-How wide, and how strongly regularised?
+How wide, and how strongly regularized?
 =======================================
 
 A pipeline ends in logistic regression. Would a small neural net be better, and with which width
@@ -48,7 +48,7 @@ def add_row(name, model, seconds):
 # %%
 # The linear models
 # -----------------
-# `SoftmaxClassifier` with ``reg=1/n`` minimises the same objective as `LogisticRegression` with
+# `SoftmaxClassifier` with ``reg=1/n`` minimizes the same objective as `LogisticRegression` with
 # ``C=1``. Their scores differ only because the solvers stop at slightly different points.
 
 baseline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
