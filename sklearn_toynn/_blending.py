@@ -70,9 +70,9 @@ class OutOfFold:
     def compare_losses(self, candidates, shares, predict):
         """Return two log losses for the test rows of a fold.
 
-        The first is the loss of the average of candidates with these shares, the second that of
-        the log-probabilities that `predict` returns for the rows. Both are NaN without
-        predictions.
+        The first is the loss of the average of candidates with these shares. The second is the
+        loss of the log-probabilities that `predict` returns for the rows. Both are NaN if there
+        are no predictions.
         """
         for fold, rows in enumerate(self._tests):
             kept = [self._predictions.get((one, fold)) for one in candidates]

@@ -54,7 +54,7 @@ ENCODINGS = ("linear", "piecewise")
 #: The chosen parameters whose values can be at an edge.
 ORDERED_PARAMS = ("reg", "hidden_size")
 
-#: The largest increase of the log loss by the refit without a warning.
+#: A larger increase of the log loss by the refit causes a warning.
 MAX_LOSS_INCREASE = 0.05
 
 #: Fitted attributes that an estimator with one member takes from it.
