@@ -25,10 +25,10 @@ class Minimum:
     value: float
     #: value - (minimum of the objective) is at most this times value.
     gap: float
-    #: The parameters (n_classes, n_features) and (n_classes,), the latter for X - centre.
+    #: The parameters (n_classes, n_features) and (n_classes,), the latter for X - center.
     coef: np.ndarray
     intercept: np.ndarray
-    centre: np.ndarray
+    center: np.ndarray
 
 
 def log_sum_exp(scores):
@@ -54,9 +54,9 @@ class Data:
         self.reg = LONG(problem.reg)
         self.n_classes = problem.n_classes
         first = X[0]  # without the first row, constant columns are 0 without rounding
-        self.centre = self.w @ (X - first)
-        self.X = X - first - self.centre
-        self.centre += first
+        self.center = self.w @ (X - first)
+        self.X = X - first - self.center
+        self.center += first
         self.own = np.arange(len(self.y)), self.y
 
     def cross_entropy(self, scores):
@@ -203,14 +203,14 @@ def find_minimum(problem):
     coef, intercept, value = best
     full = np.zeros((data.n_classes, len(spread)), LONG)
     full[:, spread] = coef
-    return Minimum(float(value), float(gap / value), full, intercept, data.centre)
+    return Minimum(float(value), float(gap / value), full, intercept, data.center)
 
 
 def excess(problem, minimum, coef, intercept):
     """Return L - minimum.value at (n_classes, n_features) and (n_classes,), for X as it is."""
     data = Data(problem)
     coef = np.asarray(coef, LONG)
-    intercept = np.asarray(intercept, LONG) + coef @ data.centre
+    intercept = np.asarray(intercept, LONG) + coef @ data.center
     return float(data.objective(coef, intercept) - LONG(minimum.value))
 
 

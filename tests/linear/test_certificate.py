@@ -20,7 +20,7 @@ def make_case(seed):
     weights = np.full(n_rows, 1 / n_rows)
     objective = LinearObjective(problem.dense, problem.y, weights, 1e-2, problem.n_classes)
     minimum = find_minimum(problem)
-    W, b = minimum.coef.astype(float), minimum.intercept - minimum.coef @ minimum.centre
+    W, b = minimum.coef.astype(float), minimum.intercept - minimum.coef @ minimum.center
     return objective, minimum.value, objective.columns.from_coefs(W, b.astype(float))
 
 

@@ -64,7 +64,7 @@ def every_exponent(dtype):
     return (np.arange(2**14, dtype=unsigned) * unsigned(step)).view(dtype)
 
 
-def neighbourhoods(values):
+def neighborhoods(values):
     """Return positive `values`, the three neighbours on either side of each, and the negatives."""
     unsigned, _ = BITS[values.dtype.type]
     offsets = np.arange(-3, 4).astype(unsigned)
@@ -86,7 +86,7 @@ def arguments(dtype):
     return np.concatenate(
         [
             every_exponent(dtype),
-            neighbourhoods(np.concatenate(places).astype(dtype)),
+            neighborhoods(np.concatenate(places).astype(dtype)),
             np.linspace(-end, end, 5001, dtype=dtype),
             np.linspace(-np.sqrt(2 * end), 9, 5001, dtype=dtype),
             np.linspace(-2, 2, 5001, dtype=dtype),
