@@ -77,7 +77,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         - With a validation set, every solver stops when the log loss on it has not improved by
           `tol` for `n_iter_no_change` iterations.
     {n_iter_no_change, early_stopping, validation_fraction, class_weight, init}
-        - "auto": "glorot" for "tanh" and "logistic", "he" for the other activations, on
+        - "auto": "glorot" for "tanh", "logistic" and "identity", "he" for the others, on
           standardized columns. The weights are smaller if scaling a column makes its penalty
           large. With at most 1000 dense rows, more than 256 columns, at least 4 n_samples columns,
           ``reg > 0`` and at least 24 units in each layer, training uses coordinates in the span
