@@ -95,9 +95,9 @@ class NetClassifier(
         The maximum number of epochs ("sgd", "adam") or iterations (other solvers). "auto" is
         4500 / sqrt(n_samples) epochs, at least 20 and at most 240 (120 if ``encoding="piecewise"``
         adds columns), or 1000 iterations. If training uses coordinates of the rows (see `init`),
-        "auto" is at least 1000 steps of "sgd" and "adam". With ``tol=0`` and no validation set,
-        "gd", "sgd" and "adam" run all `max_iter` iterations. With ``tol=0``, reaching `max_iter`
-        gives no warning.
+        "auto" is at least as many epochs of "sgd" and "adam" as give 1000 steps. With ``tol=0``
+        and no validation set, "gd", "sgd" and "adam" run all `max_iter` iterations. With
+        ``tol=0``, reaching `max_iter` gives no warning.
     n_iter_no_change : int, default=10
         See `tol`.
     early_stopping : bool, default=False
@@ -170,7 +170,8 @@ class NetClassifier(
         The divisors of the columns and of the pieces. Defined only with
         ``encoding="piecewise"``.
     n_iter_ : int
-        The number of iterations or epochs of the last `fit`, and of each `partial_fit` since.
+        The number of iterations or epochs of the last `fit`, plus one for each later
+        `partial_fit`.
     loss_ : float
         The objective at the fitted weights.
     stop_reason_ : str

@@ -41,7 +41,8 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
     ----------
     regs : int or array-like of shape (n_regs,), default=10
         The penalties to try. An int is a number of values, evenly spaced on a log scale between
-        0.03 / m and 300 / m, where m is as in ``reg="auto"`` of `SoftmaxClassifier`, for all rows.
+        0.03 / m and 300 / m, where m is that of
+        ``reg="auto"`` of `SoftmaxClassifier`, computed from all rows.
     {encodings, search, calibrate, cv, scoring, n_jobs, refit}
     {solver, learning_rate, schedule, momentum, batch_size, max_iter, tol, n_iter_no_change,
     early_stopping, validation_fraction, class_weight, init, dtype, shuffle, random_state, verbose}
@@ -61,8 +62,8 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
     Notes
     -----
     The search keeps out-of-fold log-probabilities in float32. They take
-    4 * n_test_rows * n_classes bytes for each fold and candidate: all candidates with
-    ``search="grid"``, the finalists with ``search="race"``.
+    4 * n_test_rows * n_classes bytes for each fold and candidate. ``search="grid"`` keeps those of
+    all candidates, ``search="race"`` those of the candidates that run on the other folds.
 
     Examples
     --------
@@ -126,8 +127,8 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
         The widths to try. An int is a single width.
     regs : int or array-like of shape (n_regs,), default=7
         The penalties to try. An int is a number of values, evenly spaced on a log scale between
-        0.01 / m and 100 / m, where m is as in ``reg="auto"`` of `TwoLayerNetClassifier`, for
-        all rows.
+        0.01 / m and 100 / m, where m is that of
+        ``reg="auto"`` of `TwoLayerNetClassifier`, computed from all rows.
     {encodings, search, blend, calibrate, cv, scoring, n_jobs, refit}
     n_nets : int, default=8
         The number of nets that the refit trains and averages, distributed among the members by
@@ -154,8 +155,8 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     Notes
     -----
     The search keeps out-of-fold log-probabilities in float32. They take
-    4 * n_test_rows * n_classes bytes for each fold and candidate: all candidates with
-    ``search="grid"``, the finalists with ``search="race"``.
+    4 * n_test_rows * n_classes bytes for each fold and candidate. ``search="grid"`` keeps those of
+    all candidates, ``search="race"`` those of the candidates that run on the other folds.
 
     References
     ----------
@@ -239,8 +240,8 @@ class MultiLayerNetClassifierCV(CrossValidatedClassifier):
         The nets to try, each given by the widths of its hidden layers. An int is one layer.
     regs : int or array-like of shape (n_regs,), default=7
         The penalties to try. An int is a number of values, evenly spaced on a log scale between
-        0.01 / m and 100 / m, where m is as in ``reg="auto"`` of `MultiLayerNetClassifier`, for
-        all rows.
+        0.01 / m and 100 / m, where m is that of
+        ``reg="auto"`` of `MultiLayerNetClassifier`, computed from all rows.
     {encodings, search, blend, calibrate, cv, scoring, n_jobs, refit}
     n_nets : int, default=8
         The number of nets that the refit trains and averages, distributed among the members by
@@ -267,8 +268,8 @@ class MultiLayerNetClassifierCV(CrossValidatedClassifier):
     Notes
     -----
     The search keeps out-of-fold log-probabilities in float32. They take
-    4 * n_test_rows * n_classes bytes for each fold and candidate: all candidates with
-    ``search="grid"``, the finalists with ``search="race"``.
+    4 * n_test_rows * n_classes bytes for each fold and candidate. ``search="grid"`` keeps those of
+    all candidates, ``search="race"`` those of the candidates that run on the other folds.
 
     References
     ----------

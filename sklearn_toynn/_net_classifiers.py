@@ -78,11 +78,12 @@ class HiddenLayersClassifier(NetClassifier, ABC):
           `tol` for `n_iter_no_change` iterations.
     {n_iter_no_change, early_stopping, validation_fraction, class_weight, init}
         - "auto": "glorot" for "tanh", "logistic" and "identity", "he" for the others, on
-          standardized columns. The weights are smaller if scaling a column makes its penalty
-          large. With at most 1000 dense rows, more than 256 columns, at least 4 n_samples columns,
-          ``reg > 0`` and at least 24 units in each layer, training uses coordinates in the span
-          of the centered rows. This span contains the first-layer weights of every minimum, but
-          the path of training differs. Set ``warm_start=True`` to train on the columns.
+          standardized columns. If a column has a tiny scale, the penalty on its scaled
+          weights is large, and its initial weights are smaller. If `X` is dense with at most 1000
+          rows and at least ``max(257, 4 * n_samples)`` columns, ``reg > 0``, and each hidden layer
+          has at least 24 units, training uses coordinates in the span of the centered rows.
+          This span contains the first-layer weights of every minimum, but the path of training
+          differs. Set ``warm_start=True`` to train on the columns.
     {dtype, encoding, shuffle, random_state, warm_start, verbose}
 
     Attributes
