@@ -336,6 +336,13 @@ class MultiLayerNetClassifierCV(CrossValidatedClassifier):
 
     def _make_grid(self, problem):
         given = self.hidden_layer_sizes
+        is_flat = isinstance(given, tuple) and all(isinstance(size, Integral) for size in given)
+        if is_flat and len(given) > 1:
+            raise ValueError(
+                f"hidden_layer_sizes={given} could be one net or {len(given)} nets. Pass "
+                f"[{given}] for one net with these layers, or {list(given)} for nets with one "
+                "hidden layer each."
+            )
         nets = [given] if isinstance(given, Integral) else list(given)
         sizes = [check_sizes(net, "hidden_layer_sizes") for net in nets]
         if not sizes:

@@ -100,8 +100,9 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     Parameters
     ----------
     encodings : str or list of str, default="auto"
-        The encodings to try, "linear" or "piecewise". "auto" tries both. It tries only "linear"
-        if X is sparse or if all columns have too few distinct values for pieces.
+        The encodings to try, "linear" or "piecewise"; see `encoding` of the plain estimator.
+        "auto" tries both. It tries only "linear" if X is sparse or if all columns have too few
+        distinct values for pieces.
     search : {"race", "grid"}, default="race"
         - "race": all candidates run on the first fold. The best two penalties of each combination
           of the other values run on the other folds. If the training rows of the first fold lack
@@ -444,8 +445,17 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
                 "another scoring."
             )
         if callable(self.refit):
-            return int(self.refit(outcome.results))
+            return self._check_index(self.refit(outcome.results), outcome)
         return int(outcome.results["rank_test_score"].argmin())
+
+    def _check_index(self, index, outcome):
+        """Return the index that the callable `refit` returned, or raise an error."""
+        n_candidates = len(outcome.results["params"])
+        if not isinstance(index, Integral) or not 0 <= index < n_candidates:
+            raise ValueError(
+                f"refit must return an index from 0 to {n_candidates - 1}, got {index!r}."
+            )
+        return int(index)
 
     def _pool(self, outcome, splits, problem, sample_weight):
         """Return the `OutOfFold` predictions of the candidates."""

@@ -18,8 +18,8 @@ def check_is_dense(X):
     """Raise an error if X is sparse."""
     if sparse.issparse(X):
         raise ValueError(
-            "X must be dense for encoding='piecewise', got a sparse matrix. Set "
-            "encoding='linear', or convert X with X.toarray()."
+            "X must be dense for encoding='piecewise', got a sparse matrix. Use 'linear' "
+            "instead, or convert X with X.toarray()."
         )
 
 

@@ -31,7 +31,8 @@ def get_member(estimator, name):
             f"{what}, because it averages {len(members)} models. See estimators_, or set "
             "blend=False."
         )
-    raise AttributeError(f"{what}, because no model is fitted.")
+    reason = "refit=False" if estimator.refit is False else "no model is fitted"
+    raise AttributeError(f"{what}, because {reason}.")
 
 
 def has_one_member(name, estimator):

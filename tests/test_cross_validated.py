@@ -207,6 +207,23 @@ def test_edges_are_the_parameters_at_the_end_of_their_values(cv_class, capsys):
         assert ("'reg': 1.0" in out and "at an edge" in out) == bool(edges)
 
 
+@pytest.mark.parametrize("index", [-1, 3, 1.0, None])
+def test_a_function_must_return_an_index(index):
+    model = make_alone(SoftmaxClassifierCV, refit=lambda results: index)
+    with pytest.raises(ValueError, match=rf"refit must .* from 0 to 2, got {index}"):
+        model.fit(X, y)
+
+
+def test_a_tuple_of_widths_is_ambiguous_and_a_list_is_not():
+    with pytest.raises(ValueError, match=r"one net or 2 nets. Pass \[\(6, 5\)\].*or \[6, 5\]"):
+        make(MultiLayerNetClassifierCV, hidden_layer_sizes=(6, 5)).fit(X, y)
+    for sizes, nets in [((6,), {(6,)}), ([6, 5], {(6,), (5,)}), ([(6, 5)], {(6, 5)})]:
+        model = make(MultiLayerNetClassifierCV, hidden_layer_sizes=sizes, refit=False)
+        assert set(model.fit(X, y).cv_results_["param_hidden_layer_sizes"]) == nets
+    with pytest.raises(AttributeError, match=r"no coefs_, because refit=False"):
+        model.coefs_  # noqa: B018
+
+
 def test_a_function_may_choose_and_attributes_of_an_earlier_fit_are_removed():
     model = make_alone(SoftmaxClassifierCV, early_stopping=True, solver="adam", max_iter=5)
     model.set_params(refit=lambda results: results["rank_test_score"].argmax()).fit(X, y)

@@ -40,7 +40,7 @@ def scaled_split(name):
     return scaler.transform(X_train), scaler.transform(X_test), y_train, y_test
 
 
-@pytest.mark.filterwarnings("ignore:The fitted model is worse")
+@pytest.mark.filterwarnings("ignore:The objective of the fitted model")
 @pytest.mark.parametrize("name", ["wine", "breast cancer"])
 @pytest.mark.parametrize(
     "wrap",

@@ -125,6 +125,6 @@ def describe_large_loss(loss, n_classes, reg, *, has_learning_rate, scaling_advi
     causes = [f"reg (now {reg:.3g})"] * (reg > 0) + ["learning_rate"] * has_learning_rate
     advice = f"Lower {' or '.join(causes)}, or raise max_iter" if causes else "Raise max_iter"
     return (
-        f"The fitted model is worse (loss {loss:.6g}) than predicting equal probabilities "
+        f"The objective of the fitted model ({loss:.6g}) is higher than with all weights at 0 "
         f"({zero_loss:.6g}). {advice}{scaling_advice}."
     )

@@ -133,7 +133,7 @@ def test_a_metric_is_selected_by_name():
         SweepDisplay.from_search(search)
 
 
-@pytest.mark.filterwarnings("ignore:The fitted model is worse")
+@pytest.mark.filterwarnings("ignore:The objective of the fitted model")
 @pytest.mark.parametrize("refit", [True, False])
 def test_a_cross_validated_estimator_is_shown(refit):
     search = SoftmaxClassifierCV(4, cv=3, refit=refit)

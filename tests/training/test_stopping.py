@@ -288,7 +288,7 @@ def test_a_loss_above_the_loss_of_zero_weights_gives_a_warning(solver, reg):
     reg = 1e300 if reg and solver == "lbfgs" else reg
     net = TwoLayerNetClassifier(5, reg, solver=solver, init=30.0, random_state=0)
     net.set_params(max_iter=1 if reg == 0 else "auto", learning_rate=1e-9 if reg == 0 else "auto")
-    with pytest.warns(ConvergenceWarning, match=r"worse .* \(1\.09861\)") as caught:
+    with pytest.warns(ConvergenceWarning, match=r"higher .* \(1\.09861\)") as caught:
         net.fit(X, y)
     assert net.loss_ > np.log(3)
     advice = re.search("(Lower|Raise|raise) .*", str(caught[0].message))[0]
