@@ -102,7 +102,7 @@ class NetClassifier(
         See `tol`.
     early_stopping : bool, default=False
         Whether to set rows aside, stratified by class, as a validation set. Each class keeps at
-        least one row to train on. Not needed if `fit` gets a validation set.
+        least one row to train on. A validation set that is passed to `fit` replaces it.
     validation_fraction : float, default=0.1
         The fraction of the rows to set aside, in (0, 1).
     class_weight : dict, "balanced" or None, default=None

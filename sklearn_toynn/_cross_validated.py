@@ -41,8 +41,8 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
     ----------
     regs : int or array-like of shape (n_regs,), default=10
         The penalties to try. An int is a number of values, evenly spaced on a log scale between
-        0.03 / m and 300 / m, where m is that of
-        ``reg="auto"`` of `SoftmaxClassifier`, computed from all rows.
+        0.03 / m and 300 / m, where m is that of ``reg="auto"`` of `SoftmaxClassifier`,
+        computed from all rows.
     {encodings, search, calibrate, cv, scoring, n_jobs, refit}
     {solver, learning_rate, schedule, momentum, batch_size, max_iter, tol, n_iter_no_change,
     early_stopping, validation_fraction, class_weight, init, dtype, shuffle, random_state, verbose}
@@ -117,9 +117,9 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
 class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     """`TwoLayerNetClassifier` with penalty, width and encoding chosen by cross-validation.
 
-    The candidates are single nets. The best of each width and encoding gets a weight. The refit
-    trains `n_nets` nets in all, distributed by these weights. The prediction is the average over
-    the nets, and a temperature divides their scores.
+    The candidates are single nets. The best one of each width and encoding becomes a member with a
+    weight. The refit trains `n_nets` nets: a member with weight 0.25 gets 2 of 8. The prediction
+    is the average over the nets, and a temperature divides their scores.
 
     Parameters
     ----------
@@ -127,8 +127,8 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
         The widths to try. An int is a single width.
     regs : int or array-like of shape (n_regs,), default=7
         The penalties to try. An int is a number of values, evenly spaced on a log scale between
-        0.01 / m and 100 / m, where m is that of
-        ``reg="auto"`` of `TwoLayerNetClassifier`, computed from all rows.
+        0.01 / m and 100 / m, where m is that of ``reg="auto"`` of `TwoLayerNetClassifier`,
+        computed from all rows.
     {encodings, search, blend, calibrate, cv, scoring, n_jobs, refit}
     n_nets : int, default=8
         The number of nets that the refit trains and averages, distributed among the members by
@@ -240,8 +240,8 @@ class MultiLayerNetClassifierCV(CrossValidatedClassifier):
         The nets to try, each given by the widths of its hidden layers. An int is one layer.
     regs : int or array-like of shape (n_regs,), default=7
         The penalties to try. An int is a number of values, evenly spaced on a log scale between
-        0.01 / m and 100 / m, where m is that of
-        ``reg="auto"`` of `MultiLayerNetClassifier`, computed from all rows.
+        0.01 / m and 100 / m, where m is that of ``reg="auto"`` of `MultiLayerNetClassifier`,
+        computed from all rows.
     {encodings, search, blend, calibrate, cv, scoring, n_jobs, refit}
     n_nets : int, default=8
         The number of nets that the refit trains and averages, distributed among the members by
