@@ -1,3 +1,3 @@
 """The version. The build reads it, and saved models store it."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0.dev0"

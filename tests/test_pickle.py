@@ -18,6 +18,7 @@ from sklearn_toynn import (
     SoftmaxClassifierCV,
     TwoLayerNetClassifier,
     TwoLayerNetClassifierCV,
+    __version__,
     datasets,
     inspection,
     model_selection,
@@ -105,7 +106,9 @@ def test_a_model_of_another_version_loads_with_a_warning(monkeypatch):
     pickled = pickle.dumps(SoftmaxClassifier().fit(X, y))
     with monkeypatch.context() as patch:
         patch.setattr("sklearn_toynn._base.__version__", "0.0.9")
-        with pytest.warns(UserWarning, match="SoftmaxClassifier was saved by sklearn-toynn 0.2"):
+        with pytest.warns(
+            UserWarning, match=f"SoftmaxClassifier was saved by sklearn-toynn {__version__}"
+        ):
             loaded = pickle.loads(pickled)
     assert loaded.score(X, y) > 0.9
     assert "_version" not in vars(loaded)
