@@ -94,9 +94,9 @@ class NetClassifier(
     max_iter : int or "auto", default="auto"
         The maximum number of epochs ("sgd", "adam") or iterations (other solvers). "auto" is
         4500 / sqrt(n_samples) epochs, at least 20 and at most 240 (120 if ``encoding="piecewise"``
-        adds columns), or 1000 iterations. If training uses coordinates of the rows (see `init`),
-        "auto" is at least as many epochs of "sgd" and "adam" as give 1000 steps. With ``tol=0``
-        and no validation set, "gd", "sgd" and "adam" run all `max_iter` iterations. With
+        adds columns), or 1000 iterations. If "sgd" or "adam" trains on coordinates of the
+        rows (see `init`), "auto" is at least the number of epochs that gives 1000 steps. With
+        ``tol=0`` and no validation set, "gd", "sgd" and "adam" run all `max_iter` iterations. With
         ``tol=0``, reaching `max_iter` gives no warning.
     n_iter_no_change : int, default=10
         See `tol`.
@@ -139,7 +139,8 @@ class NetClassifier(
           added. `X` must be dense. A warm start and `partial_fit` keep the edges of the first
           call.
     shuffle : bool, default=True
-        Whether "sgd" and "adam" shuffle the rows before each epoch of several batches.
+        Whether "sgd" and "adam" shuffle the rows before each epoch. With one batch per epoch, rows
+        are never shuffled.
     random_state : int, RandomState instance or None, default=None
         The seed of the initial weights, the batches and the validation split. Each has its own
         random stream. The same int gives the same bits.
@@ -163,7 +164,7 @@ class NetClassifier(
         The edges between the pieces of a column, empty if it has none. Defined only with
         ``encoding="piecewise"``.
     encoding_mean_ : ndarray of shape (n_encoded,)
-        The means of the columns and then of the pieces, column by column.
+        The means of all columns, followed by the means of the pieces of each column.
         `get_encoded_feature_names` returns their names. Defined only with
         ``encoding="piecewise"``.
     encoding_scale_ : ndarray of shape (n_encoded,)

@@ -63,7 +63,7 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
     -----
     The search keeps out-of-fold log-probabilities in float32. They take
     4 * n_test_rows * n_classes bytes for each fold and candidate. ``search="grid"`` keeps those of
-    all candidates, ``search="race"`` those of the candidates that run on the other folds.
+    all candidates, ``search="race"`` only those of the candidates that stay after the first fold.
 
     Examples
     --------
@@ -156,7 +156,7 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     -----
     The search keeps out-of-fold log-probabilities in float32. They take
     4 * n_test_rows * n_classes bytes for each fold and candidate. ``search="grid"`` keeps those of
-    all candidates, ``search="race"`` those of the candidates that run on the other folds.
+    all candidates, ``search="race"`` only those of the candidates that stay after the first fold.
 
     References
     ----------
@@ -269,7 +269,7 @@ class MultiLayerNetClassifierCV(CrossValidatedClassifier):
     -----
     The search keeps out-of-fold log-probabilities in float32. They take
     4 * n_test_rows * n_classes bytes for each fold and candidate. ``search="grid"`` keeps those of
-    all candidates, ``search="race"`` those of the candidates that run on the other folds.
+    all candidates, ``search="race"`` only those of the candidates that stay after the first fold.
 
     References
     ----------

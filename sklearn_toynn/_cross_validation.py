@@ -104,10 +104,10 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         "auto" tries both. It tries only "linear" if X is sparse or if all columns have too few
         distinct values for pieces.
     search : {"race", "grid"}, default="race"
-        - "race": all candidates run on the first fold. The best two penalties of each combination
-          of the other values run on the other folds. If the training rows of the first fold lack
-          a class, or no candidate has a finite score on it, the next fold takes its place. Mean
-          scores leave out folds on which no candidate has a finite score;
+        - "race": all candidates run on the first fold. For each combination of width and
+          encoding, the best two penalties run on the other folds. If the training rows of the
+          first fold lack a class, or no candidate has a finite score on it, the next fold takes
+          its place. Mean scores leave out folds on which no candidate has a finite score;
         - "grid": all candidates run on all folds, with the scores of `GridSearchCV`.
     blend : "auto" or bool, default="auto"
         Whether to average several candidates. "auto" and True do so if `scoring` uses
