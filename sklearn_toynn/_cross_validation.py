@@ -110,8 +110,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
           its place. Mean scores leave out folds on which no candidate has a finite score;
         - "grid": all candidates run on all folds, with the scores of `GridSearchCV`.
     blend : "auto" or bool, default="auto"
-        Whether to average several candidates. "auto" and True do so if `scoring` uses
-        probabilities and ``refit=True``. The best candidate of each combination of width and
+        Whether to average several candidates. "auto" and True mean the same: average if `scoring`
+        uses probabilities and ``refit=True``. The best candidate of each combination of width and
         encoding gets a weight by greedy selection [1]_, which minimizes the log loss of the
         out-of-fold predictions. With False, the best candidate is refitted alone.
     calibrate : bool, default=True
@@ -173,8 +173,9 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     n_iter_ : int
         The largest `n_iter_` of the members.
     best_estimator_ : estimator
-        The only member. With one member, its fitted attributes, such as `loss_curve_`, are also
-        attributes of this estimator. With several, they raise an AttributeError.
+        The member, if there is only one. Its fitted attributes, such as `loss_curve_`, are then
+        also attributes of this estimator. With several members, `best_estimator_` and these
+        attributes raise an AttributeError.
     """
 
     classes_: Labels

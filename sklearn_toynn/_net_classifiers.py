@@ -43,8 +43,8 @@ class HiddenLayersClassifier(NetClassifier, ABC):
     {reg}
         On n rows in one batch, this is the penalty of ``MLPClassifier(alpha=reg * n)`` for three
         or more classes. With weights, n is their sum. For weights of mean 1 or more, "auto" is
-        the penalty of ``MLPClassifier(alpha=1)`` with one batch and of
-        ``LogisticRegression(C=1)``. Tune this parameter first, as `TwoLayerNetClassifierCV` does.
+        the penalty of ``LogisticRegression(C=1)``, and of ``MLPClassifier(alpha=1)`` with one
+        batch. Tune this parameter first, as `TwoLayerNetClassifierCV` does.
     n_nets : int, default=1
         The number of nets to train. Predicted probabilities are averages over the nets. Each net
         has its own initial weights and batches. The first net equals the net of ``n_nets=1``.
@@ -63,8 +63,8 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         - "adam": mini-batches with Adam;
         - "sgd": mini-batches with Nesterov's momentum;
         - "gd": gradient descent on all rows;
-        - "lbfgs": SciPy's L-BFGS. Equal rows are merged first, so that integer weights equal
-          repeated rows and the order of the rows does not matter, bit for bit.
+        - "lbfgs": SciPy's L-BFGS. Equal rows are merged first. Integer weights and repeated
+          rows, and any order of the rows, therefore give the same bits.
     {learning_rate}
         "lbfgs" chooses its own step sizes.
     {schedule, momentum, batch_size, max_iter}
@@ -104,7 +104,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
     {validation_loss_curve_}
         With several nets, the mean over the nets that still train.
     {best_iter_}
-        With several nets, an array with the index of each net.
+        With several nets, an array with this index for each net.
     """
 
     coefs_: list[Floats]

@@ -135,9 +135,9 @@ class SoftmaxClassifier(NetClassifier):
       rounding the weights raises the objective by more than 1e-5 of its value. A
       ``ConvergenceWarning`` states this. Center such columns or pass float64.
 
-    **Memory.** In addition to `X`, "auto" and "lbfgs" store Hessians of at most 64 MB, or of at
-    most as many float64 entries as `X` has if that is more. "newton" stores
-    ((n_classes - 1) (n_features + 1))^2 entries.
+    **Memory.** In addition to `X`, "auto" and "lbfgs" store Hessians of at most 64 MB or the size
+    of `X` in float64, whichever is larger. "newton" stores ((n_classes - 1) (n_features + 1))^2
+    entries.
 
     References
     ----------
