@@ -300,6 +300,12 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         KeyboardInterrupt
             On Ctrl-C. During the search, the estimator keeps an earlier fit. During the refit, it
             keeps the weights so far.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the refit does not converge, or if its log loss on training rows is more than 0.05
+            above the log loss of these rows in the search.
         """
         hook_kwargs = make_hook_kwargs(self, X, y, sample_weight)
         # the parts of a race and the number of members are not known yet
