@@ -2,9 +2,11 @@
 
 import gzip
 import os
+import re
 import shutil
 import sysconfig
 import tarfile
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from importlib.machinery import EXTENSION_SUFFIXES
 from io import BytesIO
@@ -120,6 +122,17 @@ def remove_traces(path, date):
             archive.addfile(entry, BytesIO(content))
 
 
+def read_readme():
+    """Return README.md for PyPI: its links lead to the release's files in the repository."""
+    text = Path("README.md").read_text(encoding="utf-8")
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    if source := project["urls"].get("Source"):
+        version = Path("sklearn_toynn", "_version.py").read_text().split('"')[-2]
+        text = re.sub(r"(!\[[^]]*\]\()(?=docs/)", rf"\1{source}/raw/v{version}/", text)
+        text = text.replace("](docs/", f"]({source}/blob/v{version}/docs/")
+    return text
+
+
 kernels = Extension(
     "sklearn_toynn._nets.kernels._compiled",
     [str(KERNELS / "_compiled.pyx")],
@@ -130,6 +143,8 @@ kernels = Extension(
 )
 is_pure = os.environ.get("SKLEARN_TOYNN_PURE") == "1"
 setup(
+    long_description=read_readme(),
+    long_description_content_type="text/markdown",
     ext_modules=[] if is_pure else [kernels],
     options={} if is_pure or not IS_LIMITED else {"bdist_wheel": {"py_limited_api": "cp311"}},
     cmdclass={"build_ext": BuildKernels, "sdist": SourceDistribution},

@@ -95,6 +95,22 @@ def test_source_date_epoch_fixes_the_bytes_of_sdist_and_wheel(tmp_path):
     assert [name for name in builds[0] if builds[0][name] != builds[1][name]] == []
 
 
+def test_the_readme_on_pypi_links_to_the_files_of_the_release(tmp_path):
+    tree = copy_tree(tmp_path)
+    project = tree / "pyproject.toml"
+    project.write_text(project.read_text().replace('# Source = ""', 'Source = "https://a.b/c"'))
+    run(sys.executable, "-m", "build", "--sdist", cwd=tree)
+    (archive,) = (tree / "dist").iterdir()
+    version = archive.name.removeprefix("sklearn_toynn-").removesuffix(".tar.gz")
+    with tarfile.open(archive) as files:
+        (metadata,) = [name for name in files.getnames() if name.count("/") == 1 if "PKG" in name]
+        text = files.extractfile(metadata).read().decode()
+    assert "Project-URL: Source, https://a.b/c\n" in text
+    assert f"](https://a.b/c/raw/v{version}/docs/_static/spiral.png)" in text
+    assert f"](https://a.b/c/blob/v{version}/docs/architecture.md)" in text
+    assert "](docs" not in text
+
+
 def test_the_sdist_has_sources_tests_and_docs_and_nothing_that_was_built(sdist):
     with tarfile.open(sdist) as archive:
         files = {Path(*Path(name).parts[1:]).as_posix() for name in archive.getnames()}
