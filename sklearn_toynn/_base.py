@@ -86,7 +86,7 @@ class NetClassifier(
         - "plateau": 5^-k, where k is the number of times that the loss (on the validation set if
           there is one) did not improve by `tol` for 2 epochs in a row;
         - a callable: its value at p, a float >= 0;
-        - "auto": "cosine" for "sgd" and "adam", "constant" for "gd" and in `partial_fit`.
+        - "auto": "cosine" for "sgd" and "adam", "constant" for "gd".
     momentum : float, default=0.9
         Nesterov's momentum in [0, 1). Only "sgd" uses it.
     batch_size : int or "auto", default="auto"
@@ -124,10 +124,9 @@ class NetClassifier(
 
         - "auto": `fit` with "adam" or "sgd", ``init="auto"`` and more than one batch per epoch
           trains in float32, which is about 1.5 times faster. The columns are centered and scaled
-          before the conversion. All other training, including `partial_fit`, uses the dtype of
-          `X`;
-        - "float32", "float64": this type. If values of `X` exceed the range of float32, "float32"
-          raises a ValueError in `partial_fit` and for `init` other than "auto".
+          before the conversion. All other training uses the dtype of `X`;
+        - "float32", "float64": this type. If values of `X` exceed the range of float32 and `init`
+          is not "auto", "float32" raises a ValueError.
     encoding : {"linear", "piecewise"}, default="linear"
         The columns that the model sees.
 
@@ -409,10 +408,11 @@ class NetClassifier(
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Train on the given rows for one epoch, with a constant learning rate.
+        """Train on the given rows for one epoch.
 
-        The optimizer state is kept from call to call. It is reset after `fit` without
-        `warm_start` and after the weights have been edited.
+        With ``schedule="auto"`` the learning rate is constant, with ``dtype="auto"`` training uses
+        the dtype of `X`. The optimizer state is kept from call to call. It is reset after `fit`
+        without `warm_start` and after the weights have been edited.
 
         Parameters
         ----------
@@ -435,6 +435,7 @@ class NetClassifier(
         ValueError
             If an argument or a parameter is invalid, or if a parameter needs all rows:
             ``early_stopping=True``, ``class_weight="balanced"`` or a `schedule` over `max_iter`.
+            With ``dtype="float32"``, if values of `X` exceed the range of float32.
         AttributeError
             If the solver does not take batches.
         KeyboardInterrupt

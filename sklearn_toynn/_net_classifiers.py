@@ -83,8 +83,10 @@ class HiddenLayersClassifier(NetClassifier, ABC):
           rows and at least ``max(257, 4 * n_samples)`` columns, ``reg > 0``, and each hidden layer
           has at least 24 units, training uses coordinates in the span of the centered rows.
           This span contains the first-layer weights of every minimum, but the path of training
-          differs. Set ``warm_start=True`` to train on the columns.
-    {dtype, encoding, shuffle, random_state, warm_start, verbose}
+          differs.
+    {dtype, encoding, shuffle, random_state, warm_start}
+        With True, training uses the columns, never coordinates of the rows (see `init`).
+    {verbose}
 
     Attributes
     ----------
