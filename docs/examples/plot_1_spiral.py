@@ -50,9 +50,9 @@ _ = ax.set(aspect="equal", title="300 points on three arms", xticks=[], yticks=[
 settings = {
     "reg": 1e-3,
     "solver": "gd",
-    "schedule": "constant",
-    "tol": 0,
-    "init": 0.01,
+    "schedule": "constant",  # all steps use the same step size
+    "tol": 0,  # no early end: run max_iter steps
+    "init": 0.01,  # the initial weights are drawn from N(0, 0.01^2)
     "random_state": 0,
 }
 line = SoftmaxClassifier(learning_rate=1.0, max_iter=200, **settings).fit(X, y)
