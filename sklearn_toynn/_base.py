@@ -92,17 +92,18 @@ class NetClassifier(
     batch_size : int or "auto", default="auto"
         The number of rows per step of "sgd" and "adam". "auto" is min(200, n_samples).
     max_iter : int or "auto", default="auto"
-        The maximum number of epochs ("sgd", "adam") or iterations (other solvers). "auto" is
-        4500 / sqrt(n_samples) epochs, at least 20 and at most 240 (120 if ``encoding="piecewise"``
-        adds columns), or 1000 iterations. If "sgd" or "adam" trains on coordinates of the
-        rows (see `init`), "auto" is at least the number of epochs that gives 1000 steps. With
-        ``tol=0`` and no validation set, "gd", "sgd" and "adam" run all `max_iter` iterations. With
-        ``tol=0``, reaching `max_iter` gives no warning.
+        The maximum number of epochs of "sgd" and "adam", or of iterations of the other solvers.
+        "auto" is 1000 iterations, or 4500 / sqrt(n_samples) epochs, limited to the range from 20
+        to 240. With ``encoding="piecewise"``, the upper limit is 120 epochs. If `fit` trains on
+        coordinates of the rows (see `init`), it makes at least 1000 steps.
+
+        With ``tol=0`` and no validation set, "gd", "sgd" and "adam" run all `max_iter` iterations.
+        With ``tol=0``, reaching `max_iter` gives no warning.
     n_iter_no_change : int, default=10
         See `tol`.
     early_stopping : bool, default=False
         Whether to set rows aside, stratified by class, as a validation set. Each class keeps at
-        least one row to train on. A validation set that is passed to `fit` replaces it.
+        least one row to train on.
     validation_fraction : float, default=0.1
         The fraction of the rows to set aside, in (0, 1).
     class_weight : dict, "balanced" or None, default=None
@@ -118,25 +119,24 @@ class NetClassifier(
         - a callable `(rng, fan_in, fan_out)` that returns an array (fan_in, fan_out), with
           `rng` a `RandomState`;
     dtype : {"auto", "float32", "float64"}, default="auto"
-        The floating-point type of training. The linear solvers of `SoftmaxClassifier` ("auto",
-        "newton" and "lbfgs") ignore it and compute in float64. Fitted arrays and predictions
-        always have the dtype of `X`.
+        The floating-point type of training. Fitted arrays and predictions have the dtype of `X`
+        in any case.
 
-        - "auto": `fit` with "adam" or "sgd", ``init="auto"`` and more than one batch per epoch
-          trains in float32, which is about 1.5 times faster. The columns are centered and scaled
-          before the conversion. All other training uses the dtype of `X`;
+        - "auto": float32 if the solver is "adam" or "sgd", `init` is "auto" and an epoch has more
+          than one batch, otherwise the dtype of `X`. float32 is about 1.5 times faster. With
+          ``init="auto"``, the columns are scaled before the conversion to float32;
         - "float32", "float64": this type. If values of `X` exceed the range of float32 and `init`
           is not "auto", "float32" raises a ValueError.
     encoding : {"linear", "piecewise"}, default="linear"
-        The columns that the model sees.
+        The input of the model.
 
         - "linear": the columns of `X`;
-        - "piecewise": standardized columns, followed by pieces of each column (Gorishniy et al.
-          2022, arXiv 2203.05556). The edges q_j are the quantiles 0, 1/8, ..., 1 of the weighted
-          rows. Piece j is ``clip((x - q_j) / (q_{j+1} - q_j), 0, 1)``, scaled to mean 0 and
-          variance 1/8. Equal quantiles count once. If a column has fewer than 4 pieces, none are
-          added. `X` must be dense. A warm start and `partial_fit` keep the edges of the first
-          call.
+        - "piecewise": the standardized columns, followed by up to 8 piecewise-linear functions of
+          each column, called pieces (Gorishniy et al. 2022, arXiv 2203.05556). The edges q_j are
+          the quantiles 0, 1/8, ..., 1 of the weighted rows. Piece j is
+          ``clip((x - q_j) / (q_{j+1} - q_j), 0, 1)``, scaled to mean 0 and variance 1/8. Equal
+          quantiles count once. A column with fewer than 4 pieces gets none. `X` must be dense. A
+          warm start and `partial_fit` keep the edges of the first call.
     shuffle : bool, default=True
         Whether "sgd" and "adam" shuffle the rows before each epoch. With one batch per epoch, rows
         are never shuffled.
@@ -341,16 +341,17 @@ class NetClassifier(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The training data. float32 stays float32. Other numbers are converted to float64.
-            Dates and durations raise an error. Arrays are neither copied nor changed.
+            The training data. float32 and float64 arrays are not copied. Other numbers are
+            converted to float64. Dates and durations raise an error. `fit` does not change `X`.
         y : array-like of shape (n_samples,)
             The class labels: numbers, strings or booleans.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; None means 1 for each row. Rows of weight 0 are dropped.
         X_val : array-like of shape (n_samples_val, n_features), default=None
-            Validation data. Training stops when the log loss on it no longer falls, and keeps the
-            weights with the lowest log loss. A pipeline transforms the data with
-            ``Pipeline(..., transform_input=["X_val"])``.
+            A validation set, instead of the rows that `early_stopping` sets aside. Training stops
+            when the log loss on it no longer falls, and keeps the weights with the lowest log
+            loss. In a pipeline, metadata routing must be enabled, and the pipeline needs
+            ``transform_input=["X_val"]``, so that it transforms `X_val`.
         y_val : array-like of shape (n_samples_val,), default=None
             The labels of `X_val`.
         sample_weight_val : array-like of shape (n_samples_val,), default=None
@@ -372,8 +373,9 @@ class NetClassifier(
         -----
         ConvergenceWarning
             If training diverged, if it reached `max_iter` before the stopping rule was met, if
-            the loss was high and still falling at the end of the cosine schedule, or if the loss
-            of "gd" rose from its minimum. With ``tol=0``, reaching `max_iter` gives no warning.
+            the loss was high and still falling at the end of the cosine schedule, if the loss of
+            "gd" rose from its minimum, or if rounding prevented the accuracy `tol`. With
+            ``tol=0``, reaching `max_iter` gives no warning.
         """
         with restored_on_error(self):
             streams = RandomStreams(self.random_state)
@@ -730,12 +732,13 @@ class NetClassifier(
     def to_sklearn(self) -> Any:
         """Return a fitted scikit-learn model with the same predictions up to rounding.
 
-        The model does not need this package. Its `C`, or its `alpha` for one batch of all rows, is
-        equivalent to the penalty of the fit. Other parameters have scikit-learn's defaults.
+        The model does not need this package. Its parameter `C` (`LogisticRegression`) or `alpha`
+        (`MLPClassifier`) corresponds to `reg_`. Other parameters have scikit-learn's defaults.
 
         The model can continue to train: `partial_fit` of `MLPClassifier` and a `fit` with
         ``warm_start=True`` start from these weights. `MLPClassifier` divides `alpha` by the number
-        of rows in a batch. To keep the penalty with batches of b rows, set ``alpha=reg_ * b``.
+        of rows in a batch. The `alpha` of the model is right for a single batch with all rows. For
+        batches of b rows, set ``alpha=reg_ * b``.
 
         With ``encoding="piecewise"``, the model is a pipeline that begins with a
         `ColumnTransformer`. It computes the standardized columns and, instead of pieces, the
@@ -754,7 +757,7 @@ class NetClassifier(
         ValueError
             If `MLPClassifier` does not support the activation: "gelu", "silu" or "leaky_relu".
         NotFittedError
-            If the estimator was not fitted, even if the user has set the weights.
+            If neither `fit` nor `partial_fit` was called.
         """
         check_is_fitted(self, "reg_")
         names = ("n_features_in_", "feature_names_in_")

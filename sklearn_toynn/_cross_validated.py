@@ -35,14 +35,14 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
     """`SoftmaxClassifier` with penalty and encoding chosen by cross-validation.
 
     It corresponds to `LogisticRegressionCV`. The result is one `SoftmaxClassifier` with the chosen
-    values. A temperature divides its scores.
+    penalty and encoding. A temperature calibrates its probabilities.
 
     Parameters
     ----------
     regs : int or array-like of shape (n_regs,), default=10
         The penalties to try. An int is a number of values, evenly spaced on a log scale between
-        0.03 / m and 300 / m, where m is that of ``reg="auto"`` of `SoftmaxClassifier`,
-        computed from all rows.
+        0.03 / m and 300 / m. Without weights, m is the number of rows. `reg` of
+        `SoftmaxClassifier` defines m for weighted rows.
     {encodings, search, calibrate, cv, scoring, n_jobs, refit}
     {solver, learning_rate, schedule, momentum, batch_size, max_iter, tol, n_iter_no_change,
     early_stopping, validation_fraction, class_weight, init, dtype, shuffle, random_state, verbose}
@@ -117,9 +117,10 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
 class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     """`TwoLayerNetClassifier` with penalty, width and encoding chosen by cross-validation.
 
-    The candidates are single nets. The best one of each width and encoding becomes a member with a
-    weight. The refit trains `n_nets` nets: a member with weight 0.25 gets 2 of 8. The prediction
-    is the average over the nets, and a temperature divides their scores.
+    Cross-validation compares single nets. The estimator is then an ensemble of `n_nets` nets. Each
+    combination of width and encoding is represented by its best candidate, called a member, which
+    gets some of the nets. The predicted probabilities are averages over all nets, and a
+    temperature calibrates them.
 
     Parameters
     ----------
@@ -127,12 +128,14 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
         The widths to try. An int is a single width.
     regs : int or array-like of shape (n_regs,), default=7
         The penalties to try. An int is a number of values, evenly spaced on a log scale between
-        0.01 / m and 100 / m, where m is that of ``reg="auto"`` of `TwoLayerNetClassifier`,
-        computed from all rows.
+        0.01 / m and 100 / m. Without weights, m is the number of rows. `reg` of
+        `TwoLayerNetClassifier` defines m for weighted rows.
     {encodings, search, blend, calibrate, cv, scoring, n_jobs, refit}
     n_nets : int, default=8
-        The number of nets that the refit trains and averages, distributed among the members by
-        the method of largest remainders. Members without a net are dropped.
+        The number of nets that the refit trains and averages. Each member gets a number in
+        proportion to its weight in the greedy selection, rounded by the method of largest
+        remainders (floors first, then one more for the largest fractions). Members without a net
+        are dropped.
     {activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
     n_iter_no_change, early_stopping, validation_fraction, class_weight, init, dtype, shuffle,
     random_state, verbose}
@@ -141,7 +144,7 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     ----------
     {classes_, n_features_in_, feature_names_in_}
     hidden_size_ : int
-        The chosen width.
+        The width of the best candidate.
     {reg_, regs_, encoding_, cv_results_, best_index_, best_params_, best_score_, edges_,
     n_splits_, estimators_, weights_, temperature_, n_iter_, best_estimator_}
 
@@ -230,9 +233,10 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
 class MultiLayerNetClassifierCV(CrossValidatedClassifier):
     """`MultiLayerNetClassifier` with penalty, widths and encoding chosen by cross-validation.
 
-    The candidates are single nets. The best of each architecture and encoding gets a weight. The
-    refit trains `n_nets` nets in all, distributed by these weights. The prediction is the average
-    over the nets, and a temperature divides their scores.
+    Cross-validation compares single nets. The estimator is then an ensemble of `n_nets` nets. Each
+    combination of layer widths and encoding is represented by its best candidate, called a member,
+    which gets some of the nets. The predicted probabilities are averages over all nets, and a
+    temperature calibrates them.
 
     Parameters
     ----------
@@ -240,12 +244,14 @@ class MultiLayerNetClassifierCV(CrossValidatedClassifier):
         The nets to try, each given by the widths of its hidden layers. An int is one layer.
     regs : int or array-like of shape (n_regs,), default=7
         The penalties to try. An int is a number of values, evenly spaced on a log scale between
-        0.01 / m and 100 / m, where m is that of ``reg="auto"`` of `MultiLayerNetClassifier`,
-        computed from all rows.
+        0.01 / m and 100 / m. Without weights, m is the number of rows. `reg` of
+        `MultiLayerNetClassifier` defines m for weighted rows.
     {encodings, search, blend, calibrate, cv, scoring, n_jobs, refit}
     n_nets : int, default=8
-        The number of nets that the refit trains and averages, distributed among the members by
-        the method of largest remainders. Members without a net are dropped.
+        The number of nets that the refit trains and averages. Each member gets a number in
+        proportion to its weight in the greedy selection, rounded by the method of largest
+        remainders (floors first, then one more for the largest fractions). Members without a net
+        are dropped.
     {activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
     n_iter_no_change, early_stopping, validation_fraction, class_weight, init, dtype, shuffle,
     random_state, verbose}
@@ -254,7 +260,7 @@ class MultiLayerNetClassifierCV(CrossValidatedClassifier):
     ----------
     {classes_, n_features_in_, feature_names_in_}
     hidden_layer_sizes_ : tuple of int
-        The chosen widths.
+        The widths of the best candidate.
     {reg_, regs_, encoding_, cv_results_, best_index_, best_params_, best_score_, edges_,
     n_splits_, estimators_, weights_, temperature_, n_iter_, best_estimator_}
 

@@ -100,33 +100,37 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     Parameters
     ----------
     encodings : str or list of str, default="auto"
-        The encodings to try, "linear" or "piecewise"; see `encoding` of the plain estimator.
-        "auto" tries both. It tries only "linear" if X is sparse or if all columns have too few
-        distinct values for pieces.
+        The inputs of the model to try:
+
+        - "linear": the columns of `X`;
+        - "piecewise": the standardized columns, and up to 8 piecewise-linear functions of each
+          column, called pieces. Their edges are quantiles of the column;
+        - "auto": both, but only "linear" if `X` is sparse or if all columns have too few distinct
+          values for pieces.
     search : {"race", "grid"}, default="race"
         - "race": all candidates run on the first fold. For each combination of width and
           encoding, the best two penalties run on the other folds. If the training rows of the
           first fold lack a class, or no candidate has a finite score on it, the next fold takes
           its place. Mean scores leave out folds on which no candidate has a finite score;
-        - "grid": all candidates run on all folds, with the scores of `GridSearchCV`.
+        - "grid": all candidates run on all folds, as in `GridSearchCV`.
     blend : "auto" or bool, default="auto"
         Whether to average several candidates. "auto" and True mean the same: average if `scoring`
-        uses probabilities and ``refit=True``. The best candidate of each combination of width and
-        encoding gets a weight by greedy selection [1]_, which minimizes the log loss of the
-        out-of-fold predictions. With False, the best candidate is refitted alone.
+        uses probabilities and ``refit=True``. Greedy selection [1]_ gives the best candidate of
+        each combination of width and encoding a weight. It minimizes the log loss of the weighted
+        average on the out-of-fold predictions. With False, only the best candidate is refitted.
     calibrate : bool, default=True
-        Whether to divide the scores by a temperature. It is the t in [0.1, 10] that minimizes the
-        log loss of softmax(log p / t) for the out-of-fold probabilities p. The weight of a row is
-        its sample weight times its class weight. The temperature is folded into the last layer of
-        the members.
+        Whether to calibrate the probabilities by a temperature t in [0.1, 10]. If p are the
+        averaged out-of-fold probabilities of the candidates, t minimizes the log loss of
+        softmax(log p / t). In this log loss, a row has its sample weight times its class weight.
+        After the refit, the weights and biases of the last layer of each member are divided by t.
     cv : int, splitter, iterable or None, default=5
         The folds. An int is a number of stratified folds of shuffled rows, and None stands for 5.
-        `random_state` seeds the shuffling. If it is None, the seed is fixed. (`GridSearchCV` does
-        not shuffle.) A splitter or an iterable of splits is used as given.
+        (`GridSearchCV` does not shuffle.) If `random_state` is None, the rows are shuffled in the
+        same way in each call. A splitter or an iterable of splits is used as given.
     scoring : str, callable or None, default="neg_log_loss"
-        As in `GridSearchCV`; None stands for accuracy. As in `LogisticRegressionCV`, a metric with
-        a parameter `labels` gets all classes, so a test fold may lack some of them, and the last
-        of two classes is the positive class.
+        As in `GridSearchCV`; None stands for accuracy. Two details are as in
+        `LogisticRegressionCV`: a metric with a parameter `labels` gets all classes, so a test fold
+        may lack some of them. If there are two classes, the second one is the positive class.
     n_jobs : int, default=None
         The number of jobs of the search. As in `FusedGridSearchCV`, a single job trains the
         candidates in threads.
@@ -134,8 +138,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         Whether to fit the chosen model to all rows. A callable gets `cv_results_` and returns the
         index of the candidate to choose, as `model_selection.one_standard_error` does.
     random_state : int, RandomState instance or None, default=None
-        Determines the folds and the random numbers of the fits. All candidates and the refit
-        share one seed. If `random_state` is not an int, the seed is drawn from it.
+        Determines the folds and the random numbers of the fits. All candidates and the refit have
+        the same seed: `random_state`, or an int that is drawn from it if it is not an int.
     verbose : int, default=0
         Print the loss of every `verbose`-th iteration of the refit. If a chosen value is at an
         edge of the values tried, also print the choice. 0 prints nothing.
@@ -143,21 +147,23 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     Attributes
     ----------
     reg_ : float
-        The chosen penalty.
+        The penalty of the best candidate.
     regs_ : ndarray of shape (n_regs,)
         The penalties that were tried.
     encoding_ : str
-        The chosen encoding.
+        The encoding of the best candidate.
     cv_results_ : dict of str -> ndarray
         The results, as in `GridSearchCV`. `n_splits_run` is the number of folds of each
         candidate. A candidate that a race dropped has NaN for the folds it missed and for its
         mean, and ranks last.
     best_index_ : int
-        The index of the chosen candidate in `cv_results_`.
+        The index of the best candidate in `cv_results_`: the candidate with the best mean score,
+        or the candidate that a callable `refit` chose. If the estimator averages several
+        candidates, `estimators_` contains all of them.
     best_params_ : dict
-        The parameters of the chosen candidate.
+        The parameters of the best candidate.
     best_score_ : float
-        The mean score of the chosen candidate over the folds.
+        The mean score of the best candidate over the folds.
     edges_ : tuple of str
         The parameters, "reg" or "hidden_size", whose chosen value is the smallest or largest
         candidate. A better value may lie beyond it.
@@ -167,7 +173,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         The members, fitted to all rows, with the temperature in their last layer. Their `loss_`
         and `gap_` are the values at the end of training, before the temperature.
     weights_ : ndarray of shape (n_members,)
-        The weights of the members' probabilities. They sum to 1.
+        The weights of the members' probabilities. They sum to 1. A member's weight is its share of
+        the `n_nets` nets.
     temperature_ : float
         The temperature; 1.0 with ``calibrate=False``.
     n_iter_ : int
@@ -304,8 +311,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         Warns
         -----
         ConvergenceWarning
-            If the refit does not converge, or if its log loss on training rows is more than 0.05
-            above the log loss of these rows in the search.
+            If the refit does not converge, or if the log loss of its predictions for training rows
+            is more than 0.05 above the log loss of the out-of-fold predictions for these rows.
         """
         hook_kwargs = make_hook_kwargs(self, X, y, sample_weight)
         # the parts of a race and the number of members are not known yet

@@ -41,10 +41,8 @@ class HiddenLayersClassifier(NetClassifier, ABC):
     Parameters
     ----------
     {reg}
-        On n rows in one batch, this is the penalty of ``MLPClassifier(alpha=reg * n)`` for three
-        or more classes. With weights, n is their sum. For weights of mean 1 or more, "auto" is
-        the penalty of ``LogisticRegression(C=1)``, and of ``MLPClassifier(alpha=1)`` with one
-        batch. Tune this parameter first, as `TwoLayerNetClassifierCV` does.
+        Tune this parameter first, as `TwoLayerNetClassifierCV` does. For three or more classes,
+        any `reg` corresponds to ``MLPClassifier(alpha=reg * b)`` with batches of b rows.
     n_nets : int, default=1
         The number of nets to train. Predicted probabilities are averages over the nets. Each net
         has its own initial weights and batches. The first net equals the net of ``n_nets=1``.
@@ -63,27 +61,32 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         - "adam": mini-batches with Adam;
         - "sgd": mini-batches with Nesterov's momentum;
         - "gd": gradient descent on all rows;
-        - "lbfgs": SciPy's L-BFGS. Equal rows are merged first. Integer weights and repeated
-          rows, and any order of the rows, therefore give the same bits.
+        - "lbfgs": SciPy's L-BFGS. Equal rows are first merged and sorted, so the order of the
+          rows does not affect the fitted weights, and an integer weight has the same effect as
+          repeating a row.
     {learning_rate}
         "lbfgs" chooses its own step sizes.
     {schedule, momentum, batch_size, max_iter}
     tol : float, default=1e-5
         The tolerance of the stopping rule.
 
-        - "sgd" and "adam" stop when the objective has not improved by `tol` for
-          `n_iter_no_change` epochs. With the cosine schedule, they run all `max_iter` epochs.
+        - "sgd" and "adam" run all `max_iter` epochs with the cosine schedule. With other
+          schedules, they stop when the objective has not improved by `tol` for
+          `n_iter_no_change` epochs.
         - "gd" and "lbfgs" stop when no entry of the gradient exceeds `tol`.
-        - With a validation set, every solver stops when the log loss on it has not improved by
-          `tol` for `n_iter_no_change` iterations.
+        - With a validation set, every solver also stops when the log loss on it has not improved
+          by `tol` for `n_iter_no_change` iterations.
     {n_iter_no_change, early_stopping, validation_fraction, class_weight, init}
-        - "auto": "glorot" for "tanh", "logistic" and "identity", "he" for the others, on
-          standardized columns. If a column has a tiny scale, the penalty on its scaled
-          weights is large, and its initial weights are smaller. If `X` is dense with at most 1000
-          rows and at least ``max(257, 4 * n_samples)`` columns, ``reg > 0``, and each hidden layer
-          has at least 24 units, training uses coordinates in the span of the centered rows.
-          This span contains the first-layer weights of every minimum, but the path of training
-          differs.
+        - "auto": "glorot" for "tanh", "logistic" and "identity", "he" for the other activations.
+
+        With "auto", `fit` also standardizes the columns for training. It converts the fitted
+        weights to the original columns, and the penalty applies to these.
+
+        With "auto" and many columns, `fit` replaces the columns by coordinates: the n_samples or
+        fewer coordinates of the centered rows in an orthonormal basis of their span. The
+        objective has the same minima, but training may end in another one. The conditions are
+        dense `X`, at most 1000 rows, at least ``max(257, 4 * n_samples)`` columns, ``reg > 0``,
+        and at least 24 units in each hidden layer.
     {dtype, encoding, shuffle, random_state, warm_start}
         With True, training uses the columns, never coordinates of the rows (see `init`).
     {verbose}
@@ -94,8 +97,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
     {reg_, n_features_in_, feature_names_in_, n_iter_}
         With several nets, the largest number.
     {loss_}
-        With several nets, the mean. `fit` warns if the objective of a net exceeds
-        log(n_classes), the objective of equal probabilities.
+        With several nets, the mean.
     {stop_reason_}
 
         With several nets, an array with the reason of each net.

@@ -9,19 +9,24 @@ from ._version import __version__
 
 
 def show_versions() -> None:
-    """Print the version, the kernels in use and the report of `sklearn.show_versions`.
+    """Print the versions of this package and its requirements, for bug reports.
 
-    The line ``kernels:`` says ``compiled`` or ``numpy``: the compiled kernels run if they were
-    built, unless the environment variable ``SKLEARN_TOYNN_KERNELS`` was ``numpy`` at import.
+    The line ``kernels:`` says whether nets train in compiled code (``compiled``) or in NumPy
+    (``numpy``). Compiled code is the default if the installation had a C compiler. The environment
+    variable ``SKLEARN_TOYNN_KERNELS=numpy``, read at import, chooses NumPy.
 
-    With the compiled kernels, the line ``instruction set:`` says ``avx512``, ``avx2`` or ``sse2``
-    on x86-64, ``neon`` on 64-bit Arm and ``baseline`` elsewhere. It is the best one that the
-    processor supports, unless ``SKLEARN_TOYNN_INSTRUCTION_SET`` named another one at import.
+    With compiled code, the line ``instruction set:`` says ``avx512``, ``avx2`` or ``sse2`` on
+    x86-64, ``neon`` on 64-bit Arm and ``baseline`` elsewhere. The default is the best set that the
+    processor supports. The environment variable ``SKLEARN_TOYNN_INSTRUCTION_SET``, read at import,
+    chooses another one.
 
     Examples
     --------
     >>> from sklearn_toynn import show_versions
     >>> show_versions()  # doctest: +SKIP
+    sklearn_toynn: 0.3.0
+    kernels: compiled
+    instruction set: avx2
     """
     lines = [f"sklearn_toynn: {__version__}", f"kernels: {dispatch.selected}"]
     if dispatch.instruction_set is not None:

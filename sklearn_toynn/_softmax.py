@@ -43,7 +43,7 @@ class SoftmaxClassifier(NetClassifier):
         "auto", "newton" and "lbfgs" find the global minimum, for columns of any scale, or issue a
         warning. The Notes of `SoftmaxClassifier` describe them.
 
-        - "auto": quasi-Newton steps with the exact Hessian if it is cheap to compute, otherwise
+        - "auto": L-BFGS that starts from the exact Hessian if this is cheap to compute, otherwise
           "lbfgs";
         - "newton": Newton's method, with the exact Hessian at every step;
         - "lbfgs": L-BFGS that starts from an approximate Hessian. Depending on the size of the
@@ -65,16 +65,22 @@ class SoftmaxClassifier(NetClassifier):
           at most `tol` times the objective. The Notes of `SoftmaxClassifier` describe the proof
           and the case ``reg=0``. If training ends earlier, a ``ConvergenceWarning`` states the
           gap, unless `X` is float32 and the gap is at most 1e-5.
-        - "sgd" and "adam" stop when the objective has not improved by `tol` for
-          `n_iter_no_change` epochs. With the cosine schedule, they run all `max_iter` epochs.
+        - "sgd" and "adam" run all `max_iter` epochs with the cosine schedule. With other
+          schedules, they stop when the objective has not improved by `tol` for
+          `n_iter_no_change` epochs.
         - "gd" stops when no entry of the gradient exceeds `tol`.
-        - With a validation set, every solver stops when the log loss on it has not improved by
-          `tol` for `n_iter_no_change` iterations.
+        - With a validation set, every solver also stops when the log loss on it has not improved
+          by `tol` for `n_iter_no_change` iterations.
     {n_iter_no_change, early_stopping, validation_fraction, class_weight, init}
-        - "auto": zeros. The minimum does not depend on the initial weights. With at most 1000
-          dense rows, more than 256 columns, at least 4 n_samples columns and ``reg > 0``, "gd",
-          "sgd" and "adam" train on coordinates in the span of the centered rows.
-    {dtype, encoding, shuffle, random_state, warm_start, verbose}
+        - "auto": zeros. The minimum does not depend on the initial weights. If dense `X` has at
+          most 1000 rows, more than 256 columns and at least 4 n_samples columns, and
+          ``reg > 0``, "gd", "sgd" and "adam" replace the columns by coordinates: the n_samples or
+          fewer coordinates of the centered rows in an orthonormal basis of their span. The
+          minimum is the same.
+    {dtype}
+
+        "auto", "newton" and "lbfgs" always compute in float64.
+    {encoding, shuffle, random_state, warm_start, verbose}
 
     Attributes
     ----------
@@ -91,9 +97,10 @@ class SoftmaxClassifier(NetClassifier):
         row. These iterations are not counted.
     {loss_}
     gap_ : float
-        An upper bound of the relative distance of `loss_` to the minimum: no weights have an
-        objective below ``loss_ * (1 - gap_)``. It includes the effects of a validation set and of
-        rounding the weights to their dtype. It is NaN for ``reg=0``. Defined only for "auto",
+        An upper bound of (`loss_` - minimum) / `loss_`: no weights have an objective below
+        ``loss_ * (1 - gap_)``. The bound is for the fitted weights. They may be farther from the
+        minimum than the last step, because they are rounded to the dtype of `X`, or because a
+        validation set chose an earlier iteration. NaN for ``reg=0``. Defined only for "auto",
         "newton" and "lbfgs".
     {stop_reason_, loss_curve_, validation_loss_curve_, best_iter_}
 
@@ -104,12 +111,14 @@ class SoftmaxClassifier(NetClassifier):
 
     Notes
     -----
-    **Variables.** "auto", "newton" and "lbfgs" compute in float64 for any dtype of `X`. They
-    center each column and divide it by sqrt(variance + reg / c), where c is the second derivative
-    of the cross-entropy with respect to a score. The Hessian of the objective then has a constant
-    diagonal, so the scale of a column does not matter. After 100 iterations, or if no step lowers
-    the objective, the solvers update c and the variances at the current weights, and continue with
-    Newton steps that are computed by conjugate gradients.
+    **Variables.** "auto", "newton" and "lbfgs" center each column and divide it by
+    sqrt(variance + reg / c). Here c is the second derivative of the cross-entropy with respect to
+    a score, at equal probabilities of all classes. All diagonal entries of the Hessian at zero
+    weights are then equal, so the scales of the columns do not affect the convergence. The
+    objective, with its penalty on the weights of the original columns, stays the same. After 100
+    iterations, or if no step lowers the objective, the solvers weight the rows by the second
+    derivatives at the current weights, and compute the variances and c again. They continue with
+    Newton steps by conjugate gradients.
 
     **Stopping rule.** The solvers stop by a duality gap [1]_. Let the weights w_i sum to 1. Let
     q_i be class probabilities with :math:`\sum_i w_i q_i = \sum_i w_i \mathrm{onehot}(y_i)`. Then

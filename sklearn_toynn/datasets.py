@@ -37,10 +37,10 @@ def make_spiral(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Make a two-dimensional spiral with one arm per class.
 
-    A linear classifier predicts about half of the labels correctly, a small net nearly all of
-    them. A point is ``(radius * sin(angle), radius * cos(angle))``. On arm j, the radius increases
-    evenly from 0 to 1, and the angle from ``j * arm_angle`` to ``(j + 1) * arm_angle``, plus
-    normal noise.
+    With the default parameters, a linear classifier predicts about half of the labels correctly,
+    a small net nearly all of them. A point is ``(radius * sin(angle), radius * cos(angle))``. On
+    arm j, the radius increases evenly from 0 to 1, and the angle increases from ``j * arm_angle``
+    to ``(j + 1) * arm_angle``. Normal noise is added to the angle.
 
     Parameters
     ----------
@@ -49,7 +49,8 @@ def make_spiral(
     n_classes : int, default=3
         The number of arms.
     arm_angle : float, default=4.0
-        The angle of one arm, in radians.
+        The angle from the start to the end of one arm, in radians. The next arm starts at the
+        angle at which the arm before it ends.
     noise : float, default=0.2
         The standard deviation of the noise of the angle, in radians.
     shuffle : bool, default=True
@@ -66,7 +67,7 @@ def make_spiral(
 
     Notes
     -----
-    The default parameters with ``shuffle=False`` give the data of the case study of CS231n,
+    The formula is from the case study of CS231n,
     https://cs231n.github.io/neural-networks-case-study/.
 
     Examples

@@ -22,8 +22,9 @@ COMPLEXITIES = {
 def one_standard_error(cv_results: Mapping[str, Any]) -> int:
     """Return the simplest candidate within one standard error of the best, for `refit`.
 
-    The simplest candidate is the smallest net. Among nets of equal size, it is the net with the
-    strongest penalty. The widest net of a grid often has the best score by a smaller margin than
+    The simplest candidate is the net with the fewest hidden units. Among nets with equally many
+    units, it is the net with the strongest penalty. Among equally simple candidates, it is the one
+    with the best score. The widest net of a grid often has the best score by a smaller margin than
     the variation between folds.
 
     Parameters
@@ -31,8 +32,8 @@ def one_standard_error(cv_results: Mapping[str, Any]) -> int:
     cv_results : dict of str -> ndarray
         The `cv_results_` of a search with one scorer over ``hidden_size`` (or
         ``hidden_layer_sizes``), ``reg`` (or ``alpha``, ``C``), or both, also as parameters of the
-        last step of a pipeline. ``reg="auto"`` counts as no penalty, because its value differs
-        between folds.
+        last step of a pipeline. ``reg="auto"`` counts as ``reg=0`` here, because its value is not
+        known from `cv_results`.
 
     Returns
     -------
@@ -46,7 +47,8 @@ def one_standard_error(cv_results: Mapping[str, Any]) -> int:
 
     Notes
     -----
-    The standard error is the one of the best candidate's mean score over the folds [1]_.
+    The standard error is the standard deviation of the best candidate's scores divided by the
+    square root of the number of folds [1]_.
 
     References
     ----------

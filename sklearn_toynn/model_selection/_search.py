@@ -103,11 +103,12 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     """`GridSearchCV` that shares preprocessing and trains nets in threads.
 
     Except for the times, its results equal the results of
-    :class:`~sklearn.model_selection.GridSearchCV` bit for bit. It saves time in three ways:
+    :class:`~sklearn.model_selection.GridSearchCV` bit for bit, if the nets have an int as
+    `random_state`. It saves time in three ways:
 
-    - It fits the steps of a pipeline before the net once for each fold and each distinct setting
-      of these steps, and transforms the test rows once.
-    - It splits the rows once for each fold, and checks dense rows once.
+    - Candidates share the preprocessing, the steps of a pipeline that come before the net. On each
+      fold, the search fits these steps once for each distinct setting of their parameters.
+    - It splits the rows once for each fold, and validates dense rows once.
     - It trains candidates in threads, which share the rows. Nothing is pickled.
 
     Parameters and attributes are those of :class:`~sklearn.model_selection.GridSearchCV`.
@@ -120,30 +121,35 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     -----
     **n_jobs.** With ``n_jobs=None`` or 1, nets train in as many threads as BLAS may use, by
     default one for each core. :func:`threadpoolctl.threadpool_limits` lowers the number.
-    ``n_jobs=k`` uses k threads instead. It is rarely faster, because one job already uses all
-    cores. Fits of less than 5 ms run one after another, because two threads that wait for the GIL
-    are slower than one. With NumPy's kernels, all fits run one after another, or in k processes
-    with ``n_jobs=k``. The preprocessing runs in the calling thread. If it takes most of the time,
-    use processes: ``with joblib.parallel_config("loky", n_jobs=4): search.fit(X, y)``. A backend
-    that :func:`joblib.parallel_config` sets, such as "dask" or "ray", gets one task for each fold
-    and distinct preprocessing, or more if there are more jobs. Each task prepares its own rows.
+    ``n_jobs=k`` with k > 1 uses k threads instead, and is rarely faster. Fits of less than 5 ms
+    run one after another, because two threads that wait for the GIL are slower than one.
 
-    **Shared work.** Candidates share rows and steps if they are nets of this package, or
-    pipelines of scikit-learn or imbalanced-learn whose last step is such a net. A subclass of a
-    net shares nothing, nor does a subclass of a pipeline that overrides a method. Other candidates
-    run as in `GridSearchCV`, in processes if ``n_jobs`` is above 1. The following also run as in
-    `GridSearchCV`:
+    If the package was installed without compiled code, threads do not help. All fits then run one
+    after another, or in k processes with ``n_jobs=k``.
 
-    - all candidates if a scorer is a callable that :func:`~sklearn.metrics.make_scorer` did not
-      make, if the search or a part of it has callbacks, or if a pipeline has ``verbose=True`` or
-      metadata routing;
+    The preprocessing runs in the calling thread. If it takes most of the time, use processes:
+    ``with joblib.parallel_config("loky", n_jobs=4): search.fit(X, y)``. With a backend that
+    :func:`joblib.parallel_config` sets, such as "loky", "dask" or "ray", the fits of one fold with
+    one setting of the preprocessing are one task. If there are more jobs than such tasks, the
+    tasks are divided. Each task does its own preprocessing.
+
+    **Shared work.** Candidates share rows and preprocessing if they are nets of this package, or
+    pipelines of scikit-learn or imbalanced-learn that end in such a net. `SoftmaxClassifier`
+    counts as a net. The following run as in `GridSearchCV`, in processes if ``n_jobs`` is above 1:
+
+    - instances of a subclass of a net, and pipelines of a subclass that overrides a method;
     - candidates that set `steps` of a pipeline;
-    - candidates that fail, or whose preprocessing fails.
+    - candidates that fail, or whose preprocessing fails;
+    - all candidates, if a scorer is a callable that :func:`~sklearn.metrics.make_scorer` did not
+      make;
+    - all candidates, if the search, the pipeline, one of its steps or the net has callbacks;
+    - all candidates, if a pipeline has ``verbose=True`` or metadata routing.
 
-    **random_state.** Set it, because a net with ``random_state=None`` draws from NumPy's global
-    stream. With one job, such nets, nets with a callable as `init` or `schedule`, and nets after a
-    step that draws from this stream are fitted one by one in the order of `GridSearchCV`. After
-    ``np.random.seed`` they give the same results as `GridSearchCV`, in the same time.
+    **random_state.** Set it to an int. A net with ``random_state=None`` draws from NumPy's global
+    random state, and so do some transformers. With one job, the search fits such candidates one by
+    one in the order of `GridSearchCV`, without saving time. After ``np.random.seed``, the results
+    then equal the results of `GridSearchCV`. The same holds for nets with a callable as `init` or
+    `schedule`, because the callable may draw random numbers.
 
     The times in `cv_results_` exclude shared work.
 
