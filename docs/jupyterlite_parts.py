@@ -1,6 +1,7 @@
 """Let the gallery's notebooks run in a browser: build a pure wheel and add a first cell."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ await piplite.install(["sklearn-toynn", "matplotlib", "pandas", "autograd", "ric
 
 def build_wheel(folder):
     """Build a pure wheel of this package in a folder and return its path."""
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)  # it may have a wheel of another version
+    folder.mkdir(parents=True)
     root = Path(__file__).parent.parent
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, root]
     subprocess.run(command, check=True, env={**os.environ, "SKLEARN_TOYNN_PURE": "1"})
