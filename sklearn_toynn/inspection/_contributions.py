@@ -19,11 +19,12 @@ from ._display import Display, get_last_step
 class ContributionsDisplay(Display):
     """Plot of the contribution of each feature to the scores of a linear classifier.
 
-    The score of a class is a constant plus one term for each feature. Each panel shows the term of
+    The score of a class is a constant plus one term for each feature, the contribution of the
+    feature. The mean of each contribution over the data is zero. A panel shows the contribution of
     one feature as a function of its value, with a curve for each class. For two classes, the only
-    curve is the term of the second class minus the term of the first. The curves are centered at
-    the mean of the training data. The panels are sorted by the standard deviation of their terms,
-    the largest first. Create the display with :meth:`from_estimator`.
+    curve is the contribution to the second class minus the contribution to the first. The features
+    with the most variable contributions come first. Create the display with
+    :meth:`from_estimator`.
 
     Parameters
     ----------
@@ -89,13 +90,11 @@ class ContributionsDisplay(Display):
             or refitted search that ends in one.
         X : array-like of shape (n_samples, n_features), default=None
             Data for the range of the curves, the order of the panels and the deciles. A pipeline
-            transforms it. With ``encoding="piecewise"`` it may be None. The curves then cover the
-            range of the training data, or `encoding_mean_` plus and minus two times
-            `encoding_scale_` for columns without pieces. Other models require `X`, and center
-            their curves at its mean.
+            transforms `X`. If the model was fitted with ``encoding="piecewise"``, it knows the
+            distribution of the training data, and `X` may be None. Other models require `X`, and
+            the mean of a contribution over `X` is then zero.
         n_features : int, default=9
-            The maximum number of features to show. Features whose contributions have the largest
-            standard deviations are shown.
+            The maximum number of features to show.
         feature_names : sequence of str, default=None
             The names of all features. If None, `feature_names_in_` or "x0", "x1" and so on.
         ax : matplotlib Axes, default=None
@@ -113,9 +112,9 @@ class ContributionsDisplay(Display):
         NotFittedError
             If `estimator` is not fitted.
         ValueError
-            If the estimator is not a linear classifier, if `X` is None and the model does not
-            store the range of the features, if `n_features` is below 1, if `X` or `feature_names`
-            do not match the number of features, or if `ax` is not on a grid.
+            If the estimator is not a linear classifier, if `X` is None for a model without
+            ``encoding="piecewise"``, if `n_features` is below 1, if `X` or `feature_names` do not
+            match the number of features, or if `ax` was not created by ``pyplot.subplots``.
         """
         fitted = get_last_step(estimator)
         if not hasattr(fitted, "coef_") or not hasattr(fitted, "classes_"):

@@ -31,15 +31,17 @@ class SweepDisplay(Display):
     values : sequence of sequence
         The values of each parameter.
     scores, errors : ndarray of shape (n_values,) or (n_values_down, n_values_across)
-        The mean score over the folds and its standard error; NaN without a candidate.
+        The mean score over the folds and its standard error; NaN for combinations of values that
+        the search did not try.
     best : tuple of int
         The indices of the best score.
     chosen : tuple of int, default=None
-        The indices of the candidate that the search chose. If None, the best is marked.
+        The indices of the candidate that the search chose. If None, the best candidate is marked.
     train_scores : ndarray of the shape of `scores`, default=None
         The mean training score.
     baseline : float, default=None
-        The score of another model, for comparison.
+        The score of another model, for comparison. A line marks it in the curve, or in the color
+        bar of a heat map.
     scoring : str, default="score"
         The name of the score.
 
@@ -102,7 +104,7 @@ class SweepDisplay(Display):
         metric : str, default="score"
             The metric to show, for a search with several.
         baseline : float, default=None
-            The score of another model on the same folds, drawn as a line.
+            The score of another model on the same folds.
         ax : matplotlib Axes, default=None
             The axes to draw on. If None, a new figure is created.
 
