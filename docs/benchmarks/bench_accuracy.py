@@ -626,7 +626,9 @@ if __name__ == "__main__":
     parser.add_argument("--dtypes", action="store_true")
     parser.add_argument("--times", action="store_true")
     args = parser.parse_args()
-    print(f"{versions()}; splits by random_state {SPLITS}")
+    is_single = args.field or args.tuned or args.parts
+    splits = "split by random_state 0" if is_single else f"splits by random_state {SPLITS}"
+    print(f"{versions()}; {splits}")
     if args.settings:
         compare_settings(args.names or CHOSEN_ON)
     elif args.field:

@@ -221,8 +221,9 @@ def compare(names, cap):
         )
         print(f"speed-up at {target:.0e}, geometric means: {summary}")
     print(
-        "best: of all their solvers, at their default number of threads or at one; default: at "
-        "the default number; lbfgs: its better, or what it took without reaching the target (>)"
+        "x best: their fastest solver, at the default number of threads or at one; default: their "
+        "fastest solver at the default number; lbfgs: this solver, at the faster number; >: it "
+        "did not reach the target in this time"
     )
 
 
@@ -320,7 +321,8 @@ def compare_approaches(names):
                 cells.append(time_to(least, 1e-6, SoftmaxClassifier(reg, tol=1e-9), X, y))
         print(f"{name:30} {C:4} " + "".join(f"{cell:>18}" for cell in cells), flush=True)
     print(
-        "ms (iterations) to a relative gap of 1e-6; - where the model or 1000 iterations don't do"
+        "ms (iterations) to a relative gap of 1e-6; -: the model is too large, or 1000 iterations "
+        "are too few"
     )
 
 

@@ -82,7 +82,7 @@ def print_sizes():
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore", ConvergenceWarning)
-    print(versions())
+    print(f"{versions()}; split by random_state 0")
     makers = METHODS | TUNED
     compare_field("small sets", {name: makers[name] for name in CLASSIFIERS}, small(HELD_OUT))
     compare_searches()
