@@ -220,7 +220,7 @@ def test_epochs_follow_a_plain_loop(
         assert_array_equal(results["stream"], np.append(key, position))
 
 
-#: Learning rates and their growth per epoch with which the loss falls and then rises.
+#: Learning rates and their growth per step with which the loss falls and then rises.
 RISING = {"gd": (0.1, 4.0), "sgd": (0.05, 1.4), "adam": (0.01, 1.3)}
 
 
