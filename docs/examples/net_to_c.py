@@ -1,12 +1,22 @@
 """Write a fitted net as a C file for a microcontroller.
 
-The script trains a net on the digits and writes it as `digits_net.c` to a folder. If there is a C
-compiler, it compiles this file, runs the program on the test set, and checks that it predicts the
-same classes as the net.
+The script trains a net on the digits and writes the C program `digits_net.c` to a folder:
 
     python docs/examples/net_to_c.py FOLDER
 
-It requires no extra of the package.
+If there is a C compiler, the script compiles the program, runs it on the test set, and checks that
+it predicts the same classes as the net. The last line of the output is then
+
+    the program agrees on 450 of 450 rows
+
+A microcontroller needs all of `digits_net.c` except `main`, which reads rows from standard input.
+Call `predict` with the original columns: the weights include the net's scaling of the columns.
+
+`to_c` accepts nets with one hidden layer and the activation "relu". With `encoding="piecewise"`,
+the program also computes the pieces: functions that rise from 0 to 1 between two quantiles of a
+column. The inputs of the first layer are then the columns and the pieces, all standardized.
+
+The script requires no extra of the package.
 """
 
 import shutil
@@ -40,7 +50,8 @@ static const float width[{n_in}] = {{{width}}};
 static const float mean[{n_in}] = {{{mean}}};
 static const float scale[{n_in}] = {{{scale}}};
 
-/* Compute the standardized columns, followed by the standardized pieces. */
+/* Compute the inputs of the first layer: the standardized columns, then the standardized pieces.
+   A piece rises from 0 to 1 between `start` and `start + width`. */
 static void encode(const float *row, float *out)
 {{
     for (int j = 0; j < {n_in}; j++) {{
@@ -105,7 +116,12 @@ def encoding_to_c(net):
 
 
 def to_c(net):
-    """Return a C program that reads rows and prints the predictions of a fitted relu net."""
+    """Return a C program that reads rows and prints the index of the predicted class of each.
+
+    The net must be a single fitted net with one hidden layer and the activation "relu".
+    """
+    if net.n_nets != 1 or len(net.coefs_) != 2 or net.activation != "relu":
+        raise ValueError("to_c needs a single net with one hidden layer and activation='relu'.")
     layers = enumerate(zip(net.coefs_, net.intercepts_, strict=True))
     (n_in, n_hidden), n_classes = net.coefs_[0].shape, len(net.classes_)
     sizes = {"n_features": net.n_features_in_, "n_hidden": n_hidden, "n_classes": n_classes}
@@ -130,7 +146,7 @@ def to_c(net):
 
 def predict_in_c(source, X, compiler):
     """Compile a C file and return the indices of the predicted classes of the rows of X."""
-    program = source.with_suffix("")
+    program = source.resolve().with_suffix("")  # a bare name would be looked up in PATH
     subprocess.run([compiler, "-std=c99", "-O2", source, "-o", program], check=True)
     rows = "\n".join(" ".join(map(str, row)) for row in X.tolist())
     out = subprocess.run([program], input=rows, capture_output=True, text=True, check=True)
