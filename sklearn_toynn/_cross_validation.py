@@ -35,6 +35,7 @@ from ._sklearn_compat import (
     FoldScorer,
     Interval,
     StrOptions,
+    accepts_weights,
     asks_for_probabilities,
     callback_context,
     fit_context,
@@ -266,7 +267,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         Returns
         -------
         routing : MetadataRouter
-            Scorers that are given by name request `sample_weight`.
+            Scorers request the `sample_weight` that their metric accepts. If metadata routing is
+            enabled, a scorer from `make_scorer` requests what its `set_score_request` states.
         """
         to_split = MethodMapping().add(caller="fit", callee="split")
         to_score = MethodMapping().add(caller="fit", callee="score")
@@ -288,8 +290,9 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         y : array-like of shape (n_samples,)
             The class labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows; None stands for 1 each. They apply to training and,
-            unless `scoring` is a function, to scores.
+            Non-negative weights of the rows; None stands for 1 each. They apply to training. They
+            also apply to scores, unless `scoring` is a function, or a scorer from `make_scorer`
+            whose metric has no parameter `sample_weight`.
         **params : dict of str -> object
             Metadata that the splitter and the scorer request, such as `groups`.
 
@@ -328,9 +331,9 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             blends = self._may_blend and asks_for_probabilities(scorer)
             uses_predictions = self.refit is not False and (self.calibrate or blends)
             scorer = FoldScorer(scorer, problem.classes, keeps_predictions=uses_predictions)
-            # routing must be enabled here, whatever the user's setting
+            router = self.get_metadata_routing()  # depends on whether the user enabled routing
             with config_context(enable_metadata_routing=True):
-                routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
+                routed = process_routing(router, "fit", sample_weight=sample_weight, **params)
             splits = self._make_splits(X, y, scorer, plain.random_state, routed.splitter.split)
             n_samples = len(problem.samples.codes)
             check_fold_weights(splits, routed.scorer.score, sample_weight, n_samples)
@@ -409,7 +412,10 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         return splits
 
     def _make_scorer(self):
-        """Return the scorer. It requests `sample_weight`, unless the user routes metadata."""
+        """Return the scorer.
+
+        It requests the `sample_weight` that its metric accepts, unless the user routes metadata.
+        """
         if callable(self.scoring):
             scorer = self.scoring
             if get_config()["enable_metadata_routing"] or not hasattr(scorer, "set_score_request"):
@@ -418,7 +424,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         else:
             scorer = get_scorer(self.scoring or "accuracy")
         with config_context(enable_metadata_routing=True):
-            return scorer.set_score_request(sample_weight=True)
+            return scorer.set_score_request(sample_weight=accepts_weights(scorer))
 
     @property
     def _may_blend(self):

@@ -14,7 +14,7 @@ from scipy.optimize import minimize_scalar
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegressionCV
-from sklearn.metrics import f1_score, get_scorer, log_loss, make_scorer
+from sklearn.metrics import accuracy_score, f1_score, get_scorer, log_loss, make_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, StratifiedKFold
 
 from sklearn_toynn import (
@@ -312,6 +312,27 @@ def test_weighted_rows_are_scored_with_their_weights(cv_class):
             refit=False,
         )
     assert_same_scores(model, search)
+
+
+def count_right(y_true, y_pred):
+    return np.sum(y_true == y_pred)
+
+
+def test_a_scorer_gets_the_weights_that_its_metric_accepts():
+    weights = np.random.RandomState(0).randint(0, 4, len(y)).astype(float)
+    scorer = make_scorer(accuracy_score)
+    model = make_alone(SoftmaxClassifierCV, scoring=scorer).fit(X, y, weights)
+    named = make_alone(SoftmaxClassifierCV, scoring="accuracy").fit(X, y, weights)
+    assert_same_scores(model, named)
+    assert scorer.get_metadata_routing().score.requests["sample_weight"] is None  # unchanged
+    unweighted = make_alone(SoftmaxClassifierCV, scoring=make_scorer(count_right))
+    scores = unweighted.fit(X, y, weights).cv_results_["split0_test_score"]
+    assert_array_equal(scores, scores.astype(int))
+    with sklearn.config_context(enable_metadata_routing=True):
+        model.set_params(scoring=scorer.set_score_request(sample_weight=False))
+        counts = unweighted.cv_results_["split0_test_score"]
+        share = model.fit(X, y, sample_weight=weights).cv_results_["split0_test_score"]
+        assert share == pytest.approx(counts / len(SPLITS[0][1]))
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
