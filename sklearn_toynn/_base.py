@@ -70,10 +70,10 @@ class NetClassifier(
     ----------
     reg : float or "auto", default="auto"
         The penalty on the squared weights, >= 0. Biases are not penalized. "auto" is 1 / m, where
-        m = max(sum w, (sum w)^2 / sum w^2) and w is sample weight times class weight. Without
-        weights, m is the number of rows. For weights of mean 1 or more, m is their sum. For small
-        or normalized weights, it is the effective number of rows. `partial_fit` counts all rows
-        seen so far.
+        m is the number of rows if there are no sample and class weights. Otherwise m is the larger
+        of sum w and (sum w)^2 / sum w^2, where w is sample weight times class weight. The second
+        term does not depend on the scale of the weights, so small weights do not raise the
+        penalty. `partial_fit` counts all rows seen so far.
     learning_rate : float or "auto", default="auto"
         The size of the first step, a float > 0. "auto" is 0.5 for "gd", 0.1 for "sgd" and 0.01 for
         "adam".
@@ -94,8 +94,7 @@ class NetClassifier(
     max_iter : int or "auto", default="auto"
         The maximum number of epochs of "sgd" and "adam", or of iterations of the other solvers.
         "auto" is 1000 iterations, or 4500 / sqrt(n_samples) epochs, limited to the range from 20
-        to 240. With ``encoding="piecewise"``, the upper limit is 120 epochs. If `fit` trains on
-        coordinates of the rows (see `init`), it makes at least 1000 steps.
+        to 240. With the piecewise encoding, the upper limit is 120 epochs.
 
         With ``tol=0`` and no validation set, "gd", "sgd" and "adam" run all `max_iter` iterations.
         With ``tol=0``, reaching `max_iter` gives no warning.
@@ -133,7 +132,7 @@ class NetClassifier(
         - "linear": the columns of `X`;
         - "piecewise": the standardized columns, followed by up to 8 piecewise-linear functions of
           each column, called pieces (Gorishniy et al. 2022, arXiv 2203.05556). The edges q_j are
-          the quantiles 0, 1/8, ..., 1 of the weighted rows. Piece j is
+          the quantiles 0, 1/8, ..., 1 of the column, with the weights of the rows. Piece j is
           ``clip((x - q_j) / (q_{j+1} - q_j), 0, 1)``, scaled to mean 0 and variance 1/8. Equal
           quantiles count once. A column with fewer than 4 pieces gets none. `X` must be dense. A
           warm start and `partial_fit` keep the edges of the first call.
@@ -710,7 +709,7 @@ class NetClassifier(
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_` and the dtype of the parameters.
+            One column for each class, in the order of `classes_`.
         """
         return self._predict(X, softmax)
 
@@ -725,7 +724,7 @@ class NetClassifier(
         Returns
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_` and the dtype of the parameters.
+            One column for each class, in the order of `classes_`.
         """
         return self._predict(X, log_softmax)
 

@@ -117,9 +117,10 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
 class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     """`TwoLayerNetClassifier` with penalty, width and encoding chosen by cross-validation.
 
-    Cross-validation compares single nets. The estimator is then an ensemble of `n_nets` nets. Each
-    combination of width and encoding is represented by its best candidate, called a member, which
-    gets some of the nets. The predicted probabilities are averages over all nets, and a
+    Cross-validation compares single nets with different penalties, widths and encodings, the
+    candidates. The final model is an ensemble of `n_nets` nets. For each combination of width and
+    encoding, the candidate with the best penalty is a member of the ensemble, and some of the nets
+    are trained with its parameters. The predicted probabilities are averages over all nets, and a
     temperature calibrates them.
 
     Parameters
@@ -233,10 +234,11 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
 class MultiLayerNetClassifierCV(CrossValidatedClassifier):
     """`MultiLayerNetClassifier` with penalty, widths and encoding chosen by cross-validation.
 
-    Cross-validation compares single nets. The estimator is then an ensemble of `n_nets` nets. Each
-    combination of layer widths and encoding is represented by its best candidate, called a member,
-    which gets some of the nets. The predicted probabilities are averages over all nets, and a
-    temperature calibrates them.
+    Cross-validation compares single nets with different penalties, layer widths and encodings, the
+    candidates. The final model is an ensemble of `n_nets` nets. For each combination of layer
+    widths and encoding, the candidate with the best penalty is a member of the ensemble, and some
+    of the nets are trained with its parameters. The predicted probabilities are averages over all
+    nets, and a temperature calibrates them.
 
     Parameters
     ----------

@@ -116,9 +116,10 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         - "grid": all candidates run on all folds, as in `GridSearchCV`.
     blend : "auto" or bool, default="auto"
         Whether to average several candidates. "auto" and True mean the same: average if `scoring`
-        uses probabilities and ``refit=True``. Greedy selection [1]_ gives the best candidate of
-        each combination of width and encoding a weight. It minimizes the log loss of the weighted
-        average on the out-of-fold predictions. With False, only the best candidate is refitted.
+        uses probabilities and ``refit=True``. Each member, the best candidate of a combination of
+        width and encoding, gets a weight. Greedy selection [1]_ finds weights for which the
+        weighted average of the out-of-fold predictions has a low log loss. With False, only the
+        best candidate is refitted.
     calibrate : bool, default=True
         Whether to calibrate the probabilities by a temperature t in [0.1, 10]. If p are the
         averaged out-of-fold probabilities of the candidates, t minimizes the log loss of
@@ -133,8 +134,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         `LogisticRegressionCV`: a metric with a parameter `labels` gets all classes, so a test fold
         may lack some of them. If there are two classes, the second one is the positive class.
     n_jobs : int, default=None
-        The number of jobs of the search. As in `FusedGridSearchCV`, a single job trains the
-        candidates in threads.
+        As in `FusedGridSearchCV`: None and 1 train the candidates in as many threads as BLAS may
+        use, k > 1 in k threads.
     refit : bool or callable, default=True
         Whether to fit the chosen model to all rows. A callable gets `cv_results_` and returns the
         index of the candidate to choose, as `model_selection.one_standard_error` does.
@@ -171,8 +172,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     n_splits_ : int
         The number of folds.
     estimators_ : list of estimators
-        The members, fitted to all rows, with the temperature in their last layer. Their `loss_`
-        and `gap_` are the values at the end of training, before the temperature.
+        The members, fitted to all rows, with the temperature in their last layer. Their other
+        attributes, such as `loss_`, are from before the division by the temperature.
     weights_ : ndarray of shape (n_members,)
         The weights of the members' probabilities. They sum to 1. A member's weight is its share of
         the `n_nets` nets.

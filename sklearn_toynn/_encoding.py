@@ -34,13 +34,13 @@ class EncodedColumnsMixin:
     def get_encoded_feature_names(
         self, input_features: ArrayLike | None = None
     ) -> NDArray[np.object_]:
-        """Return the names of the columns that the weights of the first layer belong to.
+        """Return the names of the inputs of the model: the columns, and pieces if there are any.
 
         Parameters
         ----------
         input_features : array-like of str of shape (n_features,), default=None
             The names of the columns of `X`. If None, `feature_names_in_` or "x0", "x1" and so on.
-            If the estimator has `feature_names_in_`, both must be equal.
+            If the estimator has `feature_names_in_`, `input_features` must be equal to them.
 
         Returns
         -------

@@ -42,7 +42,8 @@ class HiddenLayersClassifier(NetClassifier, ABC):
     ----------
     {reg}
         Tune this parameter first, as `TwoLayerNetClassifierCV` does. For three or more classes,
-        any `reg` corresponds to ``MLPClassifier(alpha=reg * b)`` with batches of b rows.
+        the penalty equals the penalty of ``MLPClassifier(alpha=reg * b)`` with batches of b rows.
+        For two classes, `MLPClassifier` has one output instead of two.
     n_nets : int, default=1
         The number of nets to train. Predicted probabilities are averages over the nets. Each net
         has its own initial weights and batches. The first net equals the net of ``n_nets=1``.
@@ -61,9 +62,9 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         - "adam": mini-batches with Adam;
         - "sgd": mini-batches with Nesterov's momentum;
         - "gd": gradient descent on all rows;
-        - "lbfgs": SciPy's L-BFGS. Equal rows are first merged and sorted, so the order of the
-          rows does not affect the fitted weights, and an integer weight has the same effect as
-          repeating a row.
+        - "lbfgs": SciPy's L-BFGS. Rows are first sorted, and equal rows are merged. So the result
+          does not depend on the order of the rows, and sample weight 2 has the same effect as
+          repeating the row.
     {learning_rate}
         "lbfgs" chooses its own step sizes.
     {schedule, momentum, batch_size, max_iter}
@@ -79,16 +80,16 @@ class HiddenLayersClassifier(NetClassifier, ABC):
     {n_iter_no_change, early_stopping, validation_fraction, class_weight, init}
         - "auto": "glorot" for "tanh", "logistic" and "identity", "he" for the other activations.
 
-        With "auto", `fit` also standardizes the columns for training. It converts the fitted
-        weights to the original columns, and the penalty applies to these.
+        With "auto", training also scales the columns. This does not change the objective, whose
+        penalty is on the weights of the original columns.
 
-        With "auto" and many columns, `fit` replaces the columns by coordinates: the n_samples or
-        fewer coordinates of the centered rows in an orthonormal basis of their span. The
-        objective has the same minima, but training may end in another one. The conditions are
-        dense `X`, at most 1000 rows, at least ``max(257, 4 * n_samples)`` columns, ``reg > 0``,
-        and at least 24 units in each hidden layer.
+        With "auto" and many columns, training uses the principal components of `X` instead of its
+        columns. All components are kept, so the objective has the same minima, but training may
+        end in another one. The conditions are dense `X`, at most 1000 rows, at least
+        ``max(257, 4 * n_samples)`` columns, ``reg > 0``, and at least 24 units in each hidden
+        layer. ``max_iter="auto"`` then gives at least 1000 updates.
     {dtype, encoding, shuffle, random_state, warm_start}
-        With True, training uses the columns, never coordinates of the rows (see `init`).
+        With True, training never uses principal components (see `init`).
     {verbose}
 
     Attributes

@@ -56,7 +56,7 @@ class SoftmaxClassifier(NetClassifier):
         - "sgd": mini-batches with Nesterov's momentum;
         - "adam": mini-batches with Adam.
     {learning_rate}
-        "auto", "newton" and "lbfgs" choose their own step sizes.
+        The solvers "auto", "newton" and "lbfgs" choose their own step sizes.
     {schedule, momentum, batch_size, max_iter}
     tol : float, default=1e-6
         The tolerance of the stopping rule.
@@ -72,14 +72,15 @@ class SoftmaxClassifier(NetClassifier):
         - With a validation set, every solver also stops when the log loss on it has not improved
           by `tol` for `n_iter_no_change` iterations.
     {n_iter_no_change, early_stopping, validation_fraction, class_weight, init}
-        - "auto": zeros. The minimum does not depend on the initial weights. If dense `X` has at
-          most 1000 rows, more than 256 columns and at least 4 n_samples columns, and
-          ``reg > 0``, "gd", "sgd" and "adam" replace the columns by coordinates: the n_samples or
-          fewer coordinates of the centered rows in an orthonormal basis of their span. The
-          minimum is the same.
+        - "auto": zeros. The minimum does not depend on the initial weights.
+
+        With "auto" and many columns, "gd", "sgd" and "adam" train on the principal components of
+        `X` instead of its columns. All components are kept, so the minimum is the same. The
+        conditions are dense `X`, at most 1000 rows, at least ``max(257, 4 * n_samples)`` columns,
+        and ``reg > 0``. ``max_iter="auto"`` then gives at least 1000 updates.
     {dtype}
 
-        "auto", "newton" and "lbfgs" always compute in float64.
+        The solvers "auto", "newton" and "lbfgs" always compute in float64.
     {encoding, shuffle, random_state, warm_start, verbose}
 
     Attributes
@@ -90,7 +91,8 @@ class SoftmaxClassifier(NetClassifier):
         ``encoding="piecewise"``, there are n_encoded columns. `SelectFromModel` then raises an
         error in `transform`, because it needs one weight for each column of `X`.
     intercept_ : ndarray of shape (n_classes,)
-        The biases. Their sum is zero, because a common shift does not change the objective.
+        The biases. A number that is added to all biases does not change the probabilities. The
+        solvers choose this number so that the biases sum to zero.
     {bin_edges_, encoding_mean_, encoding_scale_}
     {reg_, n_features_in_, feature_names_in_, n_iter_}
         With many rows, "auto", "newton" and "lbfgs" first minimize the objective on every fourth
@@ -98,10 +100,10 @@ class SoftmaxClassifier(NetClassifier):
     {loss_}
     gap_ : float
         An upper bound of (`loss_` - minimum) / `loss_`: no weights have an objective below
-        ``loss_ * (1 - gap_)``. The bound is for the fitted weights. They may be farther from the
-        minimum than the last step, because they are rounded to the dtype of `X`, or because a
-        validation set chose an earlier iteration. NaN for ``reg=0``. Defined only for "auto",
-        "newton" and "lbfgs".
+        ``loss_ * (1 - gap_)``. The bound is for the fitted weights, so it includes the rounding of
+        the weights to the dtype of `X`. With a validation set, the fitted weights may be from an
+        earlier iteration, and `gap_` may be large. NaN for ``reg=0``. Defined only for the solvers
+        "auto", "newton" and "lbfgs".
     {stop_reason_, loss_curve_, validation_loss_curve_, best_iter_}
 
     See Also
@@ -115,10 +117,11 @@ class SoftmaxClassifier(NetClassifier):
     sqrt(variance + reg / c). Here c is the second derivative of the cross-entropy with respect to
     a score, at equal probabilities of all classes. All diagonal entries of the Hessian at zero
     weights are then equal, so the scales of the columns do not affect the convergence. The
-    objective, with its penalty on the weights of the original columns, stays the same. After 100
-    iterations, or if no step lowers the objective, the solvers weight the rows by the second
-    derivatives at the current weights, and compute the variances and c again. They continue with
-    Newton steps by conjugate gradients.
+    objective, with its penalty on the weights of the original columns, stays the same.
+
+    After 100 iterations, or if no step lowers the objective, the solvers compute the scales again,
+    now from the second derivatives at the current weights. They continue with Newton steps by
+    conjugate gradients.
 
     **Stopping rule.** The solvers stop by a duality gap [1]_. Let the weights w_i sum to 1. Let
     q_i be class probabilities with :math:`\sum_i w_i q_i = \sum_i w_i \mathrm{onehot}(y_i)`. Then
@@ -132,7 +135,7 @@ class SoftmaxClassifier(NetClassifier):
     predicted probabilities plus their first-order change along the Newton step. Conjugate
     gradients with the exact Hessian compute this step. The gap is the difference between the
     objective and the lower bound, plus bounds of the rounding errors and of the effect of
-    violating the condition on q_i. `gap_` is the smallest gap found, relative to the objective.
+    violating the condition on q_i. `gap_` uses the largest lower bound found.
 
     - If rounding errors end training before the gap is within `tol`, a ``ConvergenceWarning`` is
       issued.

@@ -206,8 +206,8 @@ def choose_hessian_models(objective, solver):
     Hessian if it is cheap. Return the class of the model at theta = 0, a tuple of the classes for
     renewals, the cheapest first, and whether to renew the model at every step.
 
-    docs/benchmarks/README.md has the measurements behind the rule. `ClassFactors` needs 3 to 10
-    times fewer evaluations than one matrix for all classes. `Diagonal` replaces it if it has too
+    docs/benchmarks/README.md has the measurements behind the rule. `ClassFactors` needs up
+    to 5 times fewer iterations than one matrix for all classes. `Diagonal` replaces it if it has too
     many entries. Sparse rows begin with `Diagonal`, because training often ends before another
     model saves time.
     """

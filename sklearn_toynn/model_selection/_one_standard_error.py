@@ -24,15 +24,15 @@ def one_standard_error(cv_results: Mapping[str, Any]) -> int:
 
     The simplest candidate is the net with the fewest hidden units. Among nets with equally many
     units, it is the net with the strongest penalty. Among equally simple candidates, it is the one
-    with the best score. The widest net of a grid often has the best score by a smaller margin than
-    the variation between folds.
+    with the best score. The rule avoids nets that are wider than necessary: often the widest net
+    has the best score, but its lead is smaller than the variation between folds.
 
     Parameters
     ----------
     cv_results : dict of str -> ndarray
-        The `cv_results_` of a search with one scorer over ``hidden_size`` (or
-        ``hidden_layer_sizes``), ``reg`` (or ``alpha``, ``C``), or both, also as parameters of the
-        last step of a pipeline. ``reg="auto"`` counts as ``reg=0`` here, because its value is not
+        The `cv_results_` of a search with one scorer. The search must vary ``hidden_size`` (or
+        ``hidden_layer_sizes``), ``reg`` (or ``alpha`` or ``C``), or both. The names may have the
+        prefix of a pipeline's step, such as "net__reg". ``reg="auto"`` counts as ``reg=0`` here, because its value is not
         known from `cv_results`.
 
     Returns

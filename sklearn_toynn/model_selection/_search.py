@@ -106,9 +106,9 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     :class:`~sklearn.model_selection.GridSearchCV` bit for bit, if the nets have an int as
     `random_state`. It saves time in three ways:
 
-    - Candidates share the preprocessing, the steps of a pipeline that come before the net. On each
-      fold, the search fits these steps once for each distinct setting of their parameters.
-    - It splits the rows once for each fold, and validates dense rows once.
+    - Candidates share the preprocessing, that is, the steps of a pipeline that come before the
+      net. On each fold, the search fits these steps once for each setting of their parameters.
+    - It splits the rows once for each fold, and checks dense rows for invalid values once.
     - It trains candidates in threads, which share the rows. Nothing is pickled.
 
     Parameters and attributes are those of :class:`~sklearn.model_selection.GridSearchCV`.
@@ -128,16 +128,16 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     after another, or in k processes with ``n_jobs=k``.
 
     The preprocessing runs in the calling thread. If it takes most of the time, use processes:
-    ``with joblib.parallel_config("loky", n_jobs=4): search.fit(X, y)``. With a backend that
-    :func:`joblib.parallel_config` sets, such as "loky", "dask" or "ray", the fits of one fold with
-    one setting of the preprocessing are one task. If there are more jobs than such tasks, the
-    tasks are divided. Each task does its own preprocessing.
+    ``with joblib.parallel_config("loky", n_jobs=4): search.fit(X, y)``. Other backends of joblib,
+    such as "dask" and "ray", work in the same way. A process fits all candidates with the same
+    fold and the same preprocessing, and does this preprocessing once. If there are more processes
+    than such groups of candidates, the groups are divided.
 
     **Shared work.** Candidates share rows and preprocessing if they are nets of this package, or
     pipelines of scikit-learn or imbalanced-learn that end in such a net. `SoftmaxClassifier`
     counts as a net. The following run as in `GridSearchCV`, in processes if ``n_jobs`` is above 1:
 
-    - instances of a subclass of a net, and pipelines of a subclass that overrides a method;
+    - instances of a subclass of a net, and pipelines whose class overrides a method of `Pipeline`;
     - candidates that set `steps` of a pipeline;
     - candidates that fail, or whose preprocessing fails;
     - all candidates, if a scorer is a callable that :func:`~sklearn.metrics.make_scorer` did not
