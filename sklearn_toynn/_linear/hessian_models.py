@@ -207,8 +207,8 @@ def choose_hessian_models(objective, solver):
     renewals, the cheapest first, and whether to renew the model at every step.
 
     docs/benchmarks/README.md has the measurements behind the rule. `ClassFactors` needs up
-    to 5 times fewer iterations than one matrix for all classes. `Diagonal` replaces it if it has too
-    many entries. Sparse rows begin with `Diagonal`, because training often ends before another
+    to 5 times fewer iterations than one matrix for all classes. `Diagonal` replaces it if it has
+    too many entries. Sparse rows begin with `Diagonal`, because training often ends before another
     model saves time.
     """
     n_classes, size = objective.shape

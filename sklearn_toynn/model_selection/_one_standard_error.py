@@ -32,8 +32,8 @@ def one_standard_error(cv_results: Mapping[str, Any]) -> int:
     cv_results : dict of str -> ndarray
         The `cv_results_` of a search with one scorer. The search must vary ``hidden_size`` (or
         ``hidden_layer_sizes``), ``reg`` (or ``alpha`` or ``C``), or both. The names may have the
-        prefix of a pipeline's step, such as "net__reg". ``reg="auto"`` counts as ``reg=0`` here, because its value is not
-        known from `cv_results`.
+        prefix of a pipeline's step, such as "net__reg". ``reg="auto"`` counts as ``reg=0`` here,
+        because `cv_results` does not contain its value.
 
     Returns
     -------
