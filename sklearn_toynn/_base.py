@@ -70,10 +70,10 @@ class NetClassifier(
     ----------
     reg : float or "auto", default="auto"
         The penalty on the squared weights, >= 0. Biases are not penalized. "auto" is 1 / m, where
-        m is the number of rows if there are no sample and class weights. Otherwise m is the larger
-        of sum w and (sum w)^2 / sum w^2, where w is sample weight times class weight. The second
-        term does not depend on the scale of the weights, so small weights do not raise the
-        penalty. `partial_fit` counts all rows seen so far.
+        m is the number of rows. If rows have weights w (sample weight times class weight), m is
+        the larger of sum w and (sum w)^2 / sum w^2. The second value is the same for w and for
+        any multiple of w. It keeps the penalty from becoming large if w has a small sum.
+        `partial_fit` counts all rows seen so far.
     learning_rate : float or "auto", default="auto"
         The size of the first step, a float > 0. "auto" is 0.5 for "gd", 0.1 for "sgd" and 0.01 for
         "adam".
@@ -93,8 +93,8 @@ class NetClassifier(
         The number of rows per step of "sgd" and "adam". "auto" is min(200, n_samples).
     max_iter : int or "auto", default="auto"
         The maximum number of epochs of "sgd" and "adam", or of iterations of the other solvers.
-        "auto" is 1000 iterations, or 4500 / sqrt(n_samples) epochs, limited to the range from 20
-        to 240. With the piecewise encoding, the upper limit is 120 epochs.
+        For "sgd" and "adam", "auto" is 4500 / sqrt(n_samples), limited to the range from 20 to 240
+        (from 20 to 120 with the piecewise encoding). For the other solvers, "auto" is 1000.
 
         With ``tol=0`` and no validation set, "gd", "sgd" and "adam" run all `max_iter` iterations.
         With ``tol=0``, reaching `max_iter` gives no warning.
@@ -114,7 +114,7 @@ class NetClassifier(
         - "he": N(0, 2 / fan_in);
         - "lecun": N(0, 1 / fan_in);
         - "glorot": N(0, 2 / (fan_in + fan_out));
-        - a float: N(0, init^2); with hidden units it must be > 0;
+        - a float: N(0, init^2). A net with hidden units needs a float > 0;
         - a callable `(rng, fan_in, fan_out)` that returns an array (fan_in, fan_out), with
           `rng` a `RandomState`;
     dtype : {"auto", "float32", "float64"}, default="auto"

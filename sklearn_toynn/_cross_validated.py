@@ -117,11 +117,11 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
 class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     """`TwoLayerNetClassifier` with penalty, width and encoding chosen by cross-validation.
 
-    Cross-validation compares single nets with different penalties, widths and encodings, the
-    candidates. The final model is an ensemble of `n_nets` nets. For each combination of width and
-    encoding, the candidate with the best penalty is a member of the ensemble, and some of the nets
-    are trained with its parameters. The predicted probabilities are averages over all nets, and a
-    temperature calibrates them.
+    The candidates of the cross-validation are single nets. They differ in penalty, width and
+    encoding. The final model is an ensemble of `n_nets` nets. For each combination of width and
+    encoding, the candidate with the best penalty is a member of the ensemble. Each member gets a
+    part of the nets. The predicted probabilities are averages over all nets, and a temperature
+    calibrates them.
 
     Parameters
     ----------
@@ -234,11 +234,11 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
 class MultiLayerNetClassifierCV(CrossValidatedClassifier):
     """`MultiLayerNetClassifier` with penalty, widths and encoding chosen by cross-validation.
 
-    Cross-validation compares single nets with different penalties, layer widths and encodings, the
-    candidates. The final model is an ensemble of `n_nets` nets. For each combination of layer
-    widths and encoding, the candidate with the best penalty is a member of the ensemble, and some
-    of the nets are trained with its parameters. The predicted probabilities are averages over all
-    nets, and a temperature calibrates them.
+    The candidates of the cross-validation are single nets. They differ in penalty, layer widths
+    and encoding. The final model is an ensemble of `n_nets` nets. For each combination of layer
+    widths and encoding, the candidate with the best penalty is a member of the ensemble. Each
+    member gets a part of the nets. The predicted probabilities are averages over all nets, and a
+    temperature calibrates them.
 
     Parameters
     ----------

@@ -115,14 +115,13 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
           its place. Mean scores leave out folds on which no candidate has a finite score;
         - "grid": all candidates run on all folds, as in `GridSearchCV`.
     blend : "auto" or bool, default="auto"
-        Whether to average several candidates. "auto" and True mean the same: average if `scoring`
-        uses probabilities and ``refit=True``. Each member, the best candidate of a combination of
-        width and encoding, gets a weight. Greedy selection [1]_ finds weights for which the
-        weighted average of the out-of-fold predictions has a low log loss. With False, only the
-        best candidate is refitted.
+        Whether the final model has several members. With False, the best candidate is the only
+        member. "auto" and True mean the same. They have an effect if `scoring` uses probabilities
+        and ``refit=True``. Each member then has a weight. Greedy selection [1]_ finds weights for
+        which the weighted average of the out-of-fold predictions has a low log loss.
     calibrate : bool, default=True
         Whether to calibrate the probabilities by a temperature t in [0.1, 10]. If p are the
-        averaged out-of-fold probabilities of the candidates, t minimizes the log loss of
+        weighted averages of the members' out-of-fold probabilities, t minimizes the log loss of
         softmax(log p / t). In this log loss, a row has its sample weight times its class weight.
         After the refit, the weights and biases of the last layer of each member are divided by t.
     cv : int, splitter, iterable or None, default=5
@@ -167,8 +166,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     best_score_ : float
         The mean score of the best candidate over the folds.
     edges_ : tuple of str
-        The parameters, "reg" or "hidden_size", whose chosen value is the smallest or largest
-        candidate. A better value may lie beyond it.
+        The parameters, "reg" or "hidden_size", whose chosen value is the smallest or the largest
+        of several values that were tried. A better value may lie beyond it.
     n_splits_ : int
         The number of folds.
     estimators_ : list of estimators
@@ -268,8 +267,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         Returns
         -------
         routing : MetadataRouter
-            Scorers request the `sample_weight` that their metric accepts. If metadata routing is
-            enabled, a scorer from `make_scorer` requests what its `set_score_request` states.
+            A scorer requests `sample_weight` if its metric has this parameter. If metadata routing
+            is enabled, a scorer from `make_scorer` requests what its `set_score_request` states.
         """
         to_split = MethodMapping().add(caller="fit", callee="split")
         to_score = MethodMapping().add(caller="fit", callee="score")

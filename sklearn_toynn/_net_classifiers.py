@@ -43,7 +43,8 @@ class HiddenLayersClassifier(NetClassifier, ABC):
     {reg}
         Tune this parameter first, as `TwoLayerNetClassifierCV` does. For three or more classes,
         the penalty equals the penalty of ``MLPClassifier(alpha=reg * b)`` with batches of b rows.
-        For two classes, `MLPClassifier` has one output instead of two.
+        For two classes, `MLPClassifier` has one output instead of two, and no `alpha` gives
+        exactly the same penalty.
     n_nets : int, default=1
         The number of nets to train. Predicted probabilities are averages over the nets. Each net
         has its own initial weights and batches. The first net equals the net of ``n_nets=1``.

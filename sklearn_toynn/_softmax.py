@@ -63,8 +63,8 @@ class SoftmaxClassifier(NetClassifier):
 
         - "auto", "newton" and "lbfgs" stop when the objective is proven to exceed its minimum by
           at most `tol` times the objective. The Notes of `SoftmaxClassifier` describe the proof
-          and the case ``reg=0``. If training ends earlier, a ``ConvergenceWarning`` states the
-          gap, unless `X` is float32 and the gap is at most 1e-5.
+          and the case ``reg=0``. If training ends before, a ``ConvergenceWarning`` states the
+          proven bound `gap_`, unless `X` is float32 and `gap_` is at most 1e-5.
         - "sgd" and "adam" run all `max_iter` epochs with the cosine schedule. With other
           schedules, they stop when the objective has not improved by `tol` for
           `n_iter_no_change` epochs.
@@ -133,9 +133,10 @@ class SoftmaxClassifier(NetClassifier):
 
     where H is the entropy, is a lower bound of the objective. The solvers choose q_i as the
     predicted probabilities plus their first-order change along the Newton step. Conjugate
-    gradients with the exact Hessian compute this step. The gap is the difference between the
-    objective and the lower bound, plus bounds of the rounding errors and of the effect of
-    violating the condition on q_i. `gap_` uses the largest lower bound found.
+    gradients with the exact Hessian compute this step. These q_i satisfy the condition only
+    approximately, so the solvers subtract an upper bound of the error from the lower bound. They
+    also subtract a bound of the rounding errors. `gap_` is the difference between the objective
+    and the largest lower bound found, divided by the objective.
 
     - If rounding errors end training before the gap is within `tol`, a ``ConvergenceWarning`` is
       issued.

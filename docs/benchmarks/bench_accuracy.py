@@ -470,8 +470,9 @@ def compare_encodings(names):
         results = np.array([evaluate(make, X, y).mean(axis=0) for make in makers])
         cells, changes[name] = "", []
         for plain, pieces in (results[:2], results[2:]):
-            points, ratio = 100 * (pieces[0] - plain[0]), pieces[1] / max(plain[1], 1e-3)
-            changes[name].append((points, np.log(max(ratio, 1e-3))))
+            points = 100 * (pieces[0] - plain[0])
+            ratio = max(pieces[1], 1e-3) / max(plain[1], 1e-3)
+            changes[name].append((points, np.log(ratio)))
             cells += f"{plain[0]:12.4f} {plain[1]:6.3f}{points:+14.2f}{ratio:7.2f}"
         shape = f"{len(y)} x {X.shape[1]} x {len(np.unique(y))}"
         print(f"{name:16} {shape:13}{cells}", flush=True)

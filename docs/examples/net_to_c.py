@@ -16,7 +16,7 @@ Call `predict` with the original columns: the weights include the net's scaling 
 the program also computes the pieces: functions that rise from 0 to 1 between two quantiles of a
 column. The inputs of the first layer are then the columns and the pieces, all standardized.
 
-The script requires no extra of the package.
+The script needs only the package itself.
 """
 
 import shutil

@@ -90,9 +90,9 @@ class ContributionsDisplay(Display):
             or refitted search that ends in one.
         X : array-like of shape (n_samples, n_features), default=None
             Data for the range of the curves, the order of the panels and the deciles. A pipeline
-            transforms `X`. If the model was fitted with ``encoding="piecewise"``, it knows the
-            distribution of the training data, and `X` may be None. Other models require `X`, and
-            the mean of a contribution over `X` is then zero.
+            transforms `X`. Models with ``encoding="piecewise"`` know the distribution of the
+            training data, and their contributions have mean zero over these. For these models, `X`
+            may be None. The contributions of other models have mean zero over `X`.
         n_features : int, default=9
             The maximum number of features to show.
         feature_names : sequence of str, default=None

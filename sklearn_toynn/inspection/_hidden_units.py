@@ -86,13 +86,14 @@ class HiddenUnitsDisplay(Display):
         image_shape : tuple of int, default=None
             The shape of the image that a sample represents. If None, bars are drawn.
         feature_names : sequence of str, default=None
-            The names of all features. If None, `feature_names_in_` or "x0", "x1" and so on. With
-            ``encoding="piecewise"``, the names of the pieces follow, such as "x0_piece0".
+            The names of all features. If None, `feature_names_in_` or "x0", "x1" and so on. If
+            the net has ``encoding="piecewise"``, the display appends names for the additional
+            columns, such as "x0_piece0".
         n_units : int, default=16
             The maximum number of units to show.
         n_features : int, default=16
-            The maximum number of features to show as bars. Features with the largest absolute
-            weights in the units are shown. Images show all features.
+            The maximum number of features to show as bars. All units show the same features: those
+            with the largest absolute weights in any of the shown units. Images show all features.
         net : int, default=0
             The index of the net, if there are several.
         ax : matplotlib Axes, default=None
@@ -112,8 +113,8 @@ class HiddenUnitsDisplay(Display):
         ValueError
             If the estimator has no hidden units or no such net, if `n_units` or `n_features` is
             below 1, if `image_shape` or `feature_names` do not match the number of features, if
-            `image_shape` is given for a net with ``encoding="piecewise"``, or if `ax` is not on a
-            grid.
+            `image_shape` is given for a net with ``encoding="piecewise"``, or if `ax` was not
+            created by ``pyplot.subplots``.
         """
         fitted = get_last_step(estimator)
         if not hasattr(fitted, "coefs_"):

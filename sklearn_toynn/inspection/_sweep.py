@@ -19,10 +19,11 @@ from ._display import Display
 class SweepDisplay(Display):
     """Plot of the scores of a search over one or two parameters.
 
-    Two parameters are drawn as a heat map. A thick frame marks the chosen candidate, and thin
-    frames mark the candidates within one standard error of the best. One parameter is drawn as a
-    curve with a band of one standard error, and training scores if the search has them. A star
-    marks the chosen candidate. Create the display with :meth:`from_search`.
+    The scores over two parameters are drawn as a heat map. A thick frame marks the chosen
+    candidate. Thin frames mark the candidates within one standard error of the best candidate. The
+    scores over one parameter are drawn as a curve with a band of one standard error. A star marks
+    the chosen candidate on the curve. A second curve shows the training scores, if the search has
+    them. Create the display with :meth:`from_search`.
 
     Parameters
     ----------

@@ -129,9 +129,9 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
 
     The preprocessing runs in the calling thread. If it takes most of the time, use processes:
     ``with joblib.parallel_config("loky", n_jobs=4): search.fit(X, y)``. Other backends of joblib,
-    such as "dask" and "ray", work in the same way. A process fits all candidates with the same
-    fold and the same preprocessing, and does this preprocessing once. If there are more processes
-    than such groups of candidates, the groups are divided.
+    such as "dask" and "ray", work in the same way. The fits with the same fold and the same
+    preprocessing are a group. One process runs a whole group and does the preprocessing once. If
+    there are more processes than groups, the groups are divided.
 
     **Shared work.** Candidates share rows and preprocessing if they are nets of this package, or
     pipelines of scikit-learn or imbalanced-learn that end in such a net. `SoftmaxClassifier`
@@ -139,7 +139,8 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
 
     - instances of a subclass of a net, and pipelines whose class overrides a method of `Pipeline`;
     - candidates that set `steps` of a pipeline;
-    - candidates that fail, or whose preprocessing fails;
+    - candidates that failed, or whose preprocessing failed. They run again, so that scikit-learn
+      reports the error;
     - all candidates, if a scorer is a callable that :func:`~sklearn.metrics.make_scorer` did not
       make;
     - all candidates, if the search, the pipeline, one of its steps or the net has callbacks;
@@ -148,8 +149,8 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     **random_state.** Set it to an int. A net with ``random_state=None`` draws from NumPy's global
     random state, and so do some transformers. With one job, the search fits such candidates one by
     one in the order of `GridSearchCV`, without saving time. After ``np.random.seed``, the results
-    then equal the results of `GridSearchCV`. The same holds for nets with a callable as `init` or
-    `schedule`, because the callable may draw random numbers.
+    then equal the results of `GridSearchCV`. With one job, the search also fits nets with a
+    callable `init` or `schedule` one by one, because the callable may draw random numbers.
 
     The times in `cv_results_` exclude shared work.
 
