@@ -94,9 +94,10 @@ assert abs(baseline_score + constant_loss) < 0.02
 # hidden layer. It compares candidates by cross-validation:
 #
 # - seven penalties. The penalty keeps the weights small, so that the net does not fit noise.
-# - two encodings. The net sees either the columns as they are (``"linear"``), or also several
-#   pieces of each numeric column (``"piecewise"``). Each piece covers an interval of values, so
-#   the net can follow curved effects more easily.
+# - two encodings, the columns that the net sees. With ``"linear"`` these are the columns of the
+#   pipeline. With ``"piecewise"`` the net also sees several pieces of each column of numbers. A
+#   piece rises within one interval of values, and is constant below and above it. With pieces, the
+#   net learns curved effects more easily.
 #
 # It then trains eight nets on all training rows, with the best candidate of each encoding.
 # Cross-validation also decides how many of the eight nets each candidate gets. The prediction is
@@ -122,8 +123,8 @@ for member in net[-1].estimators_:
 
 # %%
 # The net has the lower log loss. It also ranks the customers much better. The ROC AUC is the
-# probability that a customer who stays gets a higher score than a customer who leaves. A random
-# order gives 0.5, and the logistic regression is close to this value.
+# share of pairs, of a customer who stays and a customer who leaves, that a model ranks correctly.
+# A random order gives 0.5, and the logistic regression is close to this value.
 
 assert sum(member.n_nets for member in net[-1].estimators_) == 8
 assert losses["net"] < losses["logistic regression"] - 0.05
@@ -134,10 +135,10 @@ assert aucs["logistic regression"] < 0.6
 # Width and penalty
 # -----------------
 # How does the log loss of a net depend on its width (the number of hidden units) and on its
-# penalty ``reg``? ``TwoLayerNetClassifierCV`` answers neither question: it keeps 100 hidden units
-# and drops weak candidates early. The search below scores every combination of four widths and
-# five penalties. Use such a search to see how the parameters act, and the CV estimator to get one
-# good model.
+# penalty ``reg``? ``TwoLayerNetClassifierCV`` does not show this: by default, it tries only the
+# width 100, and it stops scoring bad penalties after one fold. The search below scores every
+# combination of four widths and five penalties. Use such a search to see how the parameters act,
+# and ``TwoLayerNetClassifierCV`` to get a good model.
 #
 # ``FusedGridSearchCV`` returns the results of scikit-learn's ``GridSearchCV`` in less time. It
 # prepares the columns only once for each fold, and trains the nets in threads. With ``n_nets=4``,

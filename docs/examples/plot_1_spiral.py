@@ -27,7 +27,7 @@ from sklearn_toynn import SoftmaxClassifier, TwoLayerNetClassifier
 from sklearn_toynn.datasets import make_spiral
 from sklearn_toynn.inspection import LossCurveDisplay
 
-X, y = make_spiral(shuffle=False, random_state=0)
+X, y = make_spiral(shuffle=False, random_state=0)  # sorted by arm, 300 points by default
 colors = ["tab:blue", "tab:orange", "tab:green"]
 points = {"c": y, "cmap": ListedColormap(colors), "edgecolor": "k", "s": 22}
 fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
@@ -66,16 +66,15 @@ settings = {
     "random_state": 0,  # the seed of the random initial weights
 }
 line = SoftmaxClassifier(learning_rate=1.0, max_iter=200, **settings).fit(X, y)
-net = TwoLayerNetClassifier(hidden_size=100, learning_rate=1.0, max_iter=10_000, **settings).fit(
-    X, y
-)
+net = TwoLayerNetClassifier(hidden_size=100, learning_rate=1.0, max_iter=10_000, **settings)
+net.fit(X, y)
 
 # %%
 # The decision regions
 # --------------------
-# The linear classifier divides the plane by straight lines. The net bends its borders around the
-# arms. It is right on nearly all of the points, and on nearly all of 3000 new points of the same
-# spiral.
+# The background shows the prediction at each place. The linear classifier divides the plane by
+# straight lines. The net bends its borders around the arms. It is right on nearly all of the
+# points, and on nearly all of 3000 new points of the same spiral.
 
 X_new, y_new = make_spiral(3000, random_state=1)
 fig, axes = plt.subplots(1, 2, figsize=(9, 4.7), layout="constrained")
@@ -107,14 +106,13 @@ assert net.score(X_new, y_new) > 0.95
 # With a step size of 1.0, the curve of the net has spikes between 100 and 1000 steps: the
 # objective rises for a few steps and falls again. Such spikes occur where the step size is too
 # large. The objective has the shape of a valley, and a step that is too long ends higher on the
-# opposite slope. The steeper the valley, the shorter the steps must be.
+# opposite slope. The narrower the valley, the shorter the steps must be.
 #
 # The third curve belongs to a net with a step size of 0.3. It has no spikes, but it needs more
 # steps to reach the same objective.
 
-small_steps = TwoLayerNetClassifier(
-    hidden_size=100, learning_rate=0.3, max_iter=10_000, **settings
-).fit(X, y)
+small_steps = TwoLayerNetClassifier(hidden_size=100, learning_rate=0.3, **settings)
+small_steps.set_params(max_iter=10_000).fit(X, y)
 fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 for model, name in (
     (line, "linear, step size 1.0"),

@@ -104,8 +104,8 @@ print(f"objective at random weights: {loss:.6f}")
 # ----------------------------------
 # A finite difference approximates a derivative without any formula. It moves one weight a little,
 # and divides the change of the objective by the change of the weight. The code below combines four
-# moves, because this is more accurate than one. All finite differences agree with the gradient to
-# 1e-10.
+# moves, because this is more accurate than one. All finite differences agree with the gradient
+# within 1e-10.
 
 
 def finite_difference(place, index, step=1e-4):
@@ -129,7 +129,7 @@ for place, name in enumerate(names):
 # Comparison with automatic differentiation
 # -----------------------------------------
 # The package ``autograd`` needs only the code of the objective. It applies the chain rule to each
-# operation in this code. Its gradient agrees with the ten lines to 1e-14.
+# operation in this code. Its gradient agrees with the ten lines within 1e-14.
 
 
 def objective(parameters):
@@ -147,10 +147,9 @@ for name, ours, theirs in zip(names, gradient, grad(objective)(parameters), stri
 # %%
 # Comparison with the package
 # ---------------------------
-# Now the ten lines and
-# :class:`~sklearn_toynn.TwoLayerNetClassifier` each take 100 steps of gradient descent with a step
-# size of 0.5. Both start from the same weights. ``TwoLayerNetClassifier`` always starts from
-# biases of zero, so the ten lines do the same.
+# Now the ten lines and ``TwoLayerNetClassifier`` each take 100 steps of gradient descent with a
+# step size of 0.5: each step subtracts 0.5 times the gradient. Both start from the same weights.
+# ``TwoLayerNetClassifier`` always starts from biases of zero, so the ten lines do the same.
 #
 # The parameter ``init`` of the net can be a function that returns the initial weights of a layer.
 # The net calls it once for each layer, with a random number generator, the number of inputs of the
@@ -194,7 +193,7 @@ ax.set(xlabel="step", ylabel="objective", title="100 gradient steps")
 ax.legend()
 
 # %%
-# The weights and biases after 100 steps agree to 1e-12, and so do the objectives of all steps.
+# The weights and biases after 100 steps agree within 1e-12, and so do the objectives of all steps.
 
 assert np.allclose(losses, net.loss_curve_, rtol=0, atol=1e-12)
 plt.show()

@@ -115,19 +115,20 @@ assert large.loss_ - penalties[1] < he.loss_ - penalties[0]
 # %%
 # With Adam
 # ---------
-# The default solver is Adam. It divides the step of each weight by a
-# running average of the size of its gradient, so a small gradient does not mean a small step. Here
-# Adam uses all training points in each step, like gradient descent above. Only the solver, the
-# step size and the number of steps change.
+# The default solver is Adam. It divides the step of each weight by a running average of the size
+# of the gradient of this weight, so a small gradient does not mean a small step. Here Adam uses
+# all training points in each step, like gradient descent above. The first three nets differ from
+# the nets above only in the solver, the step size and the number of steps. The other three nets
+# also have a weaker penalty.
 
 adam = {
     "hidden_size": 200,
     "solver": "adam",
     "batch_size": len(X_train),  # all points in one batch, so an epoch is one step
     "learning_rate": 0.01,
-    "schedule": "constant",
+    "schedule": "constant",  # all steps use the same learning rate
     "max_iter": 1000,
-    "tol": 0,
+    "tol": 0,  # no early end: run max_iter steps
     "random_state": 0,
 }
 results = {}

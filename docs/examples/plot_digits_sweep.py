@@ -12,8 +12,8 @@ To run this example, install the extra ``plot``: ``pip install -e ".[plot]"`` in
 # %%
 # The data
 # --------
-# A quarter of the images, 450, is the test set. Cross-validation on the other images makes all
-# choices, with the same three folds for every model.
+# A quarter of the images, 450, is the test set. Widths and penalties are chosen by
+# cross-validation on the other images, with the same three folds for every model.
 
 import sys
 from pathlib import Path
@@ -50,8 +50,8 @@ def add_row(name, model, seconds):
 # -----------------
 # The first model is `LogisticRegression` with its default penalty, ``C=1``. The second model,
 # `SoftmaxClassifier`, is also logistic regression. ``reg`` is the factor of the penalty on the
-# squared weights, and equals 1 / (C n) for n images. A search chooses ``reg`` among six values by
-# the accuracy in cross-validation.
+# squared weights. On n images, ``reg`` corresponds to C = 1 / (n reg). A search chooses the one of
+# six values with the best accuracy in cross-validation.
 #
 # `FusedGridSearchCV` is scikit-learn's `GridSearchCV` with the same results in less time: it fits
 # the scaler once for each fold, and trains the candidates in threads.
@@ -73,7 +73,7 @@ add_row(f"SoftmaxClassifier, reg={reg:g}", linear, linear.refit_time_)
 # %%
 # The nets
 # --------
-# The grid has four widths (numbers of hidden units) and the same six penalties.
+# This search tries four widths (numbers of hidden units) and the same six penalties.
 
 hidden_sizes = [16, 32, 64, 128]
 search = FusedGridSearchCV(

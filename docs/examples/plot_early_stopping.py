@@ -3,8 +3,8 @@ Early stopping, and watching the training
 =========================================
 
 A net with many hidden units and almost no penalty on its weights can overfit: the loss on the
-training set still falls while the loss on new rows rises. Early stopping ends the training when
-the loss on a validation set, rows that are not used for training, no longer falls. The net keeps
+training set still falls while the loss on new rows rises. Early stopping sets some rows aside as a
+validation set, and ends the training when the loss on these rows no longer falls. The net keeps
 the weights of the epoch with the lowest validation loss. An epoch is one pass over the training
 set.
 

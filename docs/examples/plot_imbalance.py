@@ -53,13 +53,17 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_sta
 # - "tuned threshold" is the first net with another threshold. ``TunedThresholdClassifierCV``
 #   chooses the threshold with the best balanced accuracy by cross-validation.
 # - "threshold by costs" is the first net, too. Suppose that a missed row of the rare class costs
-#   ten times as much as a false alarm. For a row with probability p, the mean cost of a miss is
-#   then 10 p, and the mean cost of a false alarm is 1 - p. A miss costs more if p exceeds 1 / 11,
-#   so 1 / 11 is the threshold.
+#   ten times as much as a false alarm, a wrong prediction of the rare class. For a row with
+#   probability p, the mean cost of a miss is then 10 p, and the mean cost of a false alarm is 1 -
+#   p. A miss costs more if p exceeds 1 / 11, so 1 / 11 is the threshold.
 #
 # The last column of the table is the total cost of the errors on the test set.
 
-settings = {"hidden_size": 50, "reg": 3e-3, "random_state": 0}
+settings = {
+    "hidden_size": 50,
+    "reg": 3e-3,  # the penalty on the squared weights
+    "random_state": 0,
+}
 plain = make_pipeline(StandardScaler(), TwoLayerNetClassifier(**settings))
 weighted = make_pipeline(
     StandardScaler(), TwoLayerNetClassifier(class_weight="balanced", **settings)

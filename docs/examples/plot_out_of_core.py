@@ -5,8 +5,8 @@ Data larger than memory
 There are two ways to train on data that do not fit into memory:
 
 - ``fit`` takes a memory-mapped file, an array whose values stay on the disk until they are used.
-It makes several passes over the file, called epochs. - ``partial_fit`` takes one part of the rows
-after another, for example from a database.
+  It makes several passes over the file, called epochs.
+- ``partial_fit`` takes one part of the rows after another, for example from a database.
 
 The data of this example are small, so that it runs in seconds.
 
@@ -53,9 +53,8 @@ for n_rows in (len(mapped) // 2, len(mapped)):
 print(f"test accuracy {whole.score(X_test, y_test):.3f} after {whole.n_iter_} epochs")
 
 # %%
-# The memory grows by less than 40 bytes for each row, whatever the number of columns: ``fit``
-# stores a few numbers for each row, such as its label and its weight. In the file, a row takes 120
-# bytes.
+# In the file, a row takes 120 bytes. The memory grows by less than 40 bytes for each row, because
+# ``fit`` stores only a few numbers for each row, such as its label and its weight.
 #
 # In each epoch ``fit`` reads the rows in a new random order. If this is slow on your disk, shuffle
 # the file once and set ``shuffle=False``.
@@ -70,9 +69,12 @@ assert peaks[1] < 0.8 * mapped.nbytes
 # Each call of ``partial_fit`` makes one pass over its rows. The first call needs the labels of all
 # classes, because the first part may lack some of them. The net can predict after every call.
 #
-# Two things differ from ``fit``. ``partial_fit`` does not know how many calls will follow, so it
-# keeps the learning rate constant. It also does not scale the columns: if their scales differ
-# much, scale them before. (Here they are similar.)
+# ``partial_fit`` differs from ``fit`` in two ways:
+#
+# - The learning rate stays constant, because ``partial_fit`` does not know how many calls will
+#   follow.
+# - The columns are not scaled. If their scales differ much, scale the columns before, for example
+#   with ``StandardScaler.partial_fit``. The columns of this example have similar scales.
 
 net = TwoLayerNetClassifier(hidden_size=64, random_state=0)
 classes, chunks = np.unique(y_train), np.array_split(np.arange(len(y_train)), 100)
@@ -96,9 +98,10 @@ ax.legend()
 first_pass = scores[-1]
 for chunk in chunks:
     net.partial_fit(X_train[chunk], y_train[chunk])
+second_pass = net.score(X_test, y_test)
 print(f"test accuracy {first_pass:.3f} after one pass", end=", ")
-print(f"{net.score(X_test, y_test):.3f} after two passes")
-assert net.score(X_test, y_test) > first_pass + 0.01
+print(f"{second_pass:.3f} after two passes")
+assert second_pass > first_pass + 0.01
 assert np.mean(scores[:10]) < np.mean(scores[45:55]) < np.mean(scores[90:])
-assert scores[-1] < whole.score(X_test, y_test) - 0.02
+assert first_pass < whole.score(X_test, y_test) - 0.02
 plt.show()

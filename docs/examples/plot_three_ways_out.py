@@ -2,7 +2,7 @@
 Export a model in three ways
 ============================
 
-A fitted pipeline can leave Python or the machine that trained it in three ways:
+This example saves a fitted pipeline in three ways, for use on another machine:
 
 - As a model of scikit-learn. It runs where this package is not installed.
 - As an ONNX graph, a description of the computation that many programs can run. It needs neither
@@ -15,9 +15,7 @@ The predictions of all three agree with the predictions of the pipeline.
 To run this example, install the extra ``examples``: ``pip install -e ".[examples]"`` in a clone.
 """
 
-import tempfile
 import time
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -34,15 +32,15 @@ from sklearn_toynn import TwoLayerNetClassifier
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
-model = make_pipeline(MinMaxScaler(), TwoLayerNetClassifier(64, random_state=0))
+model = make_pipeline(MinMaxScaler(), TwoLayerNetClassifier(hidden_size=64, random_state=0))
 expected = model.fit(X_train, y_train).predict_proba(X_test)
 
 # %%
 # scikit-learn
 # ------------
-# ``to_sklearn()`` returns a fitted ``MLPClassifier``. Save it with skops or pickle like any other
-# model of scikit-learn. The activations "gelu", "silu" and "leaky_relu" raise an error, because
-# ``MLPClassifier`` does not have them.
+# Here ``to_sklearn()`` returns a fitted ``MLPClassifier``. Save it with skops or pickle like any
+# other model of scikit-learn. The activations "gelu", "silu" and "leaky_relu" raise an error,
+# because ``MLPClassifier`` does not have them.
 
 plain = make_pipeline(model[0], model[-1].to_sklearn())
 difference = abs(plain.predict_proba(X_test) - expected).max()
@@ -52,10 +50,10 @@ assert difference < 1e-12
 # %%
 # ONNX
 # ----
-# All settings can be exported to ONNX. ``to_onnx`` needs one row as an example of the number and
-# type of the columns. With ``zipmap=False``, the graph returns the probabilities as an array,
-# otherwise as a list of dicts. The graph computes in float32, so its probabilities have rounding
-# errors of float32.
+# Nets with any settings can become an ONNX graph. ``to_onnx`` needs one row as an example of the
+# number and type of the columns. With ``zipmap=False``, the graph returns the probabilities as an
+# array, otherwise as a list of dicts. The graph computes in float32, so its probabilities have
+# rounding errors of float32.
 
 example = X_test[:1].astype("float32")
 graph = skl2onnx.to_onnx(model, example, options={"zipmap": False})
@@ -71,21 +69,22 @@ assert (labels == model.predict(X_test)).all()
 # %%
 # skops
 # -----
-# Loading a pickle can run any code. A skops file instead lists the classes that it needs. ``load``
-# knows the classes of scikit-learn. It refuses all others, unless you name them as ``trusted``. So
-# name the class of the net, and no others.
+# Loading a pickle can run any code. A skops file instead lists the classes that it needs.
+# ``loads`` knows the classes of scikit-learn, and refuses all others unless you name them as
+# ``trusted``. So name the class of the net, and no other class. (``dump`` and ``load`` use a file
+# instead of bytes.)
 
-file = Path(tempfile.mkdtemp()) / "model.skops"
-skops.io.dump(model, file)
-loaded = skops.io.load(file, trusted=["sklearn_toynn.TwoLayerNetClassifier"])
+saved = skops.io.dumps(model)
+loaded = skops.io.loads(saved, trusted=["sklearn_toynn.TwoLayerNetClassifier"])
 assert np.array_equal(loaded.predict_proba(X_test), expected)
 
 # %%
-# ``get_untrusted_types`` returns the classes that a file needs and ``load`` does not know. Read
-# this list before you trust it. The model of scikit-learn from above needs no such class.
+# ``get_untrusted_types`` lists the classes that a file needs and ``loads`` does not know. Read
+# this list before you trust the classes in it. The ``MLPClassifier`` from above needs no such
+# class.
 
-print(skops.io.get_untrusted_types(file=file))
-assert skops.io.get_untrusted_types(file=file) == ["sklearn_toynn.TwoLayerNetClassifier"]
+print(skops.io.get_untrusted_types(data=saved))
+assert skops.io.get_untrusted_types(data=saved) == ["sklearn_toynn.TwoLayerNetClassifier"]
 assert skops.io.get_untrusted_types(data=skops.io.dumps(plain)) == []
 
 # %%
@@ -93,7 +92,8 @@ assert skops.io.get_untrusted_types(data=skops.io.dumps(plain)) == []
 # ----------------------
 # A web service often predicts one row at a time. The figure shows the mean time of 1000 calls with
 # one row each. ONNX Runtime takes less than half the time of the pipelines. The pipelines check
-# and convert their input in Python at each step, which takes most of the time for a single row.
+# and convert the row in Python at each step. ONNX Runtime computes all steps in one call of
+# compiled code.
 
 calls = {
     "sklearn-toynn": model.predict_proba,
