@@ -159,7 +159,8 @@ _ = SweepDisplay.from_search(search, baseline=baseline_score)
 
 # %%
 # The figure shows the negative log loss, so higher is better. The thick frame marks the best
-# candidate. The candidates with thin frames are at most one standard error worse.
+# candidate. The candidates with thin frames are at most one standard error worse. The red line in
+# the color bar is the baseline.
 #
 # All candidates are better than the baseline. The penalty matters more than the width. The best
 # penalty is not at an edge of the grid, so there is no need to try others.
