@@ -2,8 +2,9 @@
 Tutorial 4: how wide a net should be
 ====================================
 
-Two classes form two interleaving half moons of 200 points. This tutorial shows how many hidden
-units a net needs to separate them, and what additional units do.
+The 200 points of this tutorial form two half moons that interlock, one for each class. How many
+hidden units does a net need to separate the classes, and what do more units do? The second half of
+the tutorial tries mini-batches, step sizes, activation functions and more layers on the same data.
 
 To run this example, install the extra ``examples``: ``pip install -e ".[examples]"`` in a clone.
 """
@@ -11,9 +12,12 @@ To run this example, install the extra ``examples``: ``pip install -e ".[example
 # %%
 # From a line to fifty hidden units
 # ---------------------------------
-# The penalty is very weak at first, so only the number of hidden units limits the nets. L-BFGS
-# trains each net until its gradient is nearly zero. The titles show the share of right
-# predictions, first for the points shown and then for 2000 new points.
+# This section compares a logistic regression and three nets of different widths. The width is the
+# number of hidden units. The penalty on the squared weights, ``reg``, also limits what a net can
+# learn. Here it is so weak that only the width matters.
+#
+# The titles of the panels show the share of right predictions, first for the 200 points in the
+# panel and then for 2000 new points.
 
 # sphinx_gallery_thumbnail_number = 3  # noqa: ERA001
 import matplotlib.pyplot as plt
@@ -28,12 +32,18 @@ from sklearn_toynn.inspection import LossCurveDisplay
 
 X, y = make_moons(200, noise=0.2, random_state=0)
 X_new, y_new = make_moons(2000, noise=0.2, random_state=1)
-weak = {"reg": 1e-7, "activation": "tanh", "solver": "lbfgs", "max_iter": 5000, "tol": 1e-3}
-weak |= {"random_state": 0}
+weak = {
+    "reg": 1e-7,  # almost no penalty
+    "activation": "tanh",  # a hidden unit returns tanh of its weighted sum
+    "solver": "lbfgs",  # uses all points in each step, chooses its step sizes
+    "tol": 1e-3,  # end when no entry of the gradient exceeds 1e-3
+    "max_iter": 5000,
+    "random_state": 0,  # the seed of the random initial weights
+}
 
 
 def show(models, X, y, X_new, y_new):
-    """Draw the decision regions of models, by name, and return both scores of each."""
+    """Draw the decision regions of each model, and return its scores on both sets of points."""
     n_rows = -(-len(models) // 2)
     _, axes = plt.subplots(n_rows, 2, figsize=(8, 3.8 * n_rows), layout="constrained")
     scores = {}
@@ -58,32 +68,37 @@ def show(models, X, y, X_new, y_new):
     return scores
 
 
-models = {"logistic regression": LogisticRegression()}
-models |= {f"{h} hidden unit{'s' * (h > 1)}": TwoLayerNetClassifier(h, **weak) for h in (1, 3, 50)}
+models = {"logistic regression": LogisticRegression(C=1e5)}  # almost no penalty, too
+for width in (1, 3, 50):
+    name = f"{width} hidden unit{'s' * (width > 1)}"
+    models[name] = TwoLayerNetClassifier(hidden_size=width, **weak)
 for model in models.values():
     model.fit(X, y)
 scores = show(models, X, y, X_new, y_new)
 
 # %%
 # Logistic regression and the net with one hidden unit separate the classes by a straight line.
-# With three hidden units, the border follows the moons. With fifty, it bends around single points:
-# the net is right on every point shown, but worse on new points.
+# With three hidden units, the border follows the moons. With fifty hidden units, the border bends
+# around single points. This net overfits: it is right on every point shown, but it is worse on new
+# points than the net with three hidden units.
 
 line, one, three, fifty = scores.values()
 assert abs(one[1] - line[1]) < 0.01
 assert three[1] > line[1] + 0.08
 assert fifty[0] == 1
 assert fifty[1] < three[1] - 0.01
+assert all(net.stop_reason_ == "tol" for net in list(models.values())[1:])
 
 # %%
 # A penalty on fifty hidden units
 # -------------------------------
-# A stronger penalty makes the border smoother.
+# A stronger penalty keeps the weights smaller, so the border bends less. The four nets below have
+# fifty hidden units and differ only in ``reg``.
 
-regs = (1e-7, 1e-5, 1e-3, 1e-2)
-models = {f"reg={reg:g}": TwoLayerNetClassifier(50, **weak | {"reg": reg}) for reg in regs}
-for model in models.values():
-    model.fit(X, y)
+models = {}
+for reg in (1e-7, 1e-5, 1e-3, 1e-2):
+    net = TwoLayerNetClassifier(hidden_size=50, **weak | {"reg": reg})
+    models[f"reg={reg:g}"] = net.fit(X, y)
 penalized = show(models, X, y, X_new, y_new)
 
 # %%
@@ -98,17 +113,18 @@ assert abs(strongest[1] - line[1]) < 0.01
 # %%
 # Ten initializations
 # -------------------
-# Each dot is the score of a net with other initial weights.
+# Training starts from random weights. How much does the result depend on them? The code below
+# trains three kinds of nets from ten initializations each. Each dot is the score of one net on the
+# new points.
 
-results = {
-    f"{h} hidden units\nreg={reg:g}": [
-        TwoLayerNetClassifier(h, **weak | {"reg": reg, "random_state": seed})
-        .fit(X, y)
-        .score(X_new, y_new)
-        for seed in range(10)
-    ]
-    for h, reg in ((3, 1e-7), (50, 1e-7), (50, 1e-3))
-}
+results = {}
+for width, reg in ((3, 1e-7), (50, 1e-7), (50, 1e-3)):
+    new_scores = []
+    for seed in range(10):
+        changed = {"reg": reg, "random_state": seed}
+        net = TwoLayerNetClassifier(hidden_size=width, **weak | changed).fit(X, y)
+        new_scores.append(net.score(X_new, y_new))
+    results[f"{width} hidden units\nreg={reg:g}"] = new_scores
 fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 offsets = np.linspace(-0.15, 0.15, 10)
 for place, values in enumerate(results.values()):
@@ -117,12 +133,15 @@ ax.set_xticks(range(3), results)
 _ = ax.set(ylabel="share right of 2000 new points", title="Ten initializations", xlim=(-0.5, 2.5))
 
 # %%
-# Three hidden units are enough, but from some initial weights the training ends in a local minimum
-# that is as poor as a straight line. Fifty hidden units with a weak penalty overfit. With a
-# stronger penalty, their score is good and almost the same from all initial weights.
+# - Three hidden units are enough to separate the moons. But from some initial weights, the net
+#   ends no better than a straight line.
+# - Fifty hidden units with the weak penalty overfit: their median score is lower than the median
+#   with three hidden units.
+# - Fifty hidden units with the stronger penalty have a good score, and almost the same one from
+#   all initial weights.
 #
-# So choose a net that is wide enough, and tune the penalty. ``TwoLayerNetClassifierCV`` does this
-# by cross-validation.
+# So choose a net that is wide enough, and tune the penalty. ``TwoLayerNetClassifierCV`` does this:
+# it has 100 hidden units by default, and chooses the penalty by cross-validation.
 
 narrow, wide, wide_penalized = results.values()
 assert np.median(narrow) > 0.96
@@ -132,23 +151,35 @@ assert min(wide_penalized) > 0.96
 assert np.ptp(wide_penalized) < 0.005
 
 # %%
-# Exercise: train on mini-batches
-# -------------------------------
-# An epoch is one pass over the points. With all points in one batch, an epoch has one gradient
-# step. With batches of ten points it has twenty steps, each with a less exact gradient.
+# Mini-batches
+# ------------
+# So far, each step used all points. Training on large data takes steps on mini-batches instead, on
+# small random parts of the points. One pass over all points is an epoch. With all 200 points in
+# one batch, an epoch has one step. With batches of ten points, an epoch has twenty steps, but each
+# step uses a less exact gradient.
+#
+# The inexact gradients make the weights jump around the minimum. Smaller steps lessen these jumps.
+# The cosine schedule starts with large steps and decreases the step size to zero, along a half
+# wave of the cosine.
+#
+# The code below trains three nets with five hidden units for 300 epochs each.
 
-steps = {"reg": 1e-4, "learning_rate": 1.0, "schedule": "constant", "max_iter": 300, "tol": 0}
-sgd = {"solver": "sgd", "batch_size": 10, "momentum": 0.0}
-full_batch = TwoLayerNetClassifier(5, **weak | steps | {"solver": "gd"}).fit(X, y)
-mini_batches = TwoLayerNetClassifier(5, **weak | steps | sgd).fit(X, y)
-
-# %%
-# Exercise: a decreasing step size
-# --------------------------------
-# The gradients of mini-batches are noisy. A step size that decreases to zero removes the noise.
-
-cosine = {"schedule": "cosine"}
-annealed = TwoLayerNetClassifier(5, **weak | steps | sgd | cosine).fit(X, y)
+settings = weak | {
+    "hidden_size": 5,
+    "reg": 1e-4,
+    "learning_rate": 1.0,  # the step size
+    "schedule": "constant",  # all steps use the same step size
+    "max_iter": 300,  # the number of epochs
+    "tol": 0,  # no early end: run all epochs
+}
+batches = settings | {
+    "solver": "sgd",  # gradient descent on mini-batches
+    "batch_size": 10,
+    "momentum": 0.0,  # each step uses only its own gradient
+}
+full_batch = TwoLayerNetClassifier(**settings | {"solver": "gd"}).fit(X, y)
+mini_batches = TwoLayerNetClassifier(**batches).fit(X, y)
+annealed = TwoLayerNetClassifier(**batches | {"schedule": "cosine"}).fit(X, y)
 fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 for model, name in (
     (full_batch, "one batch"),
@@ -160,33 +191,38 @@ ax.legend()
 _ = ax.set(xlabel="epoch", ylabel="objective", yscale="linear")
 
 # %%
-# In the same number of epochs, mini-batches reach a lower objective than one batch. The cosine
-# schedule removes the noise at the end and gives the lowest objective.
+# Training minimizes the objective, the mean loss plus the penalty. In the same number of epochs,
+# mini-batches reach a lower objective than one batch. With the cosine schedule, the curve is
+# smooth at the end, and the objective is the lowest.
 
 assert annealed.loss_ < mini_batches.loss_ < full_batch.loss_
 assert np.std(annealed.loss_curve_[-20:]) < 0.1 * np.std(mini_batches.loss_curve_[-20:])
 
 # %%
-# Exercise: activation functions
-# ------------------------------
-# The border is curved with the first three activation functions below. With ``"identity"`` the net
-# is linear, so its border is a straight line.
+# Activation functions
+# --------------------
+# The activation function turns the weighted sum z of a hidden unit into its output: max(z, 0) for
+# ``"relu"``, tanh(z) for ``"tanh"``, 1 / (1 + exp(-z)) for ``"logistic"`` and z itself for
+# ``"identity"``. The first three give curved borders. With ``"identity"`` the net is linear, so
+# its border is a straight line.
 
-models = {
-    name: TwoLayerNetClassifier(10, 1e-4, activation=name, max_iter=2000, random_state=0)
-    for name in ("relu", "tanh", "logistic", "identity")
-}
-for model in models.values():
-    model.fit(X, y)
+models = {}
+for name in ("relu", "tanh", "logistic", "identity"):
+    # the default solver, Adam, is a variant of gradient descent
+    net = TwoLayerNetClassifier(
+        hidden_size=10, reg=1e-4, activation=name, max_iter=2000, random_state=0
+    )
+    models[name] = net.fit(X, y)
 by_activation = show(models, X, y, X_new, y_new)
 for name, (_, new) in by_activation.items():
     assert abs(new - line[1]) < 0.01 if name == "identity" else new > line[1] + 0.05
 
 # %%
-# Exercise: three classes and four layers
-# ---------------------------------------
-# Three classes need no additional code. ``MultiLayerNetClassifier`` takes a tuple with the sizes
-# of its hidden layers. Three hidden layers and the output layer make four layers.
+# Three classes and four layers
+# -----------------------------
+# The code for three classes is the same. ``MultiLayerNetClassifier`` takes a tuple with the sizes
+# of its hidden layers. Its output layer counts as a layer, too: three hidden layers make a net
+# with four layers, and ``TwoLayerNetClassifier`` has two.
 
 
 def add_class(X, y, n, random_state):
@@ -197,10 +233,10 @@ def add_class(X, y, n, random_state):
 
 X3, y3 = add_class(X, y, 100, random_state=0)
 X3_new, y3_new = add_class(X_new, y_new, 1000, random_state=1)
-penalty = {"reg": 1e-3}
+settings = weak | {"reg": 1e-3}
 models = {
-    "two layers": TwoLayerNetClassifier(10, **weak | penalty),
-    "four layers": MultiLayerNetClassifier((10, 10, 10), **weak | penalty),
+    "two layers": TwoLayerNetClassifier(hidden_size=10, **settings),
+    "four layers": MultiLayerNetClassifier(hidden_layer_sizes=(10, 10, 10), **settings),
 }
 for model in models.values():
     model.fit(X3, y3)

@@ -2,10 +2,13 @@
 Schedules: how the step size decreases
 ======================================
 
-The step size is ``learning_rate`` times a factor. The schedule computes this factor from the
-progress p, the fraction of the epochs that are done. If the step size stays large, the noise of
-the mini-batches keeps the weights away from the minimum. If it falls too early, training ends
-before the minimum.
+Training moves the weights of a net in many small steps. Each step uses a mini-batch, a random part
+of the rows, so its direction is not exact. If the steps stay large, they keep the weights away
+from the minimum. If they get small too early, training ends before it reaches the minimum.
+
+The size of a step is ``learning_rate`` times a factor. The schedule computes this factor from the
+progress p, the completed fraction of the training: p is 0 at the first step and close to 1 at the
+last.
 
 To run this example, install the extra ``examples``: ``pip install -e ".[examples]"`` in a clone.
 """
@@ -24,13 +27,14 @@ X = X / 16
 # %%
 # The factors
 # -----------
-# A schedule is a name or a function of p. The function ``warm_up`` rises to 1 and then falls
-# linearly. ``"plateau"`` is not shown, because its factor depends on the training: it divides the
-# step size by 5 each time the loss stops falling.
+# The parameter ``schedule`` takes a name or a function of p. This example defines the function
+# ``warm_up``: its factor rises to 1 in the first tenth of the training, and then falls linearly.
+# The figure does not show ``"plateau"``, because its factor depends on the loss: it starts at 1,
+# and is divided by 5 each time the loss stops falling.
 
 
 def warm_up(p):
-    return min(p / 0.1, (1 - p) / 0.9) + 0.01
+    return max(min(p / 0.1, (1 - p) / 0.9), 0.01)
 
 
 p = np.linspace(0, 1, 200)
@@ -49,13 +53,21 @@ _ = ax.legend()
 # %%
 # The loss curves
 # ---------------
-# The nets differ only in their schedules.
+# The nets below differ only in their schedules. The curves show the objective, the mean loss plus
+# the penalty on the weights. An epoch is one pass over all rows, and each value of a curve is the
+# mean over the mini-batches of an epoch. The legend shows the final objective on all rows.
 
 schedules = {name: name for name in ("constant", "inverse", "cosine", "plateau")}
 schedules["warm_up"] = warm_up
 nets = {
     name: TwoLayerNetClassifier(
-        64, 1e-4, learning_rate=0.02, schedule=schedule, max_iter=60, tol=0, random_state=0
+        hidden_size=64,
+        reg=1e-4,
+        learning_rate=0.02,  # twice the default of the solver "adam"
+        schedule=schedule,
+        max_iter=60,  # the number of epochs
+        tol=0,  # no early end: run all epochs
+        random_state=0,
     ).fit(X, y)
     for name, schedule in schedules.items()
 }
@@ -68,7 +80,9 @@ _ = ax.set(xlabel="epoch", ylabel="objective", title="Adam on the digits")
 
 # %%
 # With a constant step size, the objective ends much higher and keeps fluctuating. The other
-# schedules end close to each other. The default, ``"auto"``, stands for ``"cosine"`` here.
+# schedules end close to each other. The default, ``"auto"``, is ``"cosine"`` for the solvers with
+# mini-batches, "adam" and "sgd". With the solver "gd", each step uses all rows, and ``"auto"`` is
+# ``"constant"``.
 
 final = {name: net.loss_ for name, net in nets.items()}
 constant = final.pop("constant")
