@@ -132,10 +132,10 @@ class NetClassifier(
         - "linear": the columns of `X`;
         - "piecewise": the standardized columns, followed by up to 8 piecewise-linear functions of
           each column, called pieces (Gorishniy et al. 2022, arXiv 2203.05556). The edges q_j are
-          the quantiles 0, 1/8, ..., 1 of the column, with the weights of the rows. Piece j is
-          ``clip((x - q_j) / (q_{j+1} - q_j), 0, 1)``, scaled to mean 0 and variance 1/8. Equal
-          quantiles count once. A column with fewer than 4 pieces gets none. `X` must be dense. A
-          warm start and `partial_fit` keep the edges of the first call.
+          the weighted quantiles 0, 1/8, ..., 1 of the column, without repetitions. Piece j is
+          ``clip((x - q_j) / (q_{j+1} - q_j), 0, 1)``, scaled to mean 0 and variance 1/8. A column
+          with fewer than 5 different quantiles gets no pieces. `X` must be dense. A warm start and
+          `partial_fit` keep the edges of the first call.
     shuffle : bool, default=True
         Whether "sgd" and "adam" shuffle the rows before each epoch. With one batch per epoch, rows
         are never shuffled.
@@ -163,7 +163,7 @@ class NetClassifier(
         ``encoding="piecewise"``.
     encoding_mean_ : ndarray of shape (n_encoded,)
         The means of all columns, followed by the means of the pieces of each column.
-        `get_encoded_feature_names` returns their names. Defined only with
+        `get_encoded_feature_names` returns the names of the columns and pieces. Defined only with
         ``encoding="piecewise"``.
     encoding_scale_ : ndarray of shape (n_encoded,)
         The divisors of the columns and of the pieces. Defined only with
@@ -372,9 +372,9 @@ class NetClassifier(
         -----
         ConvergenceWarning
             If training diverged, if it reached `max_iter` before the stopping rule was met, if
-            the loss was high and still falling at the end of the cosine schedule, if the loss of
-            "gd" rose from its minimum, or if rounding prevented the accuracy `tol`. With
-            ``tol=0``, reaching `max_iter` gives no warning.
+            the loss was high and still falling at the end of the cosine schedule, if the final
+            loss of "gd" is above an earlier loss, or if rounding prevented the accuracy `tol`.
+            With ``tol=0``, reaching `max_iter` gives no warning.
         """
         with restored_on_error(self):
             streams = RandomStreams(self.random_state)
@@ -731,13 +731,14 @@ class NetClassifier(
     def to_sklearn(self) -> Any:
         """Return a fitted scikit-learn model with the same predictions up to rounding.
 
-        The model does not need this package. Its parameter `C` (`LogisticRegression`) or `alpha`
-        (`MLPClassifier`) corresponds to `reg_`. Other parameters have scikit-learn's defaults.
+        The model does not need this package. The parameters of its training, such as the solver,
+        have scikit-learn's defaults, except for the penalty: `C` of `LogisticRegression` gives the
+        penalty of `reg_`. `alpha` of `MLPClassifier` does so for a single batch with all rows.
+        (For two classes, the penalty on its last layer differs.)
 
         The model can continue to train: `partial_fit` of `MLPClassifier` and a `fit` with
-        ``warm_start=True`` start from these weights. `MLPClassifier` divides `alpha` by the number
-        of rows in a batch. The `alpha` of the model is right for a single batch with all rows. For
-        batches of b rows, set ``alpha=reg_ * b``.
+        ``warm_start=True`` start from these weights. For batches of b rows, set
+        ``alpha=reg_ * b``, because `MLPClassifier` divides `alpha` by b.
 
         With ``encoding="piecewise"``, the model is a pipeline that begins with a
         `ColumnTransformer`. It computes the standardized columns and, instead of pieces, the

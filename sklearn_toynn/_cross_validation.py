@@ -110,15 +110,15 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
           values for pieces.
     search : {"race", "grid"}, default="race"
         - "race": all candidates run on the first fold. For each combination of width and
-          encoding, the best two penalties run on the other folds. If the training rows of the
-          first fold lack a class, or no candidate has a finite score on it, the next fold takes
-          its place. Mean scores leave out folds on which no candidate has a finite score;
+          encoding, the best two penalties run on the other folds. Another fold takes the place of
+          the first one if its training rows lack a class, or if no candidate has a finite score
+          on it. Mean scores leave out folds on which no candidate has a finite score;
         - "grid": all candidates run on all folds, as in `GridSearchCV`.
     blend : "auto" or bool, default="auto"
         Whether the final model has several members. With False, the best candidate is the only
-        member. "auto" and True mean the same. They have an effect if `scoring` uses probabilities
-        and ``refit=True``. Each member then has a weight. Greedy selection [1]_ finds weights for
-        which the weighted average of the out-of-fold predictions has a low log loss.
+        member. "auto" and True mean the same. They have an effect only if `scoring` uses
+        probabilities and ``refit=True``. Greedy selection [1]_ finds weights of the members, for
+        which the weighted average of their out-of-fold predictions has a low log loss.
     calibrate : bool, default=True
         Whether to calibrate the probabilities by a temperature t in [0.1, 10]. If p are the
         weighted averages of the members' out-of-fold probabilities, t minimizes the log loss of
@@ -140,7 +140,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         index of the candidate to choose, as `model_selection.one_standard_error` does.
     random_state : int, RandomState instance or None, default=None
         Determines the folds and the random numbers of the fits. All candidates and the refit have
-        the same seed: `random_state`, or an int that is drawn from it if it is not an int.
+        the same seed. It is `random_state` if this is an int, otherwise a random int.
     verbose : int, default=0
         Print the loss of every `verbose`-th iteration of the refit. If a chosen value is at an
         edge of the values tried, also print the choice. 0 prints nothing.

@@ -50,7 +50,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         has its own initial weights and batches. The first net equals the net of ``n_nets=1``.
         Training uses as many threads as BLAS may use.
     activation : str, default="relu"
-        The function f of the hidden units. Prediction uses the activation of the last fit.
+        The function f of the hidden units. Changing it has no effect before the next `fit`.
 
         - "relu": max(z, 0);
         - "leaky_relu": max(z, z / 100);
@@ -148,9 +148,9 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         Returns
         -------
         values : list of ndarray of shape (n_samples, n_units)
-            The values f(W a + b) of each hidden layer, where a is the output of the previous layer
-            or X, in the dtype of the parameters. With ``n_nets > 1``, each array has a leading
-            axis for the nets.
+            The values f(W a + b) of each hidden layer, where a is the output of the previous
+            layer, or X for the first layer. With ``n_nets > 1``, each array has a leading axis for
+            the nets.
         """
         check_is_fitted(self)
         X = self._validate_rows(X)

@@ -12,8 +12,8 @@ def show_versions() -> None:
     """Print the versions of this package and its requirements, for bug reports.
 
     The line ``kernels:`` says whether nets train in compiled code (``compiled``) or in NumPy
-    (``numpy``). Compiled code is the default if the installation had a C compiler. The environment
-    variable ``SKLEARN_TOYNN_KERNELS=numpy``, read at import, chooses NumPy.
+    (``numpy``). Compiled code is the default if the package was built with a C compiler. The
+    environment variable ``SKLEARN_TOYNN_KERNELS=numpy``, read at import, chooses NumPy.
 
     With compiled code, the line ``instruction set:`` says ``avx512``, ``avx2`` or ``sse2`` on
     x86-64, ``neon`` on 64-bit Arm and ``baseline`` elsewhere. The default is the best set that the

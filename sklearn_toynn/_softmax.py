@@ -37,8 +37,8 @@ class SoftmaxClassifier(NetClassifier):
     Parameters
     ----------
     {reg}
-        With two classes, "auto" is 2 / m. For weights of mean 1 or more, "auto" is equivalent to
-        ``LogisticRegression(C=1)``.
+        Two classes are an exception: "auto" is then 2 / m. If there are no weights, or if their
+        mean is 1 or more, "auto" is equivalent to ``LogisticRegression(C=1)``.
     solver : {"auto", "newton", "lbfgs", "gd", "sgd", "adam"}, default="auto"
         "auto", "newton" and "lbfgs" find the global minimum, for columns of any scale, or issue a
         warning. The Notes of `SoftmaxClassifier` describe them.
@@ -88,8 +88,9 @@ class SoftmaxClassifier(NetClassifier):
     {classes_}
     coef_ : ndarray of shape (n_classes, `n_features_in_`)
         The weights. Unlike `LogisticRegression`, two classes have two rows. With
-        ``encoding="piecewise"``, there are n_encoded columns. `SelectFromModel` then raises an
-        error in `transform`, because it needs one weight for each column of `X`.
+        ``encoding="piecewise"``, there is a weight for each input, as in `encoding_mean_`.
+        `SelectFromModel` then raises an error in `transform`, because it needs one weight for each
+        column of `X`.
     intercept_ : ndarray of shape (n_classes,)
         The biases. A number that is added to all biases does not change the probabilities. The
         solvers choose this number so that the biases sum to zero.
@@ -131,12 +132,12 @@ class SoftmaxClassifier(NetClassifier):
         \sum_i w_i \mathrm{H}(q_i) - \frac{1}{2 \, \mathtt{reg}} \Big\| \sum_i w_i
         (q_i - \mathrm{onehot}(y_i)) x_i^T \Big\|^2,
 
-    where H is the entropy, is a lower bound of the objective. The solvers choose q_i as the
-    predicted probabilities plus their first-order change along the Newton step. Conjugate
-    gradients with the exact Hessian compute this step. These q_i satisfy the condition only
-    approximately, so the solvers subtract an upper bound of the error from the lower bound. They
-    also subtract a bound of the rounding errors. `gap_` is the difference between the objective
-    and the largest lower bound found, divided by the objective.
+    where H is the entropy, is a lower bound of the objective. For this bound, the solvers compute
+    an approximate Newton step, by conjugate gradients with the exact Hessian. q_i is the sum of
+    the predicted probabilities and their first-order change along this step. These q_i satisfy the
+    condition only approximately, so the solvers subtract an upper bound of the error from the
+    lower bound. They also subtract a bound of the rounding errors. `gap_` is the difference
+    between the objective and the largest lower bound found, divided by the objective.
 
     - If rounding errors end training before the gap is within `tol`, a ``ConvergenceWarning`` is
       issued.

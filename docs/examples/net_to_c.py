@@ -10,11 +10,11 @@ it predicts the same classes as the net. The last line of the output is then
     the program agrees on 450 of 450 rows
 
 A microcontroller needs all of `digits_net.c` except `main`, which reads rows from standard input.
-Call `predict` with the original columns: the weights include the net's scaling of the columns.
+Call `predict` with the columns that the net was fitted to.
 
-`to_c` accepts nets with one hidden layer and the activation "relu". With `encoding="piecewise"`,
-the program also computes the pieces: functions that rise from 0 to 1 between two quantiles of a
-column. The inputs of the first layer are then the columns and the pieces, all standardized.
+`to_c` accepts a single net with one hidden layer and the activation "relu". If the net has
+`encoding="piecewise"`, its inputs are standardized columns, followed by pieces: functions that
+rise from 0 to 1 between two quantiles of a column. The program then computes these inputs first.
 
 The script needs only the package itself.
 """
@@ -51,7 +51,8 @@ static const float mean[{n_in}] = {{{mean}}};
 static const float scale[{n_in}] = {{{scale}}};
 
 /* Compute the inputs of the first layer: the standardized columns, then the standardized pieces.
-   A piece rises from 0 to 1 between `start` and `start + width`. */
+   For a column, `start` is its mean and `width` its standard deviation. A piece rises from 0 to 1
+   between `start` and `start + width`. */
 static void encode(const float *row, float *out)
 {{
     for (int j = 0; j < {n_in}; j++) {{

@@ -8,9 +8,9 @@ models.
 
 The data are synthetic, so the true effects are known. Customers leave a shop or stay:
 
-- On the plan "flat", customers who visit often leave more often.
-- On the plans "basic" and "plus", customers who visit rarely leave more often.
-- Customers with a medium income, near 22,000, leave most often.
+- On the plan "flat", more visits make a customer more likely to leave.
+- On the plans "basic" and "plus", more visits make a customer less likely to leave.
+- Customers with a medium income, near 22,000, are the most likely to leave.
 - Age and region have no effect.
 
 To run this example, install the extra ``examples``: ``pip install -e ".[examples]"`` in a clone.
@@ -94,14 +94,15 @@ assert abs(baseline_score + constant_loss) < 0.02
 # hidden layer. It compares candidates by cross-validation:
 #
 # - seven penalties. The penalty keeps the weights small, so that the net does not fit noise.
-# - two encodings, the columns that the net sees. With ``"linear"`` these are the columns of the
-#   pipeline. With ``"piecewise"`` the net also sees several pieces of each column of numbers. A
-#   piece rises within one interval of values, and is constant below and above it. With pieces, the
-#   net learns curved effects more easily.
+# - two encodings, that is, ways to make the inputs of the net. With ``"linear"``, the inputs are
+#   the columns of the pipeline. With ``"piecewise"``, there are additional inputs for each column
+#   of numbers. Such an input is a function of the column that rises within one interval of values
+#   and is constant elsewhere. With these inputs, the net learns curved effects more easily.
 #
-# It then trains eight nets on all training rows, with the best candidate of each encoding.
-# Cross-validation also decides how many of the eight nets each candidate gets. The prediction is
-# the average of their probabilities.
+# Cross-validation finds the best penalty for each encoding. The final model has eight nets,
+# trained on all training rows. Some of them have the first encoding, the others the second, each
+# with its best penalty. Cross-validation decides how many. The prediction is the average of the
+# eight probabilities.
 
 net = make_pipeline(columns, TwoLayerNetClassifierCV(cv=folds, random_state=0))
 models = {"logistic regression": baseline.fit(X_train, y_train), "net": net.fit(X_train, y_train)}

@@ -41,9 +41,9 @@ Backpropagation computes the derivatives from the last layer to the first. Inser
 The bracket :math:`[k = y]` is 1 for the class y and 0 for the other classes. So
 :math:`\delta_k` is the predicted probability minus the true one.
 
-The chain rule gives the other derivatives. Going back from s to a multiplies by the transposed
-weights :math:`W_2^T`. Going back from a to z multiplies by the derivative of :math:`\max(z, 0)`,
-which is 1 for positive z and 0 for negative z:
+The chain rule gives the other derivatives. The step back from the scores to the hidden units
+multiplies by the transposed weights :math:`W_2^T`. The step back through :math:`\max(z, 0)`
+multiplies elementwise by its derivative, which is 1 for positive z and 0 for negative z:
 
 .. math::
 

@@ -6,11 +6,11 @@ Before training, a net draws its weights at random. This tutorial compares three
 on a spiral that is harder than the spiral of the first tutorial: each of its three arms winds
 through 8 radians, more than a full turn.
 
-The method of He et al. is the default for this net. It draws the weights of a layer from a normal
-distribution with mean 0 and variance 2 / n, where n is the number of inputs of the layer. On
-average, the outputs of a layer then have the same mean square as its inputs, so the values neither
-grow nor shrink from layer to layer. The factor 2 makes up for the activation ``max(z, 0)``, which
-sets about half of the values to zero.
+The method of He et al. is the default of ``TwoLayerNetClassifier``. It draws the weights of a
+layer from a normal distribution with mean 0 and variance 2 / n, where n is the number of inputs of
+the layer. On average, the outputs of a layer then have the same mean square as its inputs, so the
+values neither grow nor shrink from layer to layer. The factor 2 makes up for the activation
+``max(z, 0)``, which sets about half of the values to zero.
 
 To run this example, install the extra ``examples``: ``pip install -e ".[examples]"`` in a clone.
 """
@@ -117,9 +117,8 @@ assert large.loss_ - penalties[1] < he.loss_ - penalties[0]
 # ---------
 # The default solver is Adam. It divides the step of each weight by a running average of the size
 # of the gradient of this weight, so a small gradient does not mean a small step. Here Adam uses
-# all training points in each step, like gradient descent above. The first three nets differ from
-# the nets above only in the solver, the step size and the number of steps. The other three nets
-# also have a weaker penalty.
+# all training points in each step, like gradient descent above. The code below trains six nets:
+# three with the penalty of the nets above, and three with a weaker penalty.
 
 adam = {
     "hidden_size": 200,

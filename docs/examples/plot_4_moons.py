@@ -153,8 +153,8 @@ assert np.ptp(wide_penalized) < 0.005
 # %%
 # Mini-batches
 # ------------
-# So far, each step used all points. Training on large data takes steps on mini-batches instead, on
-# small random parts of the points. One pass over all points is an epoch. With all 200 points in
+# So far, each step used all points. On large data, each step uses a mini-batch instead, a small
+# random part of the points. One pass over all points is an epoch. With all 200 points in
 # one batch, an epoch has one step. With batches of ten points, an epoch has twenty steps, but each
 # step uses a less exact gradient.
 #
@@ -220,9 +220,10 @@ for name, (_, new) in by_activation.items():
 # %%
 # Three classes and four layers
 # -----------------------------
-# The code for three classes is the same. ``MultiLayerNetClassifier`` takes a tuple with the sizes
-# of its hidden layers. Its output layer counts as a layer, too: three hidden layers make a net
-# with four layers, and ``TwoLayerNetClassifier`` has two.
+# The code for three classes is the
+# same. ``MultiLayerNetClassifier`` takes a tuple with the sizes of its hidden layers. If the
+# output layer is counted, too, a net with three hidden layers has four layers. Counted in this
+# way, ``TwoLayerNetClassifier`` has two layers.
 
 
 def add_class(X, y, n, random_state):

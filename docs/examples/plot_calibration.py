@@ -2,9 +2,9 @@
 Are the predicted probabilities calibrated?
 ===========================================
 
-A model is calibrated if its probabilities match the frequencies: of the cases with a predicted
-probability near 0.8, eight in ten occur. An overconfident model predicts probabilities that are
-too close to 0 and 1.
+A model is calibrated if its probabilities match the frequencies: among the images to which it
+gives a probability near 0.8 of being even, eight in ten are even. An overconfident model predicts
+probabilities that are too close to 0 and 1.
 
 This example predicts whether a handwritten digit is even. It compares the probabilities of
 logistic regression, one net, and the average of eight nets. The models see only three of the eight
@@ -19,8 +19,8 @@ To run this example, install the extra ``examples``: ``pip install -e ".[example
 # In 5-fold cross-validation, each digit gets its probability from a model that was not trained on
 # this digit.
 #
-# Two scores compare the predicted probability p of the true class with 1. The log loss is the mean
-# of -log p. The Brier score is the mean of (1 - p)^2. Lower is better.
+# Let p be the predicted probability of the true class. The log loss is the mean of -log p. The
+# Brier score is the mean of (1 - p)^2. Both are lower if p is closer to 1.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -102,8 +102,8 @@ _ = ax.legend(loc="upper center")
 #
 # So the nets are calibrated about as well as the logistic regression. Their log loss is lower
 # because they separate even digits from odd digits better. To correct overconfidence,
-# ``TwoLayerNetClassifierCV`` divides the scores of its nets by a number that minimizes the log
-# loss in cross-validation.
+# ``TwoLayerNetClassifierCV`` divides the inputs of the softmax by a number, the temperature. It
+# chooses the temperature that minimizes the log loss in cross-validation.
 
 errors = []
 for (name, p), count in zip(probabilities.items(), counts, strict=True):

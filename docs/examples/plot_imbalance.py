@@ -4,7 +4,8 @@ Imbalanced classes
 
 About one row in twenty belongs to the class that matters. A classifier predicts this class if its
 probability exceeds a threshold, by default 0.5. Most rows are of the other class, so the
-probability of the rare class seldom exceeds 0.5, and the classifier misses many of its rows.
+probability of the rare class seldom exceeds 0.5, and the classifier misses many rows of this
+class.
 
 This example compares four models: a net, a net with class weights, and the first net with two
 other thresholds. Three scores describe their predictions:
@@ -53,9 +54,9 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_sta
 # - "tuned threshold" is the first net with another threshold. ``TunedThresholdClassifierCV``
 #   chooses the threshold with the best balanced accuracy by cross-validation.
 # - "threshold by costs" is the first net, too. Suppose that a missed row of the rare class costs
-#   ten times as much as a false alarm, a wrong prediction of the rare class. For a row with
-#   probability p, the mean cost of a miss is then 10 p, and the mean cost of a false alarm is 1 -
-#   p. A miss costs more if p exceeds 1 / 11, so 1 / 11 is the threshold.
+#   10, and a false alarm, a wrong prediction of the rare class, costs 1. Let p be the probability
+#   that a row belongs to the rare class. The expected cost is 10 p without an alarm, and 1 - p
+#   with an alarm. The alarm is cheaper if p exceeds 1 / 11, so 1 / 11 is the threshold.
 #
 # The last column of the table is the total cost of the errors on the test set.
 

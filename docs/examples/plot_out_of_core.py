@@ -73,8 +73,9 @@ assert peaks[1] < 0.8 * mapped.nbytes
 #
 # - The learning rate stays constant, because ``partial_fit`` does not know how many calls will
 #   follow.
-# - The columns are not scaled. If their scales differ much, scale the columns before, for example
-#   with ``StandardScaler.partial_fit``. The columns of this example have similar scales.
+# - ``fit`` scales the columns internally, ``partial_fit`` does not. If their scales differ much,
+#   scale the columns before, for example with ``StandardScaler.partial_fit``. The columns of this
+#   example have similar scales.
 
 net = TwoLayerNetClassifier(hidden_size=64, random_state=0)
 classes, chunks = np.unique(y_train), np.array_split(np.arange(len(y_train)), 100)

@@ -143,8 +143,10 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
       reports the error;
     - all candidates, if a scorer is a callable that :func:`~sklearn.metrics.make_scorer` did not
       make;
-    - all candidates, if the search, the pipeline, one of its steps or the net has callbacks;
-    - all candidates, if a pipeline has ``verbose=True`` or metadata routing.
+    - all candidates, if callbacks of scikit-learn are set (`set_callbacks`) on the search, a
+      pipeline, a step or a net;
+    - all candidates, if a pipeline has ``verbose=True`` or `transform_input`, or if its steps
+      request metadata.
 
     **random_state.** Set it to an int. A net with ``random_state=None`` draws from NumPy's global
     random state, and so do some transformers. With one job, the search fits such candidates one by
