@@ -220,10 +220,9 @@ for name, (_, new) in by_activation.items():
 # %%
 # Three classes and four layers
 # -----------------------------
-# The code for three classes is the
-# same. ``MultiLayerNetClassifier`` takes a tuple with the sizes of its hidden layers. If the
-# output layer is counted, too, a net with three hidden layers has four layers. Counted in this
-# way, ``TwoLayerNetClassifier`` has two layers.
+# The code for three classes is the same. ``MultiLayerNetClassifier`` takes a tuple with the sizes
+# of its hidden layers. If the output layer is counted, too, a net with three hidden layers has
+# four layers. Counted in this way, ``TwoLayerNetClassifier`` has two layers.
 
 
 def add_class(X, y, n, random_state):
