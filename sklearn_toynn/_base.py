@@ -732,9 +732,9 @@ class NetClassifier(
         """Return a fitted scikit-learn model with the same predictions up to rounding.
 
         The model does not need this package. The parameters of its training, such as the solver,
-        have scikit-learn's defaults, except for the penalty: `C` of `LogisticRegression` gives the
-        penalty of `reg_`. `alpha` of `MLPClassifier` does so for a single batch with all rows.
-        (For two classes, the penalty on its last layer differs.)
+        have scikit-learn's defaults. Only the penalty is set. `C` of `LogisticRegression`
+        corresponds to `reg_`. `alpha` of `MLPClassifier` corresponds to `reg_` if a batch holds
+        all rows. (For two classes, the penalty on its last layer differs.)
 
         The model can continue to train: `partial_fit` of `MLPClassifier` and a `fit` with
         ``warm_start=True`` start from these weights. For batches of b rows, set

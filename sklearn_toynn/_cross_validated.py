@@ -118,10 +118,10 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     """`TwoLayerNetClassifier` with penalty, width and encoding chosen by cross-validation.
 
     The candidates of the cross-validation are single nets. They differ in penalty, width and
-    encoding. The final model is an ensemble of `n_nets` nets. For each combination of width and
-    encoding, the candidate with the best penalty is a member of the ensemble. Each member gets a
-    part of the nets. The predicted probabilities are averages over all nets, and a temperature
-    calibrates them.
+    encoding. The final model is an ensemble of nets. For each combination of width and encoding,
+    the candidate with the best penalty is a member of the ensemble. The `n_nets` nets are divided
+    among the members: each net is trained with the parameters of one member. The predicted
+    probabilities are averages over all nets, and a temperature calibrates them.
 
     Parameters
     ----------
@@ -235,10 +235,10 @@ class MultiLayerNetClassifierCV(CrossValidatedClassifier):
     """`MultiLayerNetClassifier` with penalty, widths and encoding chosen by cross-validation.
 
     The candidates of the cross-validation are single nets. They differ in penalty, layer widths
-    and encoding. The final model is an ensemble of `n_nets` nets. For each combination of layer
-    widths and encoding, the candidate with the best penalty is a member of the ensemble. Each
-    member gets a part of the nets. The predicted probabilities are averages over all nets, and a
-    temperature calibrates them.
+    and encoding. The final model is an ensemble of nets. For each combination of layer widths and
+    encoding, the candidate with the best penalty is a member of the ensemble. The `n_nets` nets
+    are divided among the members: each net is trained with the parameters of one member. The
+    predicted probabilities are averages over all nets, and a temperature calibrates them.
 
     Parameters
     ----------

@@ -101,7 +101,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     Parameters
     ----------
     encodings : str or list of str, default="auto"
-        The inputs of the model to try:
+        What the inputs of the candidates are:
 
         - "linear": the columns of `X`;
         - "piecewise": the standardized columns, and up to 8 piecewise-linear functions of each
@@ -122,16 +122,17 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     calibrate : bool, default=True
         Whether to calibrate the probabilities by a temperature t in [0.1, 10]. If p are the
         weighted averages of the members' out-of-fold probabilities, t minimizes the log loss of
-        softmax(log p / t). In this log loss, a row has its sample weight times its class weight.
-        After the refit, the weights and biases of the last layer of each member are divided by t.
+        softmax(log p / t). In this log loss, the weight of a row is its sample weight times its
+        class weight. After the refit, the weights and biases of the last layer of each member are
+        divided by t.
     cv : int, splitter, iterable or None, default=5
         The folds. An int is a number of stratified folds of shuffled rows, and None stands for 5.
         (`GridSearchCV` does not shuffle.) If `random_state` is None, the rows are shuffled in the
         same way in each call. A splitter or an iterable of splits is used as given.
     scoring : str, callable or None, default="neg_log_loss"
-        As in `GridSearchCV`; None stands for accuracy. Two details are as in
-        `LogisticRegressionCV`: a metric with a parameter `labels` gets all classes, so a test fold
-        may lack some of them. If there are two classes, the second one is the positive class.
+        As in `GridSearchCV`; None stands for accuracy. If the metric has a parameter `labels`, it
+        gets all classes, as in `LogisticRegressionCV`. A test fold may then lack some classes, and
+        the second of two classes is the positive class.
     n_jobs : int, default=None
         As in `FusedGridSearchCV`: None and 1 train the candidates in as many threads as BLAS may
         use, k > 1 in k threads.

@@ -243,8 +243,8 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
     {classes_}
     coefs_ : list of ndarray, of shape (`n_features_in_`, hidden_size) and (hidden_size, n_classes)
         The weights of the hidden units and of the outputs. With ``encoding="piecewise"``, the
-        first array has n_encoded rows. With ``n_nets > 1``, both arrays have a leading axis for
-        the nets.
+        first array has a row for each input, as in `encoding_mean_`. With ``n_nets > 1``, both
+        arrays have a leading axis for the nets.
     intercepts_ : list of ndarray, of shape (hidden_size,) and (n_classes,)
         The biases, with the same leading axis.
     {bin_edges_, encoding_mean_, encoding_scale_}

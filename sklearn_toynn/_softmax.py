@@ -37,8 +37,8 @@ class SoftmaxClassifier(NetClassifier):
     Parameters
     ----------
     {reg}
-        Two classes are an exception: "auto" is then 2 / m. If there are no weights, or if their
-        mean is 1 or more, "auto" is equivalent to ``LogisticRegression(C=1)``.
+        With two classes, "auto" is 2 / m instead. For any number of classes, "auto" then gives the
+        penalty of ``LogisticRegression(C=1)``, unless the weights have a mean below 1.
     solver : {"auto", "newton", "lbfgs", "gd", "sgd", "adam"}, default="auto"
         "auto", "newton" and "lbfgs" find the global minimum, for columns of any scale, or issue a
         warning. The Notes of `SoftmaxClassifier` describe them.
@@ -63,8 +63,9 @@ class SoftmaxClassifier(NetClassifier):
 
         - "auto", "newton" and "lbfgs" stop when the objective is proven to exceed its minimum by
           at most `tol` times the objective. The Notes of `SoftmaxClassifier` describe the proof
-          and the case ``reg=0``. If training ends before, a ``ConvergenceWarning`` states the
-          proven bound `gap_`, unless `X` is float32 and `gap_` is at most 1e-5.
+          and the case ``reg=0``. If training ends without this proof, a ``ConvergenceWarning``
+          states the proven bound `gap_`. There is no warning if `X` is float32 and `gap_` is at
+          most 1e-5.
         - "sgd" and "adam" run all `max_iter` epochs with the cosine schedule. With other
           schedules, they stop when the objective has not improved by `tol` for
           `n_iter_no_change` epochs.
@@ -114,11 +115,12 @@ class SoftmaxClassifier(NetClassifier):
 
     Notes
     -----
-    **Variables.** "auto", "newton" and "lbfgs" center each column and divide it by
-    sqrt(variance + reg / c). Here c is the second derivative of the cross-entropy with respect to
-    a score, at equal probabilities of all classes. All diagonal entries of the Hessian at zero
-    weights are then equal, so the scales of the columns do not affect the convergence. The
-    objective, with its penalty on the weights of the original columns, stays the same.
+    **Variables.** "auto", "newton" and "lbfgs" center each column and divide it by sqrt(variance +
+    reg / c). Here c is (1 - 1 / K) / K for K classes, the second derivative of the cross-entropy
+    with respect to a score if all probabilities are 1 / K. With these columns, all diagonal
+    entries of the Hessian at zero weights are equal, so the scales of the columns of `X` do not
+    affect the convergence. The objective, with its penalty on the weights of the original columns,
+    stays the same.
 
     After 100 iterations, or if no step lowers the objective, the solvers compute the scales again,
     now from the second derivatives at the current weights. They continue with Newton steps by
@@ -132,12 +134,13 @@ class SoftmaxClassifier(NetClassifier):
         \sum_i w_i \mathrm{H}(q_i) - \frac{1}{2 \, \mathtt{reg}} \Big\| \sum_i w_i
         (q_i - \mathrm{onehot}(y_i)) x_i^T \Big\|^2,
 
-    where H is the entropy, is a lower bound of the objective. For this bound, the solvers compute
-    an approximate Newton step, by conjugate gradients with the exact Hessian. q_i is the sum of
-    the predicted probabilities and their first-order change along this step. These q_i satisfy the
-    condition only approximately, so the solvers subtract an upper bound of the error from the
-    lower bound. They also subtract a bound of the rounding errors. `gap_` is the difference
-    between the objective and the largest lower bound found, divided by the objective.
+    where H is the entropy, is a lower bound of the objective. The solvers choose the q_i as
+    follows. They compute an approximate Newton step, by conjugate gradients with the exact
+    Hessian. q_i is the sum of the predicted probabilities and their first-order change along this
+    step. The weighted sums of these q_i are only approximately equal to the weighted sums of
+    onehot(y_i), so the bound is lowered by the largest possible error. It is also lowered by a
+    bound of the rounding errors. `gap_` is the difference between the objective and the largest
+    lower bound found, divided by the objective.
 
     - If rounding errors end training before the gap is within `tol`, a ``ConvergenceWarning`` is
       issued.

@@ -45,7 +45,8 @@ def make_spiral(
     Parameters
     ----------
     n_samples : int, default=300
-        The number of points. The first classes get the remainder of an uneven division.
+        The number of points. If it is not a multiple of `n_classes`, the first classes have one
+        more point than the others.
     n_classes : int, default=3
         The number of arms.
     arm_angle : float, default=4.0

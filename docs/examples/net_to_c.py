@@ -10,7 +10,7 @@ it predicts the same classes as the net. The last line of the output is then
     the program agrees on 450 of 450 rows
 
 A microcontroller needs all of `digits_net.c` except `main`, which reads rows from standard input.
-Call `predict` with the columns that the net was fitted to.
+Call `predict` with the values of a row, in the order of the columns that the net was fitted to.
 
 `to_c` accepts a single net with one hidden layer and the activation "relu". If the net has
 `encoding="piecewise"`, its inputs are standardized columns, followed by pieces: functions that

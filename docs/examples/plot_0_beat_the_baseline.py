@@ -100,9 +100,8 @@ assert abs(baseline_score + constant_loss) < 0.02
 #   and is constant elsewhere. With these inputs, the net learns curved effects more easily.
 #
 # Cross-validation finds the best penalty for each encoding. The final model has eight nets,
-# trained on all training rows. Some of them have the first encoding, the others the second, each
-# with its best penalty. Cross-validation decides how many. The prediction is the average of the
-# eight probabilities.
+# trained on all training rows. Cross-validation also decides how many of the eight nets get each
+# encoding. The prediction is the average of the eight probabilities.
 
 net = make_pipeline(columns, TwoLayerNetClassifierCV(cv=folds, random_state=0))
 models = {"logistic regression": baseline.fit(X_train, y_train), "net": net.fit(X_train, y_train)}
@@ -123,8 +122,8 @@ for member in net[-1].estimators_:
     print(f"{member.n_nets} nets, encoding {member.encoding}, penalty {member.reg:.4f}")
 
 # %%
-# The net has the lower log loss. It also ranks the customers much better. The ROC AUC is the
-# share of pairs, of a customer who stays and a customer who leaves, that a model ranks correctly.
+# The net has the lower log loss. It also ranks the customers much better. A pair is a customer who
+# stays and a customer who leaves. The ROC AUC is the share of pairs that a model ranks correctly.
 # A random order gives 0.5, and the logistic regression is close to this value.
 
 assert sum(member.n_nets for member in net[-1].estimators_) == 8

@@ -136,8 +136,9 @@ assert (curve < 0.3).argmax() < (smooth < 0.3).argmax()
 # The default solvers need far fewer passes over the points, and you need not choose a step size.
 #
 # - ``SoftmaxClassifier`` takes quasi-Newton steps. They use the curvature of the objective to
-#   choose their direction and length. ``loss_`` is the final objective. The fit proves that the
-#   minimum of the objective is at least ``loss_ * (1 - gap_)``.
+#   choose their direction and length. ``loss_`` is the final objective.
+#   ``gap_`` says how close it is to the minimum: the minimum is at least
+#   ``loss_ * (1 - gap_)``.
 # - The net uses Adam, a variant of gradient descent that adapts the step of each weight. Adam
 #   takes one step for each mini-batch, a random part of the points. One pass over all points is an
 #   epoch. The step size starts at a default value and decreases to zero.

@@ -94,8 +94,8 @@ _ = ax.legend(loc="upper center")
 # %%
 # - The nets are confident about nine in ten digits: their probabilities are in the first or the
 #   last bin. The other bins hold few digits, so the curves of the nets are uncertain there.
-# - The nets are slightly overconfident in the outer bins. In the last bin, one net predicts a mean
-#   probability of 0.98, and 95 % of the digits are even.
+# - The nets are slightly overconfident in the outer bins. In the last bin, the model "one net"
+#   predicts a mean probability of 0.98, and 95 % of the digits are even.
 # - The calibration error is the mean distance between a curve and the diagonal, weighted by the
 #   number of digits in each bin. It is below 0.05 for all three models, and the differences
 #   between the models are small.

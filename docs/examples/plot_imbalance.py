@@ -7,8 +7,9 @@ probability exceeds a threshold, by default 0.5. Most rows are of the other clas
 probability of the rare class seldom exceeds 0.5, and the classifier misses many rows of this
 class.
 
-This example compares four models: a net, a net with class weights, and the first net with two
-other thresholds. Three scores describe their predictions:
+This example compares four models: a net, a net with class weights, the first net with a tuned
+threshold, and the first net with a threshold that follows from costs. Three scores describe their
+predictions:
 
 - The recall is the share of the rows of the rare class that a model finds.
 - The precision is the share of right predictions among the rows that a model assigns to the rare
@@ -54,9 +55,10 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_sta
 # - "tuned threshold" is the first net with another threshold. ``TunedThresholdClassifierCV``
 #   chooses the threshold with the best balanced accuracy by cross-validation.
 # - "threshold by costs" is the first net, too. Suppose that a missed row of the rare class costs
-#   10, and a false alarm, a wrong prediction of the rare class, costs 1. Let p be the probability
-#   that a row belongs to the rare class. The expected cost is 10 p without an alarm, and 1 - p
-#   with an alarm. The alarm is cheaper if p exceeds 1 / 11, so 1 / 11 is the threshold.
+#   10. A false alarm is a row of the other class that is predicted to be rare. It costs 1. Let p
+#   be the probability that a row belongs to the rare class. The expected cost is 10 p without an
+#   alarm, and 1 - p with an alarm. The alarm is cheaper if p exceeds 1 / 11, so 1 / 11 is the
+#   threshold.
 #
 # The last column of the table is the total cost of the errors on the test set.
 

@@ -79,8 +79,8 @@ loaded = skops.io.loads(saved, trusted=["sklearn_toynn.TwoLayerNetClassifier"])
 assert np.array_equal(loaded.predict_proba(X_test), expected)
 
 # %%
-# ``get_untrusted_types`` lists the classes that a file needs and ``loads`` does not know. Read
-# this list before you trust the classes in it. The ``MLPClassifier`` from above needs no such
+# ``get_untrusted_types`` lists the classes in a file that ``loads`` does not trust by default.
+# Read this list before you trust the classes in it. The ``MLPClassifier`` from above needs no such
 # class.
 
 print(skops.io.get_untrusted_types(data=saved))

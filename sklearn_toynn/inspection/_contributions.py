@@ -90,9 +90,10 @@ class ContributionsDisplay(Display):
             or refitted search that ends in one.
         X : array-like of shape (n_samples, n_features), default=None
             Data for the range of the curves, the order of the panels and the deciles. A pipeline
-            transforms `X`. `X` may be None for models with ``encoding="piecewise"``, because they
-            know the distribution of the training data. Their contributions have mean zero over the
-            training data. The contributions of other models have mean zero over `X`.
+            transforms `X`. Models with ``encoding="piecewise"`` store the means and quantiles of
+            the training data, so `X` may be None. Their contributions have mean zero over the
+            training data, also if `X` is given. The contributions of other models have mean zero
+            over `X`.
         n_features : int, default=9
             The maximum number of features to show.
         feature_names : sequence of str, default=None

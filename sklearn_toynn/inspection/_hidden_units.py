@@ -19,9 +19,9 @@ class HiddenUnitsDisplay(Display):
 
     The units are sorted by the norm of their weights to the next layer, the largest first. The
     title of each unit is this norm. The weights of different features are comparable only if the
-    features have a common scale, for example after a `StandardScaler`. With
-    ``encoding="piecewise"``, the features are the encoded columns. Create the display with
-    :meth:`from_estimator`.
+    features have a common scale, for example after a `StandardScaler`. For a net with
+    ``encoding="piecewise"``, the display shows the weights of all its inputs: the columns and the
+    piecewise-linear functions of each column. Create the display with :meth:`from_estimator`.
 
     Parameters
     ----------

@@ -28,7 +28,8 @@ class SweepDisplay(Display):
     Parameters
     ----------
     names : sequence of str
-        The names of the one or two parameters: on the vertical axis, then on the horizontal axis.
+        The names of the parameters. One parameter is on the horizontal axis. Of two, the first is
+        on the vertical axis.
     values : sequence of sequence
         The values of each parameter.
     scores, errors : ndarray of shape (n_values,) or (n_values_down, n_values_across)
@@ -99,7 +100,7 @@ class SweepDisplay(Display):
             A fitted search such as `GridSearchCV`, another estimator with `cv_results_` such as
             `SoftmaxClassifierCV`, or a pipeline that ends in one.
         params : sequence of str, default=None
-            The one or two parameters to show: on the vertical axis, then on the horizontal axis.
+            The one or two parameters to show. Of two, the first is on the vertical axis.
             The end of a name is enough ("reg" for "net__reg"). If None, all parameters with
             several values. If several candidates have the same values, the best one is shown.
         metric : str, default="score"

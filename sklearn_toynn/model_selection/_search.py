@@ -143,7 +143,7 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
       reports the error;
     - all candidates, if a scorer is a callable that :func:`~sklearn.metrics.make_scorer` did not
       make;
-    - all candidates, if callbacks of scikit-learn are set (`set_callbacks`) on the search, a
+    - all candidates, if the user has called scikit-learn's method `set_callbacks` on the search, a
       pipeline, a step or a net;
     - all candidates, if a pipeline has ``verbose=True`` or `transform_input`, or if its steps
       request metadata.
