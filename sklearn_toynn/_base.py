@@ -141,7 +141,7 @@ class NetClassifier(
         are never shuffled.
     random_state : int, RandomState instance or None, default=None
         The seed of the initial weights, the batches and the validation split. Each has its own
-        random stream. The same int gives the same bits.
+        random stream. On one machine, the same int always gives the same fitted weights.
     warm_start : bool, default=False
         Whether `fit` continues from the current weights instead of new initial weights. The loss
         curves then continue, too. `n_iter_` counts the iterations of the last call.
@@ -734,7 +734,8 @@ class NetClassifier(
         The model does not need this package. The parameters of its training, such as the solver,
         have scikit-learn's defaults. Only the penalty is set. `C` of `LogisticRegression`
         corresponds to `reg_`. `alpha` of `MLPClassifier` corresponds to `reg_` if a batch holds
-        all rows. (For two classes, the penalty on its last layer differs.)
+        all rows. (For two classes, `MLPClassifier` has one output instead of two, so the penalty
+        on the last layer differs.)
 
         The model can continue to train: `partial_fit` of `MLPClassifier` and a `fit` with
         ``warm_start=True`` start from these weights. For batches of b rows, set

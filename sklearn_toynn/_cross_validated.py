@@ -41,8 +41,8 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
     ----------
     regs : int or array-like of shape (n_regs,), default=10
         The penalties to try. An int is a number of values, evenly spaced on a log scale between
-        0.03 / m and 300 / m. Without weights, m is the number of rows. `reg` of
-        `SoftmaxClassifier` defines m for weighted rows.
+        0.03 / m and 300 / m. Without weights, m is the number of rows. The description of `reg` in
+        `SoftmaxClassifier` has the formula for weighted rows.
     {encodings, search, calibrate, cv, scoring, n_jobs, refit}
     {solver, learning_rate, schedule, momentum, batch_size, max_iter, tol, n_iter_no_change,
     early_stopping, validation_fraction, class_weight, init, dtype, shuffle, random_state, verbose}
@@ -118,10 +118,10 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     """`TwoLayerNetClassifier` with penalty, width and encoding chosen by cross-validation.
 
     The candidates of the cross-validation are single nets. They differ in penalty, width and
-    encoding. The final model is an ensemble of nets. For each combination of width and encoding,
-    the candidate with the best penalty is a member of the ensemble. The `n_nets` nets are divided
-    among the members: each net is trained with the parameters of one member. The predicted
-    probabilities are averages over all nets, and a temperature calibrates them.
+    encoding. For each combination of width and encoding, the candidate with the best penalty
+    becomes a member of the final model. A member is refitted with one or several nets, `n_nets` in
+    total. The predicted probabilities are averages over all nets, and a temperature calibrates
+    them.
 
     Parameters
     ----------
@@ -129,8 +129,8 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
         The widths to try. An int is a single width.
     regs : int or array-like of shape (n_regs,), default=7
         The penalties to try. An int is a number of values, evenly spaced on a log scale between
-        0.01 / m and 100 / m. Without weights, m is the number of rows. `reg` of
-        `TwoLayerNetClassifier` defines m for weighted rows.
+        0.01 / m and 100 / m. Without weights, m is the number of rows. The description of `reg` in
+        `TwoLayerNetClassifier` has the formula for weighted rows.
     {encodings, search, blend, calibrate, cv, scoring, n_jobs, refit}
     n_nets : int, default=8
         The number of nets that the refit trains and averages. Each member gets a number in
@@ -235,10 +235,10 @@ class MultiLayerNetClassifierCV(CrossValidatedClassifier):
     """`MultiLayerNetClassifier` with penalty, widths and encoding chosen by cross-validation.
 
     The candidates of the cross-validation are single nets. They differ in penalty, layer widths
-    and encoding. The final model is an ensemble of nets. For each combination of layer widths and
-    encoding, the candidate with the best penalty is a member of the ensemble. The `n_nets` nets
-    are divided among the members: each net is trained with the parameters of one member. The
-    predicted probabilities are averages over all nets, and a temperature calibrates them.
+    and encoding. For each combination of layer widths and encoding, the candidate with the best
+    penalty becomes a member of the final model. A member is refitted with one or several nets,
+    `n_nets` in total. The predicted probabilities are averages over all nets, and a temperature
+    calibrates them.
 
     Parameters
     ----------
@@ -246,8 +246,8 @@ class MultiLayerNetClassifierCV(CrossValidatedClassifier):
         The nets to try, each given by the widths of its hidden layers. An int is one layer.
     regs : int or array-like of shape (n_regs,), default=7
         The penalties to try. An int is a number of values, evenly spaced on a log scale between
-        0.01 / m and 100 / m. Without weights, m is the number of rows. `reg` of
-        `MultiLayerNetClassifier` defines m for weighted rows.
+        0.01 / m and 100 / m. Without weights, m is the number of rows. The description of `reg` in
+        `MultiLayerNetClassifier` has the formula for weighted rows.
     {encodings, search, blend, calibrate, cv, scoring, n_jobs, refit}
     n_nets : int, default=8
         The number of nets that the refit trains and averages. Each member gets a number in

@@ -109,16 +109,17 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         - "auto": both, but only "linear" if `X` is sparse or if all columns have too few distinct
           values for pieces.
     search : {"race", "grid"}, default="race"
-        - "race": all candidates run on the first fold. For each combination of width and
-          encoding, the best two penalties run on the other folds. Another fold takes the place of
-          the first one if its training rows lack a class, or if no candidate has a finite score
-          on it. Mean scores leave out folds on which no candidate has a finite score;
+        - "race": all candidates run on the first fold. For each combination of width and encoding,
+          the best two penalties run on the other folds. If the training rows of the first fold
+          lack a class, or if no candidate has a finite score on the first fold, another fold is
+          used instead. Mean scores leave out folds on which no candidate has a finite score;
         - "grid": all candidates run on all folds, as in `GridSearchCV`.
     blend : "auto" or bool, default="auto"
         Whether the final model has several members. With False, the best candidate is the only
         member. "auto" and True mean the same. They have an effect only if `scoring` uses
-        probabilities and ``refit=True``. Greedy selection [1]_ finds weights of the members, for
-        which the weighted average of their out-of-fold predictions has a low log loss.
+        probabilities and ``refit=True``. The members then have weights. Greedy selection [1]_
+        chooses the weights, so that the weighted average of the out-of-fold predictions has a low
+        log loss.
     calibrate : bool, default=True
         Whether to calibrate the probabilities by a temperature t in [0.1, 10]. If p are the
         weighted averages of the members' out-of-fold probabilities, t minimizes the log loss of
@@ -130,9 +131,9 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         (`GridSearchCV` does not shuffle.) If `random_state` is None, the rows are shuffled in the
         same way in each call. A splitter or an iterable of splits is used as given.
     scoring : str, callable or None, default="neg_log_loss"
-        As in `GridSearchCV`; None stands for accuracy. If the metric has a parameter `labels`, it
-        gets all classes, as in `LogisticRegressionCV`. A test fold may then lack some classes, and
-        the second of two classes is the positive class.
+        As in `GridSearchCV`; None stands for accuracy. As in `LogisticRegressionCV`, a metric with
+        a parameter `labels` gets all classes, so that a test fold may lack some of them. For two
+        classes, the positive class is the second one.
     n_jobs : int, default=None
         As in `FusedGridSearchCV`: None and 1 train the candidates in as many threads as BLAS may
         use, k > 1 in k threads.

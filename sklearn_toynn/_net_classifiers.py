@@ -41,10 +41,10 @@ class HiddenLayersClassifier(NetClassifier, ABC):
     Parameters
     ----------
     {reg}
-        Tune this parameter first, as `TwoLayerNetClassifierCV` does. For three or more classes,
-        the penalty equals the penalty of ``MLPClassifier(alpha=reg * b)`` with batches of b rows.
-        For two classes, `MLPClassifier` has one output instead of two, and no `alpha` gives
-        exactly the same penalty.
+        This is the most important parameter to tune. `TwoLayerNetClassifierCV` does so. For three
+        or more classes, the penalty equals the penalty of ``MLPClassifier(alpha=reg * b)`` with
+        batches of b rows. For two classes, `MLPClassifier` has one output instead of two, and no
+        `alpha` gives exactly the same penalty.
     n_nets : int, default=1
         The number of nets to train. Predicted probabilities are averages over the nets. Each net
         has its own initial weights and batches. The first net equals the net of ``n_nets=1``.
@@ -87,7 +87,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         With "auto" and many columns, training uses the principal components of `X` instead of its
         columns. All components are kept, so the objective has the same minima, but training may
         end in another one. The conditions are dense `X`, at most 1000 rows, at least
-        ``max(257, 4 * n_samples)`` columns, ``reg > 0``, and at least 24 units in each hidden
+        ``max(257, 4 * n_samples)`` columns, ``reg > 0``, and at least 10 units in each hidden
         layer. ``max_iter="auto"`` then gives at least 1000 updates.
     {dtype, encoding, shuffle, random_state, warm_start}
         With True, training never uses principal components (see `init`).
@@ -243,8 +243,8 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
     {classes_}
     coefs_ : list of ndarray, of shape (`n_features_in_`, hidden_size) and (hidden_size, n_classes)
         The weights of the hidden units and of the outputs. With ``encoding="piecewise"``, the
-        first array has a row for each input, as in `encoding_mean_`. With ``n_nets > 1``, both
-        arrays have a leading axis for the nets.
+        first array has a row for each input, in the order of `encoding_mean_`. With ``n_nets >
+        1``, both arrays have a leading axis for the nets.
     intercepts_ : list of ndarray, of shape (hidden_size,) and (n_classes,)
         The biases, with the same leading axis.
     {bin_edges_, encoding_mean_, encoding_scale_}

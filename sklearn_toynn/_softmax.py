@@ -37,11 +37,12 @@ class SoftmaxClassifier(NetClassifier):
     Parameters
     ----------
     {reg}
-        With two classes, "auto" is 2 / m instead. For any number of classes, "auto" then gives the
-        penalty of ``LogisticRegression(C=1)``, unless the weights have a mean below 1.
+        With two classes, "auto" is 2 / m instead of 1 / m. If there are no weights, or if their
+        mean is at least 1, the penalty equals the penalty of ``LogisticRegression(C=1)``.
     solver : {"auto", "newton", "lbfgs", "gd", "sgd", "adam"}, default="auto"
-        "auto", "newton" and "lbfgs" find the global minimum, for columns of any scale, or issue a
-        warning. The Notes of `SoftmaxClassifier` describe them.
+        The solvers "auto", "newton" and "lbfgs" find the global minimum for columns of any scale.
+        If rounding errors prevent this, they issue a warning. The Notes in the docstring of
+        `SoftmaxClassifier` describe these solvers.
 
         - "auto": L-BFGS that starts from the exact Hessian if this is cheap to compute, otherwise
           "lbfgs";
@@ -61,11 +62,11 @@ class SoftmaxClassifier(NetClassifier):
     tol : float, default=1e-6
         The tolerance of the stopping rule.
 
-        - "auto", "newton" and "lbfgs" stop when the objective is proven to exceed its minimum by
-          at most `tol` times the objective. The Notes of `SoftmaxClassifier` describe the proof
-          and the case ``reg=0``. If training ends without this proof, a ``ConvergenceWarning``
-          states the proven bound `gap_`. There is no warning if `X` is float32 and `gap_` is at
-          most 1e-5.
+        - "auto", "newton" and "lbfgs" stop when (objective - minimum) / objective is proven to be
+          at most `tol`. The Notes in the docstring of `SoftmaxClassifier` describe the proof and
+          the case ``reg=0``. If training ends without this proof, a ``ConvergenceWarning`` states
+          the proven bound `gap_`. There is no warning if `X` is float32 and `gap_` is at most
+          1e-5.
         - "sgd" and "adam" run all `max_iter` epochs with the cosine schedule. With other
           schedules, they stop when the objective has not improved by `tol` for
           `n_iter_no_change` epochs.
@@ -89,9 +90,9 @@ class SoftmaxClassifier(NetClassifier):
     {classes_}
     coef_ : ndarray of shape (n_classes, `n_features_in_`)
         The weights. Unlike `LogisticRegression`, two classes have two rows. With
-        ``encoding="piecewise"``, there is a weight for each input, as in `encoding_mean_`.
-        `SelectFromModel` then raises an error in `transform`, because it needs one weight for each
-        column of `X`.
+        ``encoding="piecewise"``, there is a column for each input, in the order of
+        `encoding_mean_`. `SelectFromModel` then raises an error in `transform`, because it needs
+        one weight for each column of `X`.
     intercept_ : ndarray of shape (n_classes,)
         The biases. A number that is added to all biases does not change the probabilities. The
         solvers choose this number so that the biases sum to zero.
@@ -137,10 +138,10 @@ class SoftmaxClassifier(NetClassifier):
     where H is the entropy, is a lower bound of the objective. The solvers choose the q_i as
     follows. They compute an approximate Newton step, by conjugate gradients with the exact
     Hessian. q_i is the sum of the predicted probabilities and their first-order change along this
-    step. The weighted sums of these q_i are only approximately equal to the weighted sums of
-    onehot(y_i), so the bound is lowered by the largest possible error. It is also lowered by a
-    bound of the rounding errors. `gap_` is the difference between the objective and the largest
-    lower bound found, divided by the objective.
+    step. These q_i satisfy the condition on their weighted sum only approximately. The solvers
+    compute how much this and rounding errors can affect the lower bound at most, and subtract it.
+    `gap_` is the difference between the objective and the largest lower bound found, divided by
+    the objective.
 
     - If rounding errors end training before the gap is within `tol`, a ``ConvergenceWarning`` is
       issued.
@@ -148,9 +149,9 @@ class SoftmaxClassifier(NetClassifier):
       decrease of at most `tol` times the objective. If the classes are separable, there is no
       minimum. Training then stops when both the objective and the largest gradient entry (for
       columns of unit variance) are at most `tol`.
-    - If `X` is float32 and columns have means far from zero relative to their standard deviations,
-      rounding the weights raises the objective by more than 1e-5 of its value. A
-      ``ConvergenceWarning`` states this. Center such columns or pass float64.
+    - If `X` is float32, the weights are rounded to float32. If the mean of a column is many times
+      its standard deviation, rounding can raise the objective by more than 1e-5 of its value. A
+      ``ConvergenceWarning`` then advises to center such columns or to pass float64.
 
     **Memory.** In addition to `X`, "auto" and "lbfgs" store Hessians of at most 64 MB or the size
     of `X` in float64, whichever is larger. "newton" stores ((n_classes - 1) (n_features + 1))^2

@@ -4,13 +4,13 @@
 
 The script needs the extra `ecosystem`. `GridSearchCV` and `FusedGridSearchCV` try 24 candidates
 (4 widths and 6 penalties) of `TwoLayerNetClassifier` on 5 folds of 20,000 rows and refit the best
-one. They run in this process first, then in two processes of loky, Dask and Ray on this machine.
-The processes are already running. The table shows the overhead of each backend, without the time
+one. They run in this process first, with one thread and with the default number of threads. Then
+they run in two processes of loky, Dask and Ray on this machine. The processes are already running. The table shows the overhead of each backend, without the time
 that a network would add.
 """
 
 import argparse
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import product
 
@@ -33,6 +33,7 @@ GRID = {"hidden_size": [8, 16, 32, 64], "reg": np.logspace(-5, 0, 6)}
 # the first one runs in this process, so its threads are limited
 WORKERS = {
     "one worker, one thread": lambda: threadpool_limits(1),
+    "no backend": nullcontext,
     "two by joblib": lambda: parallel_config("loky", n_jobs=2),
     "two by Dask": lambda: parallel_config("dask"),
     "two by Ray": lambda: parallel_config("ray", n_jobs=2),

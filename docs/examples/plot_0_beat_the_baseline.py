@@ -122,9 +122,10 @@ for member in net[-1].estimators_:
     print(f"{member.n_nets} nets, encoding {member.encoding}, penalty {member.reg:.4f}")
 
 # %%
-# The net has the lower log loss. It also ranks the customers much better. A pair is a customer who
-# stays and a customer who leaves. The ROC AUC is the share of pairs that a model ranks correctly.
-# A random order gives 0.5, and the logistic regression is close to this value.
+# The net has the lower log loss. It also ranks the customers much better. To compute the ROC AUC,
+# take all pairs of a customer who stays and a customer who leaves. The ROC AUC is the share of
+# pairs that a model ranks correctly. A random order gives 0.5, and the logistic regression is
+# close to this value.
 
 assert sum(member.n_nets for member in net[-1].estimators_) == 8
 assert losses["net"] < losses["logistic regression"] - 0.05
@@ -140,9 +141,10 @@ assert aucs["logistic regression"] < 0.6
 # combination of four widths and five penalties. Use such a search to see how the parameters act,
 # and ``TwoLayerNetClassifierCV`` to get a good model.
 #
-# ``FusedGridSearchCV`` returns the results of scikit-learn's ``GridSearchCV`` in less time. It
-# prepares the columns only once for each fold, and trains the nets in threads. With ``n_nets=4``,
-# each candidate is the average of four nets that start from different random weights.
+# ``FusedGridSearchCV`` computes the same results as scikit-learn's ``GridSearchCV``, in less time.
+# It prepares the columns only once for each fold, and trains the nets in threads. With
+# ``n_nets=4``, each candidate is the average of four nets that start from different random
+# weights.
 
 hidden_sizes, regs = [4, 8, 16, 32], [3e-4, 1e-3, 3e-3, 1e-2, 3e-2]
 search = FusedGridSearchCV(

@@ -2,8 +2,8 @@
 Are the predicted probabilities calibrated?
 ===========================================
 
-A model is calibrated if its probabilities match the frequencies: among the images to which it
-gives a probability near 0.8 of being even, eight in ten are even. An overconfident model predicts
+A model is calibrated if its probabilities match the frequencies. For example, of the events to
+which it gives a probability near 0.8, eight in ten should happen. An overconfident model predicts
 probabilities that are too close to 0 and 1.
 
 This example predicts whether a handwritten digit is even. It compares the probabilities of

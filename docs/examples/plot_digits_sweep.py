@@ -50,8 +50,8 @@ def add_row(name, model, seconds):
 # -----------------
 # The first model is `LogisticRegression` with its default penalty, ``C=1``. The second model,
 # `SoftmaxClassifier`, is also logistic regression. ``reg`` is the factor of the penalty on the
-# squared weights. On n images, ``reg`` corresponds to C = 1 / (n reg). A search chooses the one of
-# six values with the best accuracy in cross-validation.
+# squared weights. On n images, ``reg`` corresponds to C = 1 / (n reg). A search tries six values
+# and chooses the value with the best accuracy in cross-validation.
 #
 # `FusedGridSearchCV` is scikit-learn's `GridSearchCV` with the same results in less time: it fits
 # the scaler once for each fold, and trains the candidates in threads.

@@ -54,7 +54,7 @@ print(f"test accuracy {whole.score(X_test, y_test):.3f} after {whole.n_iter_} ep
 
 # %%
 # In the file, a row takes 120 bytes. The memory grows by less than 40 bytes for each row, because
-# ``fit`` stores only a few numbers for each row, such as its label and its weight.
+# ``fit`` stores only a few numbers for each row, such as its label and its sample weight.
 #
 # In each epoch ``fit`` reads the rows in a new random order. If this is slow on your disk, shuffle
 # the file once and set ``shuffle=False``.

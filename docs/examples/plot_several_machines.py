@@ -32,8 +32,8 @@ grid = {"hidden_size": [16, 64], "reg": np.logspace(-5, -1, 5)}
 # ------------------------
 # The backend "loky" starts processes on this machine. ``GridSearchCV`` sends each fit to a process
 # as a task of its own. ``FusedGridSearchCV`` has the same results, but sends all fits of a fold as
-# one task. The task splits and checks the rows once for all its fits. If there are more workers
-# than folds, ``FusedGridSearchCV`` makes several tasks per fold.
+# one task. The task selects the training rows of the fold and checks them once for all its fits.
+# If there are more workers than folds, ``FusedGridSearchCV`` makes several tasks per fold.
 #
 # The code below compares one process with two. ``inner_max_num_threads`` and ``threadpool_limits``
 # limit each process to one thread, so the times show the effect of the processes alone.

@@ -20,11 +20,11 @@ class ContributionsDisplay(Display):
     """Plot of the contribution of each feature to the scores of a linear classifier.
 
     The score of a class is a constant plus one term for each feature, the contribution of the
-    feature. The mean of each contribution over the data is zero. A panel shows the contribution of
-    one feature as a function of its value, with a curve for each class. For two classes, the only
-    curve is the contribution to the second class minus the contribution to the first. The features
-    with the most variable contributions come first. Create the display with
-    :meth:`from_estimator`.
+    feature. The mean of each contribution over the training data or over the given `X` is zero. A
+    panel shows the contribution of one feature as a function of its value, with a curve for each
+    class. For two classes, the only curve is the contribution to the second class minus the
+    contribution to the first. The features with the most variable contributions come first. Create
+    the display with :meth:`from_estimator`.
 
     Parameters
     ----------
@@ -91,9 +91,8 @@ class ContributionsDisplay(Display):
         X : array-like of shape (n_samples, n_features), default=None
             Data for the range of the curves, the order of the panels and the deciles. A pipeline
             transforms `X`. Models with ``encoding="piecewise"`` store the means and quantiles of
-            the training data, so `X` may be None. Their contributions have mean zero over the
-            training data, also if `X` is given. The contributions of other models have mean zero
-            over `X`.
+            the training data. For these models, `X` may be None, and contributions have mean zero
+            over the training data. For other models, contributions have mean zero over `X`.
         n_features : int, default=9
             The maximum number of features to show.
         feature_names : sequence of str, default=None

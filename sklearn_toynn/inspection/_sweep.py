@@ -97,12 +97,13 @@ class SweepDisplay(Display):
         Parameters
         ----------
         search : search
-            A fitted search such as `GridSearchCV`, another estimator with `cv_results_` such as
-            `SoftmaxClassifierCV`, or a pipeline that ends in one.
+            A fitted estimator with `cv_results_`, such as `GridSearchCV` or `SoftmaxClassifierCV`,
+            or a pipeline whose last step is such an estimator.
         params : sequence of str, default=None
-            The one or two parameters to show. Of two, the first is on the vertical axis.
-            The end of a name is enough ("reg" for "net__reg"). If None, all parameters with
-            several values. If several candidates have the same values, the best one is shown.
+            The one or two parameters to show. Of two, the first is on the vertical axis. The end
+            of a name is enough ("reg" for "net__reg"). If None, all parameters with several
+            values. If several candidates have the same values of these parameters, the best one is
+            shown.
         metric : str, default="score"
             The metric to show, for a search with several.
         baseline : float, default=None

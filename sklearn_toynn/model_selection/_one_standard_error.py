@@ -20,12 +20,13 @@ COMPLEXITIES = {
 
 
 def one_standard_error(cv_results: Mapping[str, Any]) -> int:
-    """Return the simplest candidate within one standard error of the best, for `refit`.
+    """Choose the simplest candidate within one standard error of the best one.
 
-    The simplest candidate is the net with the fewest hidden units. Among nets with equally many
-    units, it is the net with the strongest penalty. Among equally simple candidates, it is the one
-    with the best score. The rule avoids nets that are wider than necessary: often the widest net
-    has the best score, but its lead is smaller than the variation between folds.
+    Pass this function as the parameter `refit` of a search. The simplest candidate is the net with
+    the fewest hidden units, summed over the layers. Among nets with equally many units, it is the
+    net with the strongest penalty. Among equally simple candidates, it is the one with the best
+    score. The rule avoids nets that are wider than necessary: often the widest net has the best
+    score, but its lead is smaller than the variation between folds.
 
     Parameters
     ----------

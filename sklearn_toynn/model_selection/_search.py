@@ -127,11 +127,11 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     If the package was installed without compiled code, threads do not help. All fits then run one
     after another, or in k processes with ``n_jobs=k``.
 
-    The preprocessing runs in the calling thread. If it takes most of the time, use processes:
-    ``with joblib.parallel_config("loky", n_jobs=4): search.fit(X, y)``. Other backends of joblib,
-    such as "dask" and "ray", work in the same way. The fits with the same fold and the same
-    preprocessing are a group. One process runs a whole group and does the preprocessing once. If
-    there are more processes than groups, the groups are divided.
+    The preprocessing runs in the calling thread. If it takes most of the time, use processes. To
+    do so, set a backend of joblib: ``with joblib.parallel_config("loky", n_jobs=4): search.fit(X,
+    y)``. The backends "dask" and "ray" work in the same way. The fits with the same fold and the
+    same preprocessing are a group. One process runs a whole group and does the preprocessing once.
+    If there are more processes than groups, the groups are divided.
 
     **Shared work.** Candidates share rows and preprocessing if they are nets of this package, or
     pipelines of scikit-learn or imbalanced-learn that end in such a net. `SoftmaxClassifier`
@@ -143,8 +143,8 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
       reports the error;
     - all candidates, if a scorer is a callable that :func:`~sklearn.metrics.make_scorer` did not
       make;
-    - all candidates, if the user has called scikit-learn's method `set_callbacks` on the search, a
-      pipeline, a step or a net;
+    - all candidates, if the search, a pipeline, a step or a net has callbacks (set by the method
+      `set_callbacks` of scikit-learn's estimators, from version 1.9 on);
     - all candidates, if a pipeline has ``verbose=True`` or `transform_input`, or if its steps
       request metadata.
 

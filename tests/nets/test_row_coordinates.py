@@ -75,7 +75,7 @@ def test_the_objective_is_at_most_the_objective_of_training_on_the_columns(
 ):
     X, y = make_wide(n_rows, n_features, n_classes)
     weights = np.random.RandomState(0).uniform(0.5, 2, n_rows)
-    net = TwoLayerNetClassifier(30, reg, dtype="float64", random_state=0).fit(X, y, weights)
+    net = TwoLayerNetClassifier(10, reg, dtype="float64", random_state=0).fit(X, y, weights)
     # a warm start trains on the columns of X
     direct = clone(net).set_params(warm_start=True).fit(X, y, weights)
     objective = plain_objective(net, X, y, weights)
@@ -95,11 +95,11 @@ def test_the_minimum_of_a_linear_model_is_the_same():
 def test_weights_and_validation_loss_belong_to_the_columns(params):
     X, y = make_wide()
     X_val, y_val = X[::2] + np.random.RandomState(1).standard_normal(X[::2].shape), y[::2]
-    net = MultiLayerNetClassifier((30, 24), max_iter=20, random_state=0, **params)
+    net = MultiLayerNetClassifier((30, 10), max_iter=20, random_state=0, **params)
     net.fit(X, y, X_val=X_val, y_val=y_val)
     assert net.coefs_[0].shape[-2:] == (300, 30)
     if "n_nets" in params:
-        alone = MultiLayerNetClassifier((30, 24), max_iter=20, random_state=0)
+        alone = MultiLayerNetClassifier((30, 10), max_iter=20, random_state=0)
         alone.fit(X, y, X_val=X_val, y_val=y_val)
         assert_array_equal(net.coefs_[0][0], alone.coefs_[0])
     else:
@@ -109,7 +109,7 @@ def test_weights_and_validation_loss_belong_to_the_columns(params):
 
 @pytest.mark.parametrize(
     "change",
-    [{"init": "he"}, {"reg": 0.0}, {"warm_start": True}, {"hidden_size": 23}],
+    [{"init": "he"}, {"reg": 0.0}, {"warm_start": True}, {"hidden_size": 9}],
     ids=str,
 )
 def test_training_on_the_columns(change):
@@ -137,17 +137,17 @@ def test_sparse_rows_stay_sparse():
 def test_few_rows_get_enough_steps():
     for n_rows, n_epochs in ((60, 1000), (201, 500), (450, 334)):
         X, y = make_wide(n_rows, max(257, 4 * n_rows))
-        assert TwoLayerNetClassifier(24, random_state=0).fit(X, y).n_iter_ == n_epochs
+        assert TwoLayerNetClassifier(10, random_state=0).fit(X, y).n_iter_ == n_epochs
     for n_rows, n_features in ((60, 256), (70, 279)):
         X, y = make_wide(n_rows, n_features)
-        assert TwoLayerNetClassifier(24, random_state=0).fit(X, y).n_iter_ == 240
+        assert TwoLayerNetClassifier(10, random_state=0).fit(X, y).n_iter_ == 240
 
 
 @pytest.mark.parametrize("way", ["repeated", "weight 0"])
 def test_only_the_rows_in_use_affect_lbfgs(way):
     """Repeated rows and rows of weight 0 give the same bits as weights."""
     X, y = make_wide(60, 300)
-    net = TwoLayerNetClassifier(24, solver="lbfgs", max_iter=20, random_state=0)
+    net = TwoLayerNetClassifier(10, solver="lbfgs", max_iter=20, random_state=0)
     if way == "repeated":
         weighted = clone(net).fit(X, y, np.full(60, 2.0))
         other = clone(net).fit(np.repeat(X, 2, axis=0), np.repeat(y, 2))
@@ -160,7 +160,7 @@ def test_only_the_rows_in_use_affect_lbfgs(way):
 @pytest.mark.parametrize("factor", [1e-100, 1e-25, 1e25])
 def test_any_scale_of_the_columns_trains_in_float32(factor):
     X, y = make_wide(300, 1300)
-    net = TwoLayerNetClassifier(24, max_iter=5, random_state=0).fit(factor * X, y)
+    net = TwoLayerNetClassifier(10, max_iter=5, random_state=0).fit(factor * X, y)
     double = clone(net).set_params(dtype="float64").fit(factor * X, y)
     assert net.stop_reason_ == "schedule"
     assert_allclose(net.loss_, double.loss_, rtol=1e-3)
@@ -169,5 +169,5 @@ def test_any_scale_of_the_columns_trains_in_float32(factor):
 def test_with_many_validation_rows_training_uses_the_columns():
     X, y = make_wide()
     X_val, y_val = np.tile(X, (17, 1)), np.tile(y, 17)
-    net = TwoLayerNetClassifier(24, random_state=0).fit(X, y, X_val=X_val, y_val=y_val)
+    net = TwoLayerNetClassifier(10, random_state=0).fit(X, y, X_val=X_val, y_val=y_val)
     assert net.n_iter_ <= 240
