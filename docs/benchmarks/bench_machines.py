@@ -5,8 +5,8 @@
 The script needs the extra `ecosystem`. `GridSearchCV` and `FusedGridSearchCV` try 24 candidates
 (4 widths and 6 penalties) of `TwoLayerNetClassifier` on 5 folds of 20,000 rows and refit the best
 one. They run in this process first, with one thread and with the default number of threads. Then
-they run in two processes of loky, Dask and Ray on this machine. The processes are already running. The table shows the overhead of each backend, without the time
-that a network would add.
+they run in two processes of loky, Dask and Ray on this machine. The processes are already running.
+The table shows the overhead of each backend, without the time that a network would add.
 """
 
 import argparse
