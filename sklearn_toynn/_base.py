@@ -732,10 +732,9 @@ class NetClassifier(
         """Return a fitted scikit-learn model with the same predictions up to rounding.
 
         The model does not need this package. The parameters of its training, such as the solver,
-        have scikit-learn's defaults. Only the penalty is set. `C` of `LogisticRegression`
-        corresponds to `reg_`. `alpha` of `MLPClassifier` corresponds to `reg_` if a batch holds
-        all rows. (For two classes, `MLPClassifier` has one output instead of two, so the penalty
-        on the last layer differs.)
+        have scikit-learn's defaults. Only the penalty is set, to the penalty of the fit. For a
+        net, this is right if a batch of `MLPClassifier` holds all rows. (For two classes,
+        `MLPClassifier` has one output instead of two, so the penalty on the last layer differs.)
 
         The model can continue to train: `partial_fit` of `MLPClassifier` and a `fit` with
         ``warm_start=True`` start from these weights. For batches of b rows, set
@@ -756,7 +755,8 @@ class NetClassifier(
         Raises
         ------
         ValueError
-            If `MLPClassifier` does not support the activation: "gelu", "silu" or "leaky_relu".
+            For nets with the activation "gelu", "silu" or "leaky_relu", which `MLPClassifier` does
+            not support.
         NotFittedError
             If neither `fit` nor `partial_fit` was called.
         """

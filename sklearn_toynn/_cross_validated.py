@@ -119,9 +119,9 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
 
     The candidates of the cross-validation are single nets. They differ in penalty, width and
     encoding. For each combination of width and encoding, the candidate with the best penalty
-    becomes a member of the final model. A member is refitted with one or several nets, `n_nets` in
-    total. The predicted probabilities are averages over all nets, and a temperature calibrates
-    them.
+    becomes a member of the final model. After the search, `n_nets` nets are trained on all rows,
+    each with the parameters of one member. The predicted probabilities are averages over all nets,
+    and a temperature calibrates them.
 
     Parameters
     ----------
@@ -236,9 +236,9 @@ class MultiLayerNetClassifierCV(CrossValidatedClassifier):
 
     The candidates of the cross-validation are single nets. They differ in penalty, layer widths
     and encoding. For each combination of layer widths and encoding, the candidate with the best
-    penalty becomes a member of the final model. A member is refitted with one or several nets,
-    `n_nets` in total. The predicted probabilities are averages over all nets, and a temperature
-    calibrates them.
+    penalty becomes a member of the final model. After the search, `n_nets` nets are trained on all
+    rows, each with the parameters of one member. The predicted probabilities are averages over all
+    nets, and a temperature calibrates them.
 
     Parameters
     ----------

@@ -122,10 +122,10 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         log loss.
     calibrate : bool, default=True
         Whether to calibrate the probabilities by a temperature t in [0.1, 10]. If p are the
-        weighted averages of the members' out-of-fold probabilities, t minimizes the log loss of
-        softmax(log p / t). In this log loss, the weight of a row is its sample weight times its
-        class weight. After the refit, the weights and biases of the last layer of each member are
-        divided by t.
+        averages of the members' out-of-fold probabilities with the weights `weights_`, t minimizes
+        the log loss of softmax(log p / t). In this log loss, the weight of a row is its sample
+        weight times its class weight. After the refit, the weights and biases of the last layer of
+        each member are divided by t.
     cv : int, splitter, iterable or None, default=5
         The folds. An int is a number of stratified folds of shuffled rows, and None stands for 5.
         (`GridSearchCV` does not shuffle.) If `random_state` is None, the rows are shuffled in the
@@ -269,8 +269,9 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         Returns
         -------
         routing : MetadataRouter
-            A scorer requests `sample_weight` if its metric has this parameter. If metadata routing
-            is enabled, a scorer from `make_scorer` requests what its `set_score_request` states.
+            The scorer requests `sample_weight` if its metric has this parameter. There is one
+            exception: with metadata routing enabled, a scorer from `make_scorer` requests what its
+            `set_score_request` states.
         """
         to_split = MethodMapping().add(caller="fit", callee="split")
         to_score = MethodMapping().add(caller="fit", callee="score")

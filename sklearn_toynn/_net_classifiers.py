@@ -50,7 +50,7 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         has its own initial weights and batches. The first net equals the net of ``n_nets=1``.
         Training uses as many threads as BLAS may use.
     activation : str, default="relu"
-        The function f of the hidden units. Changing it has no effect before the next `fit`.
+        The function f of the hidden units.
 
         - "relu": max(z, 0);
         - "leaky_relu": max(z, z / 100);
@@ -85,10 +85,10 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         penalty is on the weights of the original columns.
 
         With "auto" and many columns, training uses the principal components of `X` instead of its
-        columns. All components are kept, so the objective has the same minima, but training may
-        end in another one. The conditions are dense `X`, at most 1000 rows, at least
-        ``max(257, 4 * n_samples)`` columns, ``reg > 0``, and at least 10 units in each hidden
-        layer. ``max_iter="auto"`` then gives at least 1000 updates.
+        columns. All components are kept, so the objective has the same minima. Training may end in
+        another minimum than on the columns. The conditions are dense `X`, at most 1000 rows, at
+        least ``max(257, 4 * n_samples)`` columns, ``reg > 0``, and at least 10 units in each
+        hidden layer. ``max_iter="auto"`` then gives at least 1000 updates.
     {dtype, encoding, shuffle, random_state, warm_start}
         With True, training never uses principal components (see `init`).
     {verbose}

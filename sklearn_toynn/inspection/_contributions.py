@@ -20,11 +20,12 @@ class ContributionsDisplay(Display):
     """Plot of the contribution of each feature to the scores of a linear classifier.
 
     The score of a class is a constant plus one term for each feature, the contribution of the
-    feature. The mean of each contribution over the training data or over the given `X` is zero. A
-    panel shows the contribution of one feature as a function of its value, with a curve for each
-    class. For two classes, the only curve is the contribution to the second class minus the
-    contribution to the first. The features with the most variable contributions come first. Create
-    the display with :meth:`from_estimator`.
+    feature. The mean of each contribution over the training data is zero. (For models without
+    ``encoding="piecewise"``, the mean over `X` is zero.) A panel shows the contribution of one
+    feature as a function of its value, with a curve for each class. For two classes, the only
+    curve is the contribution to the second class minus the contribution to the first. The features
+    with the most variable contributions come first. Create the display with
+    :meth:`from_estimator`.
 
     Parameters
     ----------
@@ -89,10 +90,10 @@ class ContributionsDisplay(Display):
             A fitted `SoftmaxClassifier` or another linear classifier with `coef_`, or a pipeline
             or refitted search that ends in one.
         X : array-like of shape (n_samples, n_features), default=None
-            Data for the range of the curves, the order of the panels and the deciles. A pipeline
-            transforms `X`. Models with ``encoding="piecewise"`` store the means and quantiles of
-            the training data. For these models, `X` may be None, and contributions have mean zero
-            over the training data. For other models, contributions have mean zero over `X`.
+            Data for the range of the curves, the order of the panels and the deciles. If
+            `estimator` is a pipeline, its first steps transform `X`. Models with
+            ``encoding="piecewise"`` store the means and quantiles of the training data, so `X` may
+            be None for these models.
         n_features : int, default=9
             The maximum number of features to show.
         feature_names : sequence of str, default=None

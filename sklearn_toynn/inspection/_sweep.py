@@ -28,8 +28,8 @@ class SweepDisplay(Display):
     Parameters
     ----------
     names : sequence of str
-        The names of the parameters. One parameter is on the horizontal axis. Of two, the first is
-        on the vertical axis.
+        The names of the parameters. A single parameter is on the horizontal axis. Of two
+        parameters, the first is on the vertical axis.
     values : sequence of sequence
         The values of each parameter.
     scores, errors : ndarray of shape (n_values,) or (n_values_down, n_values_across)
