@@ -21,7 +21,8 @@ LEAST_LOG = float(np.log(np.finfo(np.float32).tiny))
 class OutOfFold:
     """The pooled predictions of candidates for the test rows of all folds.
 
-    A row counts once for each test fold that contains it.
+    A row counts once for each test fold that contains it. A test row is left out if the training
+    rows of its fold lack its class, because no weight or temperature helps to predict it.
 
     Parameters
     ----------
@@ -34,8 +35,17 @@ class OutOfFold:
     """
 
     def __init__(self, predictions, tests, codes, weights):
-        self._predictions, self._tests = predictions, tests
         self._codes, self._weights = codes, weights
+        known = {}
+        for (_, fold), logs in predictions.items():  # candidates know the same classes
+            known.setdefault(fold, logs[np.arange(len(logs)), codes[tests[fold]]] > -np.inf)
+        self._predictions = {
+            (one, fold): logs if known[fold].all() else logs[known[fold]]
+            for (one, fold), logs in predictions.items()
+        }
+        self._tests = [
+            rows[known[fold]] if fold in known else rows for fold, rows in enumerate(tests)
+        ]
 
     def _pool(self, candidates):
         """Return the rows of the folds that all candidates ran, and the predictions of each."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from functools import partial
 from inspect import signature
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -136,7 +136,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         classes, the positive class is the second one.
     n_jobs : int, default=None
         As in `FusedGridSearchCV`: None and 1 train the candidates in as many threads as BLAS may
-        use, k > 1 in k threads.
+        use, k > 1 in k threads, and -1 in one thread for each core.
     refit : bool or callable, default=True
         Whether to fit the chosen model to all rows. A callable gets `cv_results_` and returns the
         index of the candidate to choose, as `model_selection.one_standard_error` does.
@@ -166,7 +166,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     best_params_ : dict
         The parameters of the best candidate.
     best_score_ : float
-        The mean score of the best candidate over the folds.
+        The mean score of the best candidate over the folds. The final model is not scored. If it
+        averages several nets, its score is usually better.
     edges_ : tuple of str
         The parameters, "reg" or "hidden_size", whose chosen value is the smallest or the largest
         of several values that were tried. A better value may lie beyond it.
@@ -216,7 +217,6 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     _candidate_params: ClassVar[dict] = {"verbose": 0}
 
     # without this parameter, as in `SoftmaxClassifierCV`, the best candidate is refitted alone
-    blend: bool | str = False
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -317,8 +317,9 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         Warns
         -----
         ConvergenceWarning
-            If the refit does not converge, or if the log loss of its predictions for training rows
-            is more than 0.05 above the log loss of the out-of-fold predictions for these rows.
+            If the refit of the linear model does not converge, or if the log loss of the refit on
+            training rows is more than 0.05 above the log loss of the out-of-fold predictions for
+            these rows.
         """
         hook_kwargs = make_hook_kwargs(self, X, y, sample_weight)
         # the parts of a race and the number of members are not known yet
@@ -328,6 +329,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             context.call_on_fit_task_begin(**hook_kwargs)
             plain = self._make_plain()
             problem = plain._validate((X, y, sample_weight))
+            if isinstance(sample_weight, Real):  # the folds need a weight for each row
+                sample_weight = np.full(len(problem.samples.codes), float(sample_weight))
             grid = self._make_grid(problem) | {"reg": self._resolve_regs(problem).tolist()}
             y = problem.classes[problem.samples.codes]
             scorer = self._make_scorer()
@@ -431,7 +434,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
 
     @property
     def _may_blend(self):
-        return self.blend is not False and self.refit is not False and not callable(self.refit)
+        blends = getattr(self, "blend", False) is not False
+        return blends and self.refit is not False and not callable(self.refit)
 
     def _run(self, make_search, splits, data, score_params, context, grid, folds):
         """Return a fitted search over a grid and the folds with these indices."""
@@ -513,7 +517,11 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             task = context.subcontext(task_name="refit-with-best-params")
             with task.propagate_callback_context(estimator):
                 try:
-                    estimator.fit(*data)
+                    with warnings.catch_warnings():
+                        if hasattr(self, "n_nets"):
+                            # the choice of its settings accepted how well it converges
+                            warnings.simplefilter("ignore", ConvergenceWarning)
+                        estimator.fit(*data)
                 except KeyboardInterrupt as error:
                     interrupt = error
             if hasattr(estimator, "classes_"):  # otherwise there are no weights yet

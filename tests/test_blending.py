@@ -10,6 +10,7 @@ from scipy.optimize import minimize_scalar
 from sklearn_toynn._blending import (
     LEAST_LOG,
     TEMPERATURES,
+    OutOfFold,
     average_log_probabilities,
     count_greedily,
     distribute,
@@ -135,3 +136,28 @@ def test_the_temperature_is_finite_for_all_predictions():
     assert find_temperature(np.full((2, 2), np.nan), codes, ones) == 1.0
     assert find_temperature(np.empty((0, 2)), np.empty(0, int), np.empty(0)) == 1.0
     assert LEAST_LOG < -87
+
+
+def test_rows_of_a_class_that_the_training_rows_lack_are_left_out():
+    rng = np.random.RandomState(0)
+    logs = np.log(rng.dirichlet(np.ones(3), (2, 20))).astype(np.float32)
+    codes, weights = rng.randint(0, 2, 20), rng.uniform(1, 2, 20)
+    tests = [np.arange(10), np.arange(10, 20)]
+    predictions = {(c, f): logs[c, rows] for c in range(2) for f, rows in enumerate(tests)}
+    expected = OutOfFold(predictions, tests, codes, weights)
+    rare = [np.append(tests[0], 20), tests[1]]  # row 20 has the class 3
+    unknown = np.array([[-0.1, -3.0, -4.0, -np.inf]], np.float32)
+    widened = {
+        key: np.hstack([one, np.full((len(one), 1), -np.inf if key[1] == 0 else -9.0, np.float32)])
+        for key, one in predictions.items()
+    }
+    with_rare = widened | {(c, 0): np.vstack([widened[c, 0], unknown]) for c in range(2)}
+    codes, weights = np.append(codes, 3), np.append(weights, 5.0)
+    plain = OutOfFold(widened, tests, codes, weights)
+    ours = OutOfFold(with_rare, rare, codes, weights)
+    shares = np.array([0.25, 0.75])
+    assert ours.find_temperature([0, 1], shares) == plain.find_temperature([0, 1], shares)
+    assert_array_equal(ours.count_greedily([0, 1]), expected.count_greedily([0, 1]))
+    losses = ours.compare_losses([0, 1], shares, lambda rows: widened[0, 0][: len(rows)])
+    assert losses == plain.compare_losses([0, 1], shares, lambda rows: widened[0, 0])
+    assert np.isfinite(losses).all()

@@ -694,6 +694,28 @@ def fit_blend(cv_class=TwoLayerNetClassifierCV, labels=NOISY, **params):
     return model
 
 
+def test_a_chosen_penalty_that_training_does_not_follow_gives_no_warning():
+    rng = np.random.RandomState(0)  # noise: the best net is a constant
+    net = TwoLayerNetClassifierCV(random_state=0).fit(
+        rng.standard_normal((100, 6)), np.arange(100) % 2
+    )
+    assert max(member.loss_ for member in net.estimators_) > 1.01 * np.log(2)
+
+
+def test_a_rare_class_does_not_change_the_calibration():
+    labels = y.copy()
+    labels[0] = 9
+    with pytest.warns(UserWarning, match="least populated class"):
+        model = make(TwoLayerNetClassifierCV, scoring="accuracy").fit(X, labels)
+    assert model.temperature_ < 2
+
+
+@every_cv_class
+def test_one_weight_for_all_rows_equals_a_list_of_weights(cv_class):
+    model = make(cv_class, refit=False).fit(X, y, 2.0)
+    assert_same_scores(model, make(cv_class, refit=False).fit(X, y, np.full(len(y), 2.0)))
+
+
 def test_a_refit_that_loses_its_weights_gives_a_warning(monkeypatch):
     model = make(TwoLayerNetClassifierCV)
     refit = TwoLayerNetClassifierCV._refit

@@ -65,7 +65,7 @@ numbers, categories = ["age", "income", "visits"], ["plan", "region"]
 columns = ColumnTransformer(
     [
         ("numbers", make_pipeline(SimpleImputer(add_indicator=True), StandardScaler()), numbers),
-        ("categories", OneHotEncoder(), categories),
+        ("categories", OneHotEncoder(handle_unknown="ignore"), categories),
     ]
 )
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)

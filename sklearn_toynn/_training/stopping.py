@@ -120,10 +120,10 @@ def describe_fall(curve, step_sizes, log_n_classes, max_iter):
 def describe_large_loss(loss, n_classes, reg, *, has_learning_rate, scaling_advice=""):
     """Return the warning that equal probabilities have a lower objective, log K, or None."""
     zero_loss = math.log(n_classes)
-    if loss <= zero_loss * (1 + 1e-6):
+    if loss <= zero_loss * 1.001:
         return None
     causes = [f"reg (now {reg:.3g})"] * (reg > 0) + ["learning_rate"] * has_learning_rate
-    advice = f"Lower {' or '.join(causes)}, or raise max_iter" if causes else "Raise max_iter"
+    advice = f"Raise max_iter, or lower {' or '.join(causes)}" if causes else "Raise max_iter"
     return (
         f"The objective of the fitted model ({loss:.6g}) is higher than with all weights at 0 "
         f"({zero_loss:.6g}). {advice}{scaling_advice}."

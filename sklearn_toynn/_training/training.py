@@ -105,6 +105,8 @@ class NetTraining:
     def _describe_large_loss(self, loss):
         if self._options.is_one_pass or self.monitor.reason in (None, "interrupted"):
             return None
+        if self.monitor.watches_validation:  # it chooses the weights, not the objective
+            return None
         n_classes = self.objective.network.widths[-1]
         if loss <= math.log(n_classes):  # before the costly advice
             return None

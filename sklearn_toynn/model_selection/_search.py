@@ -121,8 +121,9 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     -----
     **n_jobs.** With ``n_jobs=None`` or 1, nets train in as many threads as BLAS may use, by
     default one for each core. :func:`threadpoolctl.threadpool_limits` lowers the number.
-    ``n_jobs=k`` with k > 1 uses k threads instead, and is rarely faster. Fits of less than 5 ms
-    run one after another, because two threads that wait for the GIL are slower than one.
+    ``n_jobs=k`` with k > 1 uses k threads instead, and ``n_jobs=-1`` one thread for each core.
+    This is rarely faster. Fits of less than 5 ms run one after another, because two threads that
+    wait for the GIL are slower than one.
 
     If the package was installed without compiled code, threads do not help. All fits then run one
     after another, or in k processes with ``n_jobs=k``.
