@@ -732,13 +732,14 @@ class NetClassifier(
         """Return a fitted scikit-learn model with the same predictions up to rounding.
 
         The model does not need this package. The parameters of its training, such as the solver,
-        have scikit-learn's defaults. Only the penalty is set, to the penalty of the fit. For a
-        net, this is right if a batch of `MLPClassifier` holds all rows. (For two classes,
-        `MLPClassifier` has one output instead of two, so the penalty on the last layer differs.)
+        have scikit-learn's defaults. Only the penalty is set: `C` or `alpha`, so that the penalty
+        is the penalty of the fit. For nets, this assumes that a batch holds all rows. (For two
+        classes, `MLPClassifier` has one output instead of two, so the penalty on the last layer
+        differs.)
 
-        The model can continue to train: `partial_fit` of `MLPClassifier` and a `fit` with
-        ``warm_start=True`` start from these weights. For batches of b rows, set
-        ``alpha=reg_ * b``, because `MLPClassifier` divides `alpha` by b.
+        A single model can continue to train: `partial_fit` of `MLPClassifier` and a `fit` with
+        ``warm_start=True`` start from these weights. `MLPClassifier` divides `alpha` by the number
+        of rows in a batch, so set ``alpha=reg_ * b`` for batches of b rows.
 
         With ``encoding="piecewise"``, the model is a pipeline that begins with a
         `ColumnTransformer`. It computes the standardized columns and, instead of pieces, the

@@ -118,10 +118,10 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     """`TwoLayerNetClassifier` with penalty, width and encoding chosen by cross-validation.
 
     The candidates of the cross-validation are single nets. They differ in penalty, width and
-    encoding. For each combination of width and encoding, the candidate with the best penalty
-    becomes a member of the final model. After the search, `n_nets` nets are trained on all rows,
-    each with the parameters of one member. The predicted probabilities are averages over all nets,
-    and a temperature calibrates them.
+    encoding. For each combination of width and encoding, the settings with the best penalty become
+    a *member*. Then `n_nets` nets are trained on all rows. Each net has the settings of one
+    member, and a member may have several nets. The predicted probabilities are averages over all
+    nets, and a temperature calibrates them.
 
     Parameters
     ----------
@@ -133,10 +133,10 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
         `TwoLayerNetClassifier` has the formula for weighted rows.
     {encodings, search, blend, calibrate, cv, scoring, n_jobs, refit}
     n_nets : int, default=8
-        The number of nets that the refit trains and averages. Each member gets a number in
-        proportion to its weight in the greedy selection, rounded by the method of largest
-        remainders (floors first, then one more for the largest fractions). Members without a net
-        are dropped.
+        The number of nets that the refit trains and averages. The nets are divided among the
+        members in proportion to the weights of the greedy selection. The numbers are rounded by
+        the method of largest remainders: down, and then up for the largest fractions. Members
+        without a net are dropped.
     {activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
     n_iter_no_change, early_stopping, validation_fraction, class_weight, init, dtype, shuffle,
     random_state, verbose}
@@ -235,10 +235,10 @@ class MultiLayerNetClassifierCV(CrossValidatedClassifier):
     """`MultiLayerNetClassifier` with penalty, widths and encoding chosen by cross-validation.
 
     The candidates of the cross-validation are single nets. They differ in penalty, layer widths
-    and encoding. For each combination of layer widths and encoding, the candidate with the best
-    penalty becomes a member of the final model. After the search, `n_nets` nets are trained on all
-    rows, each with the parameters of one member. The predicted probabilities are averages over all
-    nets, and a temperature calibrates them.
+    and encoding. For each combination of layer widths and encoding, the settings with the best
+    penalty become a *member*. Then `n_nets` nets are trained on all rows. Each net has the
+    settings of one member, and a member may have several nets. The predicted probabilities are
+    averages over all nets, and a temperature calibrates them.
 
     Parameters
     ----------
@@ -250,10 +250,10 @@ class MultiLayerNetClassifierCV(CrossValidatedClassifier):
         `MultiLayerNetClassifier` has the formula for weighted rows.
     {encodings, search, blend, calibrate, cv, scoring, n_jobs, refit}
     n_nets : int, default=8
-        The number of nets that the refit trains and averages. Each member gets a number in
-        proportion to its weight in the greedy selection, rounded by the method of largest
-        remainders (floors first, then one more for the largest fractions). Members without a net
-        are dropped.
+        The number of nets that the refit trains and averages. The nets are divided among the
+        members in proportion to the weights of the greedy selection. The numbers are rounded by
+        the method of largest remainders: down, and then up for the largest fractions. Members
+        without a net are dropped.
     {activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
     n_iter_no_change, early_stopping, validation_fraction, class_weight, init, dtype, shuffle,
     random_state, verbose}

@@ -169,8 +169,9 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         The mean score of the best candidate over the folds. The final model is not scored. If it
         averages several nets, its score is usually better.
     edges_ : tuple of str
-        The parameters, "reg" or "hidden_size", whose chosen value is the smallest or the largest
-        of several values that were tried. A better value may lie beyond it.
+        Contains "reg" if the chosen penalty is the smallest or the largest of several that were
+        tried, and "hidden_size" if the same holds for the width of a net with one hidden layer. A
+        better value may lie beyond it.
     n_splits_ : int
         The number of folds.
     estimators_ : list of estimators
@@ -317,9 +318,9 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         Warns
         -----
         ConvergenceWarning
-            If the refit of the linear model does not converge, or if the log loss of the refit on
-            training rows is more than 0.05 above the log loss of the out-of-fold predictions for
-            these rows.
+            If the log loss of the refit on training rows is more than 0.05 above the log loss of
+            the out-of-fold predictions for these rows. `SoftmaxClassifierCV` also warns if the
+            refit does not converge.
         """
         hook_kwargs = make_hook_kwargs(self, X, y, sample_weight)
         # the parts of a race and the number of members are not known yet

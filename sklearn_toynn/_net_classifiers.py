@@ -72,9 +72,8 @@ class HiddenLayersClassifier(NetClassifier, ABC):
     tol : float, default=1e-5
         The tolerance of the stopping rule.
 
-        - "sgd" and "adam" run all `max_iter` epochs with the cosine schedule. With other
-          schedules, they stop when the objective has not improved by `tol` for
-          `n_iter_no_change` epochs.
+        - "sgd" and "adam" stop when the objective has not improved by `tol` for `n_iter_no_change`
+          epochs. With the cosine schedule, they run all `max_iter` epochs instead.
         - "gd" and "lbfgs" stop when no entry of the gradient exceeds `tol`.
         - With a validation set, every solver also stops when the log loss on it has not improved
           by `tol` for `n_iter_no_change` iterations.
@@ -85,10 +84,11 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         penalty is on the weights of the original columns.
 
         With "auto" and many columns, training uses the principal components of `X` instead of its
-        columns. All components are kept, so the objective has the same minima. Training may end in
-        another minimum than on the columns. The conditions are dense `X`, at most 1000 rows, at
-        least ``max(257, 4 * n_samples)`` columns, ``reg > 0``, and at least 10 units in each
-        hidden layer. ``max_iter="auto"`` then gives at least 1000 updates.
+        columns. All components are kept, so the objective has the same minima. But training may
+        end in another minimum than training on the columns would. The conditions are dense `X`, at
+        most 1000 rows, at least ``max(257, 4 * n_samples)`` columns, ``reg > 0``, and at least 10
+        units in each hidden layer. With ``max_iter="auto"``, there are then at least as many
+        epochs as give 1000 mini-batches.
     {dtype, encoding, shuffle, random_state, warm_start}
         With True, training never uses principal components (see `init`).
     {verbose}

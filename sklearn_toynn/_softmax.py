@@ -41,8 +41,7 @@ class SoftmaxClassifier(NetClassifier):
         mean is at least 1, the penalty equals the penalty of ``LogisticRegression(C=1)``.
     solver : {"auto", "newton", "lbfgs", "gd", "sgd", "adam"}, default="auto"
         The solvers "auto", "newton" and "lbfgs" find the global minimum for columns of any scale.
-        If rounding errors prevent this, they issue a warning. See the Notes of `SoftmaxClassifier`
-        for these solvers.
+        If rounding errors prevent this, they issue a warning. The Notes describe these solvers.
 
         - "auto": L-BFGS that starts from the exact Hessian if this is cheap to compute, otherwise
           "lbfgs";
@@ -63,12 +62,11 @@ class SoftmaxClassifier(NetClassifier):
         The tolerance of the stopping rule.
 
         - "auto", "newton" and "lbfgs" stop when (objective - minimum) / objective is proven to be
-          at most `tol`. See the Notes of `SoftmaxClassifier` for the proof and the case ``reg=0``.
-          If training ends without this proof, a ``ConvergenceWarning`` states the proven bound
-          `gap_`. There is no warning if `X` is float32 and `gap_` is at most 1e-5.
-        - "sgd" and "adam" run all `max_iter` epochs with the cosine schedule. With other
-          schedules, they stop when the objective has not improved by `tol` for
-          `n_iter_no_change` epochs.
+          at most `tol`. The Notes of `SoftmaxClassifier` describe the proof and the case
+          ``reg=0``. If training ends without this proof, a ``ConvergenceWarning`` states the
+          proven bound `gap_`. There is no warning if `X` is float32 and `gap_` is at most 1e-5.
+        - "sgd" and "adam" stop when the objective has not improved by `tol` for `n_iter_no_change`
+          epochs. With the cosine schedule, they run all `max_iter` epochs instead.
         - "gd" stops when no entry of the gradient exceeds `tol`.
         - With a validation set, every solver also stops when the log loss on it has not improved
           by `tol` for `n_iter_no_change` iterations.
@@ -78,7 +76,8 @@ class SoftmaxClassifier(NetClassifier):
         With "auto" and many columns, "gd", "sgd" and "adam" train on the principal components of
         `X` instead of its columns. All components are kept, so the minimum is the same. The
         conditions are dense `X`, at most 1000 rows, at least ``max(257, 4 * n_samples)`` columns,
-        and ``reg > 0``. ``max_iter="auto"`` then gives at least 1000 updates.
+        and ``reg > 0``. With ``max_iter="auto"``, there are then at least as many epochs as give
+        1000 mini-batches.
     {dtype}
 
         The solvers "auto", "newton" and "lbfgs" always compute in float64.
@@ -137,10 +136,11 @@ class SoftmaxClassifier(NetClassifier):
     where H is the entropy, is a lower bound of the objective. The solvers choose the q_i as
     follows. They compute an approximate Newton step, by conjugate gradients with the exact
     Hessian. q_i is the sum of the predicted probabilities and their first-order change along this
-    step. These q_i satisfy the condition on their weighted sum only approximately, and there are
-    rounding errors. The solvers subtract bounds of both effects from the lower bound. `gap_` is
-    the difference between the objective and the largest lower bound found, divided by the
-    objective.
+    step. If the step changes no difference between two scores of a row by 1 or more, the q_i are
+    positive. They satisfy the condition on their weighted sum only approximately. The solvers
+    subtract the largest possible effect of this, and of rounding errors, from the lower bound.
+    `gap_` is the difference between the objective and the largest lower bound found, divided by
+    the objective.
 
     - If rounding errors end training before the gap is within `tol`, a ``ConvergenceWarning`` is
       issued.

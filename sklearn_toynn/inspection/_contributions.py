@@ -21,11 +21,11 @@ class ContributionsDisplay(Display):
 
     The score of a class is a constant plus one term for each feature, the contribution of the
     feature. The mean of each contribution over the training data is zero. (For models without
-    ``encoding="piecewise"``, the mean over `X` is zero.) A panel shows the contribution of one
-    feature as a function of its value, with a curve for each class. For two classes, the only
-    curve is the contribution to the second class minus the contribution to the first. The features
-    with the most variable contributions come first. Create the display with
-    :meth:`from_estimator`.
+    ``encoding="piecewise"``, the mean over the data that are passed to `from_estimator` is zero.)
+    A panel shows the contribution of one feature as a function of its value, with a curve for each
+    class. For two classes, the only curve is the contribution to the second class minus the
+    contribution to the first. The features with the most variable contributions come first. Create
+    the display with :meth:`from_estimator`.
 
     Parameters
     ----------

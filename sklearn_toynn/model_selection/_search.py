@@ -121,8 +121,8 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     -----
     **n_jobs.** With ``n_jobs=None`` or 1, nets train in as many threads as BLAS may use, by
     default one for each core. :func:`threadpoolctl.threadpool_limits` lowers the number.
-    ``n_jobs=k`` with k > 1 uses k threads instead, and ``n_jobs=-1`` one thread for each core.
-    This is rarely faster. Fits of less than 5 ms run one after another, because two threads that
+    ``n_jobs=k`` with k > 1 uses k threads instead, which is rarely faster. ``n_jobs=-1`` uses one
+    thread for each core. Fits of less than 5 ms run one after another, because two threads that
     wait for the GIL are slower than one.
 
     If the package was installed without compiled code, threads do not help. All fits then run one
@@ -150,10 +150,10 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
       request metadata.
 
     **random_state.** Set it to an int. A net with ``random_state=None`` draws from NumPy's global
-    random state, and so do some transformers. With one job, the search fits such candidates one by
-    one in the order of `GridSearchCV`, without saving time. After ``np.random.seed``, the results
-    then equal the results of `GridSearchCV`. With one job, the search also fits nets with a
-    callable `init` or `schedule` one by one, because the callable may draw random numbers.
+    random state, and so do some transformers. With ``n_jobs=None`` or 1, the search fits such
+    candidates one by one in the order of `GridSearchCV`, without saving time. After
+    ``np.random.seed``, the results then equal the results of `GridSearchCV`. It also fits nets
+    with a callable `init` or `schedule` one by one, because the callable may draw random numbers.
 
     The times in `cv_results_` exclude shared work.
 
