@@ -126,8 +126,8 @@ def read_readme():
     """Return README.md for PyPI: its links lead to the release's files in the repository."""
     text = Path("README.md").read_text(encoding="utf-8")
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
-    if source := project["urls"].get("Source"):
-        version = Path("sklearn_toynn", "_version.py").read_text().split('"')[-2]
+    if source := project.get("urls", {}).get("Source", "").rstrip("/"):
+        version = Path("sklearn_toynn", "_version.py").read_text(encoding="utf-8").split('"')[-2]
         text = re.sub(r"(!\[[^]]*\]\()(?=docs/)", rf"\1{source}/raw/v{version}/", text)
         text = text.replace("](docs/", f"]({source}/blob/v{version}/docs/")
     return text

@@ -183,8 +183,8 @@ class NetClassifier(
           iterations;
         - "precision": rounding prevented further progress;
         - "callback", "interrupted": a callback or Ctrl-C stopped it;
-        - "diverged": the objective was no longer finite, or far above its initial value. The best
-          weights were kept;
+        - "diverged": the objective was no longer finite, or well above its lowest value and its
+          value for zero weights. The best weights were kept;
         - "partial_fit": the last call was `partial_fit`, which makes one pass.
     loss_curve_ : list of float
         The objective at each iteration: for "sgd" and "adam" the mean over the batches of the

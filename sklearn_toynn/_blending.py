@@ -28,24 +28,21 @@ class OutOfFold:
     ----------
     predictions : dict
         Log-probabilities (n_test_rows, n_classes) by candidate and fold.
-    tests : list of ndarray
-        The test rows of each fold.
+    splits : list of tuple of ndarray
+        The training and the test rows of each fold.
     codes, weights : ndarray of shape (n_samples,)
         The indices of the classes, and the weights of the rows.
     """
 
-    def __init__(self, predictions, tests, codes, weights):
+    def __init__(self, predictions, splits, codes, weights):
         self._codes, self._weights = codes, weights
-        known = {}
-        for (_, fold), logs in predictions.items():  # candidates know the same classes
-            known.setdefault(fold, logs[np.arange(len(logs)), codes[tests[fold]]] > -np.inf)
+        splits = [[np.arange(len(codes))[rows] for rows in split] for split in splits]
+        known = [np.isin(codes[test], codes[train][weights[train] > 0]) for train, test in splits]
+        self._tests = [test[kept] for (_, test), kept in zip(splits, known, strict=True)]
         self._predictions = {
             (one, fold): logs if known[fold].all() else logs[known[fold]]
             for (one, fold), logs in predictions.items()
         }
-        self._tests = [
-            rows[known[fold]] if fold in known else rows for fold, rows in enumerate(tests)
-        ]
 
     def _pool(self, candidates):
         """Return the rows of the folds that all candidates ran, and the predictions of each."""

@@ -42,6 +42,7 @@ from ._sklearn_compat import (
     safe_split,
 )
 from ._training.options import is_auto
+from ._training.stopping import LARGE_LOSS_ALONE
 from ._typing import (
     Floats,
     Labels,
@@ -217,8 +218,6 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     #: `n_nets`, the temperature would be estimated from averages of nets.
     _candidate_params: ClassVar[dict] = {"verbose": 0}
 
-    # without this parameter, as in `SoftmaxClassifierCV`, the best candidate is refitted alone
-
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         cls.__init__.__signature__ = signature(cls.__init__)
@@ -318,9 +317,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         Warns
         -----
         ConvergenceWarning
-            If the log loss of the refit on training rows is more than 0.05 above the log loss of
-            the out-of-fold predictions for these rows. `SoftmaxClassifierCV` also warns if the
-            refit does not converge.
+            If the refit does not converge, or if its log loss on training rows is more than 0.05
+            above the log loss of the out-of-fold predictions for these rows.
         """
         hook_kwargs = make_hook_kwargs(self, X, y, sample_weight)
         # the parts of a race and the number of members are not known yet
@@ -435,6 +433,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
 
     @property
     def _may_blend(self):
+        # without this parameter, the best candidate is the only member
         blends = getattr(self, "blend", False) is not False
         return blends and self.refit is not False and not callable(self.refit)
 
@@ -488,9 +487,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     def _pool(self, outcome, splits, problem, sample_weight):
         """Return the `OutOfFold` predictions of the candidates."""
         codes = problem.samples.codes
-        tests = [np.arange(len(codes))[test] for _, test in splits]
         weights = self._weigh_rows(problem, sample_weight)
-        return OutOfFold(outcome.predictions, tests, codes, weights)
+        return OutOfFold(outcome.predictions, splits, codes, weights)
 
     def _distribute(self, members, out_of_fold):
         """Return the candidates to refit, and the number of nets of each."""
@@ -519,9 +517,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             with task.propagate_callback_context(estimator):
                 try:
                     with warnings.catch_warnings():
-                        if hasattr(self, "n_nets"):
-                            # the choice of its settings accepted how well it converges
-                            warnings.simplefilter("ignore", ConvergenceWarning)
+                        # the best penalty may be so large that a constant is hardly worse
+                        warnings.filterwarnings("ignore", LARGE_LOSS_ALONE, ConvergenceWarning)
                         estimator.fit(*data)
                 except KeyboardInterrupt as error:
                     interrupt = error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from copy import copy
-from inspect import Parameter, getattr_static, signature, unwrap
+from inspect import getattr_static, signature, unwrap
 from numbers import Real
 from types import FunctionType
 from typing import Any, Self
@@ -140,10 +140,7 @@ def asks_for_probabilities(scorer):
 def accepts_weights(scorer):
     """Return whether the metric of a scorer has a parameter `sample_weight`, as far as known."""
     metric = getattr(scorer, "_score_func", None)
-    if metric is None:
-        return True
-    kinds = {name: parameter.kind for name, parameter in signature(metric).parameters.items()}
-    return "sample_weight" in kinds or Parameter.VAR_KEYWORD in kinds.values()
+    return metric is None or "sample_weight" in signature(metric).parameters
 
 
 def is_accuracy(scorer):

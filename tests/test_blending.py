@@ -138,26 +138,20 @@ def test_the_temperature_is_finite_for_all_predictions():
     assert LEAST_LOG < -87
 
 
-def test_rows_of_a_class_that_the_training_rows_lack_are_left_out():
+def test_rows_of_a_class_without_weight_in_the_training_rows_are_left_out():
     rng = np.random.RandomState(0)
-    logs = np.log(rng.dirichlet(np.ones(3), (2, 20))).astype(np.float32)
-    codes, weights = rng.randint(0, 2, 20), rng.uniform(1, 2, 20)
-    tests = [np.arange(10), np.arange(10, 20)]
-    predictions = {(c, f): logs[c, rows] for c in range(2) for f, rows in enumerate(tests)}
-    expected = OutOfFold(predictions, tests, codes, weights)
-    rare = [np.append(tests[0], 20), tests[1]]  # row 20 has the class 3
-    unknown = np.array([[-0.1, -3.0, -4.0, -np.inf]], np.float32)
-    widened = {
-        key: np.hstack([one, np.full((len(one), 1), -np.inf if key[1] == 0 else -9.0, np.float32)])
-        for key, one in predictions.items()
-    }
-    with_rare = widened | {(c, 0): np.vstack([widened[c, 0], unknown]) for c in range(2)}
-    codes, weights = np.append(codes, 3), np.append(weights, 5.0)
-    plain = OutOfFold(widened, tests, codes, weights)
-    ours = OutOfFold(with_rare, rare, codes, weights)
-    shares = np.array([0.25, 0.75])
-    assert ours.find_temperature([0, 1], shares) == plain.find_temperature([0, 1], shares)
-    assert_array_equal(ours.count_greedily([0, 1]), expected.count_greedily([0, 1]))
-    losses = ours.compare_losses([0, 1], shares, lambda rows: widened[0, 0][: len(rows)])
-    assert losses == plain.compare_losses([0, 1], shares, lambda rows: widened[0, 0])
-    assert np.isfinite(losses).all()
+    codes, weights = np.append(rng.randint(0, 2, 20), [2, 2]), np.append(rng.rand(20), [5, 0])
+    logs = np.log(rng.dirichlet(np.ones(3), (2, 22))).astype(np.float32)
+    logs[:, 20, 2] = -50  # the only row with weight of class 2
+    first, last = np.arange(10), np.arange(10, 20)
+    results = []
+    for others, of_class_2 in (([], []), ([21], [20])):
+        splits = [(np.append(last, others).astype(int), np.append(first, of_class_2).astype(int))]
+        splits.append((first, last))
+        predictions = {(c, f): logs[c, splits[f][1]] for c in range(2) for f in range(2)}
+        pool, shares = OutOfFold(predictions, splits, codes, weights), np.array([0.25, 0.75])
+        losses = pool.compare_losses([0, 1], shares, logs[0].__getitem__)
+        results.append([pool.find_temperature([0, 1], shares), *losses])
+        results[-1] += pool.count_greedily([0, 1]).tolist()
+    assert results[0] == results[1]
+    assert np.isfinite(results).all()

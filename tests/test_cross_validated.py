@@ -694,12 +694,13 @@ def fit_blend(cv_class=TwoLayerNetClassifierCV, labels=NOISY, **params):
     return model
 
 
-def test_a_chosen_penalty_that_training_does_not_follow_gives_no_warning():
-    rng = np.random.RandomState(0)  # noise: the best net is a constant
-    net = TwoLayerNetClassifierCV(random_state=0).fit(
-        rng.standard_normal((100, 6)), np.arange(100) % 2
-    )
-    assert max(member.loss_ for member in net.estimators_) > 1.01 * np.log(2)
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+def test_only_a_refit_that_diverges_gives_a_warning_about_a_large_loss():
+    noise, labels = np.random.default_rng(0).standard_normal((100, 6)), np.arange(100) % 2
+    net = TwoLayerNetClassifierCV(encodings="linear", random_state=0).fit(noise, labels)
+    assert max(member.loss_ for member in net.estimators_) > 1.01 * np.log(2)  # a large penalty
+    with pytest.warns(ConvergenceWarning, match="Training diverged"):
+        net.set_params(hidden_sizes=4, regs=2, learning_rate=1e6).fit(noise, labels)
 
 
 def test_a_rare_class_does_not_change_the_calibration():

@@ -6,7 +6,7 @@ import math
 def recover(parameters, loss, fallbacks, value_at, watched_at, zero_loss):
     """Replace parameters of a diverged training by better ones, in place.
 
-    Training has diverged if the objective and the watched loss are not finite, or 5 % above both
+    Training has diverged if the objective and the watched loss are not finite, or well above both
     `zero_loss`, the objective of zero weights, and the objective of a fallback. The fallbacks are
     the best parameters so far and the initial parameters. `value_at` returns the objective at
     parameters. `watched_at` returns the watched loss, and is None if this is the objective. Return
@@ -18,7 +18,7 @@ def recover(parameters, loss, fallbacks, value_at, watched_at, zero_loss):
         return value if watched_at is None else watched_at(at) + 0 * value
 
     def is_well_above(one, other):
-        return math.isfinite(other) and not one <= 1.05 * max(zero_loss, other)
+        return math.isfinite(other) and not one <= max(1.001 * zero_loss, 1.05 * other)
 
     watched, has_diverged = watch(parameters, loss), False
     if loss + 0 * watched <= zero_loss:

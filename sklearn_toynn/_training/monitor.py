@@ -1,7 +1,6 @@
 """The monitor of a training: curves, best weights, verbosity, callbacks and stopping."""
 
 import math
-import sys
 
 import numpy as np
 
@@ -93,8 +92,8 @@ class Monitor:
         the one before the last iteration, or None if it is not watched.
         """
         if self._verbose and self.n_iter % self._verbose == 0:
-            # one call of `write`, so that threads do not mix their lines
-            sys.stdout.write(f"iteration {self.n_iter}: loss {losses[0]:.6f}\n")
+            # the line ends in the same call of `write`, so that threads do not mix their lines
+            print(f"iteration {self.n_iter}: loss {losses[0]:.6f}\n", end="")  # noqa: T201
         losses = watched = losses.tolist()
         if self._validation is not None:
             watched = [self._validation.value()]  # Ctrl-C here leaves the curves equally long

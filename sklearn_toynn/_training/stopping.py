@@ -15,7 +15,7 @@ STOP_REASONS = {
     "validation": "the loss on the validation set no longer fell by `tol`",
     "precision": "rounding prevents a lower objective",
     "callback": "a callback asked for it",
-    "diverged": "the objective is not finite, or above the objectives of initial and zero weights",
+    "diverged": "the objective is not finite, or well above its best and its value for weights 0",
     "interrupted": "Ctrl-C",
     "partial_fit": "`partial_fit` makes one pass",
 }
@@ -117,13 +117,29 @@ def describe_fall(curve, step_sizes, log_n_classes, max_iter):
     )
 
 
-def describe_large_loss(loss, n_classes, reg, *, has_learning_rate, scaling_advice=""):
+#: The part of log K by which an objective may exceed it without the warning.
+LARGE_LOSS_TOLERANCE = 1e-3
+
+#: The message of the warning about a large loss, without other sentences.
+LARGE_LOSS_ALONE = (
+    r"(.* the first: )?The objective of the fitted model .*"
+    r"Raise max_iter(, or lower [^.]*(\(now \S+\))?[^.]*)?\.$"
+)
+
+
+def describe_large_loss(
+    loss, n_classes, reg, *, has_learning_rate, has_diverged=False, scaling_advice=""
+):
     """Return the warning that equal probabilities have a lower objective, log K, or None."""
     zero_loss = math.log(n_classes)
-    if loss <= zero_loss * 1.001:
+    if loss <= zero_loss * (1 + LARGE_LOSS_TOLERANCE):
         return None
     causes = [f"reg (now {reg:.3g})"] * (reg > 0) + ["learning_rate"] * has_learning_rate
-    advice = f"Raise max_iter, or lower {' or '.join(causes)}" if causes else "Raise max_iter"
+    advice = " or ".join(causes)
+    if has_diverged and causes:
+        advice = f"Lower {advice}"
+    else:
+        advice = f"Raise max_iter, or lower {advice}" if causes else "Raise max_iter"
     return (
         f"The objective of the fitted model ({loss:.6g}) is higher than with all weights at 0 "
         f"({zero_loss:.6g}). {advice}{scaling_advice}."

@@ -35,7 +35,9 @@ def loss_at(parameters):
         (0.5, 0.4, 3.0, 0.5, False),  # kept, because it is below the loss of zero weights
         (5.0, 4.0, 9.0, 4.0, True),
         (5.0, 4.8, 9.0, 5.0, False),  # kept, because it is hardly above the best
-        (1.14, 1.0, 9.0, 1.14, False),  # kept, because it is hardly above that of zero weights
+        (1.12, 1.08, 9.0, 1.12, False),
+        (1.099, 0.2, 9.0, 1.099, False),  # kept, because it is hardly above that of zero weights
+        (1.103, 0.5, 9.0, 0.5, True),
         (5.0, 4.0, 3.0, 3.0, True),
         (np.inf, 4.0, 9.0, 4.0, True),
         (np.nan, np.nan, 2.0, 2.0, True),

@@ -292,8 +292,9 @@ def test_a_loss_above_the_loss_of_zero_weights_gives_a_warning(solver, reg):
     with pytest.warns(ConvergenceWarning, match=r"higher .* \(1\.09861\)") as caught:
         net.fit(X, y)
     assert net.loss_ > np.log(3)
-    advice = re.search("Raise max_iter.*", str(caught[0].message))[0]
-    assert (f"lower reg (now {reg:.3g})" in advice) == (reg > 0)
+    advice = re.search("(Lower|Raise) .*", str(caught[0].message))[0]
+    assert (f"ower reg (now {reg:.3g})" in advice) == (reg > 0)
+    assert advice.startswith("Raise max_iter") == (net.stop_reason_ != "diverged")
     assert ("learning_rate" in advice) == (solver != "lbfgs")
 
 
@@ -301,8 +302,11 @@ def test_a_large_loss_of_weights_that_a_validation_set_chose_gives_no_warning():
     net = TwoLayerNetClassifier(
         5, 1e-3, solver="gd", init=30.0, tol=0, max_iter=50, random_state=0
     )
-    net.fit(X, y, X_val=X[::2], y_val=np.roll(y[::2], 1))
-    assert net.loss_ > 1.01 * np.log(3)
+    net.fit(X, y, X_val=X[:1], y_val=y[:1])
+    assert net.loss_ > 1.01 * np.log(3) > min(net.validation_loss_curve_)
+    with pytest.warns(ConvergenceWarning, match="higher than with all weights at 0"):
+        net.fit(X, y, X_val=X[::2], y_val=np.roll(y[::2], 1))
+    assert min(net.validation_loss_curve_) > 1.01 * np.log(3)
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
