@@ -183,8 +183,8 @@ class NetClassifier(
           iterations;
         - "precision": rounding prevented further progress;
         - "callback", "interrupted": a callback or Ctrl-C stopped it;
-        - "diverged": the objective was no longer finite, or well above its lowest value and its
-          value for zero weights. The best weights were kept;
+        - "diverged": the objective was no longer finite, or it rose well above both its lowest
+          value and its value for zero weights. The best weights were kept;
         - "partial_fit": the last call was `partial_fit`, which makes one pass.
     loss_curve_ : list of float
         The objective at each iteration: for "sgd" and "adam" the mean over the batches of the
@@ -737,9 +737,10 @@ class NetClassifier(
         classes, `MLPClassifier` has one output instead of two, so the penalty on the last layer
         differs.)
 
-        A single model can continue to train: `partial_fit` of `MLPClassifier` and a `fit` with
-        ``warm_start=True`` start from these weights. `MLPClassifier` divides `alpha` by the number
-        of rows in a batch, so set ``alpha=reg_ * b`` for batches of b rows.
+        Except for an average of several nets, the model can continue to train: `partial_fit` of
+        `MLPClassifier` and a `fit` with ``warm_start=True`` start from the converted weights.
+        `MLPClassifier` divides `alpha` by the number of rows in a batch, so set ``alpha=reg_ * b``
+        for batches of b rows.
 
         With ``encoding="piecewise"``, the model is a pipeline that begins with a
         `ColumnTransformer`. It computes the standardized columns and, instead of pieces, the

@@ -134,9 +134,8 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     {encodings, search, blend, calibrate, cv, scoring, n_jobs, refit}
     n_nets : int, default=8
         The number of nets that the refit trains and averages. The nets are divided among the
-        members in proportion to the weights of the greedy selection. The numbers are rounded by
-        the method of largest remainders: down, and then up for the largest fractions. Members
-        without a net are dropped.
+        members in proportion to the weights of the greedy selection. The method of largest
+        remainders rounds the numbers of nets. Members without a net are dropped.
     {activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
     n_iter_no_change, early_stopping, validation_fraction, class_weight, init, dtype, shuffle,
     random_state, verbose}
@@ -251,9 +250,8 @@ class MultiLayerNetClassifierCV(CrossValidatedClassifier):
     {encodings, search, blend, calibrate, cv, scoring, n_jobs, refit}
     n_nets : int, default=8
         The number of nets that the refit trains and averages. The nets are divided among the
-        members in proportion to the weights of the greedy selection. The numbers are rounded by
-        the method of largest remainders: down, and then up for the largest fractions. Members
-        without a net are dropped.
+        members in proportion to the weights of the greedy selection. The method of largest
+        remainders rounds the numbers of nets. Members without a net are dropped.
     {activation, solver, learning_rate, schedule, momentum, batch_size, max_iter, tol,
     n_iter_no_change, early_stopping, validation_fraction, class_weight, init, dtype, shuffle,
     random_state, verbose}

@@ -117,16 +117,16 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         - "grid": all candidates run on all folds, as in `GridSearchCV`.
     blend : "auto" or bool, default="auto"
         Whether the final model has several members. With False, the best candidate is the only
-        member. "auto" and True mean the same. They have an effect only if `scoring` uses
-        probabilities and ``refit=True``. The members then have weights. Greedy selection [1]_
-        chooses the weights, so that the weighted average of the out-of-fold predictions has a low
-        log loss.
+        member. "auto" and True mean the same: several members if `scoring` uses probabilities and
+        ``refit=True``, otherwise one. The members then have weights. Greedy selection [1]_ chooses
+        the weights, so that the weighted average of the out-of-fold predictions has a low log
+        loss.
     calibrate : bool, default=True
-        Whether to calibrate the probabilities by a temperature t in [0.1, 10]. If p are the
-        averages of the members' out-of-fold probabilities with the weights `weights_`, t minimizes
-        the log loss of softmax(log p / t). In this log loss, the weight of a row is its sample
-        weight times its class weight. After the refit, the weights and biases of the last layer of
-        each member are divided by t.
+        Whether to calibrate the probabilities by a temperature t in [0.1, 10]. Let p be the
+        weighted average of the members' out-of-fold probabilities. t minimizes the log loss of
+        softmax(log p / t). In this log loss, the weight of a row is its sample weight times its
+        class weight. After the refit, the weights and biases of the last layer of each member are
+        divided by t.
     cv : int, splitter, iterable or None, default=5
         The folds. An int is a number of stratified folds of shuffled rows, and None stands for 5.
         (`GridSearchCV` does not shuffle.) If `random_state` is None, the rows are shuffled in the
@@ -170,9 +170,9 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         The mean score of the best candidate over the folds. The final model is not scored. If it
         averages several nets, its score is usually better.
     edges_ : tuple of str
-        Contains "reg" if the chosen penalty is the smallest or the largest of several that were
-        tried, and "hidden_size" if the same holds for the width of a net with one hidden layer. A
-        better value may lie beyond it.
+        Contains "reg" if the chosen penalty is the smallest or the largest of the penalties that
+        were tried. Contains "hidden_size" if several widths were tried and the smallest or the
+        largest was chosen. A better value may lie beyond these.
     n_splits_ : int
         The number of folds.
     estimators_ : list of estimators

@@ -87,8 +87,8 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         columns. All components are kept, so the objective has the same minima. But training may
         end in another minimum than training on the columns would. The conditions are dense `X`, at
         most 1000 rows, at least ``max(257, 4 * n_samples)`` columns, ``reg > 0``, and at least 10
-        units in each hidden layer. With ``max_iter="auto"``, there are then at least as many
-        epochs as give 1000 mini-batches.
+        units in each hidden layer. On principal components, ``max_iter="auto"`` means enough
+        epochs for 1000 mini-batches.
     {dtype, encoding, shuffle, random_state, warm_start}
         With True, training never uses principal components (see `init`).
     {verbose}
@@ -149,8 +149,9 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         -------
         values : list of ndarray of shape (n_samples, n_units)
             The values f(W a + b) of each hidden layer, where a is the output of the previous
-            layer, or X for the first layer. With ``n_nets > 1``, each array has a leading axis for
-            the nets.
+            layer. For the first layer, a is a row of X, or the columns and pieces of
+            ``encoding="piecewise"``. With ``n_nets > 1``, each array has a leading axis for the
+            nets.
         """
         check_is_fitted(self)
         X = self._validate_rows(X)
@@ -243,8 +244,8 @@ class TwoLayerNetClassifier(HiddenLayersClassifier):
     {classes_}
     coefs_ : list of ndarray, of shape (`n_features_in_`, hidden_size) and (hidden_size, n_classes)
         The weights of the hidden units and of the outputs. With ``encoding="piecewise"``, the
-        first array has a row for each input, in the order of `encoding_mean_`. With ``n_nets >
-        1``, both arrays have a leading axis for the nets.
+        first array has rows for all columns and pieces, in the order of `encoding_mean_`. With
+        ``n_nets > 1``, both arrays have a leading axis for the nets.
     intercepts_ : list of ndarray, of shape (hidden_size,) and (n_classes,)
         The biases, with the same leading axis.
     {bin_edges_, encoding_mean_, encoding_scale_}

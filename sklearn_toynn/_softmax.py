@@ -37,8 +37,9 @@ class SoftmaxClassifier(NetClassifier):
     Parameters
     ----------
     {reg}
-        With two classes, "auto" is 2 / m instead of 1 / m. If there are no weights, or if their
-        mean is at least 1, the penalty equals the penalty of ``LogisticRegression(C=1)``.
+        With two classes, "auto" is 2 / m instead of 1 / m. With any number of classes, "auto"
+        gives the penalty of ``LogisticRegression(C=1)`` if rows have no weights, or weights with a
+        mean of at least 1.
     solver : {"auto", "newton", "lbfgs", "gd", "sgd", "adam"}, default="auto"
         The solvers "auto", "newton" and "lbfgs" find the global minimum for columns of any scale.
         If rounding errors prevent this, they issue a warning. The Notes describe these solvers.
@@ -76,8 +77,8 @@ class SoftmaxClassifier(NetClassifier):
         With "auto" and many columns, "gd", "sgd" and "adam" train on the principal components of
         `X` instead of its columns. All components are kept, so the minimum is the same. The
         conditions are dense `X`, at most 1000 rows, at least ``max(257, 4 * n_samples)`` columns,
-        and ``reg > 0``. With ``max_iter="auto"``, there are then at least as many epochs as give
-        1000 mini-batches.
+        and ``reg > 0``. On principal components, ``max_iter="auto"`` means enough epochs for 1000
+        mini-batches.
     {dtype}
 
         The solvers "auto", "newton" and "lbfgs" always compute in float64.
@@ -88,7 +89,7 @@ class SoftmaxClassifier(NetClassifier):
     {classes_}
     coef_ : ndarray of shape (n_classes, `n_features_in_`)
         The weights. Unlike `LogisticRegression`, two classes have two rows. With
-        ``encoding="piecewise"``, there is a column for each input, in the order of
+        ``encoding="piecewise"``, there are weights for all columns and pieces, in the order of
         `encoding_mean_`. `SelectFromModel` then raises an error in `transform`, because it needs
         one weight for each column of `X`.
     intercept_ : ndarray of shape (n_classes,)
@@ -136,11 +137,11 @@ class SoftmaxClassifier(NetClassifier):
     where H is the entropy, is a lower bound of the objective. The solvers choose the q_i as
     follows. They compute an approximate Newton step, by conjugate gradients with the exact
     Hessian. q_i is the sum of the predicted probabilities and their first-order change along this
-    step. If the step changes no difference between two scores of a row by 1 or more, the q_i are
-    positive. They satisfy the condition on their weighted sum only approximately. The solvers
-    subtract the largest possible effect of this, and of rounding errors, from the lower bound.
-    `gap_` is the difference between the objective and the largest lower bound found, divided by
-    the objective.
+    step. If the step changes all differences between two scores of a row by less than 1, the q_i
+    are positive. Otherwise this step gives no lower bound. The weighted sum of the q_i satisfies
+    the condition only approximately. The solvers subtract bounds of the resulting error and of
+    rounding errors from the lower bound. `gap_` is the difference between the objective and the
+    largest lower bound found, divided by the objective.
 
     - If rounding errors end training before the gap is within `tol`, a ``ConvergenceWarning`` is
       issued.

@@ -20,12 +20,12 @@ class ContributionsDisplay(Display):
     """Plot of the contribution of each feature to the scores of a linear classifier.
 
     The score of a class is a constant plus one term for each feature, the contribution of the
-    feature. The mean of each contribution over the training data is zero. (For models without
-    ``encoding="piecewise"``, the mean over the data that are passed to `from_estimator` is zero.)
-    A panel shows the contribution of one feature as a function of its value, with a curve for each
-    class. For two classes, the only curve is the contribution to the second class minus the
-    contribution to the first. The features with the most variable contributions come first. Create
-    the display with :meth:`from_estimator`.
+    feature. Each contribution has mean zero, over the training data of a model with
+    ``encoding="piecewise"`` and over the `X` of `from_estimator` for other models. A panel shows
+    the contribution of one feature as a function of its value, with a curve for each class. For
+    two classes, the only curve is the contribution to the second class minus the contribution to
+    the first. The features with the most variable contributions come first. Create the display
+    with :meth:`from_estimator`.
 
     Parameters
     ----------

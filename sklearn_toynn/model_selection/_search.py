@@ -139,7 +139,7 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     counts as a net. The following run as in `GridSearchCV`, in processes if ``n_jobs`` is above 1:
 
     - instances of a subclass of a net, and pipelines whose class overrides a method of `Pipeline`;
-    - candidates that set `steps` of a pipeline;
+    - candidates that set the parameter `steps` of a pipeline as a whole;
     - candidates that failed, or whose preprocessing failed. They run again, so that scikit-learn
       reports the error;
     - all candidates, if a scorer is a callable that :func:`~sklearn.metrics.make_scorer` did not
