@@ -197,9 +197,10 @@ assert balanced[tuned] > balanced[net] + 0.03
 # %%
 # The calibration of the probabilities
 # ------------------------------------
-# Probabilities are calibrated if, of the customers with a predicted probability near 0.8, 80 %
-# stay. The figure sorts the customers by predicted probability and divides them into eight groups
-# of equal size. Each point shows the mean prediction of a group and the share that stays.
+# Calibrated probabilities match the frequencies: of the customers with a predicted probability
+# near 0.8, about 80 % stay. The figure sorts the customers by predicted probability and divides
+# them into eight groups of equal size. Each point shows the mean prediction of a group and the
+# share that stays.
 #
 # The points of the net lie near the diagonal, so its probabilities are well calibrated. They also
 # vary more than the probabilities of the logistic regression.
