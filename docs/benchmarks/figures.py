@@ -45,8 +45,9 @@ def fits_by_width():
         ax.loglog(widths, ratios, marker, label=dtype)
         if dtype == "float32":
             for (name, _), width, ratio in zip(rows, widths, ratios, strict=True):
+                shift = (4, -9) if width == 128 else (4, 3)  # labels must not overlap
                 ax.annotate(
-                    name, (width, ratio), xytext=(4, 3), textcoords="offset points", fontsize=7
+                    name, (width, ratio), xytext=shift, textcoords="offset points", fontsize=7
                 )
     ax.axhline(1, color="k", linewidth=0.8)
     ax.set_xticks([10, 30, 100, 300], ["10", "30", "100", "300"])
