@@ -733,14 +733,13 @@ class NetClassifier(
 
         The model does not need this package. The parameters of its training, such as the solver,
         have scikit-learn's defaults. Only the penalty is set: `C` or `alpha`, so that the penalty
-        is the penalty of the fit. For nets, this assumes that a batch holds all rows. (For two
-        classes, `MLPClassifier` has one output instead of two, so the penalty on the last layer
-        differs.)
+        is the penalty of the fit. `MLPClassifier` divides `alpha` by the number of rows in a
+        batch, and `alpha` is set for a single batch of all rows. (For two classes, `MLPClassifier`
+        has one output instead of two, so the penalty on the last layer differs.)
 
         Except for an average of several nets, the model can continue to train: `partial_fit` of
-        `MLPClassifier` and a `fit` with ``warm_start=True`` start from the converted weights.
-        `MLPClassifier` divides `alpha` by the number of rows in a batch, so set ``alpha=reg_ * b``
-        for batches of b rows.
+        `MLPClassifier` and a `fit` with ``warm_start=True`` start from the converted weights. For
+        batches of b rows, set ``alpha=reg_ * b``.
 
         With ``encoding="piecewise"``, the model is a pipeline that begins with a
         `ColumnTransformer`. It computes the standardized columns and, instead of pieces, the

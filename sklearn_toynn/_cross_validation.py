@@ -118,9 +118,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     blend : "auto" or bool, default="auto"
         Whether the final model has several members. With False, the best candidate is the only
         member. "auto" and True mean the same: several members if `scoring` uses probabilities and
-        ``refit=True``, otherwise one. The members then have weights. Greedy selection [1]_ chooses
-        the weights, so that the weighted average of the out-of-fold predictions has a low log
-        loss.
+        ``refit=True``, otherwise one. Greedy selection [1]_ chooses the weights of several
+        members, so that the weighted average of the out-of-fold predictions has a low log loss.
     calibrate : bool, default=True
         Whether to calibrate the probabilities by a temperature t in [0.1, 10]. Let p be the
         weighted average of the members' out-of-fold probabilities. t minimizes the log loss of
@@ -162,8 +161,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         mean, and ranks last.
     best_index_ : int
         The index of the best candidate in `cv_results_`: the candidate with the best mean score,
-        or the candidate that a callable `refit` chose. If the estimator averages several
-        candidates, `estimators_` contains all of them.
+        or the candidate that a callable `refit` chose. If there are several members, it is one of
+        them.
     best_params_ : dict
         The parameters of the best candidate.
     best_score_ : float

@@ -73,7 +73,8 @@ class HiddenLayersClassifier(NetClassifier, ABC):
         The tolerance of the stopping rule.
 
         - "sgd" and "adam" stop when the objective has not improved by `tol` for `n_iter_no_change`
-          epochs. With the cosine schedule, they run all `max_iter` epochs instead.
+          epochs. With the cosine schedule and no validation set, they run all `max_iter` epochs
+          instead.
         - "gd" and "lbfgs" stop when no entry of the gradient exceeds `tol`.
         - With a validation set, every solver also stops when the log loss on it has not improved
           by `tol` for `n_iter_no_change` iterations.

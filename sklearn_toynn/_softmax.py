@@ -67,7 +67,8 @@ class SoftmaxClassifier(NetClassifier):
           ``reg=0``. If training ends without this proof, a ``ConvergenceWarning`` states the
           proven bound `gap_`. There is no warning if `X` is float32 and `gap_` is at most 1e-5.
         - "sgd" and "adam" stop when the objective has not improved by `tol` for `n_iter_no_change`
-          epochs. With the cosine schedule, they run all `max_iter` epochs instead.
+          epochs. With the cosine schedule and no validation set, they run all `max_iter` epochs
+          instead.
         - "gd" stops when no entry of the gradient exceeds `tol`.
         - With a validation set, every solver also stops when the log loss on it has not improved
           by `tol` for `n_iter_no_change` iterations.
@@ -137,11 +138,12 @@ class SoftmaxClassifier(NetClassifier):
     where H is the entropy, is a lower bound of the objective. The solvers choose the q_i as
     follows. They compute an approximate Newton step, by conjugate gradients with the exact
     Hessian. q_i is the sum of the predicted probabilities and their first-order change along this
-    step. If the step changes all differences between two scores of a row by less than 1, the q_i
-    are positive. Otherwise this step gives no lower bound. The weighted sum of the q_i satisfies
-    the condition only approximately. The solvers subtract bounds of the resulting error and of
-    rounding errors from the lower bound. `gap_` is the difference between the objective and the
-    largest lower bound found, divided by the objective.
+    step. If the step changes the difference between any two scores of a row by less than 1, the
+    q_i are positive. Otherwise this step gives no lower bound. The step is not exact, so
+    :math:`\sum_i w_i q_i` is only approximately equal to :math:`\sum_i w_i \mathrm{onehot}(y_i)`.
+    The solvers subtract bounds of the resulting error and of rounding errors from the lower bound.
+    `gap_` is the difference between the objective and the largest lower bound found, divided by
+    the objective.
 
     - If rounding errors end training before the gap is within `tol`, a ``ConvergenceWarning`` is
       issued.

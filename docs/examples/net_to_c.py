@@ -14,7 +14,8 @@ Call `predict` with the values of a row, in the order of the columns that the ne
 
 `to_c` accepts a single net with one hidden layer and the activation "relu". If the net has
 `encoding="piecewise"`, its inputs are standardized columns, followed by pieces: functions that
-rise from 0 to 1 between two quantiles of a column. The program then computes these inputs first.
+rise from 0 to 1 between two quantiles of a column. For such a net, the program computes these
+inputs before the first layer.
 
 The script needs only the package itself.
 """
@@ -52,7 +53,7 @@ static const float scale[{n_in}] = {{{scale}}};
 
 /* Compute the inputs of the first layer: the standardized columns, then the standardized pieces.
    For a column, `start` is its mean and `width` its standard deviation. A piece rises from 0 to 1
-   between `start` and `start + width`. */
+   between `start` and `start + width`, and is then standardized with `mean` and `scale`. */
 static void encode(const float *row, float *out)
 {{
     for (int j = 0; j < {n_in}; j++) {{

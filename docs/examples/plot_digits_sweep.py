@@ -105,7 +105,7 @@ assert (accuracies[2] - max(accuracies[:2])) * len(y_test) > 2.5
 # %%
 # Width and penalty
 # -----------------
-# Each line shows the accuracy in cross-validation of one width.
+# Each line is for one width, and shows its accuracy in cross-validation.
 
 linear_accuracy = linear.cv_results_["mean_test_score"]
 accuracy = search.cv_results_["mean_test_score"].reshape(len(hidden_sizes), len(regs))

@@ -20,12 +20,12 @@ class ContributionsDisplay(Display):
     """Plot of the contribution of each feature to the scores of a linear classifier.
 
     The score of a class is a constant plus one term for each feature, the contribution of the
-    feature. Each contribution has mean zero, over the training data of a model with
-    ``encoding="piecewise"`` and over the `X` of `from_estimator` for other models. A panel shows
-    the contribution of one feature as a function of its value, with a curve for each class. For
-    two classes, the only curve is the contribution to the second class minus the contribution to
-    the first. The features with the most variable contributions come first. Create the display
-    with :meth:`from_estimator`.
+    feature. Each contribution has mean zero over the training data, or over the `X` of
+    `from_estimator` if the model does not store the means of the training data. A panel shows the
+    contribution of one feature as a function of its value, with a curve for each class. For two
+    classes, the only curve is the contribution to the second class minus the contribution to the
+    first. The features with the most variable contributions come first. Create the display with
+    :meth:`from_estimator`.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class ContributionsDisplay(Display):
     axes_ : ndarray of matplotlib Axes, of shape (n_features,)
         The axes of each feature.
     ax_ : matplotlib Axes
-        The axes that contain `axes_`.
+        The axes whose area `axes_` fill.
     figure_ : matplotlib Figure
         The figure with the plot.
 
@@ -91,7 +91,7 @@ class ContributionsDisplay(Display):
             or refitted search that ends in one.
         X : array-like of shape (n_samples, n_features), default=None
             Data for the range of the curves, the order of the panels and the deciles. If
-            `estimator` is a pipeline, its first steps transform `X`. Models with
+            `estimator` is a pipeline, its first steps transform `X`. Models that were fitted with
             ``encoding="piecewise"`` store the means and quantiles of the training data, so `X` may
             be None for these models.
         n_features : int, default=9
