@@ -71,9 +71,9 @@ class NetClassifier(
     reg : float or "auto", default="auto"
         The penalty on the squared weights, >= 0. Biases are not penalized. "auto" is 1 / m, where
         m is the number of rows. If rows have weights w (sample weight times class weight), m is
-        the larger of sum w and (sum w)^2 / sum w^2. The second value is the same for w and for
-        any multiple of w. It keeps the penalty from becoming large if w has a small sum.
-        `partial_fit` counts all rows seen so far.
+        the larger of sum w and (sum w)^2 / sum w^2. The second value is the effective number of
+        rows. It does not change if all w are multiplied by a number, so weights with a small sum
+        do not raise the penalty. `partial_fit` counts all rows seen so far.
     learning_rate : float or "auto", default="auto"
         The size of the first step, a float > 0. "auto" is 0.5 for "gd", 0.1 for "sgd" and 0.01 for
         "adam".
@@ -83,8 +83,8 @@ class NetClassifier(
         - "constant": 1;
         - "inverse": 1 / (1 + 9 p);
         - "cosine": (1 + cos(pi p)) / 2;
-        - "plateau": 5^-k, where k is the number of times that the loss (on the validation set if
-          there is one) did not improve by `tol` for 2 epochs in a row;
+        - "plateau": 5^-k, where k starts at 0 and grows by 1 whenever the loss has not improved by
+          `tol` for 2 epochs. This is the validation loss if there is a validation set;
         - a callable: its value at p, a float >= 0;
         - "auto": "cosine" for "sgd" and "adam", "constant" for "gd".
     momentum : float, default=0.9
@@ -121,9 +121,10 @@ class NetClassifier(
         The floating-point type of training. Fitted arrays and predictions have the dtype of `X`
         in any case.
 
-        - "auto": float32 if the solver is "adam" or "sgd", `init` is "auto" and an epoch has more
-          than one batch, otherwise the dtype of `X`. float32 is about 1.5 times faster. With
-          ``init="auto"``, the columns are scaled before the conversion to float32;
+        - "auto": float32 if three conditions hold: the solver is "adam" or "sgd", `init` is
+          "auto", and an epoch has more than one batch. Otherwise the dtype of `X`. float32 is
+          about 1.5 times faster. With ``init="auto"``, the columns are scaled before the
+          conversion to float32;
         - "float32", "float64": this type. If values of `X` exceed the range of float32 and `init`
           is not "auto", "float32" raises a ValueError.
     encoding : {"linear", "piecewise"}, default="linear"
@@ -364,7 +365,7 @@ class NetClassifier(
         Raises
         ------
         ValueError
-            If an argument or a parameter is invalid. The estimator keeps an earlier fit.
+            If an argument or a parameter is invalid. The results of an earlier fit are kept.
         KeyboardInterrupt
             On Ctrl-C. The estimator keeps the weights reached so far.
 
@@ -732,10 +733,10 @@ class NetClassifier(
         """Return a fitted scikit-learn model with the same predictions up to rounding.
 
         The model does not need this package. The parameters of its training, such as the solver,
-        have scikit-learn's defaults. Only the penalty is set: `C` or `alpha`, so that the penalty
-        is the penalty of the fit. `MLPClassifier` divides `alpha` by the number of rows in a
-        batch, and `alpha` is set for a single batch of all rows. (For two classes, `MLPClassifier`
-        has one output instead of two, so the penalty on the last layer differs.)
+        have scikit-learn's defaults. Only `C` or `alpha` is set, to the penalty of this fit.
+        `MLPClassifier` divides `alpha` by the number of rows in a batch, and `alpha` is set for a
+        single batch of all rows. (For two classes, `MLPClassifier` has one output instead of two,
+        so the penalty on the last layer differs.)
 
         Except for an average of several nets, the model can continue to train: `partial_fit` of
         `MLPClassifier` and a `fit` with ``warm_start=True`` start from the converted weights. For

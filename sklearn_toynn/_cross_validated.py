@@ -118,10 +118,10 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     """`TwoLayerNetClassifier` with penalty, width and encoding chosen by cross-validation.
 
     The candidates of the cross-validation are single nets. They differ in penalty, width and
-    encoding. The final model is an ensemble. For each combination of width and encoding, the
-    settings with the best penalty are a *member* of the ensemble. Then `n_nets` nets are trained
-    on all rows. Each net has the settings of one member, and a member may have several nets. The
-    predicted probabilities are averages over all nets, and a temperature calibrates them.
+    encoding. The final model is an ensemble. Each combination of width and encoding, with its best
+    penalty, is a *member* of the ensemble. A member consists of one or more nets with these
+    settings, `n_nets` nets in total, trained on all rows. The predicted probabilities are averages
+    over all nets, and a temperature calibrates them.
 
     Parameters
     ----------
@@ -234,11 +234,10 @@ class MultiLayerNetClassifierCV(CrossValidatedClassifier):
     """`MultiLayerNetClassifier` with penalty, widths and encoding chosen by cross-validation.
 
     The candidates of the cross-validation are single nets. They differ in penalty, layer widths
-    and encoding. The final model is an ensemble. For each combination of layer widths and
-    encoding, the settings with the best penalty are a *member* of the ensemble. Then `n_nets` nets
-    are trained on all rows. Each net has the settings of one member, and a member may have several
-    nets. The predicted probabilities are averages over all nets, and a temperature calibrates
-    them.
+    and encoding. The final model is an ensemble. Each combination of layer widths and encoding,
+    with its best penalty, is a *member* of the ensemble. A member consists of one or more nets
+    with these settings, `n_nets` nets in total, trained on all rows. The predicted probabilities
+    are averages over all nets, and a temperature calibrates them.
 
     Parameters
     ----------

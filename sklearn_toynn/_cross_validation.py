@@ -110,30 +110,30 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         - "auto": both, but only "linear" if `X` is sparse or if all columns have too few distinct
           values for pieces.
     search : {"race", "grid"}, default="race"
-        - "race": all candidates run on the first fold. For each combination of width and encoding,
-          the best two penalties run on the other folds. If the training rows of the first fold
-          lack a class, or if no candidate has a finite score on the first fold, another fold is
-          used instead. Mean scores leave out folds on which no candidate has a finite score;
+        - "race": all candidates run on the first fold. For each encoding, and for each width of a
+          net, the best two penalties run on the other folds. If the training rows of the first
+          fold lack a class, or if no candidate has a finite score on the first fold, another fold
+          is used instead. Mean scores leave out folds on which no candidate has a finite score;
         - "grid": all candidates run on all folds, as in `GridSearchCV`.
     blend : "auto" or bool, default="auto"
         Whether the final model has several members. With False, the best candidate is the only
-        member. "auto" and True mean the same: several members if `scoring` uses probabilities and
+        member. With "auto" or True, it has several members if `scoring` uses probabilities and
         ``refit=True``, otherwise one. Greedy selection [1]_ chooses the weights of several
         members, so that the weighted average of the out-of-fold predictions has a low log loss.
     calibrate : bool, default=True
         Whether to calibrate the probabilities by a temperature t in [0.1, 10]. Let p be the
-        weighted average of the members' out-of-fold probabilities. t minimizes the log loss of
-        softmax(log p / t). In this log loss, the weight of a row is its sample weight times its
-        class weight. After the refit, the weights and biases of the last layer of each member are
-        divided by t.
+        out-of-fold probabilities of the best candidate, or their weighted average over several
+        members. t minimizes the log loss of softmax(log p / t). In this log loss, the weight of a
+        row is its sample weight times its class weight. After the refit, the weights and biases of
+        the last layer of each member are divided by t.
     cv : int, splitter, iterable or None, default=5
         The folds. An int is a number of stratified folds of shuffled rows, and None stands for 5.
         (`GridSearchCV` does not shuffle.) If `random_state` is None, the rows are shuffled in the
         same way in each call. A splitter or an iterable of splits is used as given.
     scoring : str, callable or None, default="neg_log_loss"
-        As in `GridSearchCV`; None stands for accuracy. As in `LogisticRegressionCV`, a metric with
-        a parameter `labels` gets all classes, so that a test fold may lack some of them. For two
-        classes, the positive class is the second one.
+        As in `GridSearchCV`; None stands for accuracy. If a metric has a parameter `labels`, it
+        gets all classes, as in `LogisticRegressionCV`. So it also works if a test fold lacks a
+        class. For two classes, the positive class is the second one.
     n_jobs : int, default=None
         As in `FusedGridSearchCV`: None and 1 train the candidates in as many threads as BLAS may
         use, k > 1 in k threads, and -1 in one thread for each core.
@@ -141,8 +141,9 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         Whether to fit the chosen model to all rows. A callable gets `cv_results_` and returns the
         index of the candidate to choose, as `model_selection.one_standard_error` does.
     random_state : int, RandomState instance or None, default=None
-        Determines the folds and the random numbers of the fits. All candidates and the refit have
-        the same seed. It is `random_state` if this is an int, otherwise a random int.
+        Determines the folds and the random numbers of the fits. An int is the seed of all
+        candidates and of the refit. Otherwise this seed is drawn at random. If None, the folds
+        still do not change between calls.
     verbose : int, default=0
         Print the loss of every `verbose`-th iteration of the refit. If a chosen value is at an
         edge of the values tried, also print the choice. 0 prints nothing.
@@ -170,16 +171,16 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         averages several nets, its score is usually better.
     edges_ : tuple of str
         Contains "reg" if the chosen penalty is the smallest or the largest of the penalties that
-        were tried. Contains "hidden_size" if several widths were tried and the smallest or the
-        largest was chosen. A better value may lie beyond these.
+        were tried. For `TwoLayerNetClassifierCV`, contains "hidden_size" if several widths were
+        tried and the smallest or the largest was chosen. A better value may lie beyond these.
     n_splits_ : int
         The number of folds.
     estimators_ : list of estimators
         The members, fitted to all rows, with the temperature in their last layer. Their other
         attributes, such as `loss_`, are from before the division by the temperature.
     weights_ : ndarray of shape (n_members,)
-        The weights of the members' probabilities. They sum to 1. A member's weight is its share of
-        the `n_nets` nets.
+        The weights of the members' probabilities. They sum to 1. If there are several members, a
+        member with k nets has the weight k / `n_nets`.
     temperature_ : float
         The temperature; 1.0 with ``calibrate=False``.
     n_iter_ : int
@@ -293,8 +294,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             The class labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows; None stands for 1 each. They apply to training. They
-            also apply to scores, unless `scoring` is a function, or a scorer from `make_scorer`
-            whose metric has no parameter `sample_weight`.
+            also apply to scores, with two exceptions: if `scoring` is a function, and if it is a
+            scorer from `make_scorer` and its metric has no parameter `sample_weight`.
         **params : dict of str -> object
             Metadata that the splitter and the scorer request, such as `groups`.
 
@@ -308,7 +309,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         ValueError
             If an argument or a parameter is invalid, or if a test fold has a class that is not in
             its training fold and `scoring` needs the probability or score of each class. The
-            message names the argument or the class. The estimator keeps an earlier fit.
+            message names the argument or the class. The results of an earlier fit are kept.
         KeyboardInterrupt
             On Ctrl-C. During the search, the estimator keeps an earlier fit. During the refit, it
             keeps the weights so far.
@@ -316,8 +317,9 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         Warns
         -----
         ConvergenceWarning
-            If the refit does not converge, or if its log loss on training rows is more than 0.05
-            above the log loss of the out-of-fold predictions for these rows.
+            If the refit does not converge. Also if the final model has a log loss on its training
+            rows that is more than 0.05 above the log loss of the out-of-fold predictions. Usually
+            it is lower.
         """
         hook_kwargs = make_hook_kwargs(self, X, y, sample_weight)
         # the parts of a race and the number of members are not known yet

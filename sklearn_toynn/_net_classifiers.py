@@ -41,14 +41,15 @@ class HiddenLayersClassifier(NetClassifier, ABC):
     Parameters
     ----------
     {reg}
-        This is the most important parameter to tune. `TwoLayerNetClassifierCV` does so. For three
-        or more classes, the penalty equals the penalty of ``MLPClassifier(alpha=reg * b)`` with
-        batches of b rows. For two classes, `MLPClassifier` has one output instead of two, and no
-        `alpha` gives exactly the same penalty.
+        `reg` is the most important parameter to tune. `TwoLayerNetClassifierCV` and
+        `MultiLayerNetClassifierCV` tune it. For three or more classes, the penalty equals the
+        penalty of ``MLPClassifier(alpha=reg * b)`` with batches of b rows. For two classes,
+        `MLPClassifier` has one output instead of two, and no `alpha` gives exactly the same
+        penalty.
     n_nets : int, default=1
         The number of nets to train. Predicted probabilities are averages over the nets. Each net
         has its own initial weights and batches. The first net equals the net of ``n_nets=1``.
-        Training uses as many threads as BLAS may use.
+        The nets train in as many threads as BLAS may use. A single net trains in one thread.
     activation : str, default="relu"
         The function f of the hidden units.
 

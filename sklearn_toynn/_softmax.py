@@ -138,8 +138,8 @@ class SoftmaxClassifier(NetClassifier):
     where H is the entropy, is a lower bound of the objective. The solvers choose the q_i as
     follows. They compute an approximate Newton step, by conjugate gradients with the exact
     Hessian. q_i is the sum of the predicted probabilities and their first-order change along this
-    step. If the step changes the difference between any two scores of a row by less than 1, the
-    q_i are positive. Otherwise this step gives no lower bound. The step is not exact, so
+    step. The q_i are positive if, in each row, the step changes every difference between two
+    scores by less than 1. Otherwise this step gives no lower bound. The step is not exact, so
     :math:`\sum_i w_i q_i` is only approximately equal to :math:`\sum_i w_i \mathrm{onehot}(y_i)`.
     The solvers subtract bounds of the resulting error and of rounding errors from the lower bound.
     `gap_` is the difference between the objective and the largest lower bound found, divided by

@@ -72,7 +72,7 @@ def main():
         )
     print(
         f"{versions()}, Dask {dask.__version__}, Ray {ray.__version__}; seconds, medians of "
-        f"{n_rounds}, and the first over each\n"
+        f"{n_rounds}; ratio: the first line over each line\n"
     )
     print("                        GridSearchCV  ratio  FusedGridSearchCV  ratio")
     for workers, plain, fused in zip(WORKERS, medians[::2], medians[1::2], strict=True):

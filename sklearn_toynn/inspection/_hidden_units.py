@@ -39,7 +39,7 @@ class HiddenUnitsDisplay(Display):
     axes_ : ndarray of matplotlib Axes, of shape (n_units,)
         The axes of each unit.
     ax_ : matplotlib Axes
-        The axes whose area `axes_` fill.
+        The axes that contain `axes_`.
     figure_ : matplotlib Figure
         The figure with the plot.
 
@@ -111,10 +111,10 @@ class HiddenUnitsDisplay(Display):
         NotFittedError
             If `estimator` is not fitted.
         ValueError
-            If the estimator has no hidden units or no such net, if `n_units` or `n_features` is
-            below 1, if `image_shape` or `feature_names` do not match the number of features, if
-            `image_shape` is given for a net with ``encoding="piecewise"``, or if `ax` was not
-            created by ``pyplot.subplots``.
+            If the estimator has no hidden units, if it has no net with the index `net`, if
+            `n_units` or `n_features` is below 1, if `image_shape` or `feature_names` do not match
+            the number of features, if `image_shape` is given for a net with
+            ``encoding="piecewise"``, or if `ax` was not created by ``pyplot.subplots``.
         """
         fitted = get_last_step(estimator)
         if not hasattr(fitted, "coefs_"):

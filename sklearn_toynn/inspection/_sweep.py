@@ -124,7 +124,7 @@ class SweepDisplay(Display):
             If `search` is not fitted.
         ValueError
             If `search` has no `cv_results_`, no such metric or no finite score, if there are not
-            one or two parameters to show, or if no candidate has values of both.
+            one or two parameters to show, or if no candidate sets both parameters.
         """
         while isinstance(search, Pipeline):
             search = search[-1]

@@ -140,7 +140,7 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
 
     - instances of a subclass of a net, and pipelines whose class overrides a method of `Pipeline`;
     - candidates that set the parameter `steps` of a pipeline as a whole;
-    - candidates that failed, or whose preprocessing failed. They run again, so that scikit-learn
+    - candidates of which a fit or the preprocessing failed. They run again, so that scikit-learn
       reports the error;
     - all candidates, if a scorer is a callable that :func:`~sklearn.metrics.make_scorer` did not
       make;
@@ -149,11 +149,12 @@ class FusedGridSearchCV(FusedSearchMixin, GridSearchCV):
     - all candidates, if a pipeline has ``verbose=True`` or `transform_input`, or if its steps
       request metadata.
 
-    **random_state.** Set it to an int. A net with ``random_state=None`` draws from NumPy's global
-    random state, and so do some transformers. With ``n_jobs=None`` or 1, the search fits such
-    candidates one by one in the order of `GridSearchCV`, without saving time. After
-    ``np.random.seed``, the results then equal the results of `GridSearchCV`. It also fits nets
-    with a callable `init` or `schedule` one by one, because the callable may draw random numbers.
+    **random_state.** Set the `random_state` of the nets and of the transformers to an int. A net
+    with ``random_state=None`` draws from NumPy's global random state, and so do some transformers.
+    With ``n_jobs=None`` or 1, the search fits such candidates one by one in the order of
+    `GridSearchCV`, without saving time. After ``np.random.seed``, the results then equal the
+    results of `GridSearchCV`. It also fits nets with a callable `init` or `schedule` one by one,
+    because the callable may draw random numbers.
 
     The times in `cv_results_` exclude shared work.
 
