@@ -72,8 +72,8 @@ class NetClassifier(
         The penalty on the squared weights, >= 0. Biases are not penalized. "auto" is 1 / m, where
         m is the number of rows. If rows have weights w (sample weight times class weight), m is
         the larger of sum w and (sum w)^2 / sum w^2. The second value is the effective number of
-        rows. It does not change if all w are multiplied by a number, so weights with a small sum
-        do not raise the penalty. `partial_fit` counts all rows seen so far.
+        rows, which is the same for w and for 0.001 w. So the penalty does not become large if all
+        weights are small. `partial_fit` counts all rows seen so far.
     learning_rate : float or "auto", default="auto"
         The size of the first step, a float > 0. "auto" is 0.5 for "gd", 0.1 for "sgd" and 0.01 for
         "adam".
@@ -734,9 +734,9 @@ class NetClassifier(
 
         The model does not need this package. The parameters of its training, such as the solver,
         have scikit-learn's defaults. Only `C` or `alpha` is set, to the penalty of this fit.
-        `MLPClassifier` divides `alpha` by the number of rows in a batch, and `alpha` is set for a
-        single batch of all rows. (For two classes, `MLPClassifier` has one output instead of two,
-        so the penalty on the last layer differs.)
+        `MLPClassifier` divides `alpha` by the number of rows in a batch. If the batch has all
+        rows, its penalty equals the penalty of this fit. (For two classes, `MLPClassifier` has one
+        output instead of two, so the penalty on the last layer differs.)
 
         Except for an average of several nets, the model can continue to train: `partial_fit` of
         `MLPClassifier` and a `fit` with ``warm_start=True`` start from the converted weights. For

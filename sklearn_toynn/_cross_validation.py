@@ -110,22 +110,24 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         - "auto": both, but only "linear" if `X` is sparse or if all columns have too few distinct
           values for pieces.
     search : {"race", "grid"}, default="race"
-        - "race": all candidates run on the first fold. For each encoding, and for each width of a
-          net, the best two penalties run on the other folds. If the training rows of the first
-          fold lack a class, or if no candidate has a finite score on the first fold, another fold
-          is used instead. Mean scores leave out folds on which no candidate has a finite score;
+        - "race": all candidates run on the first fold. Among candidates that differ only in the
+          penalty, the best two run on the other folds. If the training rows of the first fold lack
+          a class, or if no candidate has a finite score on the first fold, another fold is used
+          instead. Mean scores leave out folds on which no candidate has a finite score;
         - "grid": all candidates run on all folds, as in `GridSearchCV`.
     blend : "auto" or bool, default="auto"
         Whether the final model has several members. With False, the best candidate is the only
-        member. With "auto" or True, it has several members if `scoring` uses probabilities and
-        ``refit=True``, otherwise one. Greedy selection [1]_ chooses the weights of several
-        members, so that the weighted average of the out-of-fold predictions has a low log loss.
+        member. With "auto" or True, the final model has several members if `scoring` uses
+        probabilities and ``refit=True``, otherwise one. Greedy selection [1]_ chooses the weights
+        of several members, so that the weighted average of the out-of-fold predictions has a low
+        log loss.
     calibrate : bool, default=True
         Whether to calibrate the probabilities by a temperature t in [0.1, 10]. Let p be the
         out-of-fold probabilities of the best candidate, or their weighted average over several
         members. t minimizes the log loss of softmax(log p / t). In this log loss, the weight of a
         row is its sample weight times its class weight. After the refit, the weights and biases of
-        the last layer of each member are divided by t.
+        the last layer of each member are divided by t. For several nets, this is approximately
+        softmax(log p / t).
     cv : int, splitter, iterable or None, default=5
         The folds. An int is a number of stratified folds of shuffled rows, and None stands for 5.
         (`GridSearchCV` does not shuffle.) If `random_state` is None, the rows are shuffled in the
@@ -179,8 +181,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         The members, fitted to all rows, with the temperature in their last layer. Their other
         attributes, such as `loss_`, are from before the division by the temperature.
     weights_ : ndarray of shape (n_members,)
-        The weights of the members' probabilities. They sum to 1. If there are several members, a
-        member with k nets has the weight k / `n_nets`.
+        The weights of the members' probabilities. They sum to 1.
     temperature_ : float
         The temperature; 1.0 with ``calibrate=False``.
     n_iter_ : int
@@ -293,9 +294,9 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         y : array-like of shape (n_samples,)
             The class labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows; None stands for 1 each. They apply to training. They
-            also apply to scores, with two exceptions: if `scoring` is a function, and if it is a
-            scorer from `make_scorer` and its metric has no parameter `sample_weight`.
+            Non-negative weights of the rows; None stands for 1 each. They apply to training and to
+            scores. They do not apply to scores if `scoring` is a function, or a scorer of a metric
+            without a parameter `sample_weight`.
         **params : dict of str -> object
             Metadata that the splitter and the scorer request, such as `groups`.
 

@@ -42,7 +42,8 @@ class SoftmaxClassifier(NetClassifier):
         mean of at least 1.
     solver : {"auto", "newton", "lbfgs", "gd", "sgd", "adam"}, default="auto"
         The solvers "auto", "newton" and "lbfgs" find the global minimum for columns of any scale.
-        If rounding errors prevent this, they issue a warning. The Notes describe these solvers.
+        If rounding errors prevent this, they issue a warning. The Notes of `SoftmaxClassifier`
+        describe these solvers.
 
         - "auto": L-BFGS that starts from the exact Hessian if this is cheap to compute, otherwise
           "lbfgs";
@@ -78,8 +79,8 @@ class SoftmaxClassifier(NetClassifier):
         With "auto" and many columns, "gd", "sgd" and "adam" train on the principal components of
         `X` instead of its columns. All components are kept, so the minimum is the same. The
         conditions are dense `X`, at most 1000 rows, at least ``max(257, 4 * n_samples)`` columns,
-        and ``reg > 0``. On principal components, ``max_iter="auto"`` means enough epochs for 1000
-        mini-batches.
+        and ``reg > 0``. On principal components, "sgd" and "adam" with ``max_iter="auto"`` train
+        for enough epochs to make 1000 steps.
     {dtype}
 
         The solvers "auto", "newton" and "lbfgs" always compute in float64.
@@ -141,7 +142,7 @@ class SoftmaxClassifier(NetClassifier):
     step. The q_i are positive if, in each row, the step changes every difference between two
     scores by less than 1. Otherwise this step gives no lower bound. The step is not exact, so
     :math:`\sum_i w_i q_i` is only approximately equal to :math:`\sum_i w_i \mathrm{onehot}(y_i)`.
-    The solvers subtract bounds of the resulting error and of rounding errors from the lower bound.
+    The solvers lower the bound to account for this error and for rounding errors.
     `gap_` is the difference between the objective and the largest lower bound found, divided by
     the objective.
 

@@ -20,8 +20,8 @@ class ContributionsDisplay(Display):
     """Plot of the contribution of each feature to the scores of a linear classifier.
 
     The score of a class is a constant plus one term for each feature, the contribution of the
-    feature. Each contribution has mean zero over the training data. If the model does not store
-    the means of the training data, the mean is zero over the `X` of `from_estimator`. A panel
+    feature. The mean of each contribution is zero. It is the mean over the training data if the
+    model stores the means of the columns, otherwise over the `X` of `from_estimator`. A panel
     shows the contribution of one feature as a function of its value, with a curve for each class.
     For two classes, the only curve is the contribution to the second class minus the contribution
     to the first. The features with the most variable contributions come first. Create the display
@@ -45,7 +45,7 @@ class ContributionsDisplay(Display):
     axes_ : ndarray of matplotlib Axes, of shape (n_features,)
         The axes of each feature.
     ax_ : matplotlib Axes
-        The axes that contain `axes_`.
+        The axes of the whole plot. The `axes_` lie inside.
     figure_ : matplotlib Figure
         The figure with the plot.
 

@@ -39,7 +39,7 @@ class HiddenUnitsDisplay(Display):
     axes_ : ndarray of matplotlib Axes, of shape (n_units,)
         The axes of each unit.
     ax_ : matplotlib Axes
-        The axes that contain `axes_`.
+        The axes of the whole plot. The `axes_` lie inside.
     figure_ : matplotlib Figure
         The figure with the plot.
 
