@@ -43,15 +43,38 @@ class SoftmaxClassifierCV(CrossValidatedClassifier):
         The penalties to try. An int is a number of values, evenly spaced on a log scale between
         0.03 / m and 300 / m. Without weights, m is the number of rows. The description of `reg` in
         `SoftmaxClassifier` has the formula for weighted rows.
-    {encodings, search, calibrate, cv, scoring, n_jobs, refit}
+    {encodings, search}
+    calibrate : bool, default=True
+        Whether to calibrate the probabilities by a temperature t in [0.1, 10]. t minimizes the log
+        loss of softmax(log p / t), where p are the out-of-fold probabilities of the best
+        candidate. In this log loss, the weight of a row is its sample weight times its class
+        weight. After the refit, `coef_` and `intercept_` are divided by t.
+    {cv, scoring, n_jobs, refit}
     {solver, learning_rate, schedule, momentum, batch_size, max_iter, tol, n_iter_no_change,
     early_stopping, validation_fraction, class_weight, init, dtype, shuffle, random_state, verbose}
 
     Attributes
     ----------
     {classes_, n_features_in_, feature_names_in_}
-    {reg_, regs_, encoding_, cv_results_, best_index_, best_params_, best_score_, edges_,
-    n_splits_, estimators_, weights_, temperature_, n_iter_, best_estimator_}
+    {reg_, regs_, encoding_, cv_results_}
+    best_index_ : int
+        The index of the best candidate in `cv_results_`: the candidate with the best mean score,
+        or the candidate that a callable `refit` chose.
+    {best_params_}
+    best_score_ : float
+        The mean score of the best candidate over the folds.
+    {edges_, n_splits_}
+    best_estimator_ : SoftmaxClassifier
+        The model, fitted to all rows and divided by the temperature. Its fitted attributes, such
+        as `coef_` and `loss_curve_`, are also attributes of this estimator. `loss_` is from before
+        the division by the temperature.
+    estimators_ : list of SoftmaxClassifier
+        The list ``[best_estimator_]``.
+    weights_ : ndarray of shape (1,)
+        The array ``[1.0]``.
+    {temperature_}
+    n_iter_ : int
+        The number of iterations.
 
     See Also
     --------
@@ -145,8 +168,12 @@ class TwoLayerNetClassifierCV(CrossValidatedClassifier):
     {classes_, n_features_in_, feature_names_in_}
     hidden_size_ : int
         The width of the best candidate.
-    {reg_, regs_, encoding_, cv_results_, best_index_, best_params_, best_score_, edges_,
-    n_splits_, estimators_, weights_, temperature_, n_iter_, best_estimator_}
+    {reg_, regs_, encoding_, cv_results_, best_index_, best_params_, best_score_}
+    edges_ : tuple of str
+        Contains "reg" if the chosen penalty is the smallest or the largest of the penalties that
+        were tried. Contains "hidden_size" if several widths were tried and the smallest or the
+        largest was chosen. A better value may lie beyond these.
+    {n_splits_, estimators_, weights_, temperature_, n_iter_, best_estimator_}
 
     See Also
     --------

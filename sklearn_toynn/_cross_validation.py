@@ -173,8 +173,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         averages several nets, its score is usually better.
     edges_ : tuple of str
         Contains "reg" if the chosen penalty is the smallest or the largest of the penalties that
-        were tried. For `TwoLayerNetClassifierCV`, contains "hidden_size" if several widths were
-        tried and the smallest or the largest was chosen. A better value may lie beyond these.
+        were tried. A better value may lie beyond it.
     n_splits_ : int
         The number of folds.
     estimators_ : list of estimators
