@@ -238,7 +238,7 @@ class LinearTraining:
             if reason == "max_iter" and monitor.policy.max_iter_is_intended:
                 warning = None
         large_loss = None
-        if monitor.reason not in (None, "interrupted"):
+        if not has_diverged and monitor.reason not in (None, "interrupted"):
             large_loss = describe_large_loss(
                 loss, len(theta), self._options.reg, has_learning_rate=False
             )
@@ -246,7 +246,7 @@ class LinearTraining:
             coef=network.weights[0],
             intercept=network.biases[0],
             gap=gap,
-            **monitor.summarize(loss, reason, [large_loss, warning]),
+            **monitor.summarize(loss, reason, [warning, large_loss]),
         )
 
     def _evaluate(self, network):

@@ -120,19 +120,26 @@ def describe_fall(curve, step_sizes, log_n_classes, max_iter):
 #: The part of log K by which an objective may exceed it without the warning.
 LARGE_LOSS_TOLERANCE = 1e-3
 
-#: The message of the warning about a large loss, without other sentences.
-LARGE_LOSS_ALONE = (
-    r"(.* the first: )?The objective of the fitted model .*"
-    r"Raise max_iter(, or lower [^.]*(\(now \S+\))?[^.]*)?\.$"
-)
+#: The start of a warning that is only about a large loss. Other warnings come first.
+LARGE_LOSS_ALONE = "(.* the first: )?The objective of the fitted model "
 
 
 def describe_large_loss(
-    loss, n_classes, reg, *, has_learning_rate, has_diverged=False, scaling_advice=""
+    loss,
+    n_classes,
+    reg,
+    *,
+    has_learning_rate,
+    watched=math.inf,
+    has_diverged=False,
+    get_scaling_advice=str,
 ):
-    """Return the warning that equal probabilities have a lower objective, log K, or None."""
+    """Return the warning that equal probabilities have a lower objective, log K, or None.
+
+    `watched` is the validation loss that chose the weights. There is no warning if it is low.
+    """
     zero_loss = math.log(n_classes)
-    if loss <= zero_loss * (1 + LARGE_LOSS_TOLERANCE):
+    if not min(loss, watched) > zero_loss * (1 + LARGE_LOSS_TOLERANCE):  # also if it is NaN
         return None
     causes = [f"reg (now {reg:.3g})"] * (reg > 0) + ["learning_rate"] * has_learning_rate
     advice = " or ".join(causes)
@@ -142,5 +149,5 @@ def describe_large_loss(
         advice = f"Raise max_iter, or lower {advice}" if causes else "Raise max_iter"
     return (
         f"The objective of the fitted model ({loss:.6g}) is higher than with all weights at 0 "
-        f"({zero_loss:.6g}). {advice}{scaling_advice}."
+        f"({zero_loss:.6g}). {advice}{get_scaling_advice()}."
     )

@@ -17,7 +17,7 @@ from .monitor import Monitor
 from .results import NetResult
 from .solvers import SOLVERS, OptimizerState
 from .starts import NetStart
-from .stopping import LARGE_LOSS_TOLERANCE, describe_large_loss
+from .stopping import describe_large_loss
 
 
 class NetTraining:
@@ -84,7 +84,7 @@ class NetTraining:
             warning = self._solver.describe_termination(
                 objective, self._state, monitor, self._scaling_advice
             )
-        warnings = [self._describe_large_loss(loss, has_diverged), warning]
+        warnings = [warning, self._describe_large_loss(loss, has_diverged)]
         samples = objective.samples
         state = OptimizerState(moments, self._state.n_steps)
         return NetResult(
@@ -105,19 +105,14 @@ class NetTraining:
     def _describe_large_loss(self, loss, has_diverged):
         if self._options.is_one_pass or self.monitor.reason in (None, "interrupted"):
             return None
-        n_classes = self.objective.network.widths[-1]
-        # the validation loss chooses the weights, not the objective
-        watched = min(self.monitor.validation_curve, default=loss)
-        # before the costly advice
-        if not min(loss, watched) > math.log(n_classes) * (1 + LARGE_LOSS_TOLERANCE):
-            return None
         return describe_large_loss(
             loss,
-            n_classes,
+            self.objective.network.widths[-1],
             self._options.reg,
             has_learning_rate=self._solver.follows_schedule,
+            watched=min(self.monitor.validation_curve, default=math.inf),
             has_diverged=has_diverged,
-            scaling_advice=self._scaling_advice(),
+            get_scaling_advice=self._scaling_advice,
         )
 
 
