@@ -169,8 +169,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     best_params_ : dict
         The parameters of the best candidate.
     best_score_ : float
-        The mean score of the best candidate over the folds. The final model is not scored. If it
-        averages several nets, its score is usually better.
+        The mean score of the best candidate over the folds. The final model is not scored.
     edges_ : tuple of str
         Contains "reg" if the chosen penalty is the smallest or the largest of the penalties that
         were tried. A better value may lie beyond it.

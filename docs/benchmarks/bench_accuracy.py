@@ -311,7 +311,7 @@ def make_longer(seed, n_samples):
     return TwoLayerNetClassifierCV(encodings="piecewise", max_iter=max_iter, random_state=seed)
 
 
-#: The settings of version 0.2.
+#: The values of these parameters that give the procedure of version 0.2.
 PLAIN = {"encodings": "linear", "blend": False, "calibrate": False, "search": "grid"}
 PARTS = {
     "MLPClassifier()": seeded(MLPClassifier),

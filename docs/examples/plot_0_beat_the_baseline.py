@@ -85,7 +85,7 @@ print(f"log loss of a constant probability:   {constant_loss:.3f}")
 # did. Lower is better. The logistic regression is hardly better than a model that predicts the
 # same probability for every customer.
 
-assert abs(baseline_score + constant_loss) < 0.02
+assert 0 < constant_loss + baseline_score < 0.02
 
 # %%
 # A tuned net
@@ -141,7 +141,7 @@ assert aucs["logistic regression"] < 0.6
 # combination of four widths and five penalties. Use such a search to see how the parameters act,
 # and ``TwoLayerNetClassifierCV`` to get a good model.
 #
-# ``FusedGridSearchCV`` computes the same results as scikit-learn's ``GridSearchCV``, in less time.
+# ``FusedGridSearchCV`` computes the same results as scikit-learn's ``GridSearchCV``.
 # It prepares the columns only once for each fold, and trains the nets in threads. With
 # ``n_nets=4``, each candidate is the average of four nets that start from different random
 # weights.
@@ -184,6 +184,7 @@ assert 0 < scores.max(axis=0).argmax() < len(regs) - 1
 tuned = TunedThresholdClassifierCV(net, scoring="balanced_accuracy", cv=3, random_state=0)
 tuned.fit(X_train, y_train)
 balanced, found = {}, {}
+assert share < 0.5
 for threshold, model in ((0.5, net), (tuned.best_threshold_, tuned)):
     predicted = model.predict(X_test)
     balanced[model] = balanced_accuracy_score(y_test, predicted)

@@ -100,8 +100,8 @@ assert net.score(X_new, y_new) > 0.95
 # %%
 # The loss curves
 # ---------------
-# The linear model stops improving after about a hundred steps. The net improves for thousands of
-# steps.
+# The linear model stops improving after about a hundred steps. The net still improves after
+# 1000 steps.
 #
 # With a step size of 1.0, the curve of the net has spikes between 100 and 1000 steps: the
 # objective rises for a few steps and falls again. Such spikes occur where the step size is too

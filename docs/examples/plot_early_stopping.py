@@ -70,6 +70,7 @@ for name, net in nets.items():
 # With a penalty, all rows are left for training.
 
 assert search.best_params_ == {"reg": 0.01}
+assert nets["all epochs"].n_iter_ == search.best_estimator_.n_iter_ == 200
 assert losses["early stopping"] < losses["all epochs"] - 0.1
 assert losses["all epochs, reg=0.01"] < losses["early stopping"] - 0.02
 

@@ -62,10 +62,10 @@ assert all(np.array_equal(result, results[0]) for result in results)
 # The times of this run
 # ---------------------
 # Each bar shows the shortest time of three runs, without the start of the processes. The times
-# depend on the machine and on what else runs on it. Two processes can at best halve the time. They
-# rarely do: sending rows and fits to a process takes time, too. So workers pay off in searches
-# that take minutes. On one machine, ``FusedGridSearchCV`` without a backend is simpler: it uses
-# all cores with threads, and sends nothing.
+# depend on the machine and on what else runs on it. Two processes can at best halve the time.
+# Sending rows and fits to a process takes time, too. So try workers for searches that take
+# minutes. On one machine, ``FusedGridSearchCV`` without a backend is simpler: it uses all cores
+# with threads, and sends nothing.
 
 fig, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 bars = ax.barh(list(seconds), list(seconds.values()))

@@ -25,8 +25,8 @@ def one_standard_error(cv_results: Mapping[str, Any]) -> int:
     Pass this function as the parameter `refit` of a search. The simplest candidate is the net with
     the fewest hidden units, summed over the layers. Among nets with equally many units, it is the
     net with the strongest penalty. Among equally simple candidates, it is the one with the best
-    score. The rule avoids nets that are wider than necessary: often the widest net has the best
-    score, but its lead is smaller than the variation between folds.
+    score. The rule avoids nets that are wider than necessary: the widest net may have the best
+    score by a lead that is smaller than the variation between folds.
 
     Parameters
     ----------
