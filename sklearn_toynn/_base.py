@@ -345,8 +345,9 @@ class NetClassifier(
             converted to float64. Dates and durations raise an error. `fit` does not change `X`.
         y : array-like of shape (n_samples,)
             The class labels: numbers, strings or booleans.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; None means 1 for each row. Rows of weight 0 are dropped.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Non-negative weights. A number is the weight of each row, and None means 1. Rows of
+            weight 0 are dropped.
         X_val : array-like of shape (n_samples_val, n_features), default=None
             A validation set, instead of the rows that `early_stopping` sets aside. Training stops
             when the log loss on it no longer falls, and keeps the weights with the lowest log
@@ -424,8 +425,8 @@ class NetClassifier(
             Their labels.
         classes : array-like of shape (n_classes,), default=None
             All labels of this and later calls. Required in the first call.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; None means 1 for each row.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Non-negative weights. A number is the weight of each row, and None means 1.
 
         Returns
         -------

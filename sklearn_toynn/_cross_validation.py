@@ -291,10 +291,10 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             The training data.
         y : array-like of shape (n_samples,)
             The class labels.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows; None stands for 1 each. They apply to training and to
-            scores. They do not apply to scores if `scoring` is a function, or a scorer of a metric
-            without a parameter `sample_weight`.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Non-negative weights. A number is the weight of each row, and None means 1. Weights
+            apply to training and to scores. They do not apply to scores if `scoring` is a
+            function, or a scorer of a metric without a parameter `sample_weight`.
         **params : dict of str -> object
             Metadata that the splitter and the scorer request, such as `groups`.
 
@@ -308,7 +308,7 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         ValueError
             If an argument or a parameter is invalid, or if a test fold has a class that is not in
             its training fold and `scoring` needs the probability or score of each class. The
-            message names the argument or the class. The results of an earlier fit are kept.
+            results of an earlier fit are kept.
         KeyboardInterrupt
             On Ctrl-C. During the search, the estimator keeps an earlier fit. During the refit, it
             keeps the weights so far.
@@ -411,8 +411,8 @@ class CrossValidatedClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
                 raise ValueError(
                     f"The training rows of split {index} of cv lack the classes "
                     f"{plain(missing.tolist())} of its test rows, and scoring={self.scoring!r} "
-                    "needs them. Use fewer or stratified folds, join or drop these classes, or "
-                    "set scoring='accuracy'."
+                    "needs them. Join or drop these classes, set scoring='accuracy', or "
+                    "choose other folds."
                 )
         return splits
 

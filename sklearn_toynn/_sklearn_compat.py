@@ -196,6 +196,9 @@ class FoldScorer:
         self._is_average = given.get("average", "binary") != "binary"
         self.needs_classes = self._takes_labels and scorer._response_method != "predict"
 
+    def __repr__(self):
+        return repr(self._scorer)
+
     def get_metadata_routing(self):
         """Return the metadata requests of the scorer."""
         return get_routing_for_object(self._scorer)

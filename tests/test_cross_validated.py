@@ -318,6 +318,11 @@ def count_right(y_true, y_pred):
     return np.sum(y_true == y_pred)
 
 
+def test_an_error_about_a_score_names_the_function_of_the_user():
+    with pytest.raises(ValueError, match="scorer=<function .*<lambda>"):
+        choose(scoring=lambda estimator, X, y: "good")
+
+
 def test_a_scorer_gets_the_weights_that_its_metric_accepts():
     weights = np.random.RandomState(0).randint(0, 4, len(y)).astype(float)
     scorer = make_scorer(accuracy_score)

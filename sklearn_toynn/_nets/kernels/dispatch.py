@@ -26,8 +26,9 @@ def select(asked):
         if asked:
             raise ImportError(
                 f"The environment variable {VARIABLE} asks for the compiled kernels, but they "
-                f"cannot be imported: {error}. Reinstall sklearn-toynn with a C compiler. If the "
-                "variable is set during the installation, a failed compilation is an error."
+                f"cannot be imported: {error}. Unset the variable, or reinstall sklearn-toynn "
+                "with a C compiler. If the variable is set during the installation, a failed "
+                "compilation is an error."
             ) from error
         return "numpy"
     return "compiled"
